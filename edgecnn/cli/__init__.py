@@ -1,0 +1,68 @@
+"""The command line: a thin face over the library, one file per command, imported when it is called.
+
+Only here do exceptions become messages and exit statuses: 0 done, 1 the work failed or a bound was not met,
+2 wrong usage, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from edgecnn import __version__
+from edgecnn.runtime.errors import EdgecnnError
+
+_ORDER = ("models", "build", "quantize", "verify", "profile", "classify", "inspect", "report", "run")
+
+
+class _Commands(click.Group):
+    """Finds commands by file name; `edgecnn NAME` imports `edgecnn/cli/NAME.py` and runs its `command`."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        stems = {path.stem for path in Path(__file__).parent.glob("*.py") if not path.stem.startswith("_")}
+        known = [name for name in _ORDER if name in stems]
+        return known + sorted(stems - set(known))
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        module = importlib.import_module(f"edgecnn.cli.{cmd_name}")
+        command: click.Command = module.command
+        return command
+
+
+@click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="edgecnn")
+def cli() -> None:
+    """From a model name to an int8 TFLite classifier that runs at a known frame rate on your own board."""
+
+
+def main() -> None:
+    """Entry point: run a command and turn what a user can cause into one message and an exit status."""
+    try:
+        status = cli.main(standalone_mode=False)
+        sys.stdout.flush()
+        code = status if isinstance(status, int) else 0
+    except click.exceptions.Exit as error:
+        code = error.exit_code
+    except click.ClickException as error:
+        error.show()
+        code = 2 if isinstance(error, click.UsageError) else 1
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Interrupted; no half-written file is left.", err=True)
+        code = 130
+    except EdgecnnError as error:
+        click.echo(f"Error: {error}", err=True)
+        code = error.exit_status
+    except BrokenPipeError:
+        # The reader of our output (`| head`) went away; Python would complain again while it exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 141
+    except MemoryError:
+        click.echo("Error: out of memory. Use a smaller model, picture or --samples.", err=True)
+        code = 1
+    sys.exit(code)

@@ -1,0 +1,51 @@
+"""What the commands share: the `--json` option, tables on the terminal, progress on standard error."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def json_option(function: F) -> F:
+    """Add `--json FILE`; the command passes the value on to `emit`."""
+    option = click.option("--json", "json_path", metavar="FILE", help="Write the result as JSON; - is standard output.")
+    return option(function)
+
+
+def emit(value: Any, json_path: str | None, show: Callable[[], None]) -> None:
+    """Show a result to a person, or write it as JSON; with `--json -` nothing else reaches standard output."""
+    if json_path == "-":
+        click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+        return
+    if json_path:
+        from edgecnn.files import write_json
+
+        write_json(json_path, value)
+    show()
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str | None = None) -> None:
+    """A plain table; the columns after the first are right-aligned when all their values look like numbers."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
+    for index, column in enumerate(columns):
+        numeric = all(row[index][:1].isdigit() or row[index][:1] in "-+<" for row in rows if row[index])
+        table.add_column(column, justify="right" if numeric and index else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    width = None if sys.stdout.isatty() else 140
+    Console(width=width, highlight=False).print(table)
+
+
+def note(message: str) -> None:
+    """A line for a person, on standard error."""
+    click.echo(message, err=True)

@@ -1,0 +1,56 @@
+"""The exception tree of the whole package: the device's part lives in `edgecnn.runtime.errors`, the host's part here."""
+
+from __future__ import annotations
+
+from edgecnn.runtime.errors import (
+    CrashError,
+    EdgecnnError,
+    ModelFileError,
+    PictureError,
+    RuntimeMissingError,
+    UsageError,
+)
+
+__all__ = [
+    "BoundNotMetError",
+    "CrashError",
+    "DataError",
+    "EdgecnnError",
+    "MissingExtraError",
+    "ModelFileError",
+    "PictureError",
+    "QuantizationError",
+    "RecipeError",
+    "RuntimeMissingError",
+    "UntrustedModelError",
+    "UsageError",
+    "WeightsError",
+]
+
+
+class RecipeError(UsageError):
+    """A recipe has an unknown key, a wrong type or an impossible combination."""
+
+
+class DataError(EdgecnnError):
+    """A data set is missing, empty, or can't be matched with the model's labels."""
+
+
+class WeightsError(EdgecnnError):
+    """Pretrained weights are not at hand, or don't fit the model."""
+
+
+class UntrustedModelError(EdgecnnError):
+    """A model file asks for code (Lambda or custom layers, arbitrary pickles) that edgecnn won't run unasked."""
+
+
+class QuantizationError(EdgecnnError):
+    """A model can't be converted to the scheme that was asked for."""
+
+
+class BoundNotMetError(EdgecnnError):
+    """The work was done, but a bound that was asked for (`--max-drop`, `--min-agreement`) was not met."""
+
+
+class MissingExtraError(EdgecnnError):
+    """A library of an optional extra is not installed."""

@@ -1,0 +1,47 @@
+"""What is known of a model variant before anything is built: one frozen row of data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from edgecnn.runtime.contract import Preprocessing
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """One row of a family's `VARIANTS` table.
+
+    Attributes:
+        input_size: height and width, in pixels, that the paper trained with.
+        paper: title, authors' short form and year.
+        url: where the paper is.
+        parameters: published parameter count with a head of 1,000 classes; as many digits as the source gives.
+        macs: published multiply-accumulates for one picture at `input_size`.
+        top1: published ImageNet top-1 accuracy in percent.
+        arguments: keyword arguments of the family's `build` function that make this variant.
+        mean: input normalization per channel, in pixel values 0..255; the model sees (pixel - mean) / std.
+        std: see `mean`.
+        crop: share of the shorter side that the central evaluation crop keeps.
+        license: license of the published weights.
+        weights: names of the sources in `edgecnn/weights/` that have ImageNet weights, best first.
+    """
+
+    input_size: int
+    paper: str
+    url: str
+    parameters: float
+    macs: float
+    top1: float
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    mean: tuple[float, ...] = (127.5,)
+    std: tuple[float, ...] = (127.5,)
+    crop: float = 0.875
+    license: str = "Apache-2.0"
+    weights: tuple[str, ...] = ()
+
+    def preprocessing(self, input_size: int | None = None, color: str = "rgb") -> Preprocessing:
+        """The contract's input side, at another input size or in grayscale if asked."""
+        size = input_size or self.input_size
+        return Preprocessing(size, size, color=color, crop=self.crop, mean=self.mean, std=self.std)

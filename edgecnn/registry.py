@@ -1,0 +1,62 @@
+"""Finds plug-ins by file name, and imports none of them to list them.
+
+A plug-in is one file in a folder of the package (`edgecnn/quantize/schemes/int8.py` is the scheme `int8`), or an entry
+point of another distribution in the group of that package name (for example `edgecnn.quantize.schemes`).
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import ModuleType
+
+from edgecnn.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Registry:
+    """The plug-ins of one kind.
+
+    Attributes:
+        kind: what one plug-in is called in messages, e.g. "scheme".
+        package: dotted name of the package whose files are the plug-ins; files that start with `_` are not.
+    """
+
+    kind: str
+    package: str
+
+    @functools.cached_property
+    def _files(self) -> dict[str, str]:
+        folder = Path(__file__).parent.joinpath(*self.package.split(".")[1:])
+        stems = (path.stem for path in folder.glob("*.py") if not path.stem.startswith("_"))
+        return {stem: f"{self.package}.{stem}" for stem in stems}
+
+    @functools.cached_property
+    def _entry_points(self) -> dict[str, str]:
+        return {point.name: point.value for point in entry_points(group=f"{self.package}")}
+
+    def names(self) -> list[str]:
+        """All plug-in names, sorted."""
+        return sorted({**self._entry_points, **self._files})
+
+    def load(self, name: str) -> ModuleType:
+        """Import one plug-in.
+
+        Raises:
+            UsageError: there is no plug-in of that name.
+        """
+        module = self._files.get(name) or self._entry_points.get(name)
+        if module is None:
+            raise UsageError(f"Unknown {self.kind} {name!r}. Choose one of: {', '.join(self.names())}.")
+        return importlib.import_module(module)
+
+
+MODEL_FAMILIES = Registry("model", "edgecnn.models")
+WEIGHT_SOURCES = Registry("weights source", "edgecnn.weights")
+SCHEMES = Registry("scheme", "edgecnn.quantize.schemes")
+DATA_KINDS = Registry("data set kind", "edgecnn.data")
+DEVICES = Registry("device", "edgecnn.devices")
+DELEGATES = Registry("delegate", "edgecnn.delegates")

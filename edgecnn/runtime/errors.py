@@ -1,0 +1,31 @@
+"""The errors that a user can cause. Each message says what was received, what was expected and how to mend it."""
+
+from __future__ import annotations
+
+
+class EdgecnnError(Exception):
+    """Base of every error that edgecnn raises on purpose; the command line prints its message without a traceback."""
+
+    exit_status = 1
+
+
+class UsageError(EdgecnnError):
+    """The request itself is wrong: an unknown name, an impossible combination, a missing option."""
+
+    exit_status = 2
+
+
+class ModelFileError(EdgecnnError):
+    """A model file is missing, damaged, or not of the kind that was asked for."""
+
+
+class PictureError(EdgecnnError):
+    """A picture can't be read or decoded."""
+
+
+class RuntimeMissingError(EdgecnnError):
+    """No TFLite runtime (or no OpenCV, where pictures are decoded) is installed."""
+
+
+class CrashError(EdgecnnError):
+    """A child process died or hung while it worked on a model; the caller lives on."""
