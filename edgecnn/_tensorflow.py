@@ -7,43 +7,22 @@ Keras means `tf_keras` (Keras 2), because tensorflow-model-optimization needs it
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import os
 import sys
-from collections.abc import Iterator
 from typing import Any
 
 from edgecnn.errors import MissingExtraError
+from edgecnn.runtime.engine import quiet
 
 INSTALL_HOST = 'Building, training and converting models need TensorFlow. Install it with: pip install "edgecnn[host]"'
-
-
-@contextlib.contextmanager
-def quiet_stderr() -> Iterator[None]:
-    """Drop what C++ libraries write to standard error; no setting of TensorFlow's silences all of it.
-
-    Set EDGECNN_TF_LOG=1 to see it.
-    """
-    if os.environ.get("EDGECNN_TF_LOG"):
-        yield
-        return
-    sys.stderr.flush()
-    saved, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, 2)
-    try:
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
-        os.close(null)
 
 
 def _import_tensorflow() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ["TF_USE_LEGACY_KERAS"] = "1"
     try:
-        with quiet_stderr():
+        with quiet():
             tensorflow = importlib.import_module("tensorflow")
             importlib.import_module("tf_keras")
             tensorflow.get_logger().setLevel("ERROR")

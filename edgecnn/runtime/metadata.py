@@ -1,0 +1,69 @@
+"""The standard TFLite metadata (buffer `TFLITE_METADATA` and the zip of associated files), read.
+
+Field numbers follow `metadata_schema.fbs` of TFLite / MediaPipe Tasks.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from dataclasses import dataclass
+from typing import Optional
+
+from .errors import ModelFileError
+from .flatbuffer import Table
+
+BUFFER_NAME = "TFLITE_METADATA"
+_NORMALIZATION = 1
+_AXIS_LABELS = 2
+_GRAYSCALE = 2
+
+
+@dataclass(frozen=True)
+class StandardMetadata:
+    """What other programs say of a model: normalization (or None), gray or color, labels."""
+
+    name: str
+    description: str
+    mean: Optional[tuple[float, ...]]
+    std: Optional[tuple[float, ...]]
+    gray: bool
+    labels: tuple[str, ...]
+
+
+def read(metadata: memoryview, file: bytes) -> StandardMetadata:
+    """Parse the metadata buffer; labels come from the zip that is appended to the file.
+
+    Raises:
+        ModelFileError: the metadata is damaged.
+    """
+    root = Table.root(metadata)
+    graphs = root.tables(3)
+    inputs = graphs[0].tables(2) if graphs else []
+    outputs = graphs[0].tables(3) if graphs else []
+    mean, std = _normalization(inputs[0]) if inputs else (None, None)
+    names = [table.string(0) for tensor in outputs for table in tensor.tables(6) if table.scalar(2, "int8") == _AXIS_LABELS]
+    labels = _associated_labels(file, names[0]) if names else ()
+    return StandardMetadata(root.string(0), root.string(1), mean, std, _is_gray(inputs), labels)
+
+
+def _normalization(tensor: Table) -> tuple[Optional[tuple[float, ...]], Optional[tuple[float, ...]]]:
+    for unit in tensor.tables(4):
+        options = unit.table(1)
+        if unit.scalar(0, "uint8") == _NORMALIZATION and options:
+            return tuple(options.array(0, "<f4").tolist()), tuple(options.array(1, "<f4").tolist())
+    return None, None
+
+
+def _is_gray(inputs: list[Table]) -> bool:
+    content = inputs[0].table(3) if inputs else None
+    properties = content.table(1) if content else None
+    return bool(properties and properties.scalar(0, "int8") == _GRAYSCALE)
+
+
+def _associated_labels(file: bytes, name: str) -> tuple[str, ...]:
+    try:
+        with zipfile.ZipFile(io.BytesIO(file)) as archive:
+            return tuple(archive.read(name).decode("utf-8").splitlines())
+    except (zipfile.BadZipFile, KeyError, UnicodeDecodeError, OSError, ValueError) as error:
+        raise ModelFileError(f"The labels file {name!r} inside the model can't be read: {error}.") from error
