@@ -17,7 +17,7 @@ class ModelSpec:
         input_size: height and width, in pixels, that the paper trained with.
         paper: title, authors' short form and year.
         url: where the paper is.
-        parameters: published parameter count with a head of 1,000 classes; as many digits as the source gives.
+        parameters: published count of trainable parameters with a head of 1,000 classes, as many digits as printed.
         macs: published multiply-accumulates for one picture at `input_size`.
         top1: published ImageNet top-1 accuracy in percent.
         arguments: keyword arguments of the family's `build` function that make this variant.
@@ -42,6 +42,14 @@ class ModelSpec:
     weights: tuple[str, ...] = ()
 
     def preprocessing(self, input_size: int | None = None, color: str = "rgb") -> Preprocessing:
-        """The contract's input side, at another input size or in grayscale if asked."""
+        """The contract's input side, at another input size or in grayscale if asked.
+
+        A gray picture has one channel, so it gets the average of the colors' mean and std.
+        """
         size = input_size or self.input_size
-        return Preprocessing(size, size, color=color, crop=self.crop, mean=self.mean, std=self.std)
+        mean, std = (_averaged(self.mean), _averaged(self.std)) if color == "gray" else (self.mean, self.std)
+        return Preprocessing(size, size, color=color, crop=self.crop, mean=mean, std=std)
+
+
+def _averaged(values: tuple[float, ...]) -> tuple[float]:
+    return (sum(values) / len(values),)

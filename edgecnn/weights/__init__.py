@@ -1,0 +1,66 @@
+"""Where pretrained weights come from, one file per source.
+
+A source with ImageNet weights has two functions:
+
+    available(name) -> "yes" (on this machine), "download" (its `load` fetches them) or "no" (a package is missing)
+    load(model, spec, name, *, width, new_head) -> where they came from, for the contract
+
+`edgecnn.weights.file` reads what was saved before and takes the path in place of spec and name.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from edgecnn.errors import UsageError, WeightsError
+from edgecnn.models._spec import ModelSpec
+from edgecnn.registry import WEIGHT_SOURCES
+
+
+def available(spec: ModelSpec, name: str) -> str:
+    """Whether a variant's ImageNet weights are at hand: "yes", "download" or "no". Imports no TensorFlow."""
+    answers = [WEIGHT_SOURCES.load(source).available(name) for source in spec.weights]
+    return next((answer for answer in ("yes", "download") if answer in answers), "no")
+
+
+def load(
+    model: Any, spec: ModelSpec, name: str, weights: str, *, width: float = 1.0, new_head: bool = False
+) -> dict[str, str]:
+    """Put weights into a model that was just built.
+
+    Args:
+        model: the Keras model.
+        spec: its row of the table of variants.
+        name: its name in that table.
+        weights: "imagenet", or the path of a file that was saved before.
+        width: its width multiplier.
+        new_head: leave the layer of the logits as it is where the file's has another class count.
+
+    Returns:
+        Where the weights came from: source, file, sha256 as far as they apply.
+
+    Raises:
+        UsageError: nobody publishes ImageNet weights of this variant in a form that can be read here.
+        WeightsError: the weights are not at hand, or don't fit.
+    """
+    if weights != "imagenet":
+        found: dict[str, str] = WEIGHT_SOURCES.load("file").load(model, weights, new_head=new_head)
+        return found
+    if not spec.weights:
+        raise UsageError(
+            f"There are no ImageNet weights of {name} at hand or to download. "
+            "Use --weights none, --weights FILE, or a model that `edgecnn models` shows with weights."
+        )
+    return _first(model, spec, name, width=width, new_head=new_head)
+
+
+def _first(model: Any, spec: ModelSpec, name: str, **options: Any) -> dict[str, str]:
+    """The first source that has the weights; if none has, the first one's reason."""
+    errors = []
+    for source in spec.weights:
+        try:
+            found: dict[str, str] = WEIGHT_SOURCES.load(source).load(model, spec, name, **options)
+            return found
+        except WeightsError as error:
+            errors.append(error)
+    raise errors[0]

@@ -1,0 +1,168 @@
+"""The building blocks that the families share, each written once. Tensors are (batch, height, width, channels).
+
+Every layer is named, as `block3_expand_conv`: pruning, quantization and profiling find layers by these names, and
+weights are copied by them. Only layers that quantization-aware training and TFLite's int8 kernels can take are used: no
+Lambda layers, no op lambdas, no Rescaling (the contract normalizes), no nested models.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from edgecnn._tensorflow import keras
+
+HEAD = "logits"
+"""Name of the layer whose width is the class count; its output is the model's."""
+
+GLOROT: Mapping[str, Any] = {"class_name": "GlorotUniform", "config": {}}
+FAN_OUT: Mapping[str, Any] = {
+    "class_name": "VarianceScaling",
+    "config": {"scale": 2.0, "mode": "fan_out", "distribution": "truncated_normal"},
+}
+
+
+@dataclass(frozen=True)
+class Style:
+    """What all layers of a network have in common.
+
+    Attributes:
+        activation: after a convolution with batch norm; a name that `activate` knows.
+        momentum: of the batch norms' moving statistics.
+        squeeze: activation between the two layers of a squeeze-excite.
+        gate: activation at the end of a squeeze-excite.
+        initializer: of the convolution kernels, as a Keras configuration.
+        epsilon: of the batch norms.
+    """
+
+    activation: str
+    momentum: float = 0.99
+    squeeze: str = "relu"
+    gate: str = "sigmoid"
+    initializer: Mapping[str, Any] = field(default_factory=lambda: GLOROT)
+    epsilon: float = 1e-3
+
+
+@dataclass(frozen=True)
+class Residual:
+    """One inverted residual block (arXiv:1801.04381, figure 3d; with squeeze-excite: arXiv:1905.02244, figure 4).
+
+    Attributes:
+        filters: channels that come out.
+        expanded: channels of the depthwise convolution; 0 for those that come in, without a 1x1 convolution before it.
+        kernel: height and width of the depthwise convolution.
+        stride: of the depthwise convolution.
+        squeezed: channels in the middle of the squeeze-excite; 0 for none.
+        drop: share of pictures of a batch for which training skips the block (stochastic depth).
+    """
+
+    filters: int
+    expanded: int = 0
+    kernel: int = 3
+    stride: int = 1
+    squeezed: int = 0
+    drop: float = 0.0
+
+
+def make_divisible(channels: float, divisor: int = 8, minimum: int | None = None) -> int:
+    """Round a channel count to a multiple of `divisor`, never down by more than 10 % (MobileNet reference code)."""
+    rounded = max(minimum or divisor, int(channels + divisor / 2) // divisor * divisor)
+    return rounded + divisor if rounded < 0.9 * channels else rounded
+
+
+def activate(x: Any, kind: str, name: str) -> Any:
+    """Append an activation: relu, relu6, swish, sigmoid, hard_swish or hard_sigmoid."""
+    if kind in ("relu", "relu6"):
+        return keras.layers.ReLU(6.0 if kind == "relu6" else None, name=name)(x)
+    if kind in ("hard_swish", "hard_sigmoid"):
+        from edgecnn.models import _layers
+
+        layer = _layers.HardSwish if kind == "hard_swish" else _layers.HardSigmoid
+        return layer(name=name)(x)
+    return keras.layers.Activation(kind, name=name)(x)
+
+
+def batch_norm(x: Any, name: str, style: Style) -> Any:
+    """Append a batch normalization over channels."""
+    return keras.layers.BatchNormalization(momentum=style.momentum, epsilon=style.epsilon, name=name)(x)
+
+
+def conv_bn(
+    x: Any, filters: int, name: str, style: Style, *, kernel: int = 1, stride: int = 1, act: bool = True
+) -> Any:
+    """Append convolution, batch norm and, unless `act` is False (a linear bottleneck), the style's activation."""
+    x = keras.layers.Conv2D(
+        filters,
+        kernel,
+        strides=stride,
+        padding="same",
+        use_bias=False,
+        kernel_initializer=dict(style.initializer),
+        name=f"{name}_conv",
+    )(x)
+    x = batch_norm(x, f"{name}_bn", style)
+    return activate(x, style.activation, f"{name}_act") if act else x
+
+
+def depthwise_bn(x: Any, name: str, style: Style, *, kernel: int = 3, stride: int = 1) -> Any:
+    """Append depthwise convolution, batch norm and activation."""
+    x = keras.layers.DepthwiseConv2D(
+        kernel,
+        strides=stride,
+        padding="same",
+        use_bias=False,
+        depthwise_initializer=dict(style.initializer),
+        name=f"{name}_conv",
+    )(x)
+    return activate(batch_norm(x, f"{name}_bn", style), style.activation, f"{name}_act")
+
+
+def separable(x: Any, filters: int, name: str, style: Style, *, stride: int = 1) -> Any:
+    """Append a depthwise-separable convolution: 3x3 depthwise, then 1x1 (MobileNet, arXiv:1704.04861, figure 3)."""
+    x = depthwise_bn(x, f"{name}_depthwise", style, stride=stride)
+    return conv_bn(x, filters, f"{name}_pointwise", style)
+
+
+def squeeze_excite(x: Any, squeezed: int, name: str, style: Style) -> Any:
+    """Append a squeeze-excite: channels weighted by a look at the whole picture (arXiv:1709.01507, figure 3)."""
+    gate = keras.layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_pool")(x)
+    for part, filters, kind in (("reduce", squeezed, style.squeeze), ("expand", x.shape[-1], style.gate)):
+        convolution = keras.layers.Conv2D(
+            filters, 1, kernel_initializer=dict(style.initializer), name=f"{name}_{part}_conv"
+        )
+        gate = activate(convolution(gate), kind, f"{name}_{part}_act")
+    return keras.layers.Multiply(name=f"{name}_scale")([x, gate])
+
+
+def inverted_residual(x: Any, block: Residual, name: str, style: Style) -> Any:
+    """Append an inverted residual block; it gets its shortcut where stride and channel count allow one."""
+    shortcut = x
+    if block.expanded:
+        x = conv_bn(x, block.expanded, f"{name}_expand", style)
+    x = depthwise_bn(x, f"{name}_depthwise", style, kernel=block.kernel, stride=block.stride)
+    if block.squeezed:
+        x = squeeze_excite(x, block.squeezed, f"{name}_se", style)
+    x = conv_bn(x, block.filters, f"{name}_project", style, act=False)
+    if block.stride != 1 or shortcut.shape[-1] != block.filters:
+        return x
+    if block.drop:
+        x = keras.layers.Dropout(block.drop, noise_shape=(None, 1, 1, 1), name=f"{name}_drop")(x)
+    return keras.layers.Add(name=f"{name}_add")([shortcut, x])
+
+
+def picture(input_shape: tuple[int, int, int]) -> Any:
+    """The input, (batch, height, width, channels), already normalized as the contract says."""
+    return keras.Input(input_shape, name="image")
+
+
+def classifier(x: Any, classes: int, dropout: float, initializer: Mapping[str, Any] = GLOROT) -> Any:
+    """Append dropout (if any) and the dense layer that gives the logits, (batch, classes)."""
+    if dropout:
+        x = keras.layers.Dropout(dropout, name="dropout")(x)
+    return keras.layers.Dense(classes, kernel_initializer=dict(initializer), name=HEAD)(x)
+
+
+def pool(x: Any) -> Any:
+    """Append the mean over height and width: (batch, channels)."""
+    return keras.layers.GlobalAveragePooling2D(name="pool")(x)

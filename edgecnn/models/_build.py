@@ -1,0 +1,101 @@
+"""From a model's name to a Keras model and its contract."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from edgecnn import weights as pretrained
+from edgecnn._tensorflow import keras
+from edgecnn.errors import UsageError
+from edgecnn.models import _catalog, _imagenet, _macs
+from edgecnn.models._spec import ModelSpec
+from edgecnn.registry import MODEL_FAMILIES
+from edgecnn.runtime.contract import Contract
+
+COLORS = ("rgb", "gray")
+INPUT_SIZES = (32, 2048)
+WIDTHS = (0.1, 4.0)
+CLASSES = (2, 100_000)
+
+
+def build_model(
+    name: str,
+    *,
+    input_size: int | None = None,
+    width: float = 1.0,
+    classes: int | None = None,
+    color: str = "rgb",
+    weights: str = "none",
+    seed: int = 0,
+) -> tuple[Any, Contract]:
+    """Build a model by name.
+
+    Args:
+        name: a variant, for example "efficientnet_lite0"; `variants()` has all.
+        input_size: height and width in pixels; by default the paper's. The weights don't depend on it.
+        width: factor on the channel counts, rounded as the family's reference implementation does.
+        classes: number of logits; by default ImageNet's 1,000.
+        color: "rgb" or "gray" (one channel).
+        weights: "none" (random), "imagenet", or the path of a file that was saved before. With another class count
+            than the weights', the layer of the logits stays random.
+        seed: of the random weights, for this process's Python, NumPy and TensorFlow generators alike.
+
+    Returns:
+        A Keras model, (batch, height, width, channels) normalized as the contract says to logits (batch, classes), and
+        the contract.
+
+    Raises:
+        UsageError: an argument is unknown or out of range.
+        WeightsError: the weights are not at hand, or don't fit.
+    """
+    spec = _catalog.spec(name)
+    _check(input_size, width, classes, color)
+    preprocessing = spec.preprocessing(input_size, color)
+    count = classes or _imagenet.CLASSES
+    keras.utils.set_random_seed(seed)
+    model = MODEL_FAMILIES.load(_catalog.family(name)).build(
+        input_shape=preprocessing.shape, classes=count, width=width, **spec.arguments
+    )
+    model._name = name
+    origin = {"source": "none"}
+    if weights != "none":
+        new_head = classes is not None and (weights != "imagenet" or classes != _imagenet.CLASSES)
+        origin = pretrained.load(model, spec, name, weights, width=width, new_head=new_head)
+    arguments = {"input_size": preprocessing.height, "width": width, "classes": count, "color": color}
+    contract = Contract(preprocessing, model=_described(name, spec, model, arguments, weights))
+    return model, contract.replace(provenance={"weights": origin, "seed": seed}, **_labels(weights, count))
+
+
+def _described(name: str, spec: ModelSpec, model: Any, arguments: dict[str, Any], weights: str) -> dict[str, Any]:
+    """The contract's account of what was built."""
+    return {
+        "name": name,
+        "family": _catalog.family(name),
+        "arguments": arguments,
+        "weights": weights if weights in ("none", "imagenet") else "file",
+        "parameters": model.count_params(),
+        "macs": _macs.total(model),
+        "paper": spec.paper,
+        "url": spec.url,
+        "license": spec.license,
+    }
+
+
+def _labels(weights: str, classes: int) -> dict[str, tuple[str, ...]]:
+    """Only ImageNet weights with ImageNet's head have classes with names."""
+    if weights != "imagenet" or classes != _imagenet.CLASSES:
+        return {}
+    return {"labels": _imagenet.labels(), "label_ids": _imagenet.wordnet_ids()}
+
+
+def _check(input_size: int | None, width: float, classes: int | None, color: str) -> None:
+    _check_range("input size", input_size, INPUT_SIZES, " pixels; the networks halve the picture five times")
+    _check_range("width", width, WIDTHS, ", a factor on the channel counts")
+    _check_range("class count", classes, CLASSES, "")
+    if color not in COLORS:
+        raise UsageError(f"Unknown color {color!r}. Choose one of: {', '.join(COLORS)}.")
+
+
+def _check_range(what: str, value: float | None, limits: tuple[float, float], why: str) -> None:
+    if value is not None and not limits[0] <= value <= limits[1]:
+        raise UsageError(f"The {what} is {value}; expected {limits[0]} to {limits[1]}{why}.")

