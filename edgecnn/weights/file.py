@@ -1,4 +1,4 @@
-"""Weights out of a file that was saved before: our or other people's `.keras` and `.h5` files of the same architecture."""
+"""Weights of a file that was saved before: a `.keras` or `.h5` file, ours or others', of the same architecture."""
 
 from __future__ import annotations
 
