@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from edgecnn.runtime.errors import (
     CrashError,
+    DelegateError,
     EdgecnnError,
     ModelFileError,
     PictureError,
@@ -15,6 +16,8 @@ __all__ = [
     "BoundNotMetError",
     "CrashError",
     "DataError",
+    "DeviceError",
+    "DelegateError",
     "EdgecnnError",
     "MissingExtraError",
     "ModelFileError",
@@ -54,3 +57,7 @@ class BoundNotMetError(EdgecnnError):
 
 class MissingExtraError(EdgecnnError):
     """A library of an optional extra is not installed."""
+
+
+class DeviceError(EdgecnnError):
+    """A board can't be reached, lacks something, or lost the connection."""

@@ -29,3 +29,7 @@ class RuntimeMissingError(EdgecnnError):
 
 class CrashError(EdgecnnError):
     """A child process died or hung while it worked on a model; the caller lives on."""
+
+
+class DelegateError(EdgecnnError):
+    """A delegate's library or device can't be used, or the model isn't made for it."""
