@@ -14,6 +14,7 @@ from edgecnn.runtime.errors import (
 
 __all__ = [
     "BoundNotMetError",
+    "CameraError",
     "CrashError",
     "DataError",
     "DeviceError",
@@ -61,3 +62,7 @@ class MissingExtraError(EdgecnnError):
 
 class DeviceError(EdgecnnError):
     """A board can't be reached, lacks something, or lost the connection."""
+
+
+class CameraError(EdgecnnError):
+    """A frame source can't be opened, or a view of the demo can't be shown."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import functools
 import importlib
+import pkgutil
+import sys
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -31,12 +33,15 @@ class Registry:
     @functools.cached_property
     def _files(self) -> dict[str, str]:
         folder = Path(__file__).parent.joinpath(*self.package.split(".")[1:])
-        stems = (path.stem for path in folder.glob("*.py") if not path.stem.startswith("_"))
-        return {stem: f"{self.package}.{stem}" for stem in stems}
+        # pkgutil also looks into a zip: on a board the package runs from one.
+        stems = (module.name for module in pkgutil.iter_modules([str(folder)]) if not module.ispkg)
+        return {stem: f"{self.package}.{stem}" for stem in stems if not stem.startswith("_")}
 
     @functools.cached_property
     def _entry_points(self) -> dict[str, str]:
-        return {point.name: point.value for point in entry_points(group=f"{self.package}")}
+        if sys.version_info < (3, 10):
+            return {point.name: point.value for point in entry_points().get(self.package, ())}
+        return {point.name: point.value for point in entry_points(group=self.package)}
 
     def names(self) -> list[str]:
         """All plug-in names, sorted."""
@@ -60,3 +65,4 @@ SCHEMES = Registry("scheme", "edgecnn.quantize.schemes")
 DATA_KINDS = Registry("data set kind", "edgecnn.data")
 DEVICES = Registry("device", "edgecnn.devices")
 DELEGATES = Registry("delegate", "edgecnn.delegates")
+CAMERA_SOURCES = Registry("frame source", "edgecnn.camera.sources")

@@ -110,7 +110,11 @@ class Engine:
 
     def probabilities(self, tensor: np.ndarray) -> np.ndarray:
         """Run once; returns float32 (classes,), summing to about 1."""
-        scores = self.scores(tensor)
+        return self.interpret(self.invoke(tensor))
+
+    def interpret(self, output: np.ndarray) -> np.ndarray:
+        """A raw output of `invoke` as probabilities, float32 (classes,)."""
+        scores = self.output.dequantize(output)
         return softmax(scores) if self.contract.output == "logits" else scores
 
 
