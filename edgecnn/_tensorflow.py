@@ -26,6 +26,7 @@ def _import_tensorflow() -> None:
             tensorflow = importlib.import_module("tensorflow")
             importlib.import_module("tf_keras")
             tensorflow.get_logger().setLevel("ERROR")
+            importlib.import_module("absl.logging").set_verbosity("error")
             tensorflow.config.list_physical_devices()  # looks for a GPU, and complains, now rather than later
     except ModuleNotFoundError as error:
         raise MissingExtraError(f"{INSTALL_HOST}\n(The import failed with: {error})") from error

@@ -1,0 +1,67 @@
+"""What every scheme gets, and what the integer schemes share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from edgecnn._tensorflow import tf
+from edgecnn.errors import QuantizationError
+from edgecnn.quantize._flatbuffer import Ranges, with_ranges
+from edgecnn.quantize._float_model import FloatModel
+from edgecnn.quantize._ranges import Inputs
+from edgecnn.runtime.engine import quiet
+
+
+@dataclass(frozen=True)
+class Job:
+    """One conversion.
+
+    Attributes:
+        model: the frozen float model.
+        io: type of the input and output tensors: "uint8", "int8", "int16" or "float32".
+        inputs: starts a fresh pass over the calibration tensors, float32 (1, height, width, channels).
+        ranges: calibrates, when it is called.
+    """
+
+    model: FloatModel
+    io: str
+    inputs: Callable[[], Inputs]
+    ranges: Callable[[], Ranges]
+
+
+def quantize_with_ranges(model: bytes, ranges: Ranges, io: str, *, per_channel: bool) -> bytes:
+    """TensorFlow's own quantizer, fed with our ranges: float `.tflite` -> full-integer `.tflite`.
+
+    Raises:
+        QuantizationError: the quantizer refuses the model.
+    """
+    from tensorflow.lite.python.convert import mlir_quantize
+
+    io_type: Any = getattr(tf, io)
+    try:
+        with quiet():
+            return bytes(
+                mlir_quantize(
+                    with_ranges(model, ranges),
+                    disable_per_channel=not per_channel,
+                    disable_per_channel_for_dense_layers=not per_channel,
+                    input_data_type=io_type,
+                    output_data_type=io_type,
+                )
+            )
+    except Exception as error:  # the quantizer's own exception type is private
+        raise QuantizationError(f"TensorFlow's quantizer refuses the model: {str(error).strip()[:300]}") from error
+
+
+def representative(inputs: Inputs) -> Callable[[], Any]:
+    """The inputs as TensorFlow's calibrator wants them."""
+
+    def generator() -> Any:
+        for tensor in inputs:
+            yield [tensor.astype(np.float32, copy=False)]
+
+    return generator

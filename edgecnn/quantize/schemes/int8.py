@@ -1,0 +1,15 @@
+"""Full integer: int8 weights per output channel and int8 activations (Jacob et al. 2018; Krishnamoorthi 2018, 3.1)."""
+
+from __future__ import annotations
+
+from edgecnn.quantize._scheme import Job, quantize_with_ranges
+
+SUMMARY = "int8 weights (per channel) and activations: for CPUs and the Edge TPU"
+IO = ("uint8", "int8", "float32")
+CALIBRATED = True
+INTEGER = True
+
+
+def convert(job: Job) -> bytes:
+    """See `edgecnn.quantize._scheme.Job`."""
+    return quantize_with_ranges(job.model.float32, job.ranges(), job.io, per_channel=True)

@@ -1,0 +1,15 @@
+"""Full integer with one weight scale per tensor: for accelerators that have no more; it costs accuracy."""
+
+from __future__ import annotations
+
+from edgecnn.quantize._scheme import Job, quantize_with_ranges
+
+SUMMARY = "int8 with one weight scale per tensor: for accelerators without per-channel scales"
+IO = ("uint8", "int8", "float32")
+CALIBRATED = True
+INTEGER = True
+
+
+def convert(job: Job) -> bytes:
+    """See `edgecnn.quantize._scheme.Job`."""
+    return quantize_with_ranges(job.model.float32, job.ranges(), job.io, per_channel=False)
