@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from edgecnn.models._catalog import spec, variants
+from edgecnn.models._catalog import figures, spec, variants
 from edgecnn.models._spec import ModelSpec
 
 if TYPE_CHECKING:
     from edgecnn.models._build import build_model
 
-__all__ = ["ModelSpec", "build_model", "spec", "variants"]
+__all__ = ["ModelSpec", "build_model", "figures", "spec", "variants"]
 
 
 def __getattr__(name: str) -> object:

@@ -50,6 +50,7 @@ def build_model(
     """
     spec = _catalog.spec(name)
     _check(input_size, width, classes, color)
+    pretrained.check(spec, name, weights)
     preprocessing = spec.preprocessing(input_size, color)
     count = classes or _imagenet.CLASSES
     keras.utils.set_random_seed(seed)
@@ -59,8 +60,7 @@ def build_model(
     model._name = name
     origin = {"source": "none"}
     if weights != "none":
-        new_head = classes is not None and (weights != "imagenet" or classes != _imagenet.CLASSES)
-        origin = pretrained.load(model, spec, name, weights, width=width, new_head=new_head)
+        origin = pretrained.load(model, spec, name, weights, width=width, new_head=classes is not None)
     arguments = {"input_size": preprocessing.height, "width": width, "classes": count, "color": color}
     contract = Contract(preprocessing, model=_described(name, spec, model, arguments, weights))
     return model, contract.replace(provenance={"weights": origin, "seed": seed}, **_labels(weights, count))

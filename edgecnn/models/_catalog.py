@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import json
+from pathlib import Path
 
 from edgecnn.errors import UsageError
 from edgecnn.models._spec import ModelSpec
@@ -40,4 +42,14 @@ def spec(name: str) -> ModelSpec:
         UsageError: as `family`.
     """
     found: ModelSpec = MODEL_FAMILIES.load(family(name)).VARIANTS[name]
+    return found
+
+
+def figures() -> dict[str, dict[str, int]]:
+    """Measured figures by variant name: parameters, macs, float32_bytes, int8_bytes.
+
+    `tools/figures` writes them; a variant that was added since is missing.
+    """
+    path = Path(__file__).with_name("figures.json")
+    found: dict[str, dict[str, int]] = json.loads(path.read_text()) if path.exists() else {}
     return found

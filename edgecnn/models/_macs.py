@@ -20,16 +20,21 @@ def per_layer(model: Any) -> dict[str, int]:
     """
     counted = {}
     for layer in model.layers:
-        count = _COUNTERS.get(type(layer).__name__)
-        if count is None:
+        if type(layer).__name__ not in _COUNTERS:
             continue
         given, result = layer.get_input_shape_at(0)[1:], layer.get_output_shape_at(0)[1:]
         if None in (*given, *result):
             raise ValueError(
                 f"{layer.name} has the shape {result}; expected fixed numbers. Build it with an input size."
             )
-        counted[layer.name] = count(layer, given, result)
+        counted[layer.name] = of_layer(layer, given, result)
     return counted
+
+
+def of_layer(layer: Any, given: Shape, result: Shape) -> int:
+    """Multiply-accumulates of one call of a layer, from its input's and output's shape without the batch."""
+    count = _COUNTERS.get(type(layer).__name__)
+    return count(layer, given, result) if count else 0
 
 
 def total(model: Any) -> int:
@@ -45,6 +50,11 @@ def _depthwise(layer: Any, given: Shape, result: Shape) -> int:
     return math.prod((*result, *layer.kernel_size))
 
 
+def _separable(layer: Any, given: Shape, result: Shape) -> int:
+    depthwise = given[-1] * int(layer.depth_multiplier)
+    return math.prod(result[:-1]) * depthwise * (math.prod(map(int, layer.kernel_size)) + result[-1])
+
+
 def _dense(layer: Any, given: Shape, result: Shape) -> int:
     return math.prod(result) * given[-1]
 
@@ -52,5 +62,6 @@ def _dense(layer: Any, given: Shape, result: Shape) -> int:
 _COUNTERS: dict[str, Callable[[Any, Shape, Shape], int]] = {
     "Conv2D": _convolution,
     "DepthwiseConv2D": _depthwise,
+    "SeparableConv2D": _separable,
     "Dense": _dense,
 }

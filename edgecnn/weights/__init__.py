@@ -23,6 +23,19 @@ def available(spec: ModelSpec, name: str) -> str:
     return next((answer for answer in ("yes", "download") if answer in answers), "no")
 
 
+def check(spec: ModelSpec, name: str, weights: str) -> None:
+    """Refuse what can't be had, before a model is built in vain.
+
+    Raises:
+        UsageError: nobody publishes ImageNet weights of this variant in a form that can be read here.
+    """
+    if weights == "imagenet" and not spec.weights:
+        raise UsageError(
+            f"There are no ImageNet weights of {name} at hand or to download. "
+            "Use --weights none, --weights FILE, or a model that `edgecnn models` shows with weights."
+        )
+
+
 def load(
     model: Any, spec: ModelSpec, name: str, weights: str, *, width: float = 1.0, new_head: bool = False
 ) -> dict[str, str]:
@@ -40,17 +53,13 @@ def load(
         Where the weights came from: source, file, sha256 as far as they apply.
 
     Raises:
-        UsageError: nobody publishes ImageNet weights of this variant in a form that can be read here.
+        UsageError: as `check`.
         WeightsError: the weights are not at hand, or don't fit.
     """
+    check(spec, name, weights)
     if weights != "imagenet":
         found: dict[str, str] = WEIGHT_SOURCES.load("file").load(model, weights, new_head=new_head)
         return found
-    if not spec.weights:
-        raise UsageError(
-            f"There are no ImageNet weights of {name} at hand or to download. "
-            "Use --weights none, --weights FILE, or a model that `edgecnn models` shows with weights."
-        )
     return _first(model, spec, name, width=width, new_head=new_head)
 
 

@@ -27,17 +27,23 @@ def assign(model: Any, weights: LayerWeights, source: str, *, new_head: bool = F
         model: a Keras model.
         weights: at least the layers of the model; shapes may differ in axes of size 1.
         source: where the weights came from, for messages.
-        new_head: leave the layer of the logits as it is (another class count).
+        new_head: leave the layer of the logits as it is where it has another class count than the weights.
 
     Raises:
         WeightsError: a layer is missing or has another shape; then nothing was changed.
     """
     fitted = {}
     for layer in model.layers:
-        if layer.weights and not (new_head and layer.name == HEAD):
-            fitted[layer] = _fitted(layer, weights.get(layer.name), source)
+        arrays = weights.get(layer.name)
+        if layer.weights and not (new_head and layer.name == HEAD and _other_classes(layer, arrays)):
+            fitted[layer] = _fitted(layer, arrays, source)
     for layer, arrays in fitted.items():
         layer.set_weights(arrays)
+
+
+def _other_classes(head: Any, arrays: Arrays | None) -> bool:
+    """Whether a model's layer of the logits has another class count than the weights."""
+    return arrays is None or arrays[-1].shape[-1] != head.weights[-1].shape[-1]
 
 
 def _fitted(layer: Any, arrays: Arrays | None, source: str) -> list[np.ndarray[Any, Any]]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import io
 import math
 import pickle
+import pickletools
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -23,6 +24,7 @@ MAGIC = 0x1950A86A20F9469CFC6C
 PROTOCOL = 1001
 MAXIMUM_BYTES = 1 << 30
 MAXIMUM_RANK = 8
+MAXIMUM_MEMO = 1 << 20
 
 STORAGES = {
     "FloatStorage": np.dtype("<f4"),
@@ -110,12 +112,22 @@ def read(path: str | Path) -> dict[str, np.ndarray[Any, Any]]:
         ) from error
 
 
+def _unpickle(stream: BinaryIO) -> Any:
+    """The next pickle of the stream; a memo index of billions, which Python would make room for, is refused first."""
+    start = stream.tell()
+    for opcode, argument, _ in pickletools.genops(stream):
+        if opcode.name in ("PUT", "LONG_BINPUT") and isinstance(argument, int) and argument > MAXIMUM_MEMO:
+            raise pickle.UnpicklingError(f"memo index {argument}")
+    stream.seek(start)
+    return _Unpickler(stream).load()
+
+
 def _parse(stream: BinaryIO) -> dict[str, np.ndarray[Any, Any]]:
-    if _Unpickler(stream).load() != MAGIC or _Unpickler(stream).load() != PROTOCOL:
+    if _unpickle(stream) != MAGIC or _unpickle(stream) != PROTOCOL:
         raise pickle.UnpicklingError("wrong magic number or protocol")
-    if not _Unpickler(stream).load()["little_endian"]:
+    if not _unpickle(stream)["little_endian"]:
         raise pickle.UnpicklingError("big-endian values")
-    tensors, keys = _Unpickler(stream).load(), _Unpickler(stream).load()
+    tensors, keys = _unpickle(stream), _unpickle(stream)
     if not isinstance(tensors, dict) or not all(isinstance(tensor, _Tensor) for tensor in tensors.values()):
         raise pickle.UnpicklingError("not a dictionary of tensors")
     dtypes = {tensor.storage.key: tensor.storage.dtype for tensor in tensors.values()}

@@ -43,7 +43,7 @@ def load(model: Any, spec: ModelSpec, name: str, *, width: float = 1.0, new_head
         spec: its row of the table of variants.
         name: its name in that table.
         width: its width multiplier.
-        new_head: it has another class count; leave the layer of the logits as it is.
+        new_head: leave the layer of the logits as it is if it has another class count than 1,000.
 
     Returns:
         Where the weights came from, for the contract: source, file and sha256.

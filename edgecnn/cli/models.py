@@ -1,0 +1,81 @@
+"""`edgecnn models`: what can be built, from a table that was measured beforehand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from edgecnn.cli._output import emit, json_option, note, print_table
+
+_COLUMNS = ("model", "parameters", "MACs", "float32", "int8", "input", "top-1", "paper", "ImageNet weights")
+
+
+@click.command()
+@click.argument("filter_text", metavar="[FILTER]", default="")
+@json_option
+def command(filter_text: str, json_path: str | None) -> None:
+    """List the models that can be built; FILTER is a part of their names.
+
+    Parameters, multiply-accumulates (MACs) and sizes of the .tflite files are measured with 1,000 classes at the input
+    size shown. Top-1 is what the paper published for ImageNet.
+
+    \b
+    Example:
+      edgecnn models lite
+    """
+    rows = _rows(filter_text.lower().replace("-", "_"))
+    emit(rows, json_path, lambda: _show(rows, filter_text))
+
+
+def _rows(part: str) -> list[dict[str, Any]]:
+    from edgecnn import weights
+    from edgecnn.models import figures, variants
+
+    return [
+        {
+            "name": name,
+            **figures().get(name, {}),
+            "input_size": spec.input_size,
+            "published_parameters": spec.parameters,
+            "published_macs": spec.macs,
+            "published_top1_percent": spec.top1,
+            "paper": spec.paper,
+            "url": spec.url,
+            "weights": weights.available(spec, name),
+        }
+        for name, spec in variants().items()
+        if part in name
+    ]
+
+
+def _show(rows: list[dict[str, Any]], filter_text: str) -> None:
+    if not rows:
+        note(f"No model has {filter_text!r} in its name. `edgecnn models` lists all.")
+        return
+    print_table(_COLUMNS, [_cells(row) for row in rows])
+    if any("macs" not in row for row in rows):
+        note("A model with - was not measured yet; run: tools/figures NAME")
+
+
+def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+    author = row["paper"].rpartition("(")[2].rstrip(")")
+    return (
+        row["name"],
+        _scaled(row.get("parameters"), 1e6, " M"),
+        _scaled(row.get("macs"), 1e6, " M"),
+        _scaled(row.get("float32_bytes"), 1e6, " MB"),
+        _scaled(row.get("int8_bytes"), 1e6, " MB"),
+        f"{row['input_size']} px",
+        f"{row['published_top1_percent']:.1f} %",
+        author,
+        row["weights"],
+    )
+
+
+def _scaled(value: float | None, unit: float, suffix: str) -> str:
+    """Three significant digits, "-" for a value that is not known."""
+    if value is None:
+        return "-"
+    scaled = value / unit
+    return f"{scaled:,.{max(0, 2 - len(str(int(scaled))) + 1)}f}{suffix}"
