@@ -22,22 +22,25 @@ from edgecnn.runtime.preprocess import read_picture
 SYNTAX = "photos (sample photographs; also photos:calibration, photos:test, photos:whole)"
 _CALIBRATION = (
     ("skimage", "data/astronaut.png"),
-    ("skimage", "data/coffee.png"),
+    ("skimage", "data/camera.png"),
+    ("skimage", "data/hubble_deep_field.jpg"),
     ("skimage", "data/ihc.png"),
     ("skimage", "data/motorcycle_left.png"),
     ("skimage", "data/retina.jpg"),
     ("sklearn", "datasets/images/china.jpg"),
 )
-_TEST = (
-    ("skimage", "data/camera.png"),
+_TEST = (  # these show what ImageNet has a class for
     ("skimage", "data/chelsea.png"),
-    ("skimage", "data/hubble_deep_field.jpg"),
+    ("skimage", "data/coffee.png"),
     ("skimage", "data/rocket.jpg"),
     ("sklearn", "datasets/images/flower.jpg"),
 )
 _PARTS = {"": _CALIBRATION + _TEST, "calibration": _CALIBRATION, "test": _TEST, "whole": _CALIBRATION + _TEST}
 CROPS_PER_PHOTO = 40
-_SMALLEST = 0.35  # a crop's side at least, as a share of the photograph's shorter side
+# A crop's side at least, as a share of the photograph's shorter side: small for calibration, which wants variety; large
+# for a test, where the picture should still show something.
+_SMALLEST = {"test": 0.75}
+_SMALLEST_OTHERWISE = 0.35
 
 
 @dataclass(frozen=True)
@@ -46,11 +49,13 @@ class CropExample:
 
     Attributes:
         number: which crop; number 0 is the whole photograph.
+        smallest: side of a crop at least, as a share of the photograph's shorter side.
     """
 
     path: Path
     name: str
     number: int
+    smallest: float
     label: str | None = None
 
     def read(self) -> np.ndarray:
@@ -60,14 +65,14 @@ class CropExample:
             return picture
         height, width = picture.shape[:2]
         size, row, column, mirror = _fractions(self.name, 4)
-        side = int(min(height, width) * (_SMALLEST + (1 - _SMALLEST) * size))
+        side = int(min(height, width) * (self.smallest + (1 - self.smallest) * size))
         top, left = int((height - side) * row), int((width - side) * column)
         window = picture[top : top + side, left : left + side]
         return np.ascontiguousarray(window[:, ::-1] if mirror < 0.5 else window)
 
     def sha256(self) -> str:
         """Digest of the photograph's file and the crop's number: two crops of one photograph differ."""
-        return hashlib.sha256(f"{_file_sha256(self.path)} {self.number}".encode()).hexdigest()
+        return hashlib.sha256(f"{_file_sha256(self.path)} {self.number} {self.smallest}".encode()).hexdigest()
 
 
 @functools.lru_cache(maxsize=16)
@@ -102,10 +107,11 @@ def open_data(spec: str) -> DataSet:
     if part not in _PARTS:
         raise DataError(f"Unknown part {part!r} of photos. Expected {', '.join(name for name in _PARTS if name)}, or none.")
     numbers = range(1) if part == "whole" else range(CROPS_PER_PHOTO)
+    smallest = _SMALLEST.get(part, _SMALLEST_OTHERWISE)
     examples = []
     for package, file in sorted(_PARTS[part], key=lambda pair: Path(pair[1]).stem):
         path = _package_folder(package) / file
-        examples += [CropExample(path, f"{path.stem}-{number:02d}", number) for number in numbers]
+        examples += [CropExample(path, f"{path.stem}-{number:02d}", number, smallest) for number in numbers]
     return DataSet(spec, tuple(examples))
 
 

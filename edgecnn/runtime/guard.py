@@ -10,7 +10,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from . import errors
+from .engine import Engine
+from .model_file import ModelFile
 
 DEFAULT_TIMEOUT_S = 600.0
 
@@ -45,6 +49,21 @@ def isolated(function: Callable[..., Any], *arguments: Any, timeout_s: float = D
     if kind == "result":
         return value
     raise getattr(errors, kind, errors.EdgecnnError)(value)
+
+
+def try_out(file: ModelFile) -> None:
+    """Load and run a model once in a child process; for files that edgecnn did not write itself.
+
+    Raises:
+        CrashError: it crashed or hung there.
+        ModelFileError: the runtime refuses it.
+    """
+    isolated(_run_once, file)
+
+
+def _run_once(file: ModelFile) -> None:
+    engine = Engine(file)
+    engine.invoke(np.zeros(engine.input.shape, engine.input.dtype))
 
 
 def _answer(writer: int, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:

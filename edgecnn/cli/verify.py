@@ -1,0 +1,67 @@
+"""`edgecnn verify`: does the artifact agree with the float model?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from edgecnn.cli._output import emit, json_option, note, print_table
+
+
+@click.command()
+@click.argument("model", type=click.Path())
+@click.option("--against", required=True, metavar="FLOAT", help="The float model: .keras, .h5, SavedModel folder or .tflite.")
+@click.option("--data", required=True, metavar="DATA", help="Pictures; with labels accuracy is measured too.")
+@click.option("--samples", type=int, metavar="N", help="Use N of the pictures, balanced over the classes.")
+@click.option("--max-drop", type=float, metavar="POINTS", help="Exit 1 if top-1 drops by more.")
+@click.option("--min-agreement", type=float, metavar="PERCENT", help="Exit 1 if fewer pictures agree.")
+@click.option("--trust", is_flag=True, help="Run code that the float model's file carries.")
+@json_option
+def command(model: str, against: str, data: str, samples: int | None, json_path: str | None, **options: Any) -> None:
+    """Compare the artifact MODEL with the float model it was made from, on the same pictures.
+
+    \b
+    Example:
+      edgecnn verify lite0.tflite --against lite0.keras --data pictures/ --max-drop 1
+    """
+    from edgecnn.data import open_data
+    from edgecnn.progress import Terminal
+    from edgecnn.verify import check_bounds, verify
+
+    pictures = open_data(data) if samples is None else open_data(data).sample(samples)
+    progress = Terminal()
+    try:
+        found = verify(model, against, pictures, trust=options["trust"], progress=progress)
+    finally:
+        progress.close()
+    emit(found.to_dict(), json_path, lambda: _show(found))
+    for name, reason in found.skipped.items():
+        note(f"Skipped {name}: {reason}")
+    if found.calibrated_on:
+        note(
+            f"Note: the artifact was calibrated on {found.calibrated_on} of these {found.pictures} pictures; "
+            "its figures flatter. Verify on others."
+        )
+    check_bounds(found, options["max_drop"], options["min_agreement"])
+
+
+def _show(found: Any) -> None:
+    rows = [["agreement with float", str(found.agreement)], ["signal-to-noise of the logits", f"{found.snr_db} dB"]]
+    if found.drop is not None:
+        rows = [
+            ["top-1 float", str(found.float_top1)],
+            ["top-1 artifact", str(found.top1)],
+            ["top-1 drop", f"{found.drop} points".replace(" %", "")],
+            ["top-5 float", str(found.float_top5)],
+            ["top-5 artifact", str(found.top5)],
+            *rows,
+        ]
+    if found.golden:
+        golden = found.golden
+        rows.append(["golden vectors", f"{golden['identical']} of {golden['count']} identical, top-1 {golden['same_top1']}"])
+    title = f"{found.model} against {found.against} on {found.pictures} pictures of {found.data}"
+    print_table(["", "value [95 % interval]"], rows, title=title)
+    for flip in found.flipped:
+        truth = f" (truth: {flip['truth']})" if flip["truth"] else ""
+        click.echo(f"  flipped  {flip['name']}: {flip['float']['label']} -> {flip['artifact']['label']}{truth}")
