@@ -1,0 +1,152 @@
+"""The thread that reads the source and keeps the newest frame ready."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from edgecnn.camera.frames import Frame, Slot
+from edgecnn.camera.sources._source import CorruptFrame, Shot, Source, SourceEnded, SourceLost
+from edgecnn.runtime.engine import Engine
+from edgecnn.runtime.errors import EdgecnnError
+
+_RETRY_S = (0.5, 1.0, 2.0, 5.0)
+_MAX_LAG_S = 0.5
+STARTING, RUNNING, LOST, ENDED, FAILED = "starting", "running", "lost", "ended", "failed"
+
+
+@dataclass
+class Counts:
+    """Frames since the start: captured = inferred + dropped + at most two on their way."""
+
+    captured: int = 0
+    dropped: int = 0
+    inferred: int = 0
+    corrupt: int = 0
+    reconnects: int = 0
+
+
+class Capture(threading.Thread):
+    """Reads frames until the source ends; opens it again when it is lost.
+
+    Args:
+        open_source: opens the source, also again after it was lost.
+        source: the source, open.
+        engine: prepares the frames for its model.
+        free_by: tells when (monotonic seconds) the engine will be free for the next frame.
+        as_fast_as_possible: read stored frames as fast as they are taken, losing none, instead of in real time.
+        loop: begin again when a stored source ends.
+    """
+
+    def __init__(
+        self,
+        open_source: Callable[[], Source],
+        source: Source,
+        engine: Engine,
+        free_by: Callable[[], float],
+        as_fast_as_possible: bool = False,
+        loop: bool = False,
+    ) -> None:
+        super().__init__(name="capture", daemon=True)
+        self.slot = Slot()
+        self.counts = Counts()
+        self.state = STARTING
+        self.message = ""
+        self.name_of_source = source.name
+        self.error: BaseException | None = None
+        self._open_source = open_source
+        self._source: Source | None = source
+        self._engine = engine
+        self._free_by = free_by
+        self._keep_all = as_fast_as_possible and not source.live
+        self._loop = loop
+        self._stop_asked = threading.Event()
+        self._due = 0.0
+        self._read_since_open = 0
+        self._start = time.monotonic()
+        self._stored_frames = 0
+
+    def stop(self) -> None:
+        """Ask the thread to release the source and end; `join` waits for it."""
+        self._stop_asked.set()
+
+    def run(self) -> None:
+        """The thread's whole life."""
+        try:
+            while not self._stop_asked.is_set() and self.state != ENDED:
+                self._step()
+        except BaseException as error:
+            self.error, self.state, self.message = error, FAILED, str(error)
+        finally:
+            self._close()
+
+    def _step(self) -> None:
+        if self._source is None:
+            self._reopen()
+            return
+        try:
+            if self._ready_for_next(self._source):
+                self._accept(self._source)
+        except CorruptFrame as problem:
+            self.counts.corrupt += 1
+            self._stored_frames += 1
+            self.message = str(problem)
+        except SourceLost as problem:
+            self.state, self.message = LOST, str(problem)
+            self._close()
+        except SourceEnded as problem:
+            self._close()
+            if not self._loop or not self._read_since_open:
+                self.state, self.message = ENDED, str(problem)
+
+    def _ready_for_next(self, source: Source) -> bool:
+        """Wait for the moment to read a stored frame; a camera keeps its own time."""
+        if source.live:
+            return True
+        if self._keep_all:
+            return self.slot.wait_empty(0.2)
+        now = time.monotonic()
+        if now - self._due > _MAX_LAG_S:
+            self._due = now
+        return not self._stop_asked.wait(max(0.0, self._due - now))
+
+    def _accept(self, source: Source) -> None:
+        shot = source.read()
+        self._read_since_open += 1
+        exposed_at = shot.exposed_at
+        if not source.live and not self._keep_all:
+            exposed_at = self._due
+            self._due += 1 / source.fps
+        self.state = RUNNING
+        self.counts.captured += 1
+        frame = self._frame(shot, exposed_at, source)
+        if self._keep_all or self._free_by() < time.monotonic() + 1 / (source.fps or 30.0):
+            # The model will most likely take this frame: get it ready while the previous one is still being answered.
+            frame.prepare(self._engine)
+        self.counts.dropped += self.slot.put(frame)
+
+    def _frame(self, shot: Shot, exposed_at: float, source: Source) -> Frame:
+        capture_ms = (time.monotonic() - exposed_at) * 1e3
+        time_s = exposed_at - self._start if source.live else self._stored_frames / source.fps
+        self._stored_frames += 1
+        return Frame(self.counts.captured, shot.picture, shot.order, exposed_at, capture_ms, time_s, shot.name)
+
+    def _reopen(self) -> None:
+        attempt = 0
+        while not self._stop_asked.is_set():
+            try:
+                self._source = self._open_source()
+                self._read_since_open = 0
+                self.counts.reconnects += self.state == LOST
+                return
+            except EdgecnnError as error:
+                self.message = str(error)
+            self._stop_asked.wait(_RETRY_S[min(attempt, len(_RETRY_S) - 1)])
+            attempt += 1
+
+    def _close(self) -> None:
+        source, self._source = self._source, None
+        if source is not None:
+            source.close()

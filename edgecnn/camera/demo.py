@@ -1,0 +1,333 @@
+"""The demo as a whole: a source, a model, and the views, started together and ended together."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from edgecnn.camera.broadcast import Broadcast
+from edgecnn.camera.capture import FAILED, Capture
+from edgecnn.camera.headless import JsonLines
+from edgecnn.camera.meter import HISTORY_S
+from edgecnn.camera.recognize import Answer, Recognizer, View
+from edgecnn.camera.record import Recording
+from edgecnn.camera.server import PageServer
+from edgecnn.camera.sources import open_source
+from edgecnn.camera.sources._source import Source, Wish
+from edgecnn.camera.window import Window
+from edgecnn.errors import UsageError
+from edgecnn.runtime import guard, model_file, system
+from edgecnn.runtime.delegate import load as load_delegate
+from edgecnn.runtime.engine import Engine, default_threads
+from edgecnn.runtime.model_file import ModelFile
+
+_WARMUP = 5
+_CONDITIONS_S = 2.0
+_JOIN_S = 3.0
+# Python lets a thread run 5 ms before another gets its turn; a page's threads would delay answers by that much.
+_SWITCH_INTERVAL_S = 0.0005
+
+
+@dataclass(frozen=True)
+class DemoOptions:
+    """All that `edgecnn demo` can be asked for; plain JSON values, since they also travel to a board.
+
+    Attributes:
+        model: the `.tflite` file.
+        source: see `edgecnn.camera.sources`.
+        as_fast_as_possible: read a file without waiting, losing no frame.
+        loop: begin the file or folder again when it ends.
+        width, height, fps: what is wished of a camera.
+        view: "page", "window" or "none".
+        headless: write a line of JSON per answer.
+        host, port: of the page; port None takes the first free one from 8000.
+        record: video file to write; "" for none.
+        smooth_s: time constant of the exponential smoothing, 0 for none.
+        threshold: probability below which the answer is "not sure".
+        top: how many classes to show.
+        threads, delegate, labels: as for `edgecnn profile` and `edgecnn classify`.
+        seconds, frames: end after so long, or so many answers; 0 for never.
+    """
+
+    model: str
+    source: str = "auto"
+    as_fast_as_possible: bool = False
+    loop: bool = False
+    width: int = 640
+    height: int = 480
+    fps: float = 30.0
+    view: str = "page"
+    headless: bool = False
+    host: str = "127.0.0.1"
+    port: int | None = None
+    record: str = ""
+    smooth_s: float = 0.3
+    threshold: float = 0.3
+    top: int = 5
+    threads: int | None = None
+    delegate: str = "cpu"
+    labels: str | None = None
+    seconds: float = 0.0
+    frames: int = 0
+
+    @property
+    def wish(self) -> Wish:
+        """What is wished of a camera."""
+        return Wish(self.width, self.height, self.fps)
+
+
+class Demo:
+    """Everything opened and ready; `run` starts it and returns when it ended.
+
+    Args:
+        options: what to show and how.
+        write: takes the lines of JSON, where they are asked for.
+
+    Raises:
+        EdgecnnError: the model, the source, the delegate or a view can't be had; nothing is left open.
+    """
+
+    def __init__(self, options: DemoOptions, write: Callable[[str], None] = print) -> None:
+        self.options = options
+        self._write = write
+        self._ended = threading.Event()
+        self._conditions: tuple[float, dict[str, Any]] = (-1e9, {})
+        self._exit = contextlib.ExitStack()
+        with contextlib.ExitStack() as undo:
+            undo.push(self._exit)
+            self.file = model_file.read(options.model, options.labels)
+            guard.isolated(_try, self.file, options.threads, options.delegate)
+            self.engine = _engine(self.file, options.threads, options.delegate)
+            self._recognizer = Recognizer(self.engine, options.smooth_s, options.threshold, options.top)
+            self.meter = self._recognizer.meter
+            self._capture = self._open_capture()
+            self._views = self._open_views()
+            undo.pop_all()
+
+    @property
+    def addresses(self) -> list[str]:
+        """Where the page can be looked at, the likeliest first."""
+        return self._page.addresses() if self._page else []
+
+    @property
+    def port(self) -> int:
+        """The page's port, 0 without a page."""
+        return self._page.port if self._page else 0
+
+    @property
+    def source(self) -> str:
+        """The source's name, for people."""
+        return self._capture.name_of_source
+
+    def stop(self) -> None:
+        """End the demo from any thread or signal handler."""
+        self._ended.set()
+
+    def run(self) -> dict[str, Any]:
+        """Run until the source ends, a limit is reached, the window is closed or `stop` is called.
+
+        Returns:
+            Counts, frame rate, latencies, and on what they were measured; plain JSON values.
+
+        Raises:
+            CameraError: the recording could not be written.
+        """
+        start = time.monotonic()
+        try:
+            with _short_turns(), self._signals():
+                self._capture.start()
+                self._recognizer.start()
+                timer = threading.Thread(target=self._watch, args=(start,), name="watch", daemon=True)
+                timer.start()
+                if self._window:
+                    self._window.run(self._ended)
+                    self.stop()
+                self._ended.wait()
+        finally:
+            self._close()
+        for thread in (self._recognizer, self._capture):
+            if thread.error is not None:
+                raise thread.error
+        return self._summary(time.monotonic() - start)
+
+    def close(self) -> None:
+        """Let go of everything, for a demo that is never run."""
+        self._close()
+
+    def about(self) -> dict[str, Any]:
+        """What the page shows once: the model and how it runs."""
+        contract = self.file.contract
+        return {
+            "model": contract.name,
+            "file": self.file.name,
+            "source": self.source,
+            "threads": self.engine.threads,
+            "delegate": self.options.delegate,
+            "threshold": self.options.threshold,
+            "top": self.options.top,
+            "preprocessing": dataclasses.asdict(contract.preprocessing),
+            "assumed": list(contract.assumed),
+            "history_s": HISTORY_S,
+            "history": self.meter.history(),
+        }
+
+    def status(self) -> dict[str, Any]:
+        """What the page shows again and again, whether or not there is a new picture."""
+        counts = dataclasses.asdict(self._capture.counts)
+        history = self.meter.history()
+        return {
+            "state": self._capture.state,
+            "message": self._capture.message,
+            "counts": counts,
+            "fps": round(self.meter.fps(), 1),
+            "latency_ms": self.meter.latency_ms(),
+            "stages_ms": {
+                **self.meter.stages_ms(),
+                "encode": round(self._broadcast.encode_ms if self._broadcast else 0, 3),
+            },
+            "second": self.meter.second(),
+            "last": history[-1] if history else None,
+            "conditions": self._board_conditions(),
+        }
+
+    def _open_capture(self) -> Capture:
+        options = self.options
+
+        def reopen() -> Source:
+            return open_source(options.source, options.wish)
+
+        source = reopen()
+        self._exit.callback(source.close)
+        if options.as_fast_as_possible and source.live:
+            raise UsageError(f"--as-fast-as-possible is for files and folders; {source.name} has its own pace.")
+        self._fps = source.fps
+        return Capture(reopen, source, self.engine, self._recognizer.free_by, options.as_fast_as_possible, options.loop)
+
+    def _open_views(self) -> list[View]:
+        options = self.options
+        views: list[View] = []
+        self._broadcast: Broadcast | None = None
+        self._page: PageServer | None = None
+        self._window: Window | None = None
+        self._recording: Recording | None = None
+        if options.view == "page":
+            self._broadcast = Broadcast(_describe)
+            self._exit.callback(self._broadcast.close)
+            self._page = PageServer(self._broadcast, self.about, self.status, options.host, options.port)
+            self._exit.callback(self._page.close)
+            views.append(self._broadcast)
+        elif options.view == "window":
+            self._window = Window(self.meter)
+            self._exit.callback(self._window.close)
+            views.append(self._window)
+        if options.headless:
+            views.append(JsonLines(self._capture, self._write))
+        if options.record:
+            self._recording = Recording(options.record, self._fps, options.as_fast_as_possible)
+            self._exit.callback(self._recording.close)
+            views.append(self._recording)
+        self._recognizer.connect(self._capture, views, options.frames)
+        return views
+
+    def _watch(self, start: float) -> None:
+        """End the demo when the model's thread ends or the time is over."""
+        end = start + self.options.seconds if self.options.seconds else float("inf")
+        while not self._ended.is_set() and time.monotonic() < end:
+            if self._recognizer.finished.wait(min(0.2, max(0.0, end - time.monotonic()))):
+                break
+        self.stop()
+
+    def _close(self) -> None:
+        self._capture.stop()
+        self._recognizer.stop()
+        for thread in (self._recognizer, self._capture):
+            if thread.ident is not None:
+                thread.join(_JOIN_S)
+        self._exit.close()
+
+    @contextlib.contextmanager
+    def _signals(self) -> Iterator[None]:
+        """Ctrl-C, `kill` and a closed terminal end the demo in good order; a second Ctrl-C ends it at once."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def end(number: int, frame: Any) -> None:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            self.stop()
+
+        before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _board_conditions(self) -> dict[str, Any]:
+        at, conditions = self._conditions
+        if time.monotonic() - at > _CONDITIONS_S:
+            conditions = system.conditions()
+            self._conditions = (time.monotonic(), conditions)
+        return {key: conditions[key] for key in ("temperature_c", "clock_mhz", "throttled_now")}
+
+    def _summary(self, seconds: float) -> dict[str, Any]:
+        machine = system.describe()
+        recording = {"path": self._recording.path, "frames": self._recording.written} if self._recording else None
+        return {
+            "model": self.file.name,
+            "source": self.source,
+            "ended": self._capture.message if self._capture.state == FAILED else self._capture.state,
+            "seconds": round(seconds, 3),
+            "counts": dataclasses.asdict(self._capture.counts),
+            **self.meter.summary(),
+            "warmup": _WARMUP,
+            "threads": self.engine.threads,
+            "delegate": self.options.delegate,
+            "device": {key: machine[key] for key in ("board", "cpu", "cores", "runtime", "emulated")},
+            "recording": recording,
+        }
+
+
+def _describe(answer: Answer) -> dict[str, Any]:
+    height, width = answer.frame.picture.shape[:2]
+    return {
+        "number": answer.frame.number,
+        "width": width,
+        "height": height,
+        "label": answer.text,
+        "sure": answer.sure,
+        "classes": answer.classes,
+    }
+
+
+def _engine(file: ModelFile, threads: int | None, delegate: str) -> Engine:
+    engine = Engine(file, threads or default_threads(), load_delegate(delegate, file.model))
+    gray = np.full((*engine.contract.preprocessing.shape[:2], 3), 128, np.uint8)
+    for _ in range(_WARMUP):
+        engine.probabilities(engine.prepare(gray))
+    return engine
+
+
+def _try(file: ModelFile, threads: int | None, delegate: str) -> bool:
+    """In a child process, so that a model that kills the runtime is an error message."""
+    _engine(file, threads, delegate)
+    return True
+
+
+@contextlib.contextmanager
+def _short_turns() -> Iterator[None]:
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(_SWITCH_INTERVAL_S)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)

@@ -1,0 +1,43 @@
+"""One line of JSON per answer, for programs that read along."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from edgecnn.camera.capture import Capture
+from edgecnn.camera.recognize import Answer
+
+
+class JsonLines:
+    """A view that writes lines, each a JSON object."""
+
+    def __init__(self, capture: Capture, write: Callable[[str], None]) -> None:
+        self._capture, self._write = capture, write
+
+    def show(self, answer: Answer) -> None:
+        """Write an answer."""
+        self._write(json.dumps(line(answer, self._capture), ensure_ascii=False))
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+def line(answer: Answer, capture: Capture) -> dict[str, Any]:
+    """The answer and the counts so far."""
+    counts = capture.counts
+    return {
+        "frame": answer.frame.number,
+        "time_s": round(answer.frame.time_s, 4),
+        **({"picture": answer.frame.name} if answer.frame.name else {}),
+        "label": answer.text,
+        "sure": answer.sure,
+        "classes": answer.classes,
+        "latency_ms": round(answer.latency_ms, 3),
+        "stages_ms": {stage: round(value, 3) for stage, value in answer.stages_ms.items()},
+        "captured": counts.captured,
+        "dropped": counts.dropped,
+        "inferred": counts.inferred,
+        "corrupt": counts.corrupt,
+    }

@@ -1,0 +1,159 @@
+"""The thread that answers frames, and what an answer is."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from edgecnn.camera.capture import ENDED, FAILED, Capture
+from edgecnn.camera.frames import Frame
+from edgecnn.camera.meter import Meter
+from edgecnn.runtime.classify import top
+from edgecnn.runtime.engine import Engine
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the model says of one frame.
+
+    Attributes:
+        frame: the frame.
+        classes: the best classes, as `runtime.classify.top` gives them, after smoothing.
+        sure: whether the best one reaches the threshold.
+        latency_ms: from the glass to this answer.
+        stages_ms: its parts: capture, resize, wait, invoke, postprocess; they add up to the latency.
+    """
+
+    frame: Frame
+    classes: list[dict[str, Any]]
+    sure: bool
+    latency_ms: float
+    stages_ms: dict[str, float]
+
+    @property
+    def text(self) -> str:
+        """The best class for a person, or "not sure"."""
+        return str(self.classes[0]["label"]) if self.sure else NOT_SURE
+
+
+NOT_SURE = "not sure"
+
+
+class View(Protocol):
+    """Something that shows answers. `show` is called by the thread that runs the model, so it must not wait."""
+
+    def show(self, answer: Answer) -> None:
+        """Take notice of an answer."""
+
+    def close(self) -> None:
+        """No more answers come."""
+
+
+class Smoother:
+    """Exponential smoothing over time: after `time_constant_s` a change has reached 63 %, at any frame rate."""
+
+    def __init__(self, time_constant_s: float) -> None:
+        self._time_constant_s = time_constant_s
+        self._value: np.ndarray | None = None
+        self._at = 0.0
+
+    def __call__(self, probabilities: np.ndarray, at: float) -> np.ndarray:
+        """The smoothed probabilities, (classes,); `at` in seconds."""
+        if self._value is None or self._time_constant_s <= 0:
+            self._value = probabilities
+        else:
+            share = 1 - math.exp(-max(0.0, at - self._at) / self._time_constant_s)
+            self._value = self._value + np.float32(share) * (probabilities - self._value)
+        self._at = at
+        return self._value
+
+
+class Recognizer(threading.Thread):
+    """Takes the newest frame, runs the model and tells the views.
+
+    Args:
+        engine: the model.
+        smooth_s: time constant of the smoothing.
+        threshold: probability below which the answer is "not sure".
+        count: how many of the best classes to tell.
+    """
+
+    def __init__(self, engine: Engine, smooth_s: float = 0.3, threshold: float = 0.3, count: int = 5) -> None:
+        super().__init__(name="recognize", daemon=True)
+        self.engine = engine
+        self.meter = Meter()
+        self.error: BaseException | None = None
+        self.finished = threading.Event()
+        self.limit = 0
+        self._smooth = Smoother(smooth_s)
+        self._threshold = threshold
+        self._count = count
+        self._free_by = 0.0
+        self._stop_asked = threading.Event()
+        self._capture: Capture | None = None
+        self._views: Sequence[View] = ()
+
+    def connect(self, capture: Capture, views: Sequence[View], limit: int = 0) -> None:
+        """Say where frames come from and where answers go; end after `limit` answers (0: never)."""
+        self._capture, self._views, self.limit = capture, views, limit
+
+    def free_by(self) -> float:
+        """When the frame that runs now will be answered, as a guess from earlier ones (monotonic seconds)."""
+        return self._free_by
+
+    def stop(self) -> None:
+        """Ask the thread to end after the frame at hand."""
+        self._stop_asked.set()
+
+    def run(self) -> None:
+        """The thread's whole life."""
+        try:
+            while not self._stop_asked.is_set() and self._step():
+                pass
+        except BaseException as error:
+            self.error = error
+        finally:
+            self.finished.set()
+
+    def _step(self) -> bool:
+        """Answer one frame; returns whether more may come."""
+        assert self._capture is not None
+        over = self._capture.state in (ENDED, FAILED)
+        frame = self._capture.slot.take(0.2)
+        if frame is None:
+            return not over
+        answer = self.answer(frame)
+        self._capture.counts.inferred += 1
+        for view in self._views:
+            view.show(answer)
+        return not self.limit or self._capture.counts.inferred < self.limit
+
+    def answer(self, frame: Frame) -> Answer:
+        """Run the model on a frame."""
+        tensor = frame.prepare(self.engine)
+        started = time.monotonic()
+        self._free_by = started + self.meter.invoke_s
+        output = self.engine.invoke(tensor)
+        invoked = time.monotonic()
+        probabilities = self._smooth(self.engine.interpret(output), frame.time_s)
+        classes = top(probabilities, self.engine, self._count)
+        done = time.monotonic()
+        latency_ms = (done - frame.exposed_at) * 1e3
+        stages = {
+            "capture": frame.capture_ms,
+            "resize": frame.resize_ms,
+            "wait": max(0.0, (started - frame.exposed_at) * 1e3 - frame.capture_ms - frame.resize_ms),
+            "invoke": (invoked - started) * 1e3,
+            "postprocess": (done - invoked) * 1e3,
+        }
+        sure = classes[0]["probability"] >= self._threshold
+        self.meter.add(done, latency_ms, stages)
+        answer = Answer(frame, classes, sure, latency_ms, stages)
+        self.meter.remember(answer.text if sure else "", classes[0])
+        return answer

@@ -1,0 +1,257 @@
+"""The web page's server: the standard library's, so that it runs on a board where nothing else is installed.
+
+A viewer asks `GET /frame?after=N` for the first picture after number N and asks again when it has drawn it. So a slow
+viewer gets fewer pictures instead of later ones, holds nobody up, and needs no protocol besides HTTP.
+"""
+
+from __future__ import annotations
+
+import hmac
+import importlib.resources
+import json
+import secrets
+import socket
+import threading
+import time
+import urllib.parse
+from collections.abc import Callable
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+from edgecnn.camera.broadcast import Broadcast
+from edgecnn.errors import CameraError, UsageError
+
+FIRST_PORT = 8000
+_TRIES = 20
+_PATIENCE_S = 1.0  # a viewer hears something at least so often, also when no picture comes
+_LATELY_S = 3.0
+_SOCKET_TIMEOUT_S = 20.0
+_MAX_CONNECTIONS = 64
+_LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
+# The page needs nothing from anywhere else, and nobody else may show or read it.
+_POLICY = (
+    "default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+
+class PageServer:
+    """Serves the page and its pictures in threads of its own.
+
+    Args:
+        broadcast: gives the pictures.
+        about: what doesn't change, for `GET /about`: JSON values.
+        status: what is to be said when no picture comes: JSON values.
+        host: address to listen on; other than loopback a token is needed.
+        port: None takes the first free one from 8000.
+
+    Raises:
+        CameraError: the port is taken.
+        UsageError: there is no such host or port.
+    """
+
+    def __init__(
+        self,
+        broadcast: Broadcast,
+        about: Callable[[], dict[str, Any]],
+        status: Callable[[], dict[str, Any]],
+        host: str = "127.0.0.1",
+        port: int | None = None,
+    ) -> None:
+        self.broadcast, self.about, self.status = broadcast, about, status
+        self.token = "" if is_loopback(host) else secrets.token_urlsafe(12)
+        self.page = importlib.resources.read_text("edgecnn.camera", "page.html", encoding="utf-8").encode()
+        self._viewers: dict[Any, float] = {}
+        self._host = host
+        self._server = _listen(host, port)
+        self._server.owner = self
+        self.port = int(self._server.server_address[1])
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.2,), name="page", daemon=True)
+        self._thread.start()
+
+    def addresses(self) -> list[str]:
+        """Where to look, the likeliest first."""
+        hosts = [self._host]
+        if self._host in ("0.0.0.0", "::", ""):
+            hosts = [own_address(), socket.gethostname() + ".local"]
+        query = f"/?token={self.token}" if self.token else "/"
+        return [f"http://{f'[{host}]' if ':' in host else host}:{self.port}{query}" for host in hosts]
+
+    def frame(self, viewer: Any, after: int) -> bytes:
+        """The answer to a viewer that has picture `after`: the length of the JSON in 4 bytes, most significant first;
+        the JSON; the JPEG, empty when there is no newer picture.
+        """
+        self._viewers[viewer] = time.monotonic()
+        packet = self.broadcast.wait(after, _PATIENCE_S)
+        said = _json({**self.status(), "viewers": self._count_viewers(), **(packet.said if packet else {})})
+        return len(said).to_bytes(4, "big") + said + (packet.jpeg if packet else b"")
+
+    def _count_viewers(self) -> int:
+        """Those that asked lately."""
+        lately = time.monotonic() - _LATELY_S
+        for viewer, asked_at in list(self._viewers.items()):
+            if asked_at < lately:
+                self._viewers.pop(viewer, None)
+        return len(self._viewers)
+
+    def close(self) -> None:
+        """Stop listening; viewers that wait are let go by the broadcast."""
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 16
+    owner: PageServer
+
+    def __init__(self, address: tuple[str, int], family: socket.AddressFamily) -> None:
+        self.address_family = family
+        self._room = threading.BoundedSemaphore(_MAX_CONNECTIONS)
+        super().__init__(address, _Handler)
+
+    def server_bind(self) -> None:
+        # http.server would ask the name service for our own name here, which can take seconds.
+        self.socket.bind(self.server_address)
+        self.server_address = self.socket.getsockname()
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        if not self._room.acquire(blocking=False):
+            self.shutdown_request(request)
+            return
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._room.release()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A viewer that vanishes is no error."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+    protocol_version = "HTTP/1.1"
+    timeout = _SOCKET_TIMEOUT_S
+    disable_nagle_algorithm = True
+
+    def do_GET(self) -> None:
+        owner = self.server.owner
+        path, _, query = self.path.partition("?")
+        fields = dict(urllib.parse.parse_qsl(query))
+        refusal = self._refusal(fields, owner.token)
+        if refusal:
+            self._send(refusal.encode(), "text/plain; charset=utf-8", HTTPStatus.FORBIDDEN)
+        elif path == "/":
+            self._send(owner.page, "text/html; charset=utf-8")
+        elif path == "/about":
+            self._send(_json(owner.about()), "application/json")
+        elif path == "/frame":
+            after = int(fields["after"]) if fields.get("after", "").isdigit() else 0
+            self._send(owner.frame(self.client_address, after), "application/octet-stream")
+        else:
+            self._send(b"Not here.", "text/plain; charset=utf-8", HTTPStatus.NOT_FOUND)
+
+    def _refusal(self, fields: dict[str, str], token: str) -> str:
+        """Why this request is not served; empty when it is.
+
+        On loopback the Host header must be a loopback name, or any page in the browser could reach us under a name of
+        its own that resolves to 127.0.0.1 (DNS rebinding). On other addresses the token does that and more.
+        """
+        host = self.headers.get("Host", "")
+        name = host.rpartition(":")[0] if not host.endswith("]") and ":" in host else host
+        if token and not hmac.compare_digest(fields.get("token", "").encode(), token.encode()):
+            return "Open the whole address that the demo printed; it ends in a token."
+        if not token and name.lower() not in _LOOPBACK_NAMES:
+            return f"This page is served to this machine only, not as {name!r}; see edgecnn demo --host."
+        origin = self.headers.get("Origin")
+        if origin is not None and urllib.parse.urlsplit(origin).netloc != host:
+            return "Another site may not read this."
+        return ""
+
+    def _send(self, body: bytes, kind: str, status: HTTPStatus = HTTPStatus.OK) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Cache-Control", "no-store")
+        self.send_header("Content-Security-Policy", _POLICY)
+        self.send_header("X-Content-Type-Options", "nosniff")
+        self.send_header("Referrer-Policy", "no-referrer")
+        self.send_header("Cross-Origin-Resource-Policy", "same-origin")
+        self.end_headers()
+        self.wfile.write(body)
+
+    def version_string(self) -> str:
+        return "edgecnn"
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Standard error belongs to the demo."""
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _listen(host: str, port: int | None) -> _Server:
+    try:
+        family, *_, address = socket.getaddrinfo(host, port or 0, type=socket.SOCK_STREAM)[0]
+    except (socket.gaierror, OverflowError, UnicodeError) as error:
+        raise UsageError(
+            f"--host {host} --port {port}: {error}. Expected an address of this machine, such as 0.0.0.0."
+        ) from error
+    ports = [port] if port is not None else [*range(FIRST_PORT, FIRST_PORT + _TRIES), 0]
+    for candidate in ports:
+        try:
+            return _Server((str(address[0]), candidate), family)
+        except OSError as error:
+            if error.errno not in _TAKEN:
+                raise UsageError(f"Can't listen on {host} port {candidate}: {error.strerror}.") from error
+    assert port is not None
+    free = next((other for other in range(port + 1, port + 100) if _is_free(str(address[0]), other, family)), 0)
+    raise CameraError(f"Port {port} is taken by {holder(port)}. Port {free} is free: --port {free}")
+
+
+_TAKEN = (98, 48)  # EADDRINUSE of Linux and of macOS
+
+
+def _is_free(host: str, port: int, family: socket.AddressFamily) -> bool:
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
+def holder(port: int) -> str:
+    """Which program listens on a port, as far as this user may know."""
+    inodes = set()
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        with open(table, encoding="ascii") if Path(table).exists() else open("/dev/null") as lines:
+            fields = [line.split() for line in lines]
+        inodes |= {f"socket:[{f[9]}]" for f in fields if f[1].endswith(f":{port:04X}") and f[3] == "0A"}
+    for link in Path("/proc").glob("[0-9]*/fd/*"):
+        try:
+            if str(link.readlink()) in inodes:
+                process = link.parent.parent
+                return f"{(process / 'comm').read_text().strip()} (process {process.name})"
+        except OSError:
+            continue
+    return f"a program of another user (see: sudo ss -ltnp 'sport = :{port}')"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach an address."""
+    return host in ("localhost", "::1") or host.startswith("127.")
+
+
+def own_address() -> str:
+    """The address under which others on the network see this machine; nothing is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+        except OSError:
+            return "127.0.0.1"
+        return str(probe.getsockname()[0])

@@ -1,0 +1,80 @@
+"""Finds the camera, or says what it looked for and how to enable one."""
+
+from __future__ import annotations
+
+import array
+import fcntl
+import os
+import struct
+from pathlib import Path
+
+from edgecnn.camera.sources import picamera2, v4l2
+from edgecnn.camera.sources._source import Source, Wish
+from edgecnn.errors import CameraError
+
+EXAMPLE = "auto"
+_QUERYCAP = 0x80685600  # VIDIOC_QUERYCAP of videodev2.h: read a struct v4l2_capability of 104 bytes
+_VIDEO_CAPTURE = 0x1
+_MEMORY_TO_MEMORY = 0x8000 | 0x4000
+_DEVICE_CAPS = 0x80000000
+
+
+def matches(address: str) -> bool:
+    """Whether the address is `auto`."""
+    return address == "auto"
+
+
+def open_source(address: str, wish: Wish) -> Source:
+    """The first ribbon camera, otherwise the first USB camera that opens."""
+    looked: list[str] = []
+    try:
+        if picamera2.cameras():
+            return picamera2.open_source("picamera2", wish)
+        looked.append("Picamera2: installed, but libcamera sees no ribbon camera (rpicam-hello --list-cameras).")
+    except CameraError as error:
+        looked.append(f"Ribbon camera: {error}")
+    for path in sorted(Path("/dev").glob("video*"), key=lambda path: (len(path.name), path.name)):
+        try:
+            if is_camera(path):
+                return v4l2.open_source(str(path), wish)
+            looked.append(f"{path}: no camera (a decoder, or metadata).")
+        except CameraError as error:
+            looked.append(str(error))
+    if not list(Path("/dev").glob("video*")):
+        looked.append(
+            "USB camera: there is no /dev/video*. Plug one in (lsusb lists it); a container needs --device /dev/video0."
+        )
+    raise CameraError(
+        "No camera was found.\n  "
+        + "\n  ".join(looked)
+        + "\nOr name a source: --source FILE, FOLDER or http://ADDRESS."
+    )
+
+
+def is_camera(path: Path) -> bool:
+    """Whether the driver says that this device captures video (a Pi has a dozen that don't).
+
+    Raises:
+        CameraError: this user may not ask it.
+    """
+    answer = array.array("B", bytes(104))
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_NONBLOCK)
+    except PermissionError as error:
+        raise CameraError(f"{path}: not allowed. Run: sudo usermod -aG video $USER, and log in again.") from error
+    except OSError:
+        return False
+    try:
+        fcntl.ioctl(handle, _QUERYCAP, answer)
+    except OSError:
+        return False
+    finally:
+        os.close(handle)
+    return captures_video(bytes(answer))
+
+
+def captures_video(capability: bytes) -> bool:
+    """Read a struct v4l2_capability: driver[16], card[32], bus_info[32], version, capabilities, device_caps."""
+    capabilities, device_caps = struct.unpack_from("=II", capability, 84)
+    flags = device_caps if capabilities & _DEVICE_CAPS else capabilities
+    return bool(flags & _VIDEO_CAPTURE) and not flags & _MEMORY_TO_MEMORY

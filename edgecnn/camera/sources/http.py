@@ -1,0 +1,132 @@
+"""Motion-JPEG over HTTP, as IP cameras, phones and mjpg-streamer send it; other videos by HTTP go to FFmpeg.
+
+The stream is parsed here because FFmpeg keeps several frames in its buffers: answers would come late.
+"""
+
+from __future__ import annotations
+
+import base64
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from typing import Any
+
+import numpy as np
+
+from edgecnn.camera.sources import network
+from edgecnn.camera.sources._source import CorruptFrame, Shot, SourceLost, Wish
+from edgecnn.errors import CameraError
+from edgecnn.runtime.preprocess import opencv
+
+EXAMPLE = "an HTTP address of a Motion-JPEG stream"
+_TIMEOUT_S = 5.0
+_MAX_PART_BYTES = 64 << 20
+_END_OF_JPEG = b"\xff\xd9"
+
+
+class MotionJpeg:
+    """The parts of a multipart/x-mixed-replace answer."""
+
+    live = True
+
+    def __init__(self, response: Any, name: str, boundary: bytes, fps: float) -> None:
+        self._response = response
+        self._boundary = b"--" + boundary.strip(b'"').lstrip(b"-")
+        self.name = name
+        self.fps = fps
+
+    def read(self) -> Shot:
+        """The next picture; taken when its first byte arrived."""
+        try:
+            length = self._skip_to_part()
+            exposed_at = time.monotonic()
+            data = self._response.read(length) if length else self._read_to_boundary()
+        except (OSError, ValueError) as error:
+            raise SourceLost(f"{self.name}: the connection broke ({error})") from error
+        if length and len(data) < length:
+            raise SourceLost(f"{self.name}: the connection was closed")
+        picture = decode_jpeg(data)
+        if picture is None:
+            raise CorruptFrame(f"{self.name}: {len(data)} bytes that are no whole JPEG")
+        return Shot(picture, exposed_at)
+
+    def _skip_to_part(self) -> int:
+        """Read up to a part's content; returns its length, 0 where the camera doesn't tell."""
+        while not self._line().lstrip(b"-").startswith(self._boundary.lstrip(b"-")):
+            pass
+        length = 0
+        while header := self._line().strip():
+            key, _, value = header.partition(b":")
+            if key.strip().lower() == b"content-length":
+                length = int(value)
+        if not 0 <= length <= _MAX_PART_BYTES:
+            raise SourceLost(f"{self.name}: a part claims {length:,} bytes")
+        return length
+
+    def _line(self) -> bytes:
+        line: bytes = self._response.readline(65536)
+        if not line:
+            raise SourceLost(f"{self.name}: the connection was closed")
+        return line
+
+    def _read_to_boundary(self) -> bytes:
+        """For cameras that don't say how long a part is: it ends where the JPEG ends."""
+        data = bytearray()
+        while not bytes(data[-4:]).rstrip(b"\r\n").endswith(_END_OF_JPEG):
+            data += self._line()
+            if len(data) > _MAX_PART_BYTES:
+                raise SourceLost(f"{self.name}: a part has no end")
+        return bytes(data)
+
+    def close(self) -> None:
+        """Hang up."""
+        self._response.close()
+
+
+def decode_jpeg(data: bytes) -> np.ndarray | None:
+    """uint8 (height, width, 3) in blue, green, red; None when the data is cut short or no picture."""
+    if not data.rstrip(b"\r\n\0").endswith(_END_OF_JPEG):
+        return None
+    cv2 = opencv()
+    try:
+        picture: np.ndarray | None = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error:
+        return None
+    return picture
+
+
+def matches(address: str) -> bool:
+    """Whether the address is by HTTP."""
+    return address.startswith(("http://", "https://"))
+
+
+def open_source(address: str, wish: Wish) -> MotionJpeg | network.NetworkStream:
+    """Connect; a user name and password may stand in the address."""
+    name = urllib.parse.urlsplit(address).hostname or address
+    try:
+        response = urllib.request.urlopen(_request(address), timeout=_TIMEOUT_S)
+    except urllib.error.HTTPError as error:
+        raise CameraError(
+            f"{name} answers {error.code} {error.reason}; check the address, the user name and the password."
+        ) from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "reason", error)
+        raise CameraError(
+            f"{name} can't be reached: {reason}. Open the address in a browser on this machine first."
+        ) from error
+    if response.headers.get_content_type() != "multipart/x-mixed-replace":
+        response.close()
+        return network.open_source(address, wish)
+    boundary = response.headers.get_param("boundary") or "--"
+    return MotionJpeg(response, name, str(boundary).encode(), wish.fps)
+
+
+def _request(address: str) -> urllib.request.Request:
+    parts = urllib.parse.urlsplit(address)
+    host = parts.netloc.rpartition("@")[2]
+    request = urllib.request.Request(urllib.parse.urlunsplit(parts._replace(netloc=host)))
+    if parts.username:
+        secret = f"{urllib.parse.unquote(parts.username)}:{urllib.parse.unquote(parts.password or '')}"
+        request.add_header("Authorization", "Basic " + base64.b64encode(secret.encode()).decode())
+    return request

@@ -1,0 +1,42 @@
+"""RTSP and other network streams, through FFmpeg."""
+
+from __future__ import annotations
+
+import os
+import urllib.parse
+
+from edgecnn.camera.sources._opencv import LiveCapture, open_capture
+from edgecnn.camera.sources._source import Shot, Wish
+from edgecnn.errors import CameraError
+
+EXAMPLE = "an RTSP address"
+_SCHEMES = ("rtsp", "rtsps", "rtmp", "rtp", "udp", "tcp", "srt")
+_TIMEOUT_MS = 5000
+
+
+class NetworkStream(LiveCapture):
+    """A stream that FFmpeg reads, with as little buffering as it can do."""
+
+    def read(self) -> Shot:
+        """The next frame."""
+        picture, arrived_at = self.grab(stamped=False)
+        return Shot(picture, arrived_at)
+
+
+def matches(address: str) -> bool:
+    """Whether the address is one of FFmpeg's live protocols."""
+    return address.partition("://")[0] in _SCHEMES and "://" in address
+
+
+def open_source(address: str, wish: Wish) -> NetworkStream:
+    """Connect within 5 s."""
+    os.environ.setdefault("OPENCV_FFMPEG_CAPTURE_OPTIONS", "fflags;nobuffer|flags;low_delay")
+    name = urllib.parse.urlsplit(address).hostname or address
+    settings = {"OPEN_TIMEOUT_MSEC": _TIMEOUT_MS, "READ_TIMEOUT_MSEC": _TIMEOUT_MS}
+    capture = open_capture(address, "FFMPEG", settings)
+    if capture is None:
+        raise CameraError(
+            f"{name} sends no video that FFmpeg can read. Check the address, and the user name and password in it, "
+            "with: ffplay ADDRESS"
+        )
+    return NetworkStream(capture, name, wish.fps)

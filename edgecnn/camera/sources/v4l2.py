@@ -1,0 +1,60 @@
+"""USB cameras and everything else that Linux shows as /dev/videoN."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from edgecnn.camera.sources._opencv import LiveCapture, open_capture
+from edgecnn.camera.sources._source import Shot, Wish
+from edgecnn.errors import CameraError
+from edgecnn.runtime.preprocess import opencv
+
+EXAMPLE = "a camera number (0) or /dev/video0"
+_ADDRESS = re.compile(r"(?:/dev/video)?(\d+)")
+
+
+class V4L2Camera(LiveCapture):
+    """A camera behind Video4Linux; the driver's own time stamp says when a frame was taken."""
+
+    def read(self) -> Shot:
+        """The next frame."""
+        picture, exposed_at = self.grab(stamped=True)
+        return Shot(picture, exposed_at)
+
+
+def matches(address: str) -> bool:
+    """Whether the address is a camera number or /dev/videoN."""
+    return bool(_ADDRESS.fullmatch(address))
+
+
+def open_source(address: str, wish: Wish) -> V4L2Camera:
+    """Open a camera with Motion-JPEG, which USB cameras need for 30 fps, in the wished size or the nearest."""
+    match = _ADDRESS.fullmatch(address)
+    path = Path(f"/dev/video{match.group(1) if match else address}")
+    if not path.exists():
+        raise CameraError(f"There is no camera {path}. {_present()} Try --source auto.")
+    if not os.access(path, os.R_OK | os.W_OK):
+        raise CameraError(
+            f"{path} may not be opened by this user. Run: sudo usermod -aG video $USER, and log in again."
+        )
+    cv2 = opencv()
+    settings = {
+        "FOURCC": cv2.VideoWriter.fourcc(*"MJPG"),
+        "FRAME_WIDTH": wish.width,
+        "FRAME_HEIGHT": wish.height,
+        "FPS": wish.fps,
+    }
+    capture = open_capture(str(path), "V4L2", settings)
+    if capture is None:
+        raise CameraError(
+            f"{path} can't be opened: another program may use it (see: fuser -v {path}), or it is no camera but a "
+            "decoder or the raw side of a ribbon camera; for a Raspberry Pi's ribbon camera use --source picamera2."
+        )
+    return V4L2Camera(capture, str(path), wish.fps)
+
+
+def _present() -> str:
+    found = sorted(str(path) for path in Path("/dev").glob("video*"))
+    return f"Present: {', '.join(found)}." if found else "No /dev/video* is present."

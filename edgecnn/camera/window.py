@@ -1,0 +1,83 @@
+"""A window on this machine's screen."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import threading
+from typing import Any
+
+from edgecnn.camera.meter import Meter
+from edgecnn.camera.overlay import draw
+from edgecnn.camera.recognize import Answer
+from edgecnn.errors import CameraError
+from edgecnn.runtime.preprocess import opencv
+
+_TITLE = "edgecnn demo"
+_QUIT_KEYS = (27, ord("q"))
+
+
+class Window:
+    """A view whose `run` belongs to the main thread. Keys: space pauses, s saves a snapshot, q or Escape ends.
+
+    Raises:
+        CameraError: OpenCV has no windows, or there is no screen.
+    """
+
+    def __init__(self, meter: Meter) -> None:
+        check()
+        self._meter = meter
+        self._newest: Answer | None = None
+        self._paused = False
+        self.shown = 0
+
+    def show(self, answer: Answer) -> None:
+        """Keep the newest answer for `run`."""
+        self._newest = answer
+
+    def close(self) -> None:
+        """Close the window."""
+        opencv().destroyAllWindows()
+
+    def run(self, ended: threading.Event) -> None:
+        """Show answers until the demo ends or the user closes the window."""
+        cv2 = opencv()
+        cv2.namedWindow(_TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
+        last: Any = None
+        while not ended.is_set() and cv2.getWindowProperty(_TITLE, cv2.WND_PROP_VISIBLE) >= 1:
+            answer = self._newest
+            if answer is not None and answer is not last and not self._paused:
+                last = answer
+                cv2.imshow(_TITLE, draw(answer, self._figures()))
+                self.shown += 1
+            if self._key(cv2.waitKey(10) & 0xFF, last):
+                return
+
+    def _figures(self) -> str:
+        return f"{self._meter.fps():.1f} fps   {self._meter.latency_ms():.1f} ms glass to answer"
+
+    def _key(self, key: int, answer: Answer | None) -> bool:
+        """Handle a key; returns whether it ends the demo."""
+        if key == ord(" "):
+            self._paused = not self._paused
+        elif key == ord("s") and answer is not None:
+            name = f"edgecnn-{answer.frame.number:06d}.jpg"
+            opencv().imwrite(name, draw(answer))
+            print(f"Snapshot: {name}", file=sys.stderr)
+        return key in _QUIT_KEYS
+
+
+def check() -> None:
+    """Whether a window can be shown; OpenCV would end the whole program where there is no screen."""
+    cv2 = opencv()
+    toolkit = re.search(r"^\s*GUI:\s*(\S+)", cv2.getBuildInformation(), re.MULTILINE)
+    if toolkit is None or toolkit.group(1) == "NONE":
+        raise CameraError(
+            "--window needs OpenCV with windows; this one is the headless build. Run: pip uninstall "
+            "opencv-python-headless, then: pip install opencv-python. Or leave --window out and look at the web page."
+        )
+    if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        raise CameraError(
+            "--window: there is no screen here (DISPLAY is not set). Leave --window out and look at the web page."
+        )
