@@ -1,0 +1,68 @@
+"""Machines that a model runs on: this one, and boards over ssh. One file per way to reach one.
+
+A device plug-in defines `open(target: str, note: Note) -> Device`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from edgecnn.registry import DEVICES
+from edgecnn.runtime.model_file import ModelFile
+
+Note = Callable[[str], None]
+
+
+class Device(Protocol):
+    """A machine that runs the runtime's jobs; also a context manager that closes it."""
+
+    name: str
+
+    def run(self, job: str, files: Sequence[ModelFile] = (), **options: Any) -> dict[str, Any]:
+        """Run a job of `edgecnn.runtime` there and return its JSON.
+
+        Raises:
+            DeviceError: the machine can't be reached, lacks something, or the connection was lost.
+            EdgecnnError: what the job itself raised there.
+        """
+        ...
+
+    def outputs(self, file: ModelFile, tensors: Iterable[np.ndarray], **options: Any) -> Iterator[np.ndarray]:
+        """Run a model on prepared input tensors, (1, height, width, channels) each; yields raw outputs, (classes,)."""
+        ...
+
+    def close(self) -> None:
+        """Let go of connections and temporary files."""
+        ...
+
+    def __enter__(self) -> Device: ...
+
+    def __exit__(self, *exception: object) -> None: ...
+
+
+def to_stderr(message: str) -> None:
+    """The default for notes: a line for a person on standard error."""
+    print(message, file=sys.stderr, flush=True)
+
+
+def open_device(target: str = "local", note: Note = to_stderr) -> Device:
+    """Reach a machine.
+
+    Args:
+        target: "local", a name from devices.toml, or `[ssh://][user@]host[:port]`.
+        note: is told what a person who waits wants to know.
+
+    Raises:
+        UsageError: the target can't be understood.
+        DeviceError: the machine can't be reached.
+    """
+    from edgecnn.devices._known import resolve
+
+    kind, rest = resolve(target)
+    device: Device = DEVICES.load(kind).open(rest, note)
+    device.name = target
+    return device

@@ -1,0 +1,98 @@
+"""Profiles for people: the table on the terminal and the sentences below it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edgecnn.profiling import Profile, Row
+
+EMULATED = "emulated"
+_COLUMNS = ("first", "min", "median", "p90", "p95", "p99", "std")
+
+
+def table(profiles: list[Profile]) -> tuple[list[str], list[list[str]]]:
+    """Columns and rows, one row per model, device and number of threads; a column with one value is left out."""
+    columns = ["model", "device", "delegate", "threads", "init", *_COLUMNS, "fps", "GMAC/s", "peak MB", "MB"]
+    columns += ["verdict"]
+    rows = [_cells(profile, row) for profile in profiles for row in profile.rows]
+    single = [
+        index
+        for index in range(3)
+        if len({row[index] for row in rows}) == 1 and not rows[0][index].startswith(EMULATED)
+    ]
+    keep = [index for index in range(len(columns)) if index not in single]
+    return [columns[index] for index in keep], [[row[index] for index in keep] for row in rows]
+
+
+def _cells(profile: Profile, row: Row) -> list[str]:
+    measurement = row.measurement
+    device = f"{EMULATED}: {profile.device}" if profile.emulated else profile.device
+    return [
+        Path(profile.model.name).stem,
+        device,
+        profile.delegate,
+        str(measurement.threads),
+        digits(measurement.init_ms),
+        *(digits(measurement.latency_ms[name]) for name in _COLUMNS),
+        digits(measurement.throughput_fps),
+        digits(row.gmac_per_s),
+        f"{measurement.peak_rss_bytes / 1e6:.1f}",
+        f"{profile.model.size_bytes / 1e6:.2f}",
+        EMULATED if profile.emulated else "too noisy" if row.noise.too_noisy else "steady",
+    ]
+
+
+def digits(value: float) -> str:
+    """Three significant digits without an exponent."""
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def remarks(profiles: list[Profile]) -> list[str]:
+    """What was measured on what, and what is not as it should be."""
+    lines: list[str] = []
+    for profile in profiles:
+        lines += [line for line in _remarks(profile) if line not in lines]
+    return lines
+
+
+def _remarks(profile: Profile) -> list[str]:
+    runs = profile.rows[0].measurement
+    lines = [
+        machine(profile),
+        f"{profile.model.name}: {runs.runs} runs after {runs.warmup_runs} to warm up, delegate {profile.delegate}.",
+    ]
+    lines += [_memory(profile), *_golden(profile)]
+    for row in profile.rows:
+        if row.noise.too_noisy:
+            where = f"{profile.model.name}, {row.measurement.threads} threads"
+            lines.append(f"Too noisy ({where}): {' '.join(row.noise.reasons + row.noise.causes)}")
+    return lines
+
+
+def machine(profile: Profile) -> str:
+    """The device in one sentence."""
+    system, before = profile.system, profile.rows[0].measurement.before
+    parts = [system["board"], system["cpu"], f"{system['cores']} cores", system["os"], system["runtime"]]
+    parts += [f"governor {system['governor'] or 'unknown'}", f"load {before['load_1min']}"]
+    text = f"{profile.device}: {', '.join(part for part in parts if part)}."
+    return f"{text} EMULATED: these times say nothing about a real board." if profile.emulated else text
+
+
+def _memory(profile: Profile) -> str:
+    best, arena_mb = profile.best, profile.model.arena_bytes_estimated / 1e6
+    return (
+        f"Cold start {digits(best.cold_start_ms)} ms (import {digits(profile.import_ms)}), warm start "
+        f"{digits(best.measurement.warm_start_ms)} ms; activations "
+        f"{arena_mb:.2f} MB (estimated), the process grew by {best.measurement.model_rss_bytes / 1e6:.1f} MB."
+    )
+
+
+def _golden(profile: Profile) -> list[str]:
+    golden = profile.golden
+    if not golden:
+        return []
+    if golden["identical"] == golden["count"]:
+        return [f"Golden vectors: all {golden['count']} identical to the host's."]
+    count, top1 = golden["count"], golden["same_top1"]
+    apart = f"up to {golden['max_steps']} steps apart, top-1 the same on {top1} of {count}"
+    return [f"Golden vectors: {golden['identical']} of {count} identical, {apart}."]

@@ -1,0 +1,76 @@
+"""The device's side of every command: `python -m edgecnn.runtime JOB --model FILE ...` prints exactly one JSON.
+
+On a board the same folder runs as a zipapp. An error is `{"error": {"kind": ..., "message": ...}}` and exit status 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+Job = Callable[[argparse.Namespace], Any]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one job; returns the exit status."""
+    options = _parser().parse_args(arguments)
+    if options.job == "batch":
+        from . import batch
+
+        return int(batch.serve(options))
+    from .supervise import supervised
+
+    return supervised(lambda: JOBS[options.job](options), options.watch)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="edgecnn.runtime", description=__doc__)
+    parser.add_argument("job", choices=sorted([*JOBS, "batch"]))
+    parser.add_argument("--model", action="append", default=[], help="a .tflite file; twice for `compare`")
+    parser.add_argument("--name", action="append", default=[], help="what to call each model in messages")
+    parser.add_argument("--delegate", default="cpu")
+    parser.add_argument("--threads", type=_numbers, default=[None], help="e.g. 1,2,4: one measurement each")
+    parser.add_argument("--runs", type=int, default=100)
+    parser.add_argument("--warmup", type=int, default=10)
+    parser.add_argument("--budget", type=float, default=60.0, help="seconds after which the runs end early")
+    parser.add_argument("--seconds", type=float, default=60.0, help="how long `sustained` runs")
+    parser.add_argument("--wait", type=float, default=600.0, help="seconds to wait for another measurement to end")
+    parser.add_argument("--watch", type=float, help="end when standard input ends, or is silent for SECONDS (0: ever)")
+    parser.add_argument("--options", type=json.loads, default={}, help="more options of a job, as JSON")
+    return parser
+
+
+def _numbers(text: str) -> list[int]:
+    return [int(part) for part in text.split(",")]
+
+
+def _info(options: argparse.Namespace) -> Any:
+    from . import system
+
+    return {"system": system.describe(), "conditions": system.conditions()}
+
+
+def _measure(options: argparse.Namespace) -> Any:
+    return _jobs(options).measure(options)
+
+
+def _jobs(options: argparse.Namespace) -> Any:
+    """Import what measuring needs (NumPy and the TFLite runtime), and how long that takes."""
+    start = time.perf_counter()
+    from . import jobs
+    from .engine import interpreter_module
+
+    interpreter_module()
+    options.import_ms = round((time.perf_counter() - start) * 1000, 1)
+    return jobs
+
+
+JOBS: dict[str, Job] = {"info": _info, "measure": _measure}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,51 @@
+"""The jobs that measure: each takes the parsed options and returns JSON values."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from typing import Any
+
+from . import guard, lock, model_file, system
+from . import measure as measuring
+from .model_file import ModelFile
+from .supervise import die_with_parent
+
+HANG_S = 600.0
+
+
+def measure(options: argparse.Namespace) -> dict[str, Any]:
+    """Time one model, each number of threads in a child of its own, so that memory and start-up don't mix."""
+    file = read_models(options)[0]
+    plan = plan_of(options)
+    results, golden = [], None
+    with lock.measuring(options.wait):
+        for threads in options.threads:
+            result = guard.isolated(
+                _measure_one, file, dataclasses.replace(plan, threads=threads), timeout_s=_limit(plan)
+            )
+            results.append(result["measurement"])
+            golden = golden or result["golden"]
+    return {"system": system.describe(), "import_ms": options.import_ms, "measurements": results, "golden": golden}
+
+
+def read_models(options: argparse.Namespace) -> list[ModelFile]:
+    """The models that the options name, under the names that the host knows them by."""
+    names: list[str | None] = [*options.name, *[None] * len(options.model)]
+    files = [model_file.read(path) for path in options.model]
+    return [dataclasses.replace(file, name=name or file.name) for file, name in zip(files, names)]
+
+
+def plan_of(options: argparse.Namespace) -> measuring.Plan:
+    """The options as a plan; the threads are the first of the list."""
+    return measuring.Plan(options.delegate, options.threads[0], options.runs, options.warmup, options.budget)
+
+
+def _measure_one(file: ModelFile, plan: measuring.Plan) -> dict[str, Any]:
+    die_with_parent()
+    measurement, golden = measuring.measure(file, plan)
+    return {"measurement": measurement.to_dict(), "golden": golden}
+
+
+def _limit(plan: measuring.Plan) -> float:
+    return plan.budget_s * 2 + HANG_S
