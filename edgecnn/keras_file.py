@@ -131,11 +131,14 @@ def _read(path: Path) -> tuple[dict[str, Any], Contract | None]:
 def check_config(config: Any, path: str | Path) -> None:
     """Refuse a Keras configuration (`config.json`, or an .h5 file's `model_config`) that asks for code.
 
-    Allowed are the layers of Keras and edgecnn, and TensorFlow operations that only compute.
+    Allowed are the layers of Keras and edgecnn, and TensorFlow operations that only compute. How the whole model was
+    compiled is not looked at: load it with `compile=False`.
 
     Raises:
         UntrustedModelError: names the first layer that asks for more.
     """
+    if isinstance(config, dict):
+        config = {key: value for key, value in config.items() if key != "compile_config"}
     for item, layer in _objects(config, "the model"):
         reason = _distrusted(item)
         if reason:
@@ -169,7 +172,7 @@ def _distrusted(item: dict[str, Any]) -> str | None:
         return f"the code of a {kind} object"
     if kind in _OPERATIONS:
         return _distrusted_operation(item)
-    if isinstance(module, str) and module.split(".")[0] not in ("keras", "tf_keras", "builtins"):
+    if isinstance(module, str) and module.split(".")[0] not in ("keras", "tf_keras"):
         return None if module == _OWN_LAYERS else f"the class {module}.{kind}"
     if (isinstance(registered, str) and ">" in registered) or (">" in kind and not kind.startswith("edgecnn>")):
         return None if str(registered).startswith("edgecnn>") else f"the custom class {registered or kind}"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+from edgecnn import keras_file
 from edgecnn import weights as pretrained
 from edgecnn._tensorflow import keras
 from edgecnn.errors import UsageError
@@ -34,8 +36,9 @@ def build_model(
         name: a variant, for example "efficientnet_lite0"; `variants()` has all.
         input_size: height and width in pixels; by default the paper's. The weights don't depend on it.
         width: factor on the channel counts, rounded as the family's reference implementation does.
-        classes: number of logits; by default ImageNet's 1,000.
-        color: "rgb" or "gray" (one channel).
+        classes: number of logits; by default those of the weights' file, otherwise ImageNet's 1,000.
+        color: "rgb" or "gray" (one channel). Pretrained gray networks sum the kernels of the colors, which is exact
+            where all colors are normalized alike (not in EfficientNet-B0 to B7).
         weights: "none" (random), "imagenet", or the path of a file that was saved before. With another class count
             than the weights', the layer of the logits stays random.
         seed: of the random weights, for this process's Python, NumPy and TensorFlow generators alike.
@@ -52,7 +55,8 @@ def build_model(
     _check(input_size, width, classes, color)
     pretrained.check(spec, name, weights)
     preprocessing = spec.preprocessing(input_size, color)
-    count = classes or _imagenet.CLASSES
+    saved = _saved_contract(weights)
+    count = classes or (saved.model.get("arguments", {}).get("classes") if saved else None) or _imagenet.CLASSES
     keras.utils.set_random_seed(seed)
     model = MODEL_FAMILIES.load(_catalog.family(name)).build(
         input_shape=preprocessing.shape, classes=count, width=width, **spec.arguments
@@ -63,7 +67,7 @@ def build_model(
         origin = pretrained.load(model, spec, name, weights, width=width, new_head=classes is not None)
     arguments = {"input_size": preprocessing.height, "width": width, "classes": count, "color": color}
     contract = Contract(preprocessing, model=_described(name, spec, model, arguments, weights))
-    return model, contract.replace(provenance={"weights": origin, "seed": seed}, **_labels(weights, count))
+    return model, contract.replace(provenance={"weights": origin, "seed": seed}, **_labels(weights, count, saved))
 
 
 def _described(name: str, spec: ModelSpec, model: Any, arguments: dict[str, Any], weights: str) -> dict[str, Any]:
@@ -81,11 +85,19 @@ def _described(name: str, spec: ModelSpec, model: Any, arguments: dict[str, Any]
     }
 
 
-def _labels(weights: str, classes: int) -> dict[str, tuple[str, ...]]:
-    """Only ImageNet weights with ImageNet's head have classes with names."""
-    if weights != "imagenet" or classes != _imagenet.CLASSES:
-        return {}
-    return {"labels": _imagenet.labels(), "label_ids": _imagenet.wordnet_ids()}
+def _saved_contract(weights: str) -> Contract | None:
+    """What the weights' file says of itself, if it is one of ours."""
+    is_ours = weights.endswith(".keras") and Path(weights).is_file()
+    return keras_file.read_contract(weights) if is_ours else None
+
+
+def _labels(weights: str, classes: int, saved: Contract | None) -> dict[str, tuple[str, ...]]:
+    """Names come with the weights, as long as the layer of the logits is the weights' too."""
+    if weights == "imagenet" and classes == _imagenet.CLASSES:
+        return {"labels": _imagenet.labels(), "label_ids": _imagenet.wordnet_ids()}
+    if saved and len(saved.labels) == classes:
+        return {"labels": saved.labels, "label_ids": saved.label_ids}
+    return {}
 
 
 def _check(input_size: int | None, width: float, classes: int | None, color: str) -> None:

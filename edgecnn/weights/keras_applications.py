@@ -1,6 +1,6 @@
 """ImageNet weights through tf_keras.applications' own download, for the families that it has.
 
-Keras keeps them in ~/.keras/models (or $KERAS_HOME/models) and checks their hashes; the second time needs no network.
+Keras keeps them in ~/.keras/models and checks their hashes; the second time needs no network.
 """
 
 from __future__ import annotations

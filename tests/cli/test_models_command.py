@@ -1,0 +1,61 @@
+"""`edgecnn models` as a person types it."""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+from edgecnn.models import figures, variants
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "edgecnn", "models", *arguments], capture_output=True, text=True)
+
+
+def test_the_table_has_every_model() -> None:
+    shown = run()
+    assert shown.returncode == 0 and shown.stderr == ""
+    for name in variants():
+        assert f" {name} " in shown.stdout
+    lite0 = next(line for line in shown.stdout.splitlines() if "efficientnet_lite0" in line)
+    cells = " ".join(lite0.split())
+    assert cells == "efficientnet_lite0 4.69 M 385 M 18.5 MB 5.17 MB 224 px 75.1 % Tan and Le, 2019 yes"
+
+
+def test_a_filter_and_json() -> None:
+    rows = json.loads(run("V3-Small", "--json", "-").stdout)
+    assert [row["name"] for row in rows] == ["mobilenet_v3_small", "mobilenet_v3_small_minimalistic"]
+    assert rows[0]["published_macs"] == 56e6 and rows[0]["macs"] == figures()["mobilenet_v3_small"]["macs"]
+
+
+def test_json_to_a_file_shows_the_table_too(tmp_path: Path) -> None:
+    shown = run("lite0", "--json", str(tmp_path / "m.json"))
+    assert "efficientnet_lite0" in shown.stdout
+    assert json.loads((tmp_path / "m.json").read_text())[0]["weights"] == "yes"
+
+
+def test_a_filter_without_matches_says_so() -> None:
+    shown = run("nothing-like-it")
+    assert shown.returncode == 0 and shown.stdout == "" and "No model has 'nothing-like-it'" in shown.stderr
+
+
+def test_every_variant_was_measured() -> None:
+    assert set(figures()) == set(variants()), "run tools/figures"
+
+
+def test_it_is_quick_and_imports_no_tensorflow() -> None:
+    def cpu_seconds(*arguments: str) -> float:
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run([sys.executable, *arguments], capture_output=True, check=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+    bare = min(cpu_seconds("-c", "pass") for _ in range(5))
+    assert min(cpu_seconds("-m", "edgecnn", "models") for _ in range(5)) <= bare + 0.3  # CPU time: others may be busy
+    imported = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "edgecnn", "models"], capture_output=True, text=True
+    ).stderr
+    assert "edgecnn.models" in imported and "tensorflow" not in imported.replace("_tensorflow", "")
