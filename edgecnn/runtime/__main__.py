@@ -58,6 +58,10 @@ def _measure(options: argparse.Namespace) -> Any:
     return _jobs(options).measure(options)
 
 
+def _per_op(options: argparse.Namespace) -> Any:
+    return _jobs(options).per_op(options)
+
+
 def _jobs(options: argparse.Namespace) -> Any:
     """Import what measuring needs (NumPy and the TFLite runtime), and how long that takes."""
     start = time.perf_counter()
@@ -69,7 +73,7 @@ def _jobs(options: argparse.Namespace) -> Any:
     return jobs
 
 
-JOBS: dict[str, Job] = {"info": _info, "measure": _measure}
+JOBS: dict[str, Job] = {"info": _info, "measure": _measure, "per_op": _per_op}
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 from . import guard, lock, model_file, system
@@ -22,11 +23,23 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     with lock.measuring(options.wait):
         for threads in options.threads:
             result = guard.isolated(
-                _measure_one, file, dataclasses.replace(plan, threads=threads), timeout_s=_limit(plan)
+                _in_child, _measure_one, file, dataclasses.replace(plan, threads=threads), timeout_s=_limit(plan)
             )
             results.append(result["measurement"])
             golden = golden or result["golden"]
     return {"system": system.describe(), "import_ms": options.import_ms, "measurements": results, "golden": golden}
+
+
+def per_op(options: argparse.Namespace) -> dict[str, Any]:
+    """Time each operator of the first model; the second is the same model cut into operators."""
+    from . import per_op as timing
+
+    file, plan = model_file.read(options.model[0]), plan_of(options)
+    with open(options.model[1], "rb") as stream:
+        parts = stream.read()
+    with lock.measuring(options.wait):
+        times = guard.isolated(_in_child, timing.measure, file, parts, plan, timeout_s=_limit(plan))
+    return {"system": system.describe(), "times": times}
 
 
 def read_models(options: argparse.Namespace) -> list[ModelFile]:
@@ -42,9 +55,13 @@ def plan_of(options: argparse.Namespace) -> measuring.Plan:
 
 
 def _measure_one(file: ModelFile, plan: measuring.Plan) -> dict[str, Any]:
-    die_with_parent()
     measurement, golden = measuring.measure(file, plan)
     return {"measurement": measurement.to_dict(), "golden": golden}
+
+
+def _in_child(function: Callable[..., Any], *arguments: Any) -> Any:
+    die_with_parent()
+    return function(*arguments)
 
 
 def _limit(plan: measuring.Plan) -> float:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from . import golden, system
+from .delegate import load
 from .engine import Engine
 from .errors import ModelFileError
 from .model_file import ModelFile
@@ -24,7 +25,7 @@ class Plan:
     """What to measure.
 
     Attributes:
-        delegate: "cpu", or what `runtime.delegate.load` takes.
+        delegate: what `runtime.delegate.load` takes.
         threads: processor threads; None takes `engine.default_threads()`.
         runs: measured inferences.
         warmup: inferences before them.
@@ -121,11 +122,7 @@ def measure(file: ModelFile, plan: Plan) -> tuple[Measurement, dict[str, Any] | 
 
 def open_engine(file: ModelFile, plan: Plan) -> Engine:
     """The model, ready to run with the plan's delegate and threads."""
-    if plan.delegate == "cpu":
-        return Engine(file, plan.threads)
-    from .delegate import load
-
-    return Engine(file, plan.threads, load(plan.delegate))
+    return Engine(file, plan.threads, load(plan.delegate, file.model))
 
 
 def test_tensor(engine: Engine) -> np.ndarray:

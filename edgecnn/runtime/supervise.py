@@ -68,6 +68,7 @@ def _work(job: Callable[[], Any], writer: int) -> None:
     """The child's whole life."""
     die_with_parent()
     os.dup2(2, 1)  # what a library prints must not get into the JSON
+    status = 1
     try:
         try:
             answer = job()
@@ -77,12 +78,13 @@ def _work(job: Callable[[], Any], writer: int) -> None:
             answer = error_answer(errors.EdgecnnError("Out of memory while the model ran."))
         with os.fdopen(writer, "w", encoding="utf-8") as stream:
             json.dump(answer, stream)
+        status = 0
     except BaseException:
         import traceback
 
         traceback.print_exc()
     finally:
-        os._exit(0)
+        os._exit(status)
 
 
 def _await(child: int, reader: int, silence_s: float | None) -> str:
