@@ -94,6 +94,7 @@ def quantize(
         "scheme": scheme,
         "io": io,
         "float_sha256": sha256(float_model.float32),
+        "float_size_bytes": len(float_model.float32),
     }
     if data is not None:
         provenance["calibration"] = inputs.account(calibration)

@@ -1,0 +1,50 @@
+"""One page that says what an artifact is, how good it is, how fast it is, and how to repeat that."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from edgecnn import files
+from edgecnn.report import _sections as parts
+from edgecnn.report._page import Section, cards, page
+from edgecnn.runtime import model_file
+
+__all__ = ["report", "write"]
+
+
+def report(
+    artifact: str | Path,
+    verification: dict[str, Any] | None = None,
+    profiles: Sequence[dict[str, Any]] = (),
+    recipe: str = "",
+) -> str:
+    """The page as HTML.
+
+    Args:
+        artifact: the `.tflite` file.
+        verification: `Verification.to_dict()`, if one was made.
+        profiles: `Profile.to_dict()` of each device that it was measured on.
+        recipe: text of the recipe that made it, if there was one.
+
+    Raises:
+        ModelFileError: the artifact is damaged.
+    """
+    file = model_file.read(artifact)
+    sections = [
+        Section("What it says of pictures", parts.answers(verification)),
+        Section("Size and accuracy", parts.accuracy(file, verification)),
+        Section("Pictures with another answer than the float model's", parts.flipped(verification)),
+        *(Section(f"Speed on {parts.device_name(profile)}", parts.speed(profile)) for profile in profiles),
+        Section("How to use it", parts.usage(file)),
+        Section("Where it came from", parts.provenance(file)),
+        Section("How to repeat this", parts.repeat(file, recipe)),
+    ]
+    lead = parts.lead(file)
+    return page(f"{file.contract.name}: {file.name}", lead, sections, top=cards(parts.figures(file, verification, profiles)))
+
+
+def write(path: str | Path, *arguments: Any, **options: Any) -> None:
+    """Write `report(...)` to a file, whole or not at all."""
+    files.write_bytes(path, report(*arguments, **options).encode())
