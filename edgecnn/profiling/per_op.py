@@ -1,0 +1,205 @@
+"""Where a model's time goes, operator by operator: times from the device, joined with names, costs and limits."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from edgecnn.inspect.cost import Cost, operator_cost
+from edgecnn.inspect.names import layer_name
+from edgecnn.profiling.cut import cut
+from edgecnn.profiling.roofline import Bound, Peaks, bound, peaks
+from edgecnn.runtime.model_file import ModelFile
+from edgecnn.runtime.tflite import Graph, Operator
+
+if TYPE_CHECKING:
+    from edgecnn.devices import Device
+
+MAX_DIFFERENCE = 0.10
+
+
+@dataclass(frozen=True)
+class OperatorTime:
+    """One operator.
+
+    Attributes:
+        layer: the Keras layer that it came from, as far as tensor names tell.
+        kernel: "XNNPACK", "built-in", "delegate", "constant" (computed once at loading) or "unknown".
+        input_shapes: of the activations, e.g. (1, 112, 112, 32).
+        number_format: "int8" or "float32": which of the machine's limits applies.
+        latency_ms: median; None for what can't be timed on its own.
+        share: of the sum of all operators.
+        bound: how near to the machine's limit it ran; None where it has no time.
+    """
+
+    index: int
+    layer: str
+    type: str
+    kernel: str
+    input_shapes: tuple[tuple[int, ...], ...]
+    output_shapes: tuple[tuple[int, ...], ...]
+    number_format: str
+    cost: Cost
+    latency_ms: float | None
+    p95_ms: float | None
+    share: float
+    bound: Bound | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {
+            **asdict(self),
+            "cost": self.cost.to_dict(),
+            "input_shapes": [list(shape) for shape in self.input_shapes],
+            "output_shapes": [list(shape) for shape in self.output_shapes],
+        }
+
+
+@dataclass(frozen=True)
+class PerOperator:
+    """A model's operators in execution order, and the whole.
+
+    Attributes:
+        whole_ms: median of the whole model, timed in turns with its operators.
+        sum_ms: of the operators' medians.
+        difference: sum / whole - 1.
+        overhead_ms: cost of starting a graph, taken off each operator.
+        rounds: turns.
+        disturbed: share of the whole model's turns in which the system took the processor away; not counted.
+        peaks: the machine's limits.
+        bound: the whole model against them; its bound is the sum of its operators'.
+    """
+
+    model: str
+    device: str
+    system: dict[str, Any]
+    delegate: str
+    threads: int
+    whole_ms: float
+    sum_ms: float
+    difference: float
+    overhead_ms: float
+    rounds: int
+    disturbed: float
+    operators: tuple[OperatorTime, ...]
+    peaks: Peaks
+    bound: Bound
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {
+            **asdict(self),
+            "operators": [row.to_dict() for row in self.operators],
+            "peaks": self.peaks.to_dict(),
+            "bound": self.bound.to_dict(),
+        }
+
+    def remarks(self) -> list[str]:
+        """What a reader should know, in sentences."""
+        lines = [
+            f"The operators add up to {self.sum_ms:.3f} ms; the whole model takes {self.whole_ms:.3f} ms "
+            f"({self.difference:+.1%})."
+        ]
+        if abs(self.difference) > MAX_DIFFERENCE:
+            lines.append(
+                "That is more than 10 % apart: the machine was busy, or the whole model runs otherwise than its parts "
+                "(operators that are fused, sparse kernels). Trust the shares, not the sum."
+            )
+        if self.disturbed > 0.2:
+            lines.append(f"The machine was busy: {self.disturbed:.0%} of the turns were disturbed and are not counted.")
+        untimed = [row.type for row in self.operators if row.latency_ms is None]
+        if untimed:
+            lines.append(f"Not timed on their own: {', '.join(sorted(set(untimed)))}.")
+        lines.append(
+            f"Limits from {self.peaks.source}: {self.peaks.gmacs['float32']:g} GMAC/s float32, "
+            f"{self.peaks.gmacs['int8']:g} int8, {self.peaks.gb_s:g} GB/s. At them the model would take "
+            f"{self.bound.bound_ms:.2f} ms; it reaches {self.bound.efficiency:.0%} of that speed."
+        )
+        return lines + list(self.peaks.notes)
+
+
+def measure(model: ModelFile, device: Device, **options: Any) -> PerOperator:
+    """Time each operator of a model on a device.
+
+    Args:
+        model: the model.
+        device: where.
+        **options: delegate, threads (one number or None), runs, warmup and budget of `edgecnn.runtime`.
+
+    Raises:
+        EdgecnnError: the device or the model can't be used.
+    """
+    parts = dataclasses.replace(model, name=f"the operators of {model.name}", data=cut(model))
+    answer = device.run("per_op", (model, parts), **options)
+    return join(model, device.name, answer)
+
+
+def join(model: ModelFile, device: str, answer: Mapping[str, Any]) -> PerOperator:
+    """Join what a device measured with what the file says.
+
+    Args:
+        model: the model that was measured.
+        device: its name, for people.
+        answer: of the job `per_op`: `runtime.per_op.measure` and `system`.
+    """
+    graph, times = model.model.graph, answer["times"]
+    limits = peaks(answer["system"], times["probe"], times["threads"])
+    rows = tuple(
+        _row(graph, operator, entry, times["sum_ms"], limits)
+        for operator, entry in zip(graph.operators, times["operators"])
+    )
+    kept = ("delegate", "threads", "whole_ms", "sum_ms", "difference", "overhead_ms", "rounds", "disturbed")
+    return PerOperator(
+        model=model.name,
+        device=device,
+        system=dict(answer["system"]),
+        operators=rows,
+        peaks=limits,
+        bound=_whole_bound(rows, times["whole_ms"]),
+        **{key: times[key] for key in kept},
+    )
+
+
+def _row(graph: Graph, operator: Operator, entry: Mapping[str, Any], sum_ms: float, limits: Peaks) -> OperatorTime:
+    cost, ms = operator_cost(graph, operator), entry["ms"]
+    number_format = _number_format(graph, operator)
+    inputs = [graph.tensors[number] for number in operator.inputs if number != -1]
+    return OperatorTime(
+        index=operator.index,
+        layer=layer_name(graph, operator),
+        type=operator.name,
+        kernel=entry["kernel"],
+        input_shapes=tuple(tensor.shape for tensor in inputs if not tensor.is_constant),
+        output_shapes=tuple(graph.tensors[number].shape for number in operator.outputs),
+        number_format=number_format,
+        cost=cost,
+        latency_ms=ms,
+        p95_ms=entry["p95_ms"],
+        share=round((ms or 0.0) / sum_ms, 5) if sum_ms else 0.0,
+        bound=bound(cost, number_format, ms, limits) if ms else None,
+    )
+
+
+def _number_format(graph: Graph, operator: Operator) -> str:
+    """ "int8" where the kernel multiplies bytes: its weights, or else its first input, are 8-bit integers."""
+    tensors = [graph.tensors[number] for number in operator.inputs if number != -1]
+    weights = [tensor for tensor in tensors[1:2] if tensor.is_constant]
+    deciding = (weights or tensors or [graph.tensors[operator.outputs[0]]])[0]
+    return "int8" if deciding.dtype in ("INT8", "UINT8", "INT4") else "float32"
+
+
+def _whole_bound(rows: tuple[OperatorTime, ...], whole_ms: float) -> Bound:
+    timed = [row for row in rows if row.bound is not None]
+    macs, moved = sum(row.cost.macs for row in rows), sum(row.cost.bytes_moved for row in rows)
+    bounds = [(row.bound.limit, row.bound.bound_ms) for row in timed if row.bound]
+    by_limit = {limit: sum(ms for name, ms in bounds if name == limit) for limit in ("compute", "memory")}
+    bound_ms = sum(by_limit.values())
+    return Bound(
+        limit=max(by_limit, key=lambda limit: by_limit[limit]),
+        bound_ms=round(bound_ms, 5),
+        efficiency=round(bound_ms / whole_ms, 4),
+        gmacs=round(macs / whole_ms / 1e6, 3),
+        gb_s=round(moved / whole_ms / 1e6, 3),
+    )

@@ -1,0 +1,262 @@
+"""Where a model's time goes: every operator timed as a graph of its own, beside the whole model.
+
+The host cuts the model into one file with a subgraph per operator (`edgecnn.profiling.cut`); here they run in one
+interpreter, so that they share threads and constants. What makes the times add up:
+
+- The operators take turns, whole model included, so that a disturbance hits all of them alike and each operator's
+  weights have left the nearest cache, as they have when the whole model comes around again.
+- Just before an operator is timed, its inputs are written and its outputs read: its activations are in the cache, as
+  they are when the operator before it has just computed them.
+- Operators on one number, which compute next to nothing, take turns too. Their time is the cost of starting a graph,
+  and is taken off every operator's; inside the whole model only one graph is started.
+
+An operator's time is the median of its turns. Turns in which the system took the processor away are not counted,
+neither for the operators nor for the whole: they would weigh more, the longer what they hit.
+"""
+
+from __future__ import annotations
+
+import functools
+import resource
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .delegate import load
+from .engine import Engine, interpreter_module, quiet
+from .errors import ModelFileError
+from .measure import Plan, open_engine, test_tensor, timed_runs
+from .model_file import ModelFile
+from .tflite import Graph, Operator, TFLiteModel
+
+OPERATOR_PREFIX = "op"
+EMPTY_PREFIX = "empty"
+# Convolutions that show what the machine reaches at best: signature -> number format.
+PROBES = {"probe_float32": "float32", "probe_int8": "int8"}
+PROBE_SIDE, PROBE_CHANNELS = 16, 512
+PROBE_RUNS = 8
+COPY_BYTES = 32 << 20
+MIN_ROUNDS = 10
+_CONSTANT_KERNELS = "constant"
+
+
+@dataclass(frozen=True)
+class _Subgraph:
+    number: int
+    inputs: list[tuple[int, np.ndarray]]
+    outputs: list[int]
+
+
+class _Cut:
+    """The cut model in one interpreter; its subgraphs by their signature's name."""
+
+    def __init__(self, data: bytes, threads: int, delegates: list[Any]) -> None:
+        module = interpreter_module()
+        try:
+            with quiet():
+                self._interpreter = module.Interpreter(
+                    model_content=data, num_threads=threads, experimental_delegates=delegates
+                )
+                self._interpreter.allocate_tensors()
+                self._wrapper = self._interpreter._interpreter
+                names = self._interpreter.get_signature_list()
+                self.subgraphs = {name: self._open(name) for name in names}
+        except (RuntimeError, ValueError) as error:
+            raise ModelFileError(f"The TFLite runtime refuses the model cut into operators: {error}") from error
+
+    def _open(self, name: str) -> _Subgraph:
+        runner = self._interpreter.get_signature_runner(name)
+        number = int(runner._subgraph_index)
+        self._wrapper.AllocateTensors(number)
+        inputs = [(int(entry["index"]), _values(entry)) for entry in runner.get_input_details().values()]
+        outputs = [int(entry["index"]) for entry in runner.get_output_details().values()]
+        subgraph = _Subgraph(number, inputs, outputs)
+        for _ in range(2):  # kernels allocate at their first run
+            self.run(subgraph)
+        return subgraph
+
+    def run(self, subgraph: _Subgraph) -> float:
+        """Milliseconds of one run with warm activations."""
+        for index in subgraph.outputs:
+            self._wrapper.GetTensor(index, subgraph.number)
+        for index, values in subgraph.inputs:
+            self._wrapper.SetTensor(index, values, subgraph.number)
+        invoke, clock = self._wrapper.Invoke, time.perf_counter_ns
+        start = clock()
+        invoke(subgraph.number)
+        return (clock() - start) / 1e6
+
+
+def measure(file: ModelFile, cut: bytes, plan: Plan) -> dict[str, Any]:
+    """Time a model and each of its operators in turns.
+
+    Args:
+        file: the model.
+        cut: the same, cut into subgraphs named `op0`, `op1`, ... and `empty0`, ...
+        plan: `runs` turns, but no more than fit into its budget.
+
+    Returns:
+        whole_ms, sum_ms, difference (sum / whole - 1), overhead_ms (taken off each operator), rounds (turns),
+        disturbed (share of the whole model's turns that are not counted), threads, delegate, probe (see `_probe`), and
+        operators: index, ms, p95_ms, kernel ("XNNPACK", "built-in", "delegate", "constant" for what is computed once
+        when the model is loaded, "unknown" where the runtime doesn't tell).
+
+    Raises:
+        ModelFileError: the runtime refuses the model or its parts.
+    """
+    engine = open_engine(file, plan)
+    operators = _Cut(cut, engine.threads, load(plan.delegate))
+    rounds, samples = _take_turns(engine, operators, plan)
+    whole = samples.pop("")
+    whole_ms = statistics.median(whole)
+    overheads = [statistics.median(values) for name, values in samples.items() if name.startswith(EMPTY_PREFIX)]
+    overhead_ms = statistics.median(overheads) if overheads else 0.0
+    kernel = kernels(file, plan, engine.threads)
+    rows = [_row(operator, samples, overhead_ms, kernel) for operator in file.model.graph.operators]
+    sum_ms = sum(row["ms"] or 0.0 for row in rows)
+    return {
+        "whole_ms": round(whole_ms, 5),
+        "sum_ms": round(sum_ms, 5),
+        "difference": round(sum_ms / whole_ms - 1, 4),
+        "overhead_ms": round(overhead_ms, 5),
+        "rounds": rounds,
+        "disturbed": round(1 - len(whole) / rounds, 3),
+        "threads": engine.threads,
+        "delegate": plan.delegate,
+        "operators": rows,
+        "probe": _probe(operators),
+    }
+
+
+def _probe(operators: _Cut) -> dict[str, float]:
+    """What the machine reaches at best with these threads: 10^9 MAC/s by number format, 10^9 bytes/s of copying."""
+    macs = PROBE_SIDE**2 * PROBE_CHANNELS**2
+    peaks = {}
+    for name, kind in PROBES.items():
+        best_ms = min(operators.run(operators.subgraphs[name]) for _ in range(PROBE_RUNS))
+        peaks[f"{kind}_gmacs"] = round(macs / best_ms / 1e6, 2)
+    source, target = np.ones(COPY_BYTES, np.uint8), np.zeros(COPY_BYTES, np.uint8)
+    times = []
+    for _ in range(PROBE_RUNS):
+        start = time.perf_counter()
+        np.copyto(target, source)
+        times.append(time.perf_counter() - start)
+    return {**peaks, "copy_gb_s": round(2 * COPY_BYTES / min(times) / 1e9, 2)}
+
+
+def _take_turns(engine: Engine, operators: _Cut, plan: Plan) -> tuple[int, dict[str, list[float]]]:
+    """The number of turns, and the milliseconds of the undisturbed ones by subgraph ("": the whole model)."""
+    tensor = test_tensor(engine)
+    # The first of two wakes the engine's own threads; without it their waking would be counted.
+    runs: dict[str, Callable[[], float]] = {"": lambda: timed_runs(engine, tensor, 2)[1]}
+    for name, subgraph in operators.subgraphs.items():
+        if name not in PROBES:
+            runs[name] = functools.partial(operators.run, subgraph)
+    samples: dict[str, list[tuple[bool, float]]] = {name: [] for name in runs}
+    timed_runs(engine, tensor, plan.warmup, plan.budget_s / 4)
+    deadline = time.monotonic() + plan.budget_s
+    for turn in range(max(plan.runs, MIN_ROUNDS)):
+        for name, run in runs.items():
+            before = _preemptions()
+            ms = run()
+            samples[name].append((_preemptions() > before, ms))
+        if turn + 1 >= MIN_ROUNDS and time.monotonic() > deadline:
+            break
+    return turn + 1, {name: _undisturbed(values) for name, values in samples.items()}
+
+
+def _preemptions() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
+
+
+def _undisturbed(samples: list[tuple[bool, float]]) -> list[float]:
+    """Without the disturbed ones; on a machine so busy that too few remain, the fastest quarter of all."""
+    clean = [ms for disturbed, ms in samples if not disturbed]
+    if len(clean) >= MIN_ROUNDS // 2:
+        return clean
+    return sorted(ms for _, ms in samples)[: max(1, len(samples) // 4)]
+
+
+def _row(operator: Operator, samples: dict[str, list[float]], overhead_ms: float, kernel: list[str]) -> dict[str, Any]:
+    values = samples.get(f"{OPERATOR_PREFIX}{operator.index}")
+    if values is None:
+        ms = 0.0 if kernel[operator.index] == _CONSTANT_KERNELS else None
+        return {"index": operator.index, "ms": ms, "p95_ms": None, "kernel": kernel[operator.index]}
+    p95_ms = float(np.percentile(values, 95)) - overhead_ms
+    return {
+        "index": operator.index,
+        "ms": round(max(0.0, statistics.median(values) - overhead_ms), 6),
+        "p95_ms": round(max(0.0, p95_ms), 6),
+        "kernel": kernel[operator.index],
+    }
+
+
+def kernels(file: ModelFile, plan: Plan, threads: int) -> list[str]:
+    """Which kernels run each operator of the whole model, in order."""
+    graph = file.model.graph
+    constant = {operator.index for operator in graph.operators if is_constant(graph, operator)}
+    try:
+        by_delegate, all_taken = _taken(file, plan, threads)
+    except (AttributeError, RuntimeError, ValueError):  # the runtime's graph listing is private to it
+        return ["unknown"] * len(graph.operators)
+    names = []
+    for index in range(len(graph.operators)):
+        kind = "delegate" if index in by_delegate else "XNNPACK" if index in all_taken else "built-in"
+        names.append(_CONSTANT_KERNELS if index in constant else kind)
+    return names
+
+
+def is_constant(graph: Graph, operator: Operator) -> bool:
+    """Whether an operator only reads constants, or what such operators compute: it runs once, at loading."""
+    makers = {number: other for other in graph.operators for number in other.outputs}
+
+    def known(number: int) -> bool:
+        if number == -1 or graph.tensors[number].is_constant:
+            return True
+        maker = makers.get(number)
+        return maker is not None and bool(maker.inputs) and all(known(entry) for entry in maker.inputs)
+
+    return bool(operator.inputs) and all(known(number) for number in operator.inputs)
+
+
+def _taken(file: ModelFile, plan: Plan, threads: int) -> tuple[set[int], set[int]]:
+    """Operators that the plan's delegate took, and those that any delegate (XNNPACK comes last) took."""
+    with quiet():
+        interpreter = interpreter_module().Interpreter(
+            model_content=file.data, num_threads=threads, experimental_delegates=load(plan.delegate)
+        )
+        asked = _inside_delegates(interpreter, file.model)
+        interpreter.allocate_tensors()
+        return asked, _inside_delegates(interpreter, file.model)
+
+
+def _inside_delegates(interpreter: Any, model: TFLiteModel) -> set[int]:
+    """Walk from each delegate node's outputs back to its inputs: what lies between is what it replaced."""
+    makers = {number: operator for operator in model.graph.operators for number in operator.outputs}
+    inside: set[int] = set()
+    for node in interpreter._get_ops_details():
+        if node["op_name"] != "DELEGATE":
+            continue
+        borders, open_ends = {int(number) for number in node["inputs"]}, [int(number) for number in node["outputs"]]
+        while open_ends:
+            maker = makers.get(open_ends.pop())
+            if maker is None or maker.index in inside:
+                continue
+            inside.add(maker.index)
+            open_ends += [number for number in maker.inputs if number not in borders]
+    return inside
+
+
+def _values(entry: dict[str, Any]) -> np.ndarray:
+    """Test values for an operator's input; zeros where they may be positions."""
+    shape, dtype = entry["shape"], np.dtype(entry["dtype"])
+    draw = np.random.default_rng(0).random(tuple(shape))
+    if dtype.kind == "f":
+        return draw.astype(dtype)
+    if dtype.itemsize > 2 or dtype.kind == "b":
+        return np.zeros(shape, dtype)
+    return (draw * 100).astype(dtype)

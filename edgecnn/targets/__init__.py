@@ -1,0 +1,142 @@
+"""Targets: accelerators with a compiler of their own and rules about what it accepts. One file per target.
+
+A file has `check(model, name)`, which applies the rules to a `.tflite` graph; `warnings(keras_model)`, which says
+before training what won't map; and may have `compile(file, output)`, which runs the target's compiler.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from edgecnn.registry import Registry
+from edgecnn.runtime.tflite import TFLiteModel
+
+TARGETS = Registry("target", "edgecnn.targets")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What becomes of one operator, or of several that a compiler's log counts together.
+
+    Attributes:
+        index: in execution order; -1 in a compiler's log, which doesn't tell.
+        layer: the Keras layer that it came from; empty in a compiler's log.
+        type: e.g. "CONV_2D".
+        mapped: whether the target runs it.
+        status: in the words of the target's compiler.
+        reason: why it isn't mapped, in ours; empty when it is.
+        remedy: what to change; empty when there is nothing to.
+        count: operators that this row stands for.
+    """
+
+    index: int
+    layer: str
+    type: str
+    mapped: bool
+    status: str
+    reason: str = ""
+    remedy: str = ""
+    count: int = 1
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Parameters against the target's memory on the chip.
+
+    Attributes:
+        parameter_bytes: of the operators that map, as stored in the `.tflite` file.
+        on_chip_bytes: what the chip keeps of them.
+        streamed_bytes: what it reads over the bus at every inference.
+        estimated: whether this is a rule of thumb rather than a compiler's figure.
+        note: in a sentence.
+    """
+
+    parameter_bytes: int
+    on_chip_bytes: int
+    streamed_bytes: int
+    estimated: bool
+    note: str
+
+
+@dataclass(frozen=True)
+class TargetReport:
+    """A model on a target.
+
+    Attributes:
+        source: "rules" for ours, or the compiler with its version.
+        operators: in execution order; in a compiler's log, by type and status.
+    """
+
+    target: str
+    model: str
+    source: str
+    operators: tuple[Verdict, ...]
+    memory: Memory
+
+    @property
+    def mapped(self) -> int:
+        """How many operators the target runs."""
+        return sum(row.count for row in self.operators if row.mapped)
+
+    @property
+    def total(self) -> int:
+        """How many there are."""
+        return sum(row.count for row in self.operators)
+
+    @property
+    def maps_entirely(self) -> bool:
+        """Whether the target runs all of it."""
+        return self.mapped == self.total > 0
+
+    @property
+    def first_refusal(self) -> Verdict | None:
+        """The first operator that is refused for a reason of its own."""
+        return next((row for row in self.operators if not row.mapped and row.reason), None)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        first = self.first_refusal
+        return {
+            **asdict(self),
+            "mapped": self.mapped,
+            "total": self.total,
+            "maps_entirely": self.maps_entirely,
+            "first_refusal": asdict(first) if first else None,
+        }
+
+    def summary(self) -> list[str]:
+        """The result in sentences."""
+        lines = [f"{self.mapped} of {self.total} operators run on the {self.target}, by {self.source}."]
+        if self.first_refusal:
+            row = self.first_refusal
+            name = f" ({row.layer})" if row.layer else ""
+            lines.append(f"First refusal: {row.type}{name}: {row.reason}")
+        lines += sorted({f"To do: {row.remedy}" for row in self.operators if row.remedy})
+        return [*lines, self.memory.note]
+
+
+def check(model: TFLiteModel, target: str = "edgetpu", name: str = "model") -> TargetReport:
+    """Apply a target's rules to a model; needs neither the target nor its compiler.
+
+    Raises:
+        UsageError: there is no such target.
+    """
+    report: TargetReport = TARGETS.load(target).check(model, name)
+    return report
+
+
+def warn_before_training(keras_model: Any, target: str = "edgetpu") -> list[str]:
+    """What a Keras model will lose on a target, in sentences, before hours are spent on training it.
+
+    Args:
+        keras_model: built, trained or not; only its layers' classes and settings are read.
+        target: which.
+
+    Returns:
+        One sentence per kind of problem; empty when all should map.
+
+    Raises:
+        UsageError: there is no such target.
+    """
+    return list(TARGETS.load(target).warnings(keras_model))
