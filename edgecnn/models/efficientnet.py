@@ -124,8 +124,8 @@ def _variant(size: int, scale: tuple[float, float, float], figures: tuple[float,
 
 
 VARIANTS = {
-    f"efficientnet_b{letter}": _variant(*row)
-    for letter, row in enumerate(
+    f"efficientnet_b{number}": _variant(*row)
+    for number, row in enumerate(
         (  # input size; width, depth, dropout; parameters, multiply-accumulates, top-1
             (224, (1.0, 1.0, 0.2), (5_288_548, 0.39e9, 77.1)),
             (240, (1.0, 1.1, 0.2), (7_794_184, 0.70e9, 79.1)),

