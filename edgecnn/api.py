@@ -1,10 +1,10 @@
 """The Python API: what the commands do, as functions.
 
-    import edgecnn
+import edgecnn
 
-    model = edgecnn.build("efficientnet_lite0", weights="imagenet")
-    edgecnn.quantize(model, "lite0.tflite")
-    edgecnn.load("lite0.tflite").classify("cat.jpg")
+model = edgecnn.build("efficientnet_lite0", weights="imagenet")
+edgecnn.quantize(model, "lite0.tflite")
+edgecnn.load("lite0.tflite").classify("cat.jpg")
 """
 
 from __future__ import annotations

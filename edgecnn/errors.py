@@ -1,4 +1,4 @@
-"""The exception tree of the whole package: the device's part lives in `edgecnn.runtime.errors`, the host's part here."""
+"""The exception tree of the whole package: the device's part is in `edgecnn.runtime.errors`, the host's part here."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ __all__ = [
     "CameraError",
     "CrashError",
     "DataError",
-    "DeviceError",
     "DelegateError",
+    "DeviceError",
     "EdgecnnError",
     "MissingExtraError",
     "ModelFileError",

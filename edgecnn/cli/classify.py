@@ -12,9 +12,15 @@ from edgecnn.cli._output import emit, json_option, note
 @click.command()
 @click.argument("model", type=click.Path())
 @click.argument("images", nargs=-1, required=True, type=click.Path(), metavar="IMAGE...")
-@click.option("--top", "count", type=click.IntRange(min=1), default=3, show_default=True, metavar="K", help="Classes to name.")
-@click.option("--labels", type=click.Path(), metavar="FILE", help="Class names, one per line, for a model that has none.")
-@click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Processor threads.  [default: all, at most 4]")
+@click.option(
+    "--top", "count", type=click.IntRange(min=1), default=3, show_default=True, metavar="K", help="Classes to name."
+)
+@click.option(
+    "--labels", type=click.Path(), metavar="FILE", help="Class names, one per line, for a model that has none."
+)
+@click.option(
+    "--threads", type=click.IntRange(min=1), metavar="N", help="Processor threads.  [default: all, at most 4]"
+)
 @json_option
 def command(
     model: str, images: tuple[str, ...], count: int, labels: str | None, threads: int | None, json_path: str | None

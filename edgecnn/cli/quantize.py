@@ -15,11 +15,22 @@ from edgecnn.registry import SCHEMES
 @click.argument("model", type=click.Path())
 @click.option("-o", "--output", required=True, metavar="FILE", help="Where to write the artifact; ends with .tflite.")
 @click.option("--scheme", type=click.Choice(SCHEMES.names()), default="int8", show_default=True, help="See below.")
-@click.option("--calibration", "data", default="photos", show_default=True, metavar="DATA", help="Pictures to calibrate on.")
+@click.option(
+    "--calibration", "data", default="photos", show_default=True, metavar="DATA", help="Pictures to calibrate on."
+)
 @click.option("--samples", type=int, default=100, show_default=True, metavar="N", help="How many of them.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of their choice.")
-@click.option("--io", type=click.Choice(["uint8", "int8", "int16", "float32"]), help="Type of input and output.  [default: uint8 for int8]")
-@click.option("--labels", type=click.Path(path_type=Path), metavar="FILE", help="Class names, one per line, for a model by others.")
+@click.option(
+    "--io",
+    type=click.Choice(["uint8", "int8", "int16", "float32"]),
+    help="Type of input and output.  [default: uint8 for int8]",
+)
+@click.option(
+    "--labels",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Class names, one per line, for a model by others.",
+)
 @click.option("--mean", metavar="M[,M,M]", help="Input normalization in pixel values, for a model by others.")
 @click.option("--std", metavar="S[,S,S]", help="The model sees (pixel - mean) / std.")
 @click.option("--input-size", type=int, metavar="N", help="For a model by others that leaves it open.")
@@ -43,7 +54,9 @@ def command(model: str, output: str, json_path: str | None, **options: Any) -> N
     from edgecnn.progress import Terminal
     from edgecnn.quantize import Calibration, Hints, quantize
 
-    hints = Hints(_numbers("--mean", options["mean"]), _numbers("--std", options["std"]), options["labels"], options["input_size"])
+    hints = Hints(
+        _numbers("--mean", options["mean"]), _numbers("--std", options["std"]), options["labels"], options["input_size"]
+    )
     progress = Terminal()
     try:
         file = quantize(
@@ -60,7 +73,12 @@ def command(model: str, output: str, json_path: str | None, **options: Any) -> N
         progress.close()
     for sentence in file.contract.assumed:
         note(f"Note: {sentence}")
-    result = {"output": output, "size_bytes": len(file.data), "sha256": file.sha256, "contract": file.contract.to_dict()}
+    result = {
+        "output": output,
+        "size_bytes": len(file.data),
+        "sha256": file.sha256,
+        "contract": file.contract.to_dict(),
+    }
     emit(result, json_path, lambda: click.echo(_sentence(result)))
 
 
@@ -70,7 +88,9 @@ def _numbers(option: str, text: str | None) -> tuple[float, ...] | None:
     try:
         return tuple(float(part) for part in text.split(","))
     except ValueError as error:
-        raise click.UsageError(f"{option} is {text!r}; expected one number, or one per channel: 123.7,116.3,103.5") from error
+        raise click.UsageError(
+            f"{option} is {text!r}; expected one number, or one per channel: 123.7,116.3,103.5"
+        ) from error
 
 
 def _sentence(result: dict[str, Any]) -> str:

@@ -11,7 +11,9 @@ from edgecnn.cli._output import emit, json_option, note, print_table
 
 @click.command()
 @click.argument("model", type=click.Path())
-@click.option("--against", required=True, metavar="FLOAT", help="The float model: .keras, .h5, SavedModel folder or .tflite.")
+@click.option(
+    "--against", required=True, metavar="FLOAT", help="The float model: .keras, .h5, SavedModel folder or .tflite."
+)
 @click.option("--data", required=True, metavar="DATA", help="Pictures; with labels accuracy is measured too.")
 @click.option("--samples", type=int, metavar="N", help="Use N of the pictures, balanced over the classes.")
 @click.option("--max-drop", type=float, metavar="POINTS", help="Exit 1 if top-1 drops by more.")
@@ -59,7 +61,9 @@ def _show(found: Any) -> None:
         ]
     if found.golden:
         golden = found.golden
-        rows.append(["golden vectors", f"{golden['identical']} of {golden['count']} identical, top-1 {golden['same_top1']}"])
+        rows.append(
+            ["golden vectors", f"{golden['identical']} of {golden['count']} identical, top-1 {golden['same_top1']}"]
+        )
     title = f"{found.model} against {found.against} on {found.pictures} pictures of {found.data}"
     print_table(["", "value [95 % interval]"], rows, title=title)
     for flip in found.flipped:

@@ -105,7 +105,9 @@ def open_data(spec: str) -> DataSet:
     """
     part = spec.partition(":")[2]
     if part not in _PARTS:
-        raise DataError(f"Unknown part {part!r} of photos. Expected {', '.join(name for name in _PARTS if name)}, or none.")
+        raise DataError(
+            f"Unknown part {part!r} of photos. Expected {', '.join(name for name in _PARTS if name)}, or none."
+        )
     numbers = range(1) if part == "whole" else range(CROPS_PER_PHOTO)
     smallest = _SMALLEST.get(part, _SMALLEST_OTHERWISE)
     examples = []

@@ -52,7 +52,7 @@ def quantize(
     output: str | Path,
     *,
     scheme: str = "int8",
-    calibration: Calibration | str = Calibration(),  # noqa: B008 - frozen
+    calibration: Calibration | str = Calibration(),
     io: str | None = None,
     trust: bool = False,
     hints: Hints | None = None,
@@ -118,7 +118,8 @@ def _open(model: Any, trust: bool, hints: Hints | None) -> Source:
     if isinstance(model, (str, Path)):
         return _source.load(model, trust=trust, hints=hints)
     if isinstance(model, tuple):
-        return _source.from_model(*model, hints)
+        keras_model, contract = model
+        return _source.from_model(keras_model, contract, hints)
     return _source.from_model(model, None, hints)
 
 
@@ -139,7 +140,9 @@ class _Inputs:
         if self._data is None:
             return
         table = input_table(self._preprocessing, np.dtype(np.float32), 0, 0)
-        for example, picture in readable(self._data, lambda example, why: self._skipped.update({example.name: str(why)})):
+        for example, picture in readable(
+            self._data, lambda example, why: self._skipped.update({example.name: str(why)})
+        ):
             if example.name not in self._used:
                 self._used[example.name] = example.sha256()
             yield apply_table(fit(picture, self._preprocessing), table)

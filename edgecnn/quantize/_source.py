@@ -66,7 +66,9 @@ def from_model(model: Any, contract: Contract | None = None, hints: Hints | None
             f"The model has {len(model.inputs)} inputs and {len(model.outputs)} outputs; expected one of each."
         )
     shape = tuple(model.inputs[0].shape)
-    contract = contract or _foreign_contract(str(model.name), shape, [type(layer).__name__ for layer in model.layers], hints)
+    contract = contract or _foreign_contract(
+        str(model.name), shape, [type(layer).__name__ for layer in model.layers], hints
+    )
     contract = _with_hints(contract, hints)
 
     def call(image: Any) -> Any:
@@ -89,7 +91,9 @@ def load(path: str | Path, *, trust: bool = False, hints: Hints | None = None) -
     """
     path = Path(path)
     if not path.exists():
-        raise ModelFileError(f"There is no model {path}. Make one with: edgecnn build MODEL -o {path.with_suffix('.keras')}")
+        raise ModelFileError(
+            f"There is no model {path}. Make one with: edgecnn build MODEL -o {path.with_suffix('.keras')}"
+        )
     if path.is_dir():
         return _saved_model(path, trust, hints or Hints())
     if path.suffix == ".keras":
@@ -142,7 +146,9 @@ def _h5_model(path: Path, trust: bool) -> Any:
             config = json.loads(file.attrs["model_config"])
             version = str(file.attrs.get("keras_version", "2"))
     except (OSError, KeyError, ValueError) as error:
-        raise ModelFileError(f"{path} holds no whole Keras model ({_first_line(error)}). Weights alone are not enough.") from error
+        raise ModelFileError(
+            f"{path} holds no whole Keras model ({_first_line(error)}). Weights alone are not enough."
+        ) from error
     if version.startswith("3"):
         return _keras3_model(path, config, trust)
     if not trust:
@@ -156,7 +162,9 @@ def _h5_model(path: Path, trust: bool) -> Any:
 def _saved_model(path: Path, trust: bool, hints: Hints) -> Source:
     graph_file = path / "saved_model.pb"
     if not graph_file.is_file():
-        raise ModelFileError(f"{path} is a folder without saved_model.pb; expected a SavedModel folder or a .keras file.")
+        raise ModelFileError(
+            f"{path} is a folder without saved_model.pb; expected a SavedModel folder or a .keras file."
+        )
     if not trust:
         _refuse_unsafe_operations(graph_file)
     try:
@@ -167,7 +175,9 @@ def _saved_model(path: Path, trust: bool, hints: Hints) -> Source:
         raise ModelFileError(f"TensorFlow can't load the SavedModel {path}: {_first_line(error)}") from error
     inputs = list(signature.structured_input_signature[1].items())
     if len(inputs) != 1 or len(signature.structured_outputs) != 1:
-        raise ModelFileError(f"{path}: expected one input and one output; got {len(inputs)} and {len(signature.structured_outputs)}.")
+        raise ModelFileError(
+            f"{path}: expected one input and one output; got {len(inputs)} and {len(signature.structured_outputs)}."
+        )
     name, spec = inputs[0]
 
     def call(image: Any) -> Any:
@@ -199,7 +209,9 @@ def _refuse_unsafe_operations(graph_file: Path) -> None:
 
 def _foreign_contract(name: str, shape: tuple[int | None, ...], layers: list[str], hints: Hints) -> Contract:
     if len(shape) != 4 or shape[3] not in (1, 3):
-        raise ModelFileError(f"The model takes an input of shape {list(shape)}; expected [batch, height, width, 1 or 3].")
+        raise ModelFileError(
+            f"The model takes an input of shape {list(shape)}; expected [batch, height, width, 1 or 3]."
+        )
     height, width = shape[1] or hints.input_size, shape[2] or hints.input_size
     if not height or not width:
         raise ModelFileError(f"The model leaves its input size open ({list(shape)}). Say it with --input-size N.")
@@ -211,7 +223,9 @@ def _foreign_contract(name: str, shape: tuple[int | None, ...], layers: list[str
     elif hints.mean is None:
         assumed.append("Assumed pixel values scaled from 0..255 to -1..1; --mean and --std say otherwise.")
     color = "gray" if shape[3] == 1 else "rgb"
-    return Contract(Preprocessing(height, width, color=color, mean=mean, std=std), model={"name": name}, assumed=tuple(assumed))
+    return Contract(
+        Preprocessing(height, width, color=color, mean=mean, std=std), model={"name": name}, assumed=tuple(assumed)
+    )
 
 
 def _with_hints(contract: Contract, hints: Hints) -> Contract:

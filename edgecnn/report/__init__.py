@@ -42,7 +42,9 @@ def report(
         Section("How to repeat this", parts.repeat(file, recipe)),
     ]
     lead = parts.lead(file)
-    return page(f"{file.contract.name}: {file.name}", lead, sections, top=cards(parts.figures(file, verification, profiles)))
+    return page(
+        f"{file.contract.name}: {file.name}", lead, sections, top=cards(parts.figures(file, verification, profiles))
+    )
 
 
 def write(path: str | Path, *arguments: Any, **options: Any) -> None:

@@ -30,10 +30,18 @@ def figures(file: ModelFile, found: Record | None, profiles: Sequence[Record]) -
         agreement = found["agreement"]
         yield f"{agreement['percent']:.1f} %", "agrees with float", _interval(agreement)
         if found["top1"]:
-            yield f"{found['top1']['percent']:.1f} %", "top-1 accuracy", f"float: {found['float_top1']['percent']:.1f} %"
+            yield (
+                f"{found['top1']['percent']:.1f} %",
+                "top-1 accuracy",
+                f"float: {found['float_top1']['percent']:.1f} %",
+            )
     for profile in profiles[:2]:
         row = _best(profile)
-        emulated = "emulated, says nothing of a real board" if profile["emulated"] else f"{row['throughput_fps']:.0f} per second"
+        emulated = (
+            "emulated, says nothing of a real board"
+            if profile["emulated"]
+            else f"{row['throughput_fps']:.0f} per second"
+        )
         yield f"{row['latency_ms']['median']:.2f} ms", f"median on {device_name(profile)}", emulated
 
 
@@ -82,13 +90,24 @@ def accuracy(file: ModelFile, found: Record | None) -> str:
     for name in ("top1", "top5"):
         if found[name]:
             before, after = found[f"float_{name}"], found[name]
-            rows.append([f"top-{name[3:]}", _share(before), _share(after), f"{after['percent'] - before['percent']:+.1f} points"])
-    rows.append(["same best class", "", _share(found["agreement"]), f"{found['agreement']['count']} of {found['pictures']}"])
+            rows.append(
+                [
+                    f"top-{name[3:]}",
+                    _share(before),
+                    _share(after),
+                    f"{after['percent'] - before['percent']:+.1f} points",
+                ]
+            )
+    rows.append(
+        ["same best class", "", _share(found["agreement"]), f"{found['agreement']['count']} of {found['pictures']}"]
+    )
     rows.append(["signal-to-noise of the output", "", f"{found['snr_db']} dB", ""])
     golden = found["golden"]
     if golden:
-        rows.append(["golden vectors", "", f"{golden['identical']} of {golden['count']} identical", "replayed where it was verified"])
-    said = f"{found['pictures']} pictures of {found['data']}, against {found['against']}. In brackets: 95 % confidence intervals."
+        identical = f"{golden['identical']} of {golden['count']} identical"
+        rows.append(["golden vectors", "", identical, "replayed where it was verified"])
+    pictures = f"{found['pictures']} pictures of {found['data']}, against {found['against']}."
+    said = f"{pictures} In brackets: 95 % confidence intervals."
     notes = [paragraph(said, "note")]
     if found["calibrated_on"]:
         warning = f"The artifact was calibrated on {found['calibrated_on']} of these pictures: the figures flatter."
@@ -113,10 +132,20 @@ def speed(profile: Record) -> str:
         memory = _megabytes(row["peak_rss_bytes"])
         rows.append([str(row["threads"]), *times, f"{row['throughput_fps']:.0f}", f"{row['gmac_per_s']:.1f}", memory])
     best = _best(profile)
-    marks = [(best["latency_ms"]["median"], f"median {best['latency_ms']['median']:.2f} ms"), (best["latency_ms"]["p95"], "p95")]
+    marks = [
+        (best["latency_ms"]["median"], f"median {best['latency_ms']['median']:.2f} ms"),
+        (best["latency_ms"]["p95"], "p95"),
+    ]
     parts = [_emulated(profile), table(columns, rows), paragraph("Times in milliseconds per inference.", "note")]
-    parts += [f"<h3>Latency of {best['runs']} runs, {best['threads']} threads</h3>", charts.histogram(best["samples_ms"], "ms", marks=marks)]
-    parts += [paragraph(f"Too noisy: {' '.join([*row['noise']['reasons'], *row['noise']['causes']])}", "warning") for row in profile["rows"] if row["noise"]["too_noisy"]][:1]
+    parts += [
+        f"<h3>Latency of {best['runs']} runs, {best['threads']} threads</h3>",
+        charts.histogram(best["samples_ms"], "ms", marks=marks),
+    ]
+    parts += [
+        paragraph(f"Too noisy: {' '.join([*row['noise']['reasons'], *row['noise']['causes']])}", "warning")
+        for row in profile["rows"]
+        if row["noise"]["too_noisy"]
+    ][:1]
     return "".join(parts) + _system(profile)
 
 
@@ -163,14 +192,19 @@ def provenance(file: ModelFile) -> str:
         ("paper", str(model.get("paper", ""))),
         ("license of the weights", str(model.get("license", ""))),
         ("scheme", str(source.get("scheme", ""))),
-        ("made with", f"edgecnn {source.get('edgecnn')}, TensorFlow {source.get('tensorflow')}" if "edgecnn" in source else ""),
+        (
+            "made with",
+            f"edgecnn {source.get('edgecnn')}, TensorFlow {source.get('tensorflow')}" if "edgecnn" in source else "",
+        ),
         ("SHA-256 of this file", file.sha256),
         ("SHA-256 of the float model", str(source.get("float_sha256", ""))),
     ]
     calibration = source.get("calibration")
     if not calibration:
         return facts(rows)
-    rows.append(("calibrated on", f"{calibration['samples']} pictures of {calibration['data']}, seed {calibration['seed']}"))
+    rows.append(
+        ("calibrated on", f"{calibration['samples']} pictures of {calibration['data']}, seed {calibration['seed']}")
+    )
     listed = "\n".join(f"{digest}  {name}" for name, digest in calibration["pictures"].items())
     return facts(rows) + folded("The calibration pictures, with their digests", code(listed))
 

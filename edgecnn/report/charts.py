@@ -30,7 +30,9 @@ def histogram(values: Sequence[float], unit: str, *, marks: Sequence[tuple[float
     parts += _axis(low, high, unit, x)
     parts += [_mark(x(value), name, row) for row, (value, name) in enumerate(marks) if value <= high]
     beyond = int((array > high).sum())
-    summary = f"Histogram of {len(array)} values in {unit}" + (f"; {beyond} beyond {high:.3g} in the last bar" if beyond else "")
+    summary = f"Histogram of {len(array)} values in {unit}" + (
+        f"; {beyond} beyond {high:.3g} in the last bar" if beyond else ""
+    )
     return _svg(parts, summary)
 
 
@@ -47,9 +49,7 @@ def bars(items: Sequence[tuple[str, float, str]], *, summary: str) -> str:
     return _svg(parts, summary, height=16 + 26 * len(items))
 
 
-def lines(
-    x_values: Sequence[float], series: Sequence[tuple[str, Sequence[float]]], x_label: str, y_label: str
-) -> str:
+def lines(x_values: Sequence[float], series: Sequence[tuple[str, Sequence[float]]], x_label: str, y_label: str) -> str:
     """Curves over one axis, at most three, each named where it ends."""
     every = [value for _, values in series for value in values if value == value]
     low, high = min(0.0, *every), max(every) or 1.0
@@ -63,7 +63,9 @@ def lines(
     for number, (name, values) in enumerate(series, start=1):
         points = " ".join(f"{x(a):.1f},{y(b):.1f}" for a, b in zip(x_values, values) if b == b)
         parts.append(f'<polyline class="curve curve-{number}" points="{points}"/>')
-        parts.append(f'<text class="strong" x="{_WIDTH - 104}" y="{y(values[-1]) + 4:.1f}">{escape(_short(name, 14))}</text>')
+        parts.append(
+            f'<text class="strong" x="{_WIDTH - 104}" y="{y(values[-1]) + 4:.1f}">{escape(_short(name, 14))}</text>'
+        )
     return _svg(parts, f"{y_label} over {x_label}: " + ", ".join(name for name, _ in series))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Optional, Union
+from typing import Any
 
 import numpy as np
 
@@ -36,7 +36,7 @@ def classify(engine: Engine, picture: np.ndarray, count: int = 5, order: str = "
 
 
 def classify_files(
-    file: ModelFile, paths: list[str], count: int = 5, threads: Optional[int] = None
+    file: ModelFile, paths: list[str], count: int = 5, threads: int | None = None
 ) -> list[dict[str, Any]]:
     """Classify picture files; a picture that can't be read gets an `error` instead of `classes`."""
     from .errors import PictureError
@@ -45,7 +45,7 @@ def classify_files(
     results: list[dict[str, Any]] = []
     for path in paths:
         try:
-            answer: dict[str, Union[str, list[dict[str, Any]]]] = {"classes": classify(engine, read_picture(path), count)}
+            answer: dict[str, str | list[dict[str, Any]]] = {"classes": classify(engine, read_picture(path), count)}
         except PictureError as error:
             answer = {"error": str(error)}
         results.append({"path": path, **answer})

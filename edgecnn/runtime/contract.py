@@ -1,6 +1,6 @@
 """The contract: all that a program must know to use a model, in one frozen value.
 
-It travels inside the `.keras` file (as `edgecnn.json`) and inside the `.tflite` file (as the metadata buffer `edgecnn`).
+It travels inside the `.keras` file (as `edgecnn.json`) and inside the `.tflite` file (metadata buffer `edgecnn`).
 """
 
 from __future__ import annotations
@@ -128,7 +128,9 @@ class Contract:
         """
         version = values.get("format")
         if version != FORMAT:
-            raise ModelFileError(f"The contract has format {version!r}; this edgecnn reads format {FORMAT}. Upgrade edgecnn.")
+            raise ModelFileError(
+                f"The contract has format {version!r}; this edgecnn reads format {FORMAT}. Upgrade edgecnn."
+            )
         try:
             preprocessing = dict(values["preprocessing"])
             for key in ("mean", "std"):

@@ -17,6 +17,7 @@ from typing import Any
 from . import edgetpu
 from .engine import interpreter_module, quiet
 from .errors import DelegateError, UsageError
+from .model_file import ModelFile
 from .tflite import TFLiteModel
 
 EDGETPU_LIBRARIES = {"linux": "libedgetpu.so.1", "darwin": "libedgetpu.1.dylib", "win32": "edgetpu.dll"}
@@ -107,12 +108,37 @@ def check_model(spec: DelegateSpec, model: TFLiteModel) -> None:
         )
 
 
-def replaced_nodes(interpreter: Any) -> int:
-    """How many delegate nodes an interpreter's graph has after its delegates took their operators.
+def taken_operators(file: ModelFile, text: str, threads: int | None = None) -> tuple[set[int], set[int]]:
+    """The numbers of the operators that a delegate takes, and of those that any takes (LiteRT's XNNPACK comes last).
 
-    None is normal for a model that no delegate wants; each node is one run of consecutive operators.
+    Raises:
+        DelegateError: as for `load`.
+        AttributeError: the runtime doesn't list its nodes; the listing is private to it.
     """
-    return sum(node["op_name"] == "DELEGATE" for node in interpreter._get_ops_details())
+    with quiet():
+        interpreter = interpreter_module().Interpreter(
+            model_content=file.data, num_threads=threads, experimental_delegates=load(text, file.model)
+        )
+        asked = _inside_delegates(interpreter, file.model)
+        interpreter.allocate_tensors()
+        return asked, _inside_delegates(interpreter, file.model)
+
+
+def _inside_delegates(interpreter: Any, model: TFLiteModel) -> set[int]:
+    """Walk from each delegate node's outputs back to its inputs: what lies between is what it replaced."""
+    makers = {number: operator for operator in model.graph.operators for number in operator.outputs}
+    inside: set[int] = set()
+    for node in interpreter._get_ops_details():
+        if node["op_name"] != "DELEGATE":
+            continue
+        borders, open_ends = {int(number) for number in node["inputs"]}, [int(number) for number in node["outputs"]]
+        while open_ends:
+            maker = makers.get(open_ends.pop())
+            if maker is None or maker.index in inside:
+                continue
+            inside.add(maker.index)
+            open_ends += [number for number in maker.inputs if number not in borders]
+    return inside
 
 
 def _options(text: str, whole: str) -> dict[str, str]:

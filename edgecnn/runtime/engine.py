@@ -6,7 +6,7 @@ import contextlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Optional
+from typing import Any
 
 import numpy as np
 
@@ -42,7 +42,7 @@ def interpreter_module() -> Any:
         from ai_edge_litert import interpreter
     except ImportError:
         try:
-            from tflite_runtime import interpreter  # type: ignore[no-redef]
+            from tflite_runtime import interpreter
         except ImportError as error:
             raise RuntimeMissingError(
                 "No TFLite runtime is installed. Install one with: pip install ai-edge-litert "
@@ -69,7 +69,7 @@ class Engine:
         RuntimeMissingError: no TFLite runtime is installed.
     """
 
-    def __init__(self, file: ModelFile, threads: Optional[int] = None, delegates: Optional[list[Any]] = None) -> None:
+    def __init__(self, file: ModelFile, threads: int | None = None, delegates: list[Any] | None = None) -> None:
         self.file = file
         self.contract = file.contract
         self.threads = threads or default_threads()
@@ -87,7 +87,9 @@ class Engine:
         if self.input.shape != (1, *self.contract.preprocessing.shape):
             expected = [1, *self.contract.preprocessing.shape]
             raise ModelFileError(f"{file.name}: input {list(self.input.shape)} differs from the contract's {expected}.")
-        self._table = input_table(self.contract.preprocessing, self.input.dtype, self.input.scale, self.input.zero_point)
+        self._table = input_table(
+            self.contract.preprocessing, self.input.dtype, self.input.scale, self.input.zero_point
+        )
 
     def prepare(self, picture: np.ndarray, order: str = "bgr") -> np.ndarray:
         """The input tensor for a picture: uint8 (height, width, 3) -> (1, input height, input width, channels)."""
@@ -138,7 +140,9 @@ def _info(details: dict[str, Any]) -> TensorInfo:
 
 def _explain(message: str) -> str:
     if "edgetpu-custom-op" in message:
-        return "it is compiled for a Coral Edge TPU; run it there with its delegate, or use the file it was compiled from."
+        return (
+            "it is compiled for a Coral Edge TPU; run it there with its delegate, or use the file it was compiled from."
+        )
     if "unresolved custom op" in message or "Select TensorFlow op" in message:
         return f"it needs operators that the runtime doesn't have ({message.strip()})."
     return message.strip().splitlines()[0] if message.strip() else "no reason given."
@@ -146,7 +150,7 @@ def _explain(message: str) -> str:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Drop the runtime's "INFO: Created TensorFlow Lite XNNPACK delegate" on standard error; EDGECNN_TF_LOG=1 keeps it."""
+    """Drop what C++ libraries write to standard error (no setting silences all of it); EDGECNN_TF_LOG=1 keeps it."""
     if os.environ.get("EDGECNN_TF_LOG"):
         yield
         return

@@ -44,7 +44,9 @@ def isolated(function: Callable[..., Any], *arguments: Any, timeout_s: float = D
         os.close(reader)
         _, status = os.waitpid(child, 0)
     if not answer:
-        raise errors.CrashError(f"The TFLite runtime crashed on this model ({_why(status)}). The file is damaged or unsupported.")
+        raise errors.CrashError(
+            f"The TFLite runtime crashed on this model ({_why(status)}). The file is damaged or unsupported."
+        )
     kind, value = json.loads(answer)
     if kind == "result":
         return value
@@ -90,12 +92,14 @@ def _answer(writer: int, function: Callable[..., Any], arguments: tuple[Any, ...
 
 
 def _read_all(reader: int, deadline: float) -> bytes:
-    parts = []
+    parts: list[bytes] = []
     while True:
         left = deadline - time.monotonic()
         ready, _, _ = select.select([reader], [], [], max(0.0, left))
         if not ready:
-            raise errors.CrashError("The TFLite runtime hangs on this model; it was stopped. The file is damaged or too large.")
+            raise errors.CrashError(
+                "The TFLite runtime hangs on this model; it was stopped. The file is damaged or too large."
+            )
         part = os.read(reader, 1 << 16)
         if not part:
             return b"".join(parts)

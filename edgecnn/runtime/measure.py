@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from . import golden, system
-from .delegate import load
+from .delegate import load, taken_operators
 from .engine import Engine
 from .errors import ModelFileError
 from .model_file import ModelFile
@@ -55,6 +55,7 @@ class Measurement:
         preemptions: how often the system took the processor away during the runs.
         before: `system.conditions()` before the runs.
         after: and after them.
+        delegated_operators: how many of the graph's operators the delegate took; None where that can't be told.
     """
 
     delegate: str
@@ -72,6 +73,7 @@ class Measurement:
     preemptions: int
     before: dict[str, Any]
     after: dict[str, Any]
+    delegated_operators: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -116,6 +118,7 @@ def measure(file: ModelFile, plan: Plan) -> tuple[Measurement, dict[str, Any] | 
         preemptions=used.ru_nivcsw - usage.ru_nivcsw,
         before=before,
         after=after,
+        delegated_operators=_delegated(file, plan),
     )
     return result, golden.replay(engine).to_dict() if file.contract.golden else None
 
@@ -123,6 +126,13 @@ def measure(file: ModelFile, plan: Plan) -> tuple[Measurement, dict[str, Any] | 
 def open_engine(file: ModelFile, plan: Plan) -> Engine:
     """The model, ready to run with the plan's delegate and threads."""
     return Engine(file, plan.threads, load(plan.delegate, file.model))
+
+
+def _delegated(file: ModelFile, plan: Plan) -> int | None:
+    try:
+        return None if plan.delegate == "cpu" else len(taken_operators(file, plan.delegate)[0])
+    except AttributeError:  # the runtime's listing of its nodes is private to it
+        return None
 
 
 def test_tensor(engine: Engine) -> np.ndarray:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import io
 import zipfile
 from dataclasses import dataclass
-from typing import Optional
 
 from .errors import ModelFileError
 from .flatbuffer import Table
@@ -25,8 +24,8 @@ class StandardMetadata:
 
     name: str
     description: str
-    mean: Optional[tuple[float, ...]]
-    std: Optional[tuple[float, ...]]
+    mean: tuple[float, ...] | None
+    std: tuple[float, ...] | None
     gray: bool
     labels: tuple[str, ...]
 
@@ -42,12 +41,14 @@ def read(metadata: memoryview, file: bytes) -> StandardMetadata:
     inputs = graphs[0].tables(2) if graphs else []
     outputs = graphs[0].tables(3) if graphs else []
     mean, std = _normalization(inputs[0]) if inputs else (None, None)
-    names = [table.string(0) for tensor in outputs for table in tensor.tables(6) if table.scalar(2, "int8") == _AXIS_LABELS]
+    names = [
+        table.string(0) for tensor in outputs for table in tensor.tables(6) if table.scalar(2, "int8") == _AXIS_LABELS
+    ]
     labels = _associated_labels(file, names[0]) if names else ()
     return StandardMetadata(root.string(0), root.string(1), mean, std, _is_gray(inputs), labels)
 
 
-def _normalization(tensor: Table) -> tuple[Optional[tuple[float, ...]], Optional[tuple[float, ...]]]:
+def _normalization(tensor: Table) -> tuple[tuple[float, ...] | None, tuple[float, ...] | None]:
     for unit in tensor.tables(4):
         options = unit.table(1)
         if unit.scalar(0, "uint8") == _NORMALIZATION and options:

@@ -6,7 +6,6 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Optional, Union
 
 from . import metadata as standard
 from .contract import Contract, Preprocessing
@@ -45,7 +44,7 @@ class ModelFile:
         return hashlib.sha256(self.data).hexdigest()
 
 
-def read(path: Union[str, Path], labels: Optional[Union[str, Path]] = None) -> ModelFile:
+def read(path: str | Path, labels: str | Path | None = None) -> ModelFile:
     """Read a `.tflite` file of ours or by others.
 
     Args:
@@ -73,7 +72,7 @@ def from_bytes(data: bytes, name: str = "the model") -> ModelFile:
     return ModelFile(name, data, model, _guess_contract(model, data, name), sealed=False)
 
 
-def read_labels(path: Union[str, Path]) -> tuple[str, ...]:
+def read_labels(path: str | Path) -> tuple[str, ...]:
     """Class names from a text file, one per line; `12  name` and `n01440764 name` lose their first column.
 
     Raises:
@@ -82,7 +81,9 @@ def read_labels(path: Union[str, Path]) -> tuple[str, ...]:
     try:
         lines = Path(path).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise ModelFileError(f"Can't read the labels {path}: {error}. Expected a text file, one class per line.") from error
+        raise ModelFileError(
+            f"Can't read the labels {path}: {error}. Expected a text file, one class per line."
+        ) from error
     parts = [line.split(None, 1) for line in lines if line.strip()]
     if all(len(part) == 2 and (part[0].isdigit() or _is_wordnet_id(part[0])) for part in parts):
         return tuple(part[1].strip() for part in parts)
@@ -98,7 +99,9 @@ def _read_bytes(path: Path) -> bytes:
         if path.is_dir():
             raise ModelFileError(f"{path} is a folder; expected a .tflite file.")
         if path.stat().st_size > MAX_SIZE_BYTES:
-            raise ModelFileError(f"{path} has {path.stat().st_size:,} bytes; a .tflite file has at most {MAX_SIZE_BYTES:,}.")
+            raise ModelFileError(
+                f"{path} has {path.stat().st_size:,} bytes; a .tflite file has at most {MAX_SIZE_BYTES:,}."
+            )
         return path.read_bytes()
     except FileNotFoundError as error:
         raise ModelFileError(f"There is no file {path}.") from error
@@ -157,7 +160,7 @@ def _guess_contract(model: TFLiteModel, data: bytes, name: str) -> Contract:
 
 
 def _normalization(
-    tensor: Tensor, known: Optional[standard.StandardMetadata]
+    tensor: Tensor, known: standard.StandardMetadata | None
 ) -> tuple[tuple[float, ...], tuple[float, ...], list[str]]:
     if known and known.mean and known.std:
         return known.mean, known.std, []
@@ -165,6 +168,10 @@ def _normalization(
         # Whatever the training's normalization was, its quantized input spans the picture's 0..255.
         scale, zero_point = float(tensor.scale[0]), float(tensor.zero_point[0])
         offset = 128.0 if tensor.dtype == "INT8" else 0.0
-        return (zero_point + offset,), (1.0 / scale,), ["Assumed that the quantized input is the raw picture (0 to 255)."]
+        return (
+            (zero_point + offset,),
+            (1.0 / scale,),
+            ["Assumed that the quantized input is the raw picture (0 to 255)."],
+        )
     sentence = "Assumed pixel values scaled from 0..255 to -1..1."
     return _PLAIN_NORMALIZATION, _PLAIN_NORMALIZATION, [sentence]

@@ -26,12 +26,12 @@ from typing import Any
 
 import numpy as np
 
-from .delegate import load
+from .delegate import load, taken_operators
 from .engine import Engine, interpreter_module, quiet
 from .errors import ModelFileError
 from .measure import Plan, open_engine, test_tensor, timed_runs
 from .model_file import ModelFile
-from .tflite import Graph, Operator, TFLiteModel
+from .tflite import Graph, Operator
 
 OPERATOR_PREFIX = "op"
 EMPTY_PREFIX = "empty"
@@ -200,7 +200,7 @@ def kernels(file: ModelFile, plan: Plan, threads: int) -> list[str]:
     graph = file.model.graph
     constant = {operator.index for operator in graph.operators if is_constant(graph, operator)}
     try:
-        by_delegate, all_taken = _taken(file, plan, threads)
+        by_delegate, all_taken = taken_operators(file, plan.delegate, threads)
     except (AttributeError, RuntimeError, ValueError):  # the runtime's graph listing is private to it
         return ["unknown"] * len(graph.operators)
     names = []
@@ -221,34 +221,6 @@ def is_constant(graph: Graph, operator: Operator) -> bool:
         return maker is not None and bool(maker.inputs) and all(known(entry) for entry in maker.inputs)
 
     return bool(operator.inputs) and all(known(number) for number in operator.inputs)
-
-
-def _taken(file: ModelFile, plan: Plan, threads: int) -> tuple[set[int], set[int]]:
-    """Operators that the plan's delegate took, and those that any delegate (XNNPACK comes last) took."""
-    with quiet():
-        interpreter = interpreter_module().Interpreter(
-            model_content=file.data, num_threads=threads, experimental_delegates=load(plan.delegate)
-        )
-        asked = _inside_delegates(interpreter, file.model)
-        interpreter.allocate_tensors()
-        return asked, _inside_delegates(interpreter, file.model)
-
-
-def _inside_delegates(interpreter: Any, model: TFLiteModel) -> set[int]:
-    """Walk from each delegate node's outputs back to its inputs: what lies between is what it replaced."""
-    makers = {number: operator for operator in model.graph.operators for number in operator.outputs}
-    inside: set[int] = set()
-    for node in interpreter._get_ops_details():
-        if node["op_name"] != "DELEGATE":
-            continue
-        borders, open_ends = {int(number) for number in node["inputs"]}, [int(number) for number in node["outputs"]]
-        while open_ends:
-            maker = makers.get(open_ends.pop())
-            if maker is None or maker.index in inside:
-                continue
-            inside.add(maker.index)
-            open_ends += [number for number in maker.inputs if number not in borders]
-    return inside
 
 
 def _values(entry: dict[str, Any]) -> np.ndarray:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import tempfile
 from pathlib import Path
-from typing import Any, Union
+from typing import Any
 
 import numpy as np
 
@@ -37,7 +37,7 @@ def opencv() -> Any:
     return cv2
 
 
-def read_picture(path: Union[str, Path]) -> np.ndarray:
+def read_picture(path: str | Path) -> np.ndarray:
     """Decode a picture file, upright (EXIF orientation applied), 8 bits, transparency over white.
 
     Returns:
@@ -63,7 +63,7 @@ def decode(data: bytes, name: str = "the picture") -> np.ndarray:
     cv2 = opencv()
     array = np.frombuffer(data, np.uint8)
     try:
-        with _captured_stderr() as complaints:
+        with _CapturedStderr() as complaints:
             picture = cv2.imdecode(array, cv2.IMREAD_COLOR)
             if picture is not None and _may_be_transparent(data):
                 picture = _over_white(cv2.imdecode(array, cv2.IMREAD_UNCHANGED), picture)
@@ -72,7 +72,9 @@ def decode(data: bytes, name: str = "the picture") -> np.ndarray:
     if picture is None:
         raise PictureError(f"{name} is no picture that can be decoded; expected JPEG, PNG, BMP, WebP or TIFF.")
     said = complaints.text()
-    if data.startswith(_JPEG) and (b"\xff\xd9" not in data[data.rfind(b"\xff\xda") :] or "orrupt" in said or "remature" in said):
+    if data.startswith(_JPEG) and (
+        b"\xff\xd9" not in data[data.rfind(b"\xff\xda") :] or "orrupt" in said or "remature" in said
+    ):
         raise PictureError(f"{name} is a damaged JPEG: {said or 'it is cut short'}. Replace or remove it.")
     if data.startswith(_PNG) and "error" in said.lower():
         raise PictureError(f"{name} is a damaged PNG: {said}. Replace or remove it.")
@@ -80,10 +82,10 @@ def decode(data: bytes, name: str = "the picture") -> np.ndarray:
     return result
 
 
-class _captured_stderr:  # noqa: N801 - used as a function
+class _CapturedStderr:
     """What C libraries print while a picture is decoded: libjpeg tells of damage only there."""
 
-    def __enter__(self) -> _captured_stderr:
+    def __enter__(self) -> _CapturedStderr:
         self._file = tempfile.TemporaryFile()
         self._saved = os.dup(2)
         os.dup2(self._file.fileno(), 2)
@@ -154,7 +156,9 @@ def _resize(picture: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:
         rows, columns = height, width
     small: np.ndarray = picture
     if picture.shape[:2] != (rows, columns):
-        small = cv2.resize(picture, (columns, rows), interpolation=_interpolation(picture, rows, columns, preprocessing))
+        small = cv2.resize(
+            picture, (columns, rows), interpolation=_interpolation(picture, rows, columns, preprocessing)
+        )
     if (rows, columns) == (height, width):
         return small
     top, left = (height - rows) // 2, (width - columns) // 2

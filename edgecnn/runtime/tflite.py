@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Optional
 
 import numpy as np
 
@@ -41,7 +40,7 @@ STABLEHLO_SELECT STABLEHLO_SUBTRACT STABLEHLO_TANH STABLEHLO_SCATTER STABLEHLO_C
 STABLEHLO_DYNAMIC_SLICE STABLEHLO_DYNAMIC_UPDATE_SLICE STABLEHLO_PAD STABLEHLO_IOTA STABLEHLO_DOT_GENERAL
 STABLEHLO_REDUCE_WINDOW STABLEHLO_SORT STABLEHLO_WHILE STABLEHLO_GATHER STABLEHLO_TRANSPOSE DILATE
 STABLEHLO_RNG_BIT_GENERATOR REDUCE_WINDOW STABLEHLO_COMPOSITE STABLEHLO_SHIFT_LEFT STABLEHLO_CBRT STABLEHLO_CASE
-""".split()
+""".split()  # noqa: SIM905 - a list of 210 lines reads no better
 
 # (name, NumPy type or None, bits), in the order of their codes.
 TENSOR_TYPES = (
@@ -91,7 +90,7 @@ class Tensor:
     @property
     def size_bytes(self) -> int:
         """Bytes of the dense tensor."""
-        return (self.elements * dict((name, bits) for name, _, bits in TENSOR_TYPES)[self.dtype] + 7) // 8
+        return (self.elements * {name: bits for name, _, bits in TENSOR_TYPES}[self.dtype] + 7) // 8
 
     def values(self) -> np.ndarray:
         """The constant values as stored (not dequantized), in the tensor's shape.
@@ -99,7 +98,7 @@ class Tensor:
         Raises:
             ModelFileError: the tensor is no constant, or its bytes don't fill its shape.
         """
-        dtype = dict((name, dtype) for name, dtype, _ in TENSOR_TYPES)[self.dtype]
+        dtype = {name: dtype for name, dtype, _ in TENSOR_TYPES}[self.dtype]
         if dtype is None or len(self.data) != self.size_bytes:
             raise ModelFileError(f"Tensor {self.name!r}: {len(self.data)} bytes don't fill {self.dtype} {self.shape}.")
         return np.frombuffer(self.data, dtype).reshape(self.shape)
@@ -114,7 +113,7 @@ class Operator:
     version: int
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
-    options: Optional[Table] = field(repr=False, compare=False)
+    options: Table | None = field(repr=False, compare=False)
 
     def option(self, number: int, kind: str = "int32", default: int = 0) -> int:
         """A field of the operator's builtin options, by its number in the schema."""
@@ -161,7 +160,11 @@ def parse(data: bytes | memoryview, name: str = "the model") -> TFLiteModel:
 
 
 def _describe(head: bytes) -> str:
-    kinds = ((b"PK", "is a zip (a .keras file?)"), (b"\x89HDF", "is an HDF5 file (.h5)"), (b"", f"begins with {head[:8]!r}"))
+    kinds = (
+        (b"PK", "is a zip (a .keras file?)"),
+        (b"\x89HDF", "is an HDF5 file (.h5)"),
+        (b"", f"begins with {head[:8]!r}"),
+    )
     return "is empty" if not head else next(text for magic, text in kinds if head.startswith(magic))
 
 

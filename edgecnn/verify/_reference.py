@@ -13,7 +13,7 @@ from edgecnn.runtime import model_file
 from edgecnn.runtime.contract import Contract
 from edgecnn.runtime.engine import Engine
 
-# Input tensors, float32 or as the reference wants them, stacked (n, height, width, channels) of uint8 pictures -> scores
+# Fitted pictures, uint8 (n, height, width, channels) -> scores, float32 (n, classes)
 Scores = Callable[[np.ndarray], np.ndarray]
 
 
@@ -44,8 +44,8 @@ def _tflite(path: Path, contract: Contract) -> tuple[str, Scores]:
 
 
 def _keras(against: Any, contract: Contract, trust: bool) -> tuple[str, Scores]:
-    from edgecnn.quantize import _source
     from edgecnn._tensorflow import tf
+    from edgecnn.quantize import _source
     from edgecnn.runtime.preprocess import input_table
 
     if isinstance(against, (str, Path)):
@@ -76,4 +76,6 @@ def _check_same(reference: Contract, contract: Contract, name: str) -> None:
         for field in ("height", "width", "color", "resize", "fit", "crop", "mean", "std")
         if getattr(theirs, field) != getattr(ours, field)
     ]
-    raise UsageError(f"{name} wants other pictures than the artifact: {'; '.join(different)}. Compare it with its own source.")
+    raise UsageError(
+        f"{name} wants other pictures than the artifact: {'; '.join(different)}. Compare it with its own source."
+    )

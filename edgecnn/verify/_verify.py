@@ -206,7 +206,7 @@ class _Comparison:
             **about,
         )
 
-    def _accuracy(self, reference: np.ndarray, scores: np.ndarray) -> dict[str, Share | None]:
+    def _accuracy(self, reference: np.ndarray, scores: np.ndarray) -> dict[str, Any]:
         if not self._classes:
             return dict.fromkeys(("float_top1", "float_top5", "top1", "top5", "drop"))
         truth = np.asarray(self._truth)
@@ -215,7 +215,7 @@ class _Comparison:
             for prefix, values in (("float_", reference), ("", scores))
             for k in (1, 5)
         }
-        shares: dict[str, Share | None] = {name: share(int(hits.sum()), len(hits)) for name, hits in right.items()}
+        shares = {name: share(int(hits.sum()), len(hits)) for name, hits in right.items()}
         return {**shares, "drop": paired_drop(right["float_top1"], right["top1"])}
 
 

@@ -37,7 +37,7 @@ def share(count: int, total: int) -> Share:
     center = (p + _Z**2 / (2 * total)) / denominator
     half = _Z * math.sqrt(p * (1 - p) / total + _Z**2 / (4 * total**2)) / denominator
     low, high = max(0.0, center - half), min(1.0, center + half)
-    return Share(*(round(100 * value, 3) for value in (p, low, high)), count, total)
+    return _share(p, low, high, count, total)
 
 
 def paired_drop(float_right: np.ndarray, other_right: np.ndarray) -> Share:
@@ -55,8 +55,11 @@ def paired_drop(float_right: np.ndarray, other_right: np.ndarray) -> Share:
     b, c, n = lost + 0.5, gained + 0.5, total + 2
     center = (b - c) / n
     half = _Z * math.sqrt(max(0.0, (b + c) - (b - c) ** 2 / n)) / n
-    values = ((lost - gained) / total, center - half, center + half)
-    return Share(*(round(100 * value, 3) for value in values), lost - gained, total)
+    return _share((lost - gained) / total, center - half, center + half, lost - gained, total)
+
+
+def _share(value: float, low: float, high: float, count: int, total: int) -> Share:
+    return Share(round(100 * value, 3), round(100 * low, 3), round(100 * high, 3), count, total)
 
 
 def signal_to_noise_db(reference: np.ndarray, other: np.ndarray) -> float:

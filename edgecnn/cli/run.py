@@ -1,0 +1,71 @@
+"""`edgecnn run`: a recipe from start to finish."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from edgecnn.cli._output import emit, json_option, note, print_table
+
+
+@click.command()
+@click.argument("recipe", type=click.Path())
+@click.option("-o", "--output", metavar="FOLDER", help="Where to write.  [default: runs/NAME]")
+@json_option
+def command(recipe: str, output: str | None, json_path: str | None) -> None:
+    """Run RECIPE, a TOML file: build, quantize, verify, profile, report.
+
+    Stopped anywhere, it goes on from the last finished stage when it is run again; what changed, and what depends on
+    it, is done again.
+
+    \b
+    Example:
+      edgecnn run recipes/efficientnet_lite0_int8.toml
+    """
+    from edgecnn.progress import Terminal
+    from edgecnn.run import run
+
+    progress = Terminal()
+    try:
+        result = run(recipe, folder=output, progress=progress)
+    finally:
+        progress.close()
+    values = {
+        "artifact": str(result.artifact),
+        "report": str(result.report),
+        "ran": list(result.ran),
+        "verification": result.verification,
+        "profile": result.profile,
+    }
+    emit(values, json_path, lambda: _show(result))
+
+
+def _show(result: Any) -> None:
+    from edgecnn.runtime import model_file
+
+    file = model_file.read(result.artifact)
+    float_size = file.contract.provenance.get("float_size_bytes", 0)
+    rows = [["size", f"{len(file.data) / 1e6:.2f} MB (float: {float_size / 1e6:.2f} MB)"]]
+    found = result.verification
+    if found:
+        if found["drop"]:
+            rows.append(["top-1", f"{found['top1']['percent']:.1f} % (float: {found['float_top1']['percent']:.1f} %)"])
+        agreement = found["agreement"]
+        interval = f"[{agreement['low_percent']:.1f}, {agreement['high_percent']:.1f}]"
+        on = f"{found['pictures']} pictures of {found['data']}"
+        rows.append(["agrees with float", f"{agreement['percent']:.1f} % {interval} on {on}"])
+    if result.profile:
+        rows += [_latency(row, result.profile) for row in result.profile["rows"]]
+    print_table((file.contract.name, ""), rows)
+    click.echo(f"artifact  {result.artifact}\nreport    {result.report.resolve().as_uri()}")
+    if found and found["calibrated_on"]:
+        note(f"Note: {found['calibrated_on']} of the pictures were calibrated on; the figures flatter.")
+
+
+def _latency(row: dict[str, Any], profile: dict[str, Any]) -> list[str]:
+    latency = row["latency_ms"]
+    words = f"median {latency['median']:.2f} ms, p95 {latency['p95']:.2f} ms"
+    words += " (emulated)" if profile["emulated"] else ""
+    words += " (too noisy: see the report)" if row["noise"]["too_noisy"] else ""
+    return [f"{profile['device']}, {row['threads']} threads", words]

@@ -1,0 +1,168 @@
+"""A recipe: one validated TOML file = one run. Paths in it are relative to where the command is started.
+
+An unknown key, a wrong type or an impossible combination is one clear error that names the key, the value, what was
+expected and the valid choices.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from edgecnn.errors import EdgecnnError, RecipeError
+from edgecnn.models import spec
+from edgecnn.registry import SCHEMES, Registry
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+
+def _registered(registry: Registry) -> Callable[[str], str]:
+    def check(name: str) -> str:
+        if name not in registry.names():
+            raise ValueError(f"expected one of: {', '.join(registry.names())}")
+        return name
+
+    return check
+
+
+def _architecture(name: str) -> str:
+    try:
+        spec(name)
+    except EdgecnnError as error:
+        raise ValueError(str(error)) from error
+    return name
+
+
+class Section(BaseModel):
+    """Base of every section: unknown keys are errors, values can't change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ModelSection(Section):
+    """[model]: what `edgecnn build` takes, or the file of a model that exists already."""
+
+    name: Annotated[str | None, AfterValidator(_architecture)] = None
+    file: str | None = None
+    input_size: int | None = Field(None, ge=32, le=2048)
+    width: float = Field(1.0, ge=0.1, le=4.0)
+    classes: int | None = Field(None, ge=2)
+    color: Annotated[str, AfterValidator(lambda value: _one_of(value, ("rgb", "gray")))] = "rgb"
+    weights: str = "none"
+    seed: int = 0
+
+    @model_validator(mode="after")
+    def _name_or_file(self) -> ModelSection:
+        if (self.name is None) == (self.file is None):
+            raise ValueError("expected either name (an architecture) or file (a saved model), and not both")
+        if self.file is not None and self.model_fields_set != {"file"}:
+            others = ", ".join(sorted(self.model_fields_set - {"file"}))
+            raise ValueError(f"a saved model is taken as it is: remove {others}")
+        return self
+
+
+def _one_of(value: str, choices: tuple[str, ...]) -> str:
+    if value not in choices:
+        raise ValueError(f"expected one of: {', '.join(choices)}")
+    return value
+
+
+class QuantizeSection(Section):
+    """[quantize]: what `edgecnn quantize` takes."""
+
+    scheme: Annotated[str, AfterValidator(_registered(SCHEMES))] = "int8"
+    calibration: str = "photos"
+    samples: int = Field(100, ge=1)
+    seed: int = 0
+    io: str | None = None
+
+    @model_validator(mode="after")
+    def _io_of_scheme(self) -> QuantizeSection:
+        choices = SCHEMES.load(self.scheme).IO
+        if self.io is not None and self.io not in choices:
+            raise ValueError(f"io is {self.io!r}; the scheme {self.scheme} has {', '.join(choices)}")
+        return self
+
+
+class VerifySection(Section):
+    """[verify]: what `edgecnn verify` takes."""
+
+    data: str
+    samples: int | None = Field(None, ge=1)
+    max_drop: float | None = None
+    min_agreement: float | None = Field(None, ge=0, le=100)
+
+
+class ProfileSection(Section):
+    """[profile]: what `edgecnn profile` takes."""
+
+    device: str = "local"
+    delegate: str = "cpu"
+    threads: tuple[Annotated[int, Field(ge=1)], ...] = ()
+    runs: int = Field(100, ge=1)
+    warmup: int = Field(10, ge=0)
+
+
+class Recipe(Section):
+    """The whole file. A section that is left out is a stage that is left out; [model] and [quantize] always run."""
+
+    model: ModelSection
+    quantize: QuantizeSection = QuantizeSection.model_validate({})
+    verify: VerifySection | None = None
+    profile: ProfileSection | None = None
+
+
+def read(path: str | Path) -> tuple[Recipe, str]:
+    """Read and validate a recipe; returns it with its text.
+
+    Raises:
+        RecipeError: the file is missing, no TOML, or says something that can't be; all faults are listed at once.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+        values = tomllib.loads(text)
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecipeError(f"Can't read the recipe {path}: {error}.") from error
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(f"The recipe {path} is no valid TOML: {error}.") from error
+    try:
+        return Recipe.model_validate(values), text
+    except ValidationError as error:
+        faults = "\n".join(f"  {_sentence(dict(fault))}" for fault in error.errors())
+        raise RecipeError(f"The recipe {path} has {error.error_count()} fault(s):\n{faults}") from error
+
+
+def _sentence(fault: dict[str, Any]) -> str:
+    """One fault: key, value, what was expected."""
+    place = [str(part) for part in fault["loc"]]
+    key = ".".join(place)
+    if fault["type"] == "extra_forbidden":
+        return f"{key}: unknown key. {_valid_keys(place[:-1])}"
+    if fault["type"] == "missing":
+        return f"{key}: missing. {_valid_keys(place[:-1])}"
+    message = str(fault["msg"]).removeprefix("Value error, ")
+    got = fault["input"]
+    return f"{key}: {message}" if isinstance(got, dict) else f"{key} is {got!r}: {message}"
+
+
+def _valid_keys(place: list[str]) -> str:
+    section: Any = Recipe
+    for part in place:
+        annotation = section.model_fields[part].annotation
+        section = next(
+            kind for kind in (annotation, *getattr(annotation, "__args__", ())) if hasattr(kind, "model_fields")
+        )
+    return f"Valid keys: {', '.join(section.model_fields)}."
+
+
+def json_schema() -> dict[str, Any]:
+    """For editors."""
+    schema: dict[str, Any] = Recipe.model_json_schema()
+    return schema

@@ -1,0 +1,322 @@
+"""All stages of a recipe in a row; stopped anywhere, it goes on from the last finished stage.
+
+Each stage is a function from files to files. A stage is done again when its section of the recipe, an input file or a
+data set changed; `state.json` keeps one fingerprint of these and the digest of each output. Since stages are
+deterministic, a stage that was done again with the same result leaves the later ones alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgecnn import __version__, files
+from edgecnn.errors import BoundNotMetError, EdgecnnError
+from edgecnn.progress import Progress, silent
+from edgecnn.recipe import Recipe, read
+
+STATE = "state.json"
+
+
+@dataclass(frozen=True)
+class Context:
+    """What the stages share.
+
+    Attributes:
+        recipe: what to do.
+        text: the recipe as it was written.
+        folder: where the files of the run are.
+        name: the recipe's name; the artifact is `folder/name.tflite`.
+        progress: called with (stage, done, total).
+    """
+
+    recipe: Recipe
+    text: str
+    folder: Path
+    name: str
+    progress: Progress
+
+    @property
+    def float_model(self) -> Path:
+        """The Keras model that is quantized."""
+        return Path(self.recipe.model.file) if self.recipe.model.file else self.folder / "model.keras"
+
+    @property
+    def quantized(self) -> Path:
+        """The artifact before its accuracy was measured."""
+        return self.folder / "quantized.tflite"
+
+    @property
+    def artifact(self) -> Path:
+        """The artifact with the measured accuracy in its contract."""
+        return self.folder / f"{self.name}.tflite"
+
+    @property
+    def verification(self) -> Path:
+        """The verification as JSON."""
+        return self.folder / "verification.json"
+
+    @property
+    def profile(self) -> Path:
+        """The profile as JSON."""
+        return self.folder / "profile.json"
+
+    @property
+    def report(self) -> Path:
+        """The page."""
+        return self.folder / "report.html"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step.
+
+    Attributes:
+        name: as it is shown.
+        wanted: whether the recipe asks for it.
+        inputs: what it depends on besides the program: JSON values, with the digests of files and data sets.
+        outputs: the files that it writes.
+        work: does it.
+    """
+
+    name: str
+    wanted: Callable[[Context], bool]
+    inputs: Callable[[Context], Any]
+    outputs: Callable[[Context], list[Path]]
+    work: Callable[[Context], None]
+
+
+@dataclass(frozen=True)
+class Result:
+    """Where the files are, and which stages ran now rather than before."""
+
+    artifact: Path
+    report: Path
+    verification: dict[str, Any] | None
+    profile: dict[str, Any] | None
+    ran: tuple[str, ...]
+
+
+def run(recipe: str | Path, *, folder: str | Path | None = None, progress: Progress = silent) -> Result:
+    """Run a recipe.
+
+    Args:
+        recipe: a TOML file.
+        folder: where to write; by default `runs/NAME` under the current folder.
+        progress: called with (stage, done, total).
+
+    Raises:
+        RecipeError: the recipe is wrong.
+        BoundNotMetError: a bound in [verify] was not met; all files are there all the same.
+        EdgecnnError: a stage failed; what was finished before is kept.
+    """
+    settings, text = read(recipe)
+    name = Path(recipe).stem
+    context = Context(settings, text, Path(folder or Path("runs") / name), name, progress)
+    with _locked(context.folder):
+        ran = tuple(stage.name for stage in STAGES if stage.wanted(context) and _bring_up_to_date(stage, context))
+    result = Result(context.artifact, context.report, _json(context.verification), _json(context.profile), ran)
+    _check_bounds(context, result)
+    return result
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Two runs in one folder would overwrite each other's files."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / ".lock").open("w")
+    except OSError as error:
+        raise EdgecnnError(
+            f"Can't write to {folder}: {error.strerror}. Choose another folder with --output."
+        ) from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise EdgecnnError(
+                f"Another run is at work in {folder}. Wait for it, or choose another --output."
+            ) from error
+        yield
+
+
+def _bring_up_to_date(stage: Stage, context: Context) -> bool:
+    """Do a stage unless it is done; returns whether it was done now."""
+    basis = {"edgecnn": __version__, "inputs": stage.inputs(context)}
+    fingerprint = files.sha256(json.dumps(basis, sort_keys=True).encode())
+    state = _json(context.folder / STATE) or {}
+    done = state.get(stage.name, {})
+    if done.get("fingerprint") == fingerprint and done.get("outputs") == _digests(stage.outputs(context)):
+        context.progress(f"{stage.name}: done before", 0, 0)
+        return False
+    context.progress(stage.name, 0, 0)
+    stage.work(context)
+    state[stage.name] = {"fingerprint": fingerprint, "outputs": _digests(stage.outputs(context))}
+    files.write_json(context.folder / STATE, state)
+    return True
+
+
+def _digests(paths: list[Path]) -> dict[str, str]:
+    return {path.name: files.file_sha256(path) if path.is_file() else "missing" for path in paths}
+
+
+def _json(path: Path) -> Any:
+    """A JSON file's value; None where there is no whole one."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def _file(path: str | Path) -> str:
+    """A digest of a file or of all files in a folder (a SavedModel); "missing" leaves the message to the stage."""
+    path = Path(path)
+    if path.is_dir():
+        return files.sha256(
+            "".join(f"{_file(part)} {part.name}" for part in sorted(path.rglob("*")) if part.is_file()).encode()
+        )
+    return files.file_sha256(path) if path.is_file() else "missing"
+
+
+def _data(spec: str, samples: int | None = None, seed: int = 0) -> str:
+    from edgecnn.data import open_data
+
+    data = open_data(spec)
+    return (data if samples is None else data.sample(samples, seed)).digest()
+
+
+def _build(context: Context) -> None:
+    from edgecnn import keras_file
+    from edgecnn.models import build_model
+
+    section = context.recipe.model
+    options = section.model_dump(exclude={"name", "file"})
+    keras_file.save(*build_model(str(section.name), **options), context.float_model)
+
+
+def _build_inputs(context: Context) -> Any:
+    weights = context.recipe.model.weights
+    own_file = _file(weights) if weights not in ("none", "imagenet") else ""
+    return [context.recipe.model.model_dump(), own_file]
+
+
+def _quantize(context: Context) -> None:
+    from edgecnn.quantize import Calibration, quantize
+
+    section = context.recipe.quantize
+    calibration = Calibration(section.calibration, section.samples, section.seed)
+    quantize(
+        context.float_model,
+        context.quantized,
+        scheme=section.scheme,
+        calibration=calibration,
+        io=section.io,
+        progress=context.progress,
+    )
+
+
+def _quantize_inputs(context: Context) -> Any:
+    section = context.recipe.quantize
+    data = _data(section.calibration, section.samples, section.seed)
+    return [section.model_dump(), _file(context.float_model), data]
+
+
+def _verify(context: Context) -> None:
+    from edgecnn import artifact
+    from edgecnn.data import open_data
+    from edgecnn.runtime import model_file
+    from edgecnn.verify import verify
+
+    section = context.recipe.verify
+    file = model_file.read(context.quantized)
+    if section is None:
+        artifact.rewrite(context.artifact, file, file.contract)
+        return
+    data = open_data(section.data)
+    data = data if section.samples is None else data.sample(section.samples)
+    found = verify(file, context.float_model, data, progress=context.progress)
+    files.write_json(context.verification, found.to_dict())
+    artifact.rewrite(context.artifact, file, file.contract.replace(accuracy=found.summary()))
+
+
+def _verify_inputs(context: Context) -> Any:
+    section = context.recipe.verify
+    inputs = [_file(context.quantized), _file(context.float_model)]
+    if section is None:
+        return inputs
+    # The bounds are held against the stored result: to change one measures nothing again.
+    return [section.model_dump(exclude={"max_drop", "min_agreement"}), _data(section.data, section.samples), *inputs]
+
+
+def _profile(context: Context) -> None:
+    from edgecnn.profiling import profile
+
+    section = context.recipe.profile
+    assert section is not None
+    context.progress("Measuring the latency", 0, 0)
+    found = profile(
+        context.artifact,
+        section.device,
+        section.delegate,
+        list(section.threads) or None,
+        section.runs,
+        section.warmup,
+    )
+    files.write_json(context.profile, found.to_dict())
+
+
+def _report(context: Context) -> None:
+    from edgecnn import report
+
+    profiles = [profile] if context.recipe.profile and (profile := _json(context.profile)) else []
+    verification = _json(context.verification) if context.recipe.verify else None
+    report.write(context.report, context.artifact, verification, profiles, context.text)
+
+
+def _always(context: Context) -> bool:
+    return True
+
+
+STAGES = (
+    Stage("model", lambda c: c.recipe.model.file is None, _build_inputs, lambda c: [c.float_model], _build),
+    Stage("quantize", _always, _quantize_inputs, lambda c: [c.quantized], _quantize),
+    Stage(
+        "verify",
+        _always,
+        _verify_inputs,
+        lambda c: [c.artifact, c.verification] if c.recipe.verify else [c.artifact],
+        _verify,
+    ),
+    Stage(
+        "profile",
+        lambda c: c.recipe.profile is not None,
+        lambda c: [c.recipe.profile.model_dump() if c.recipe.profile else None, _file(c.artifact)],
+        lambda c: [c.profile],
+        _profile,
+    ),
+    Stage(
+        "report",
+        _always,
+        lambda c: [c.text, _file(c.artifact), _file(c.verification), _file(c.profile)],
+        lambda c: [c.report],
+        _report,
+    ),
+)
+
+
+def _check_bounds(context: Context, result: Result) -> None:
+    section, found = context.recipe.verify, result.verification
+    if section is None or found is None:
+        return
+    drop, agreement = found["drop"], found["agreement"]
+    if section.max_drop is not None and drop is None:
+        raise BoundNotMetError(f"max_drop = {section.max_drop} needs labels, and {section.data} has none.")
+    if section.max_drop is not None and drop["percent"] > section.max_drop:
+        raise BoundNotMetError(f"Top-1 drops by {drop['percent']} points; the recipe allows {section.max_drop}.")
+    if section.min_agreement is not None and agreement["percent"] < section.min_agreement:
+        raise BoundNotMetError(f"Agreement is {agreement['percent']} %; the recipe asks for {section.min_agreement} %.")
