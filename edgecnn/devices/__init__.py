@@ -1,6 +1,6 @@
 """Machines that a model runs on: this one, and boards over ssh. One file per way to reach one.
 
-A device plug-in defines `open(target: str, note: Note) -> Device`.
+A device plug-in defines `open(entry: Entry, note: Note) -> Device`; see `edgecnn.devices._known.Entry`.
 """
 
 from __future__ import annotations
@@ -60,9 +60,8 @@ def open_device(target: str = "local", note: Note = to_stderr) -> Device:
         UsageError: the target can't be understood.
         DeviceError: the machine can't be reached.
     """
-    from edgecnn.devices._known import resolve
+    from edgecnn.devices._known import locate
 
-    kind, rest = resolve(target)
-    device: Device = DEVICES.load(kind).open(rest, note)
-    device.name = target
+    kind, entry = locate(target)
+    device: Device = DEVICES.load(kind).open(entry, note)
     return device

@@ -13,10 +13,11 @@ import numpy as np
 
 import edgecnn
 from edgecnn.devices import Note, _batch, _job
+from edgecnn.devices._known import Entry
 from edgecnn.runtime.model_file import ModelFile
 
 
-def open(target: str, note: Note) -> LocalDevice:
+def open(entry: Entry, note: Note) -> LocalDevice:
     """The machine that this runs on."""
     return LocalDevice(note)
 
