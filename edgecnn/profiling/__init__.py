@@ -25,6 +25,7 @@ class ModelFacts:
         macs: multiply-accumulates of one inference.
         arena_bytes_estimated: memory for activations by TFLite's own planner (greedy by size), computed from the graph;
             a delegate may lay them out in another way.
+        operators: of its graph.
     """
 
     name: str
@@ -32,6 +33,7 @@ class ModelFacts:
     sha256: str
     macs: int
     arena_bytes_estimated: int
+    operators: int
 
 
 @dataclass(frozen=True)
@@ -147,7 +149,9 @@ def facts(file: ModelFile) -> ModelFacts:
     from edgecnn.profiling.arena import planned_bytes
 
     graph = file.model.graph
-    return ModelFacts(file.name, len(file.data), file.sha256, total_macs(graph), planned_bytes(graph))
+    return ModelFacts(
+        file.name, len(file.data), file.sha256, total_macs(graph), planned_bytes(graph), len(graph.operators)
+    )
 
 
 def _profile(file: ModelFile, device: str, delegate: str, answer: dict[str, Any]) -> Profile:

@@ -126,12 +126,14 @@ def measure(model: ModelFile, device: Device, **options: Any) -> PerOperator:
     Args:
         model: the model.
         device: where.
-        **options: delegate, threads (one number or None), runs, warmup and budget of `edgecnn.runtime`.
+        **options: delegate, threads (of several, the first), runs, warmup and budget (seconds) of `edgecnn.runtime`.
 
     Raises:
         EdgecnnError: the device or the model can't be used.
     """
     parts = dataclasses.replace(model, name=f"the operators of {model.name}", data=cut(model))
+    if isinstance(options.get("threads"), (list, tuple)):
+        options["threads"] = options["threads"][0]
     answer = device.run("per_op", (model, parts), **options)
     return join(model, device.name, answer)
 

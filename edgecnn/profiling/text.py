@@ -61,6 +61,10 @@ def _remarks(profile: Profile) -> list[str]:
         machine(profile),
         f"{profile.model.name}: {runs.runs} runs after {runs.warmup_runs} to warm up, delegate {profile.delegate}.",
     ]
+    if runs.delegated_operators is not None:
+        lines.append(
+            f"The delegate took {runs.delegated_operators} of the model's {profile.model.operators} operators."
+        )
     lines += [_memory(profile), *_golden(profile)]
     for row in profile.rows:
         if row.noise.too_noisy:
