@@ -1,0 +1,47 @@
+"""What every compression method gets and gives."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from edgecnn.compress._importance import Batches
+from edgecnn.progress import Progress, silent
+from edgecnn.runtime.contract import Contract
+
+
+class Train(Protocol):
+    """Fine-tunes a model on the user's data."""
+
+    def __call__(self, model: Any, callbacks: Sequence[Any] = ()) -> Any:
+        """The trained model; `callbacks` are Keras callbacks that the method needs."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One compression.
+
+    Attributes:
+        model: the Keras model to compress; it is left as it is.
+        contract: its contract.
+        batches: some training pictures, (float32 (batch, height, width, channels), int (batch,)), normalized.
+        train: fine-tunes.
+        steps: training steps that `train` will take.
+        progress: called with (stage, done, total).
+    """
+
+    model: Any
+    contract: Contract
+    batches: Batches
+    train: Train
+    steps: int
+    progress: Progress = silent
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A compressed model, and what the contract says of how it was made."""
+
+    model: Any
+    account: dict[str, Any]
