@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from edgecnn.camera.broadcast import Broadcast
-from edgecnn.camera.capture import FAILED, Capture
+from edgecnn.camera.capture import ENDED, FAILED, Capture
 from edgecnn.camera.headless import JsonLines
 from edgecnn.camera.meter import HISTORY_S
 from edgecnn.camera.recognize import Answer, Recognizer, View
@@ -285,7 +285,7 @@ class Demo:
         return {
             "model": self.file.name,
             "source": self.source,
-            "ended": self._capture.message if self._capture.state == FAILED else self._capture.state,
+            "ended": {ENDED: "source ended", FAILED: self._capture.message}.get(self._capture.state, "stopped"),
             "seconds": round(seconds, 3),
             "counts": dataclasses.asdict(self._capture.counts),
             **self.meter.summary(),

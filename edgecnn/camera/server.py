@@ -62,7 +62,7 @@ class PageServer:
     ) -> None:
         self.broadcast, self.about, self.status = broadcast, about, status
         self.token = "" if is_loopback(host) else secrets.token_urlsafe(12)
-        self.page = importlib.resources.read_text("edgecnn.camera", "page.html", encoding="utf-8").encode()
+        self.page = importlib.resources.files("edgecnn.camera").joinpath("page.html").read_bytes()
         self._viewers: dict[Any, float] = {}
         self._host = host
         self._server = _listen(host, port)
@@ -115,6 +115,7 @@ class _Server(ThreadingHTTPServer):
 
     def server_bind(self) -> None:
         # http.server would ask the name service for our own name here, which can take seconds.
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.socket.bind(self.server_address)
         self.server_address = self.socket.getsockname()
 
@@ -194,6 +195,16 @@ def _json(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
+def free_port(host: str, port: int | None) -> int:
+    """A port that can be listened on: `port`, or the first free one from 8000.
+
+    Raises:
+        CameraError: `port` is taken.
+    """
+    with _listen(host, port) as probe:
+        return int(probe.server_address[1])
+
+
 def _listen(host: str, port: int | None) -> _Server:
     try:
         family, *_, address = socket.getaddrinfo(host, port or 0, type=socket.SOCK_STREAM)[0]
@@ -218,6 +229,7 @@ _TAKEN = (98, 48)  # EADDRINUSE of Linux and of macOS
 
 def _is_free(host: str, port: int, family: socket.AddressFamily) -> bool:
     with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
         except OSError:

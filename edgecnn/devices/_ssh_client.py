@@ -63,23 +63,31 @@ class Client:
 
     def command(self, remote: Sequence[str]) -> list[str]:
         """The local command line. sshd hands the remote one to the user's shell, so every word of it is quoted."""
+        shared = ("ControlMaster=auto", "ControlPersist=60", f"ControlPath={self._socket()}", "ClearAllForwardings=yes")
+        return [*self._words(shared), "--", self.address.host, shlex.join(remote)]
+
+    def tunnel(self, here: int, there: int) -> list[str]:
+        """The local command line that makes a port of the board's loopback a port of ours, while it runs."""
+        alone = ("ControlPath=none", "ExitOnForwardFailure=yes")
+        forward = ["-N", "-L", f"127.0.0.1:{here}:127.0.0.1:{there}"]
+        return [*self._words(alone), *forward, "--", self.address.host]
+
+    def _words(self, options: Sequence[str]) -> list[str]:
+        """ssh with what all connections have in common."""
         words = ["ssh", "-T", "-x"]
-        for option in (
+        common = (
             "BatchMode=yes",
-            "ControlMaster=auto",
-            "ControlPersist=60",
-            f"ControlPath={self._socket()}",
             f"ConnectTimeout={CONNECT_TIMEOUT_S}",
             "ServerAliveInterval=5",
             "ServerAliveCountMax=3",
-            "ClearAllForwardings=yes",
             "LogLevel=ERROR",
-        ):
+        )
+        for option in (*common, *options):
             words += ["-o", option]
         words += ["-F", self._config] if self._config else []
         words += ["-p", str(self.address.port)] if self.address.port else []
         words += ["-l", self.address.user] if self.address.user else []
-        return [*words, "--", self.address.host, shlex.join(remote)]
+        return words
 
     def _socket(self) -> Path:
         """One per board, user and configuration; sockets allow 104 characters only."""

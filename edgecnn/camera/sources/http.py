@@ -41,26 +41,26 @@ class MotionJpeg:
         try:
             length = self._skip_to_part()
             exposed_at = time.monotonic()
-            data = self._response.read(length) if length else self._read_to_boundary()
+            data = self._read_to_end() if length is None else self._response.read(length)
         except (OSError, ValueError) as error:
             raise SourceLost(f"{self.name}: the connection broke ({error})") from error
-        if length and len(data) < length:
+        if length is not None and len(data) < length:
             raise SourceLost(f"{self.name}: the connection was closed")
         picture = decode_jpeg(data)
         if picture is None:
             raise CorruptFrame(f"{self.name}: {len(data)} bytes that are no whole JPEG")
         return Shot(picture, exposed_at)
 
-    def _skip_to_part(self) -> int:
-        """Read up to a part's content; returns its length, 0 where the camera doesn't tell."""
+    def _skip_to_part(self) -> int | None:
+        """Read up to a part's content; returns its length, None where the camera doesn't tell."""
         while not self._line().lstrip(b"-").startswith(self._boundary.lstrip(b"-")):
             pass
-        length = 0
+        length = None
         while header := self._line().strip():
             key, _, value = header.partition(b":")
             if key.strip().lower() == b"content-length":
                 length = int(value)
-        if not 0 <= length <= _MAX_PART_BYTES:
+        if length is not None and not 0 <= length <= _MAX_PART_BYTES:
             raise SourceLost(f"{self.name}: a part claims {length:,} bytes")
         return length
 
@@ -70,7 +70,7 @@ class MotionJpeg:
             raise SourceLost(f"{self.name}: the connection was closed")
         return line
 
-    def _read_to_boundary(self) -> bytes:
+    def _read_to_end(self) -> bytes:
         """For cameras that don't say how long a part is: it ends where the JPEG ends."""
         data = bytearray()
         while not bytes(data[-4:]).rstrip(b"\r\n").endswith(_END_OF_JPEG):

@@ -1,0 +1,46 @@
+"""The demo at the other end of ssh: reads its options from standard input, tells what happens on standard output.
+
+Each line on standard output is a JSON object with one key: `ready` (source, port, notes), `line` (an answer, where
+lines are asked for), `summary` or `error`. The demo ends when standard input ends or is silent for `SILENCE_S`: then whoever
+looked has gone, and nothing may be left running here.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import sys
+import threading
+from typing import Any
+
+from edgecnn.camera.demo import Demo, DemoOptions
+from edgecnn.errors import EdgecnnError
+
+SILENCE_S = 30.0
+
+
+def main() -> int:
+    """Run one demo; returns the exit status."""
+    with open(0, "rb", buffering=0, closefd=False) as unbuffered:  # the rest belongs to `_watch_input`
+        first = unbuffered.readline()
+    try:
+        demo = Demo(DemoOptions(**json.loads(first)), write=lambda line: _tell(line=json.loads(line)))
+        threading.Thread(target=_watch_input, args=(demo,), daemon=True).start()
+        _tell(ready={"source": demo.source, "port": demo.port, "notes": list(demo.file.contract.assumed)})
+        _tell(summary=demo.run())
+    except EdgecnnError as error:
+        _tell(error={"kind": type(error).__name__, "message": str(error)})
+        return 1
+    return 0
+
+
+def _watch_input(demo: Demo) -> None:
+    while select.select([0], [], [], SILENCE_S)[0] and os.read(0, 4096):
+        pass
+    demo.stop()
+
+
+def _tell(**event: Any) -> None:
+    sys.stdout.write(json.dumps(event) + "\n")
+    sys.stdout.flush()

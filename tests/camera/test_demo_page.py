@@ -1,0 +1,164 @@
+"""The page in a real browser, over a real demo of the photographs. EDGECNN_WRITE_SCREENSHOT=1 renews docs/demo.png."""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+from chromium import PROGRAM, Chromium
+from scenes import PHOTOS, RED, MjpegCamera, jpeg, photo, plain
+from test_demo_command import Running, sequence
+
+pytestmark = pytest.mark.skipif(PROGRAM is None, reason="needs Chromium (Debian: apt install chromium)")
+DOCS = Path(__file__).parents[2] / "docs"
+TEXT = "document.getElementById('{}').textContent"
+ANSWER = TEXT.format("answer")
+
+
+@pytest.fixture
+def browser(tmp_path):
+    with Chromium(tmp_path / "profile") as browser:
+        yield browser
+
+
+@pytest.fixture
+def photo_demo(photo_model, photo_video):
+    with Running(*photo_model, "--source", photo_video, "--loop", "--smooth", 0.1) as running:
+        running.address = running.line(r"Look at: (\S+)").group(1)
+        yield running
+
+
+def spoken(browser):
+    """What a screen reader finds as the answer: the picture's name, which holds it."""
+    names = [
+        name for role, name in browser.accessible() if role in ("image", "img", "Canvas") and "Live picture" in name
+    ]
+    return names[0].partition(": ")[2].partition(", ")[0] if names else ""
+
+
+def test_sequence_of_labels_in_the_accessible_text(browser, photo_demo):
+    """Reads the page as a screen reader does, for more than one round of the video."""
+    browser.open(photo_demo.address)
+    browser.wait_for(ANSWER)
+    seen, end = [], time.monotonic() + 1.6 * len(PHOTOS)
+    while time.monotonic() < end:
+        said = spoken(browser)
+        name = next((name for name, known in PHOTOS.items() if any(k.startswith(said) for k in known) and said), None)
+        if name:
+            seen.append(name)
+    rounds = sequence(seen)
+    names = list(PHOTOS)
+    first = names.index(rounds[0])
+    assert len(rounds) >= len(PHOTOS)
+    assert rounds == [names[(first + step) % len(names)] for step in range(len(rounds))]
+    # The live region tells a change of the answer, and nothing in between.
+    assert browser.run(TEXT.format("spoken")) in {label for known in PHOTOS.values() for label in known} | {"not sure"}
+
+
+def test_figures_bars_and_history(browser, photo_demo):
+    browser.open(photo_demo.address)
+    browser.wait_for("document.querySelectorAll('#top li').length === 5")
+    browser.wait_for("parseFloat(document.getElementById('fps').textContent) > 5")
+    browser.wait_for("document.querySelectorAll('#legend span').length >= 2")
+    budget = browser.run("[...document.querySelectorAll('#stages div')].map(row => row.textContent)")
+    assert [row.rstrip("0123456789.") for row in budget] == [
+        "capture",
+        "resize",
+        "wait",
+        "invoke",
+        "postprocess",
+        "encode",
+    ]
+    total = float(browser.run(TEXT.format("total")).split()[0])
+    parts = sum(float(row.lstrip("abcdefghijklmnopqrstuvwxyz")) for row in budget)
+    assert parts == pytest.approx(total, abs=0.4)
+    assert browser.run("document.getElementById('strip').getAttribute('aria-label')").count("second") >= 2
+    assert browser.run("document.getElementById('state').textContent") == "live"
+    roles = dict.fromkeys(role for role, _ in browser.accessible())
+    assert {"button", "heading", "status", "main"} <= set(roles)
+    if os.environ.get("EDGECNN_WRITE_SCREENSHOT"):
+        time.sleep(9)
+        DOCS.mkdir(exist_ok=True)
+        browser.screenshot(DOCS / "demo.png")
+
+
+def test_pause_by_key_and_by_button(browser, photo_demo):
+    browser.open(photo_demo.address)
+    browser.wait_for(ANSWER)
+    browser.press(" ")
+    assert browser.run("document.getElementById('pause').getAttribute('aria-pressed')") == "true"
+    assert browser.run(TEXT.format("state")) == "paused"
+    frozen = browser.run("[number, document.getElementById('canvas').toDataURL().length]")
+    time.sleep(1.2)
+    assert browser.run("[number, document.getElementById('canvas').toDataURL().length]") == frozen
+    browser.run("document.getElementById('pause').click()")
+    browser.wait_for(f"number > {frozen[0]} && {TEXT.format('state')} === 'live'")
+
+
+def test_snapshot_is_downloaded(browser, photo_demo, tmp_path):
+    browser.send("Page.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path))
+    browser.open(photo_demo.address)
+    browser.wait_for(ANSWER)
+    browser.press("s")
+    end = time.monotonic() + 10
+    while not (files := list(tmp_path.glob("edgecnn-*.jpg"))) and time.monotonic() < end:
+        time.sleep(0.05)
+    import cv2
+
+    picture = cv2.imread(str(files[0]))
+    assert picture.shape[1] == 640 and picture.shape[0] > 480
+
+
+def test_fits_a_phone(browser, photo_demo):
+    browser.size(360, 740)
+    browser.open(photo_demo.address)
+    browser.wait_for(ANSWER)
+    assert browser.run("document.documentElement.scrollWidth") == 360
+    heights = browser.run("[...document.querySelectorAll('button')].map(b => b.offsetHeight).filter(h => h)")
+    assert heights and min(heights) >= 44
+
+
+def test_reconnects_by_itself(browser, color_model, tmp_path):
+    (tmp_path / "a.jpg").write_bytes(jpeg(plain(RED)))
+    command = (color_model, "--source", tmp_path / "a.jpg", "--loop")
+    with Running(*command) as running:
+        address = running.line(r"Look at: (\S+)").group(1)
+        browser.open(address)
+        browser.wait_for(f"{ANSWER} === 'red'")
+        running.end()
+    browser.wait_for(f"{TEXT.format('state')} === 'reconnecting'")
+    assert "Trying again" in browser.run(TEXT.format("notice"))
+    with Running(*command, "--port", address.rstrip("/").rpartition(":")[2]) as running:
+        running.line("Look at")
+        browser.wait_for(f"{TEXT.format('state')} === 'live'")
+
+
+def test_says_when_the_camera_is_gone_and_goes_on_when_it_is_back(browser, color_model):
+    camera = MjpegCamera([jpeg(plain(RED))])
+    with Running(color_model, "--source", camera.address) as running:
+        browser.open(running.line(r"Look at: (\S+)").group(1))
+        browser.wait_for(f"{ANSWER} === 'red'")
+        camera.close()
+        browser.wait_for(f"{TEXT.format('state')} === 'camera lost'")
+        assert "The camera is gone" in browser.run(TEXT.format("notice"))
+        assert ("status", "") in browser.accessible()
+
+
+def test_labels_are_text_and_not_markup(browser, tmp_path, color_model):
+    (tmp_path / "labels.txt").write_text("<img src=x onerror=document.title='owned'>\ngreen\nblue\n")
+    (tmp_path / "a.jpg").write_bytes(jpeg(plain(RED)))
+    with Running(color_model, "--source", tmp_path / "a.jpg", "--loop", "--labels", tmp_path / "labels.txt") as running:
+        browser.open(running.line(r"Look at: (\S+)").group(1))
+        browser.wait_for(f"{ANSWER}.startsWith('<img')")
+        browser.wait_for("document.querySelectorAll('#legend span').length")
+        assert browser.run("document.images.length") == 0 and "owned" not in browser.run("document.title").split(" ")[0]
+
+
+def test_without_the_token_the_page_says_so(browser, color_model, tmp_path):
+    (tmp_path / "a.jpg").write_bytes(jpeg(photo("coffee")))
+    with Running(color_model, "--source", tmp_path / "a.jpg", "--loop", "--host", "0.0.0.0") as running:
+        match = running.line(r"Look at: http://.*:(\d+)/\?token=(\S+)")
+        browser.open(f"http://127.0.0.1:{match.group(1)}/?token={match.group(2)}")
+        browser.wait_for(ANSWER)
+        browser.open(f"http://127.0.0.1:{match.group(1)}/")
+        browser.wait_for("document.body.textContent.includes('it ends in a token')")
