@@ -15,6 +15,7 @@ from edgecnn.runtime.errors import (
 __all__ = [
     "BoundNotMetError",
     "CameraError",
+    "CompilerError",
     "CrashError",
     "DataError",
     "DelegateError",
@@ -54,6 +55,10 @@ class QuantizationError(EdgecnnError):
 
 class BoundNotMetError(EdgecnnError):
     """The work was done, but a bound that was asked for (`--max-drop`, `--min-agreement`) was not met."""
+
+
+class CompilerError(EdgecnnError):
+    """An accelerator's compiler is not installed, or refuses a model."""
 
 
 class MissingExtraError(EdgecnnError):

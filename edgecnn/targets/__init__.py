@@ -7,9 +7,12 @@ before training what won't map; and may have `compile(file, output)`, which runs
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
+from edgecnn.errors import UsageError
 from edgecnn.registry import Registry
+from edgecnn.runtime.model_file import ModelFile
 from edgecnn.runtime.tflite import TFLiteModel
 
 TARGETS = Registry("target", "edgecnn.targets")
@@ -123,6 +126,20 @@ def check(model: TFLiteModel, target: str = "edgetpu", name: str = "model") -> T
         UsageError: there is no such target.
     """
     report: TargetReport = TARGETS.load(target).check(model, name)
+    return report
+
+
+def compile(file: ModelFile, output: str | Path, target: str = "edgetpu") -> TargetReport:
+    """Run a target's compiler on a model and write the result, contract included.
+
+    Raises:
+        UsageError: there is no such target, or it has no compiler.
+        CompilerError: the compiler isn't installed or fails.
+    """
+    plugin = TARGETS.load(target)
+    if not hasattr(plugin, "compile"):
+        raise UsageError(f"The target {target!r} has no compiler; its models run as they are.")
+    report: TargetReport = plugin.compile(file, output)
     return report
 
 

@@ -68,9 +68,9 @@ def warnings(keras_model: Any) -> list[str]:
 
 def compile(file: ModelFile, output: str | Path) -> TargetReport:
     """Compile an int8 model with Coral's `edgetpu_compiler`; see `edgecnn.targets._edgetpu_compiler.compile`."""
-    from edgecnn.targets import _edgetpu_compiler
+    from edgecnn.targets import _edgetpu_compiler as compiler
 
-    return _edgetpu_compiler.compile(file, output)
+    return compiler.compile(file, output)
 
 
 def _verdicts(graph: Graph) -> Iterator[Verdict]:
