@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from edgecnn.cli._output import emit, json_option
+from edgecnn.cli._output import emit, json_option, note
 
 
 @click.command()
@@ -34,13 +34,16 @@ def command(model: str, output: str, json_path: str | None, **options: Any) -> N
     Example:
       edgecnn build efficientnet_lite0 --weights imagenet -o lite0.keras
     """
-    from edgecnn import keras_file
+    from edgecnn import keras_file, targets
     from edgecnn.models import build_model
 
     keras_file.checked_name(output)
     keras_model, contract = build_model(model, **options)
     keras_file.save(keras_model, contract, output)
-    result = {**contract.model, "output": output, "provenance": contract.provenance}
+    warnings = targets.warn_before_training(keras_model)
+    for warning in warnings:
+        note(f"Before you train it: {warning}")
+    result = {**contract.model, "output": output, "provenance": contract.provenance, "warnings": warnings}
     emit(result, json_path, lambda: click.echo(_sentence(result)))
 
 

@@ -1,4 +1,6 @@
 import os
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -258,3 +260,22 @@ def test_a_keras_model_of_mapped_layers_has_no_warning():
 def test_a_keras_model_larger_than_the_chip_is_warned_of():
     (line,) = targets.warn_before_training(_keras(parameters=20_000_000))
     assert "estimate" in line and "19.1 MiB" in line
+
+
+def test_build_warns_of_hard_swish_and_only_of_that(tmp_path):
+    """The real command on real models; a family that maps says nothing."""
+    for model, words in (("mobilenet_v3_small", "hard-swish"), ("mobilenet_v3_small_minimalistic", "")):
+        command = [
+            sys.executable,
+            "-m",
+            "edgecnn",
+            "build",
+            model,
+            "--input-size",
+            "32",
+            "-o",
+            str(tmp_path / "m.keras"),
+        ]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        assert words in done.stderr and bool(words) == ("Edge TPU" in done.stderr)
