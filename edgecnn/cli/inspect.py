@@ -1,0 +1,196 @@
+"""`edgecnn inspect`: what a model consists of, costs and sees."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from edgecnn.cli._output import emit, json_option, note, print_table
+
+
+@click.command()
+@click.argument("models", nargs=-1, required=True, metavar="MODEL [MODEL]")
+@click.option(
+    "--all", "everything", is_flag=True, help="Also the layers that run in place: norms, activations, reshapes."
+)
+@click.option("--geometry", is_flag=True, help="A second table: output-size arithmetic, padding, dilation, centers.")
+@click.option("--effective", is_flag=True, help="Measure the receptive field by gradients (Keras models).")
+@click.option("--layer", "layers", multiple=True, metavar="NAME", help="Measure this layer; may be repeated.")
+@click.option("--input-size", metavar="N[,N...]", help="Build at another input size; several: how the cost grows.")
+@click.option("--no-timing", is_flag=True, help="With several sizes: count only.")
+@click.option("--target", metavar="TARGET", help="Which operators run on an accelerator: edgetpu.")
+@click.option("--html", "html_path", metavar="FILE", help="Write one self-contained page.")
+@click.option("--trust", is_flag=True, help="Run code that a Keras file carries (Lambda and custom layers).")
+@json_option
+def command(models: tuple[str, ...], json_path: str | None, html_path: str | None, **options: Any) -> None:
+    """Show what MODEL consists of, costs and sees; two MODELs are compared.
+
+    MODEL is a .tflite file (ours, with its contract, or anyone's; needs no TensorFlow), a .keras or .h5 file, or a name
+    that `edgecnn models` lists.
+
+    \b
+    Examples:
+      edgecnn inspect lite0.tflite
+      edgecnn inspect mobilenet_v1 --geometry --html mobilenet.html
+      edgecnn inspect mobilenet_v1 mobilenet_v2
+      edgecnn inspect mobilenet_v1 --effective
+      edgecnn inspect mobilenet_v2 --input-size 96,160,224
+    """
+    sizes = _sizes(options["input_size"])
+    if len(models) > 2:
+        raise click.UsageError(f"Expected one model, or two to compare; got {len(models)}.")
+    if len(sizes) > 1:
+        _sweep(models, sizes, options, json_path, html_path)
+    elif len(models) == 2:
+        _compare(models, sizes, options, json_path, html_path)
+    else:
+        _one(models[0], sizes, options, json_path, html_path)
+
+
+def _sizes(text: str | None) -> list[int]:
+    try:
+        sizes = [int(part) for part in text.split(",")] if text else []
+    except ValueError:
+        sizes = [0]
+    if any(not 8 <= size <= 4096 for size in sizes):
+        raise click.UsageError(f"--input-size {text}: expected whole numbers from 8 to 4096, separated by commas.")
+    return sizes
+
+
+def _open(model: str, sizes: list[int], options: dict[str, Any]) -> Any:
+    from edgecnn.inspect.source import open_source
+
+    return open_source(model, input_size=sizes[0] if sizes else None, trust=options["trust"])
+
+
+def _one(model: str, sizes: list[int], options: dict[str, Any], json_path: str | None, html_path: str | None) -> None:
+    from edgecnn.inspect import contract_view
+    from edgecnn.inspect.analysis import analyze
+
+    source = _open(model, sizes, options)
+    sealed = bool(source.file and source.file.sealed)
+    report = analyze(source.network, contract_view.summary(source.contract, sealed) if source.contract else None)
+    fields = _effective(source, report, options)
+    mapping = _target(source, options["target"])
+    values = report.to_dict()
+    if fields:
+        values["effective_receptive_fields"] = [field.to_dict() for field in fields]
+    if mapping is not None:
+        values["target"] = mapping.to_dict()
+    if html_path:
+        from edgecnn.files import write_bytes
+        from edgecnn.inspect import html
+
+        write_bytes(html_path, html.report_page(report, source, fields).encode())
+        note(f"Wrote {html_path}")
+    emit(values, json_path, lambda: _show(source, report, options, fields, mapping))
+
+
+def _effective(source: Any, report: Any, options: dict[str, Any]) -> list[Any]:
+    if not options["effective"] and not options["layers"]:
+        return []
+    if source.keras_model is None:
+        raise click.UsageError(
+            "--effective needs gradients, and a .tflite file has none; give the .keras file it was made from."
+        )
+    from edgecnn.inspect.effective import measure_stages
+
+    return measure_stages(source.keras_model, report, options["layers"])
+
+
+def _target(source: Any, target: str | None) -> Any:
+    if target is None:
+        return None
+    if source.file is None:
+        raise click.UsageError("--target asks about a .tflite file; run `edgecnn quantize` first.")
+    from edgecnn.targets import check
+
+    return check(source.file.model, target, source.network.name)
+
+
+def _show(source: Any, report: Any, options: dict[str, Any], fields: list[Any], mapping: Any) -> None:
+    from edgecnn.inspect import contract_view, view
+
+    click.echo(f"{report.network.name}\n")
+    if source.contract is not None:
+        _print_pairs(contract_view.lines(source.contract, source.origin))
+    rows = view.rows(report, options["everything"])
+    print_table(view.COST_COLUMNS, [view.cost_row(row) for row in rows])
+    click.echo(f"{view.LEGEND}.\n")
+    if options["geometry"]:
+        print_table(view.GEOMETRY_COLUMNS, [view.geometry_row(row) for row in rows])
+    _print_pairs(view.totals(report))
+    if fields:
+        print_table(view.EFFECTIVE_COLUMNS, view.effective_rows(report, fields))
+    if mapping is not None:
+        print_table(view.TARGET_COLUMNS, view.target_rows(mapping))
+        click.echo("\n".join(mapping.summary()))
+
+
+def _print_pairs(pairs: list[tuple[str, str]]) -> None:
+    width = max(len(name) for name, _ in pairs)
+    for name, text in pairs:
+        click.echo(f"  {name:<{width}}  {text}")
+    click.echo()
+
+
+def _compare(
+    models: tuple[str, ...], sizes: list[int], options: dict[str, Any], json_path: str | None, html_path: str | None
+) -> None:
+    from edgecnn.inspect import view
+    from edgecnn.inspect.analysis import analyze
+    from edgecnn.inspect.compare import compare
+
+    reports = [analyze(_open(model, sizes, options).network) for model in models]
+    values = compare(*reports)
+
+    def show() -> None:
+        print_table(["", *map(view.short, models), "ratio"], view.comparison_rows(values))
+        print_table(view.stage_columns(models), view.stage_rows(values), title="By size of the feature map")
+        if values["layers"]:
+            print_table(view.CHANGED_COLUMNS, view.changed_rows(values), title="Layers of the same name that differ")
+
+    if html_path:
+        from edgecnn.files import write_bytes
+        from edgecnn.inspect import html
+
+        write_bytes(html_path, html.comparison_page(list(models), reports, values).encode())
+        note(f"Wrote {html_path}")
+    emit(values, json_path, show)
+
+
+def _sweep(
+    models: tuple[str, ...], sizes: list[int], options: dict[str, Any], json_path: str | None, html_path: str | None
+) -> None:
+    from edgecnn.inspect import view
+    from edgecnn.inspect.sweep import sweep
+    from edgecnn.progress import Terminal
+
+    progress = Terminal()
+    try:
+        found = {
+            model: sweep(model, sizes, trust=options["trust"], timed=not options["no_timing"], progress=progress)
+            for model in models
+        }
+    finally:
+        progress.close()
+    if html_path:
+        from edgecnn.files import write_bytes
+        from edgecnn.inspect import html
+
+        write_bytes(html_path, html.sweep_page(found).encode())
+        note(f"Wrote {html_path}")
+    values = {
+        model: {"points": [point.to_dict() for point in points], **view.growths(points)}
+        for model, points in found.items()
+    }
+    emit(values, json_path, lambda: _show_sweep(found))
+
+
+def _show_sweep(found: dict[str, list[Any]]) -> None:
+    from edgecnn.inspect import view
+
+    for model, points in found.items():
+        print_table(view.SWEEP_COLUMNS, view.sweep_rows(points), title=model)
+        click.echo(f"{view.growth_sentence(points)}\n")

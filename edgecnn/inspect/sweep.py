@@ -1,0 +1,89 @@
+"""One network at several input sizes: how its cost grows with the picture, counted and measured.
+
+A convolution's cost is proportional to the pixels, O(H W). Attention compares every patch with every other,
+O((H W / p^2)^2), beside dense layers that are proportional to the patches.
+"""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from edgecnn.inspect.analysis import analyze
+from edgecnn.inspect.source import Source, open_source
+from edgecnn.progress import Progress, silent
+
+_BUDGET_S = 2.0
+
+
+@dataclass(frozen=True)
+class Point:
+    """The network at one input size.
+
+    Attributes:
+        input_size: height and width in pixels.
+        macs: multiply-accumulates, counted.
+        peak_activation_bytes: counted, float32.
+        latency_ms: median on this machine, float32 `.tflite`, one thread; None where it was not measured.
+        runs: how many runs the median is of.
+    """
+
+    input_size: int
+    macs: int
+    peak_activation_bytes: int
+    latency_ms: float | None
+    runs: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return asdict(self)
+
+
+def sweep(
+    text: str, sizes: Sequence[int], *, trust: bool = False, timed: bool = True, progress: Progress = silent
+) -> list[Point]:
+    """Count, and time, a model at several input sizes.
+
+    Args:
+        text: a model's name or Keras file.
+        sizes: heights and widths in pixels.
+        trust: run code that a Keras file carries.
+        timed: measure the latency as well.
+        progress: called with (stage, done, total).
+    """
+    points = []
+    for index, size in enumerate(sizes):
+        progress(f"Measuring {text} at {size} x {size}" if timed else f"Counting {text}", index, len(sizes))
+        source = open_source(text, input_size=size, trust=trust)
+        report = analyze(source.network)
+        median, runs = _latency_ms(source) if timed else (None, 0)
+        points.append(Point(size, report.total.macs, report.peak_activation_bytes, median, runs))
+    return points
+
+
+def _latency_ms(source: Source) -> tuple[float, int]:
+    from edgecnn.quantize import quantize
+    from edgecnn.runtime.engine import Engine
+    from edgecnn.runtime.measure import test_tensor, timed_runs
+
+    model = (source.keras_model, source.contract) if source.contract else source.keras_model
+    with tempfile.TemporaryDirectory() as folder:
+        file = quantize(model, Path(folder) / "sweep.tflite", scheme="float32")
+        engine = Engine(file, threads=1)
+        tensor = test_tensor(engine)
+        timed_runs(engine, tensor, 3)
+        samples = sorted(timed_runs(engine, tensor, 200, _BUDGET_S))
+    return round(samples[len(samples) // 2], 3), len(samples)
+
+
+def growth(points: Sequence[Point], key: str) -> float | None:
+    """The exponent e of cost ~ pixels^e between the smallest and the largest size: 1 is linear in the pixels."""
+    ordered = sorted(points, key=lambda point: point.input_size)
+    low, high = getattr(ordered[0], key), getattr(ordered[-1], key)
+    if not low or not high or ordered[0].input_size == ordered[-1].input_size:
+        return None
+    return math.log(high / low) / (2 * math.log(ordered[-1].input_size / ordered[0].input_size))
