@@ -1,8 +1,8 @@
 """The demo at the other end of ssh: reads its options from standard input, tells what happens on standard output.
 
 Each line on standard output is a JSON object with one key: `ready` (source, port, notes), `line` (an answer, where
-lines are asked for), `summary` or `error`. The demo ends when standard input ends or is silent for `SILENCE_S`: then whoever
-looked has gone, and nothing may be left running here.
+lines are asked for), `summary` or `error`. The demo ends when standard input ends or is silent for `SILENCE_S`: then
+whoever looked has gone, and nothing may be left running here.
 """
 
 from __future__ import annotations

@@ -1,0 +1,199 @@
+"""The demo at the other end of a real ssh: what is brought there, the tunnel, and that nothing is left running."""
+
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import fake_pi
+import pytest
+from scenes import GREEN, RED, plain, write_video
+from test_demo_command import Running, answers, demo
+
+from edgecnn.devices import _known
+
+OPENCV = "opencv-python-headless==4.11.0.86"
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory):
+    """A test double of a board: a real ssh server, but its Python is this machine's."""
+    if fake_pi._sshd() is None:
+        pytest.skip("needs sshd (Debian: apt install openssh-server)")
+    board = fake_pi.FakePi("cortex-a72", tmp_path_factory.mktemp("host"), name="here")
+    for name in ("home", "bin", "tmp"):
+        (board.folder / name).mkdir()
+    fake_pi._script(board.folder / "bin/python3", f'exec "{sys.executable}" -I "$@"\n')
+    board._write_keys()
+    board.start()
+    yield board
+    board.stop()
+
+
+@pytest.fixture
+def name(host, tmp_path, monkeypatch):
+    """What `--device` is told."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    if len(str(tmp_path)) > 50:
+        monkeypatch.delenv("XDG_RUNTIME_DIR")
+    _known.add(_known.Entry("here", host.target, ssh_config=str(host.ssh_config)))
+    return "here"
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory):
+    return write_video(tmp_path_factory.mktemp("video") / "v.avi", [plain(RED)] * 30 + [plain(GREEN)] * 30)
+
+
+def demos(host):
+    """Processes that run the demo at the board's side."""
+    place = f"{host.home}/.cache/edgecnn/".encode()
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (entry / "cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if any(word.startswith(place) and word.endswith(b".pyz") for word in words):
+            found.append(int(entry.name))
+    return found
+
+
+def wait_until(true, timeout_s=15):
+    end = time.monotonic() + timeout_s
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def test_lines_and_summary_come_from_there(name, color_model, video, host):
+    result = demo(
+        color_model, "--device", name, "--source", video, "--headless", "--as-fast-as-possible", "--smooth", 0
+    )
+    assert result.returncode == 0, result.stderr
+    assert [line["label"] for line in answers(result.stdout)] == ["red"] * 30 + ["green"] * 30
+    assert "v.avi of here" in result.stderr and "60 answered" in result.stderr
+    kept = sorted(path.suffix for path in (host.home / ".cache/edgecnn").iterdir())
+    assert kept == [".pyz", ".tflite"]
+    assert not demos(host)
+
+
+def test_page_through_the_tunnel(name, color_model, video, host):
+    with Running(color_model, "--device", name, "--source", video, "--loop") as running:
+        address = running.line(r"Look at: (http://127\.0\.0\.1:\d+/)").group(1)
+        assert b"<!doctype html>" in urllib.request.urlopen(address).read()
+        about = json.load(urllib.request.urlopen(address + "about"))
+        assert about["source"] == "v.avi" and about["model"] == "mean color"
+        body = urllib.request.urlopen(address + "frame?after=0").read()
+        assert body.endswith(b"\xff\xd9")
+        assert len(demos(host)) == 1
+        status, output, complaints = running.end()
+    assert status == 0 and "frames captured" in complaints and "invoke" in output, complaints
+    wait_until(lambda: not demos(host))
+    with pytest.raises(urllib.error.URLError):
+        urllib.request.urlopen(address)
+
+
+def test_killed_here_nothing_is_left_there(name, color_model, video, host):
+    with Running(color_model, "--device", name, "--source", video, "--loop", "--headless") as running:
+        assert json.loads(running.process.stdout.readline())["frame"] >= 1
+        running.process.kill()
+        wait_until(lambda: not demos(host))
+
+
+def test_cut_connection(name, color_model, video, host):
+    with Running(color_model, "--device", name, "--source", video, "--loop") as running:
+        running.line("Look at")
+        host.cut()
+        assert running.process.wait(20) == 1
+        said = running.process.stderr.read()
+    assert "The connection to" in said and "Traceback" not in said
+    wait_until(lambda: not demos(host))
+
+
+def test_labels_travel(name, color_model, video, tmp_path):
+    (tmp_path / "labels.txt").write_text("rot\ngrün\nblau\n", encoding="utf-8")
+    options = ("--labels", tmp_path / "labels.txt", "--headless", "--frames", 2, "--smooth", 0)
+    result = demo(color_model, "--device", name, "--source", video, *options)
+    assert {line["label"] for line in answers(result.stdout)} <= {"rot", "grün"} and result.returncode == 0
+
+
+def test_errors_from_there(name, color_model):
+    result = demo(color_model, "--device", name, "--source", "/no/such/video.mp4")
+    assert result.returncode == 2 and "here: --source '/no/such/video.mp4' is no camera" in result.stderr
+    result = demo(color_model, "--device", name, "--source", "auto")
+    assert result.returncode == 1 and "here: No camera was found" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        (["--window"], "--window with --device"),
+        (["--record", "r.mp4"], "--record with --device"),
+        (["--host", "0.0.0.0"], "--host with --device"),
+    ],
+)
+def test_what_makes_no_sense_from_afar(name, color_model, option, message):
+    result = demo(color_model, "--device", name, *option)
+    assert result.returncode == 2 and message in result.stderr
+
+
+def test_a_board_without_packages_says_what_installs_them(name, color_model, host):
+    launcher = host.folder / "bin/python3"
+    before = launcher.read_text()
+    launcher.write_text(f'#!/bin/sh\nexec "{Path(sys.base_prefix) / "bin/python3"}" -I -S "$@"\n')
+    try:
+        result = demo(color_model, "--device", name)
+    finally:
+        launcher.write_text(before)
+    assert result.returncode == 1 and "edgecnn devices check here --fix" in result.stderr, result.stderr
+
+
+def test_on_an_emulated_pi(color_model, video, tmp_path, monkeypatch):
+    """aarch64 Python, LiteRT and OpenCV; its times are QEMU's."""
+    try:
+        fake_pi.prepare()
+    except fake_pi.CantMakeError as error:
+        if os.environ.get("EDGECNN_REQUIRE_FAKE_PI"):
+            raise
+        pytest.skip(f"no stand-in Pi: {error}")
+    site = _opencv_for_arm()
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    with fake_pi.running(tmp_path / "board") as board:
+        board.restart(PYTHONPATH=str(site))
+        _known.add(_known.Entry("pi", board.target, ssh_config=str(board.ssh_config)))
+        path = tmp_path / "summary.json"
+        options = ("--headless", "--as-fast-as-possible", "--smooth", 0, "--json", path)
+        result = demo(color_model, "--device", "pi", "--source", video, *options, timeout_s=300)
+    assert result.returncode == 0, result.stderr
+    assert [line["label"] for line in answers(result.stdout)] == ["red"] * 30 + ["green"] * 30
+    summary = json.loads(path.read_text())
+    assert summary["device"]["emulated"] is True and summary["device"]["board"].startswith("Raspberry Pi 4")
+
+
+def _opencv_for_arm():
+    """OpenCV for aarch64, kept beside the stand-in's packages."""
+    folder = fake_pi.cache_folder() / "opencv"
+    with open(fake_pi.cache_folder() / "opencv.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "cv2").exists():
+            platforms = [word for name in fake_pi.PLATFORMS for word in ("--platform", name)]
+            pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--only-binary=:all:", *platforms]
+            subprocess.run([*pip, "--python-version", "3.11", "--target", str(folder), OPENCV], check=True)
+    return folder
+
+
+def test_interrupt_while_connecting_leaves_nothing(name, color_model, video, host):
+    with Running(color_model, "--device", name, "--source", video, "--loop", "--headless") as running:
+        time.sleep(0.7)
+        running.process.send_signal(signal.SIGINT)
+        assert running.process.wait(20) in (0, 1, 130)
+        assert "Traceback" not in running.process.stderr.read()
+    wait_until(lambda: not demos(host))
