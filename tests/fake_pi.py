@@ -227,9 +227,10 @@ class FakePi:
         """Start the ssh server on a free port."""
         if os.getuid() == 0:
             Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # sshd started by root wants it
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", self.port))
-            self.port = probe.getsockname()[1]
+        if not self.port:
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", 0))
+                self.port = probe.getsockname()[1]
         environment = {
             "PATH": f"{self.folder}/bin:/usr/bin:/bin",
             "HOME": str(self.home),
@@ -287,15 +288,26 @@ class FakePi:
         for pid in self.connections():
             servers = [child for child in _children(pid) if _program(child) == "sshd"]
             for server in [*servers, pid]:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(server, signal.SIGKILL)
+                _kill(server)
+
+    def is_running(self) -> bool:
+        """Whether its server is there."""
+        return bool(self.pid) and _program(self.pid) == "sshd" and not _is_zombie(self.pid)
+
+    def restart(self, **environment: str) -> None:
+        """Start the server again with other variables for its sessions."""
+        self.stop()
+        self.environment.update(environment)
+        self.start()
 
     def stop(self) -> None:
         """Stop the server and what still runs on the board."""
         self.cut()
         for pid in [self.pid, *self.programs()]:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+            if pid:  # 0 would be our own process group
+                _kill(pid)
+        while self.is_running():
+            time.sleep(0.01)
         self.pid = 0
 
 
@@ -305,10 +317,21 @@ def _children(pid: int) -> list[int]:
     return []
 
 
+def _kill(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+
+
 def _program(pid: int) -> str:
     with contextlib.suppress(OSError):
         return Path(f"/proc/{pid}/comm").read_text().strip()
     return ""
+
+
+def _is_zombie(pid: int) -> bool:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    return True
 
 
 def _script(path: Path, text: str) -> None:

@@ -39,6 +39,9 @@ cat > "$t" || exit 28
 mv "$t" "$2"
 """.replace("KEEP_DAYS", str(KEEP_DAYS))
 
+# A shell that stays, and so can tell which signal ended the program: ssh itself would only say that it failed.
+_IN_SHELL = ("sh", "-c", '"$@"; exit $?', "edgecnn")
+
 
 def open(entry: Entry, note: Note) -> SshDevice:
     """A board by `[user@]host[:port]`; connects when it is first used."""
@@ -121,7 +124,7 @@ class SshDevice:
         folder = f"{board.home}/{CACHE}"
         paths = [f"{folder}/{file.sha256}.tflite" for file in files]
         words = _job.arguments(job, paths, [file.name for file in files], options)
-        return self.client.command(["exec", board.python, f"{folder}/{_zipapp.digest()}.pyz", *words])
+        return self.client.command([*_IN_SHELL, board.python, f"{folder}/{_zipapp.digest()}.pyz", *words])
 
     def store(self, name: str, content: bytes, folder: str = CACHE) -> None:
         """Bring a file to the board, whole or not at all.
@@ -135,10 +138,8 @@ class SshDevice:
             return
         reason = answer.stderr.strip() or f"exit status {answer.status}"
         if "No space left" in reason:
-            need = f"{len(content) / 1e6:.1f} MB"
-            raise DeviceError(
-                f"The disk of {self.name} is full: {need} are needed in ~/{folder}. Nothing was left there."
-            )
+            need = f"{len(content):,} bytes"
+            raise DeviceError(f"The disk of {self.name} is full: ~/{folder} needs {need} more. Nothing was left there.")
         raise DeviceError(f"Can't write to ~/{folder} on {self.name}: {reason}. Nothing was left there.")
 
     def _check(self, answer: _job.Answer, doing: str) -> None:

@@ -68,23 +68,30 @@ def _work(job: Callable[[], Any], writer: int) -> None:
     """The child's whole life."""
     die_with_parent()
     os.dup2(2, 1)  # what a library prints must not get into the JSON
-    status = 1
     try:
-        try:
-            answer = job()
-        except errors.EdgecnnError as error:
-            answer = error_answer(error)
-        except MemoryError:
-            answer = error_answer(errors.EdgecnnError("Out of memory while the model ran."))
+        answer = _answer(job)
         with os.fdopen(writer, "w", encoding="utf-8") as stream:
             json.dump(answer, stream)
-        status = 0
-    except BaseException:
+    finally:
+        os._exit(0)
+
+
+def _answer(job: Callable[[], Any]) -> Any:
+    try:
+        return job()
+    except errors.EdgecnnError as error:
+        return error_answer(error)
+    except MemoryError:
+        return error_answer(errors.EdgecnnError("Out of memory while the model ran."))
+    except ModuleNotFoundError as error:
+        if error.name != "numpy":
+            raise
+        return error_answer(errors.RuntimeMissingError("NumPy is not installed. Install it with: pip install numpy."))
+    except Exception as error:
         import traceback
 
         traceback.print_exc()
-    finally:
-        os._exit(status)
+        return error_answer(errors.CrashError(f"The job failed unexpectedly: {error!r}."))
 
 
 def _await(child: int, reader: int, silence_s: float | None) -> str:

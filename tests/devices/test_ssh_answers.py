@@ -1,0 +1,91 @@
+"""A board computes what this machine computes, and says what it is."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import fake_pi
+import numpy as np
+import pytest
+import tiny_models
+
+from edgecnn import artifact
+from edgecnn.devices import open_device
+from edgecnn.profiling import profile, text
+from edgecnn.runtime import golden, model_file
+from edgecnn.runtime.engine import Engine
+
+SHARED = os.environ.get("EDGECNN_SHARED")
+
+
+def coral() -> model_file.ModelFile:
+    """Coral's small MobileNet with golden vectors that were made on this machine."""
+    file = model_file.read(Path(SHARED or "") / "data/coral/mobilenet_v1_0.25_128_quant.tflite")
+    contract = file.contract.replace(golden=golden.make(Engine(file, threads=1)))
+    return model_file.from_bytes(artifact.seal(file.data, contract), file.name)
+
+
+@pytest.mark.parametrize("make", [tiny_models.classifier, pytest.param(coral, marks=pytest.mark.skipif(
+    not SHARED, reason="needs Coral's models: set EDGECNN_SHARED"))])  # fmt: skip
+def test_golden_vectors(each_pi, reach, make):
+    """Bit by bit the same on a Cortex-A72 and A76; on an A53 within 6 steps (its kernels accumulate in another order)."""
+    result = profile(make(), reach(each_pi), runs=5, warmup=0, threads=2)
+    assert result.golden["count"] == golden.COUNT
+    assert result.golden["same_top1"] == golden.COUNT
+    if each_pi.cpu == "cortex-a53":
+        assert result.golden["max_steps"] <= 6
+    else:
+        assert result.golden["identical"] == golden.COUNT
+    assert fake_pi.BOARDS[each_pi.cpu].model in result.system["board"]
+    assert result.system["machine"] == "aarch64"
+    assert result.rows[0].measurement.before["temperature_c"] == 48.312
+
+
+def test_golden_vectors_that_differ_are_seen(pi, reach):
+    """The same board with vectors of another model: the replay must not pass."""
+    file = tiny_models.classifier()
+    other = tiny_models.classifier(16).contract.golden
+    wrong = model_file.from_bytes(
+        artifact.seal(tiny_models.graph(), file.contract.replace(golden=other)), "wrong.tflite"
+    )
+    result = profile(wrong, reach(pi), runs=5, warmup=0)
+    assert result.golden["identical"] < golden.COUNT
+    assert any("Golden vectors: 0 of 4 identical" in line for line in text.remarks([result]))
+
+
+def test_times_are_marked_emulated(pi, reach):
+    result = profile(tiny_models.classifier(), reach(pi), runs=5, warmup=1, threads=[1, 2])
+    assert result.emulated and result.to_dict()["emulated"] is True
+    _, rows = text.table([result])
+    assert len(rows) == 2
+    assert all("emulated" in row for row in rows)
+    assert any("EMULATED: these times say nothing about a real board" in line for line in text.remarks([result]))
+
+
+def test_this_machine_is_not_emulated():
+    with open_device() as device:
+        assert device.run("info")["system"]["emulated"] is False
+
+
+def test_prepared_tensors_in_batches(pi, reach, monkeypatch):
+    """Outputs come back in order, over several frames, and are the host's own."""
+    from edgecnn.devices import _batch
+
+    file = tiny_models.classifier()
+    monkeypatch.setattr(_batch, "FRAME_BYTES", 5 * 32 * 32 * 3)
+    tensors = [np.random.default_rng(seed).integers(-128, 128, (1, 32, 32, 3), np.int8) for seed in range(23)]
+    engine = Engine(file)
+    got = list(reach(pi).outputs(file, iter(tensors)))
+    assert [output.tobytes() for output in got] == [engine.invoke(tensor).tobytes() for tensor in tensors]
+
+
+def test_runtime_and_model_are_copied_once(spare_pi, reach):
+    device, file = reach(spare_pi), tiny_models.classifier()
+    device.run("measure", [file], runs=1, warmup=0)
+    cache = spare_pi.home / ".cache/edgecnn"
+    before = {path.name: path.stat().st_ino for path in cache.iterdir()}
+    assert {Path(name).suffix for name in before} == {".pyz", ".tflite"}
+    assert cache.stat().st_mode & 0o777 == 0o700
+    device.run("measure", [file], runs=1, warmup=0)
+    assert {path.name: path.stat().st_ino for path in cache.iterdir()} == before

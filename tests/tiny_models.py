@@ -1,0 +1,40 @@
+"""A tiny int8 classifier, made without TensorFlow, for tests of measuring and of boards."""
+
+from __future__ import annotations
+
+import functools
+
+from ai_edge_litert import schema_py_generated as schema
+from small_graphs import Graph
+
+from edgecnn import artifact
+from edgecnn.runtime import golden, model_file
+from edgecnn.runtime.contract import Contract, Preprocessing
+from edgecnn.runtime.engine import Engine
+from edgecnn.runtime.model_file import ModelFile
+
+SIDE, CLASSES = 32, 10
+
+
+@functools.cache
+def graph(filters: int = 8) -> bytes:
+    """Convolution 3x3 stride 2, convolution 1x1, global average: int8 (1, 32, 32, 3) -> (1, 1, 1, 10)."""
+    made = Graph()
+    picture = made.tensor("picture", (1, SIDE, SIDE, 3))
+    features = made.conv("stem", picture, filters, kernel=3, stride=2)
+    scores = made.conv("head", features, CLASSES)
+    options = schema.Pool2DOptionsT()
+    options.filterHeight = options.filterWidth = SIDE // 2
+    options.strideH = options.strideW = 1
+    options.padding = schema.Padding.VALID
+    answer = made.unary("AVERAGE_POOL_2D", "answer", scores, options, (1, 1, 1, CLASSES))
+    return made.build([picture], [answer])
+
+
+@functools.cache
+def classifier(filters: int = 8) -> ModelFile:
+    """The graph as an artifact with golden vectors that were made on this machine."""
+    contract = Contract(Preprocessing(SIDE, SIDE, crop=1.0), model={"name": f"tiny{filters}"})
+    file = model_file.from_bytes(artifact.seal(graph(filters), contract), f"tiny{filters}.tflite")
+    sealed = artifact.seal(graph(filters), contract.replace(golden=golden.make(Engine(file, threads=1))))
+    return model_file.from_bytes(sealed, f"tiny{filters}.tflite")
