@@ -1,0 +1,122 @@
+"""`edgecnn train`: a model learns the user's own classes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from edgecnn.cli._output import emit, json_option, note, print_table
+
+if TYPE_CHECKING:
+    from edgecnn.data._report import DataReport
+    from edgecnn.train import Trained, TrainOptions
+
+_FIT = (
+    *("epochs", "batch_size", "learning_rate", "backbone_learning_rate", "weight_decay", "warmup", "label_smoothing"),
+    *("patience", "augment", "class_weights", "temperature", "distillation_weight", "seed"),
+)
+
+
+@click.command()
+@click.argument("model", metavar="MODEL.keras")
+@click.option("--data", required=True, metavar="DATA", help="What to train on: folder per class, manifest, named set.")
+@click.option("-o", "--output", required=True, metavar="FILE", help="Where to write the model; ends with .keras.")
+@click.option("--strategy", default="auto", show_default=True, metavar="NAME", help="head, finetune, scratch or auto.")
+@click.option("--validation", metavar="DATA", help="Validate on this.  [default: a share of DATA, chosen by content]")
+@click.option("--validation-share", type=float, default=0.1, show_default=True, help="Share of DATA that validates.")
+@click.option("--test", metavar="DATA", help="Test on this at the end.  [default: DATA's own test pictures, if any]")
+@click.option("--strict", is_flag=True, help="Refuse data with unreadable pictures instead of skipping those.")
+@click.option(
+    "--crop", type=float, metavar="SHARE", help="Central crop of each picture; 1 keeps all.  [default: the model's]"
+)
+@click.option("--unfreeze", type=int, metavar="N", help="Fine-tune the last N blocks only.  [default: all]")
+@click.option("--epochs", type=int, metavar="N", help="Passes over the training pictures.")
+@click.option("--batch-size", type=int, metavar="N", help="Pictures per step, over all machines together.")
+@click.option("--learning-rate", type=float, metavar="F", help="Highest learning rate of the head.")
+@click.option("--backbone-learning-rate", type=float, metavar="F", help="Highest learning rate of all other layers.")
+@click.option("--weight-decay", type=float, metavar="F", help="AdamW's weight decay.")
+@click.option("--warmup", type=float, metavar="SHARE", help="Share of the steps in which the learning rate rises.")
+@click.option("--label-smoothing", type=float, metavar="SHARE", help="Share of the target given to all classes.")
+@click.option("--patience", type=int, metavar="N", help="Stop after N epochs without a better validation accuracy.")
+@click.option(
+    "--augment", metavar="PRESET", help="none, flip, crop, upright, light, strong, mixup, cutmix, strong_mix."
+)
+@click.option("--class-weights", is_flag=True, default=None, help="Weigh rare classes up.")
+@click.option("--teacher", metavar="FILE", help="Distill: imitate this .keras model, trained on the same classes.")
+@click.option("--temperature", type=float, metavar="T", help="Softens both models' probabilities in distillation.")
+@click.option("--distillation-weight", type=float, metavar="SHARE", help="The teacher's share of the loss.")
+@click.option("--seed", type=int, metavar="N", help="Of order, augmentation and dropout.  [default: 0]")
+@click.option("--restart", is_flag=True, help="Begin anew instead of going on with an interrupted run.")
+@json_option
+def command(model: str, output: str, json_path: str | None, restart: bool, **options: Any) -> None:
+    """Train MODEL.keras on DATA and write the model of the best epoch.
+
+    An interrupted run goes on where it was when the same command is given again; its checkpoint and TensorBoard log
+    are in a folder beside FILE (FILE.training). Settings that are not given are the strategy's own.
+
+    \b
+    Examples:
+      edgecnn train lite0.keras --data my-pictures -o mine.keras
+      edgecnn train small.keras --data fashion-mnist --strategy scratch --crop 1 --augment upright -o fashion.keras
+    """
+    from edgecnn import keras_file
+    from edgecnn.progress import Terminal
+    from edgecnn.train import train
+
+    keras_file.checked_name(output)
+    folder = Path(f"{output}.training")
+    if restart:
+        _remove_checkpoints(folder)
+    progress = Terminal()
+    try:
+        trained = train(model, _options(options), folder=folder, progress=progress, show_report=_show_data)
+    finally:
+        progress.close()
+    keras_file.save(trained.model, trained.contract, output)
+    result = {"output": output, **trained.to_dict()}
+    from edgecnn.files import write_json
+
+    write_json(folder / "result.json", result)
+    _remove_checkpoints(folder)
+    emit(result, json_path, lambda: _show(output, trained))
+
+
+def _options(options: dict[str, Any]) -> TrainOptions:
+    from edgecnn.train import TrainOptions
+
+    overrides = {name: value for name in _FIT if (value := options.pop(name)) is not None}
+    return TrainOptions(overrides=overrides, **options)
+
+
+def _remove_checkpoints(folder: Path) -> None:
+    for checkpoint in folder.glob("*/checkpoint.npz"):
+        checkpoint.unlink()
+
+
+def _show_data(report: DataReport) -> None:
+    for split, counts in report.counts.items():
+        few = sorted(counts.items(), key=lambda item: item[1])[:1]
+        note(
+            f"{split}: {sum(counts.values())} pictures of {len(counts)} classes, the fewest {few[0][1]} ({few[0][0]})."
+        )
+    for warning in report.warnings():
+        note(f"Note: {warning}")
+
+
+def _show(output: str, trained: Trained) -> None:
+    rows = [
+        (
+            stage.name,
+            str(len(stage.history.epochs)),
+            str(stage.history.best_epoch),
+            f"{stage.history.best.validation_accuracy_percent:.2f} %",
+            f"{stage.history.wall_s:.0f} s",
+            f"{stage.history.cpu_s:.0f} s",
+        )
+        for stage in trained.stages
+    ]
+    print_table(("stage", "epochs", "best", "validation top-1", "time", "processor time"), rows)
+    test = f", test top-1 {trained.test.accuracy_percent:.2f} %" if trained.test else ""
+    click.echo(f"{output}: validation top-1 {trained.validation.accuracy_percent:.2f} %{test}.")

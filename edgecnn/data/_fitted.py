@@ -1,0 +1,220 @@
+"""Pictures as the model sees them, decoded once by the runtime's own preprocessing and kept on disk.
+
+Every epoch then reads rows of a memory-mapped array, and what training sees is what the device will see. The same pass
+looks at each picture for the data report: size, errors, and two small fingerprints that tell near duplicates.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import multiprocessing
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgecnn.data._dataset import DataSet
+from edgecnn.errors import DataError, PictureError
+from edgecnn.files import sha256
+from edgecnn.progress import Progress, silent
+from edgecnn.runtime.contract import Preprocessing
+from edgecnn.runtime.preprocess import fit, opencv
+
+THUMBNAIL = 16
+_FORMAT = 1
+_CHUNK = 64
+_SPARE_BYTES = 1 << 30
+_CACHE_BYTES = 30 << 30
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """One data set, ready to be trained on.
+
+    Attributes:
+        pictures: uint8 (count, height, width, channels) in the contract's channel order, memory-mapped, read only;
+            zeros where `errors` has the row.
+        sizes: int32 (count, 2), height and width of the pictures as they were read, zeros for unreadable ones.
+        hashes: uint64 (count,), difference hashes (see `difference_hash`).
+        thumbnails: uint8 (count, 16, 16), gray.
+        errors: row -> why that picture can't be read.
+        key: digest of the contents and the preprocessing.
+    """
+
+    pictures: np.ndarray
+    sizes: np.ndarray
+    hashes: np.ndarray
+    thumbnails: np.ndarray
+    errors: dict[int, str]
+    key: str
+
+
+def cache_folder() -> Path:
+    """Where computed pictures and features are kept: $EDGECNN_CACHE, or edgecnn in the user's cache folder."""
+    fallback = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "edgecnn"
+    return Path(os.environ.get("EDGECNN_CACHE") or fallback)
+
+
+def fitted(
+    data: DataSet, digests: Sequence[str], preprocessing: Preprocessing, *, progress: Progress = silent
+) -> Fitted:
+    """Decode and fit every picture, or find what was decoded before.
+
+    Args:
+        data: the pictures.
+        digests: SHA-256 of each, in order.
+        preprocessing: the contract's input side.
+        progress: told how many pictures are done.
+
+    Raises:
+        DataError: no picture can be read, a decoder crashed, or the disk is full.
+    """
+    key = _key(digests, preprocessing)
+    folder = cache_folder() / f"pictures-{key[:32]}"
+    if not (folder / "errors.json").is_file():
+        _build(data, preprocessing, folder, progress)
+    found = _open(folder, key)
+    if len(found.errors) == len(data):
+        name, reason = data.examples[0].name, next(iter(found.errors.values()))
+        raise DataError(f"None of the {len(data)} pictures of {data.name} can be read; the first, {name}: {reason}")
+    return found
+
+
+def _key(digests: Sequence[str], preprocessing: Preprocessing) -> str:
+    """Mean and std don't matter: the pictures are kept as pixel values."""
+    fields = {**dataclasses.asdict(preprocessing), "mean": 0, "std": 0, "format": _FORMAT}
+    return sha256("\n".join((json.dumps(fields, sort_keys=True), *digests)).encode())
+
+
+def _open(folder: Path, key: str) -> Fitted:
+    os.utime(folder)  # the oldest are removed first
+    with np.load(folder / "survey.npz") as survey:
+        arrays = {name: survey[name] for name in ("sizes", "hashes", "thumbnails")}
+    errors = {int(row): reason for row, reason in json.loads((folder / "errors.json").read_text()).items()}
+    return Fitted(np.load(folder / "pictures.npy", mmap_mode="r"), errors=errors, key=key, **arrays)
+
+
+def _build(data: DataSet, preprocessing: Preprocessing, folder: Path, progress: Progress) -> None:
+    make_room(len(data) * int(np.prod(preprocessing.shape)))
+    temporary = Path(tempfile.mkdtemp(prefix=".pictures-", dir=cache_folder()))
+    try:
+        shape = (len(data), *preprocessing.shape)
+        pictures = np.lib.format.open_memmap(temporary / "pictures.npy", "w+", np.uint8, shape)
+        rows = list(_surveyed(data, preprocessing, pictures, progress))
+        pictures.flush()
+        np.savez(
+            temporary / "survey.npz",
+            sizes=np.array([row.size for row in rows], np.int32),
+            hashes=np.array([row.hash for row in rows], np.uint64),
+            thumbnails=np.stack([row.thumbnail for row in rows]),
+        )
+        errors = {index: row.error for index, row in enumerate(rows) if row.error is not None}
+        (temporary / "errors.json").write_text(json.dumps(errors))
+        publish(temporary, folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def publish(temporary: Path, folder: Path) -> None:
+    """Rename a finished folder into its place, unless another process was faster."""
+    try:
+        temporary.rename(folder)
+    except OSError:
+        if not folder.is_dir():
+            raise
+
+
+def make_room(size_bytes: int) -> None:
+    """Remove the oldest entries of the cache until it holds less than 30 GB with this one.
+
+    Raises:
+        DataError: the disk has no room for it, or the cache folder can't be written.
+    """
+    root = cache_folder()
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        entries = sorted((path for path in root.iterdir() if path.is_dir()), key=lambda path: path.stat().st_mtime)
+        sizes = {path: sum(file.stat().st_size for file in path.iterdir()) for path in entries}
+    except OSError as error:
+        raise DataError(
+            f"Can't use the cache folder {root}: {error.strerror}. Set EDGECNN_CACHE to another."
+        ) from error
+    while entries and sum(sizes[path] for path in entries) + size_bytes > _CACHE_BYTES:
+        shutil.rmtree(entries.pop(0), ignore_errors=True)
+    free = shutil.disk_usage(root).free
+    if free < size_bytes + _SPARE_BYTES:
+        raise DataError(
+            f"{root} has {free / 1e9:.1f} GB free; the decoded pictures need {size_bytes / 1e9:.1f} GB and 1 GB to "
+            "spare. Set EDGECNN_CACHE to a folder on a larger disk, or use a smaller input size."
+        )
+
+
+@dataclass(frozen=True)
+class _Row:
+    """What the report wants to know of one picture."""
+
+    size: tuple[int, int] = (0, 0)
+    hash: int = 0
+    thumbnail: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros((THUMBNAIL, THUMBNAIL), np.uint8))
+    error: str | None = None
+
+
+def _surveyed(data: DataSet, preprocessing: Preprocessing, pictures: np.ndarray, progress: Progress) -> Iterator[_Row]:
+    """Decode in one process per core; each writes its pictures straight into the shared file."""
+    global _work
+    chunks = [range(start, min(start + _CHUNK, len(data))) for start in range(0, len(data), _CHUNK)]
+    _work = (data, preprocessing, pictures)
+    try:
+        context = multiprocessing.get_context("fork")  # the examples need not be pickled
+        with ProcessPoolExecutor(min(os.cpu_count() or 1, len(chunks)), context) as pool:
+            for chunk, rows in zip(chunks, pool.map(_chunk, chunks)):
+                yield from rows
+                progress(f"decode {data.name}", chunk[-1] + 1, len(data))
+    except BrokenProcessPool as error:
+        raise DataError(
+            f"A picture of {data.name} made its decoder crash, or memory ran out. Remove what is not a photograph, "
+            "or free memory."
+        ) from error
+    finally:
+        _work = None
+
+
+_work: Any = None
+
+
+def _chunk(rows: range) -> list[_Row]:
+    data, preprocessing, pictures = _work
+    opencv().setNumThreads(1)
+    return [_survey(data.examples[row], preprocessing, pictures, row) for row in rows]
+
+
+def _survey(example: Any, preprocessing: Preprocessing, pictures: np.ndarray, row: int) -> _Row:
+    try:
+        picture = example.read()
+        pictures[row] = fit(picture, preprocessing)
+    except PictureError as error:
+        return _Row(error=str(error))
+    gray = opencv().cvtColor(picture, opencv().COLOR_BGR2GRAY)
+    thumbnail = opencv().resize(gray, (THUMBNAIL, THUMBNAIL), interpolation=opencv().INTER_AREA)
+    return _Row(picture.shape[:2], difference_hash(gray), thumbnail)
+
+
+def difference_hash(gray: np.ndarray) -> int:
+    """64 bits that survive resizing and recompression: is each of 8 x 8 cells brighter than its left neighbor?
+
+    Args:
+        gray: uint8 (height, width).
+
+    Source: N. Krawetz, "Kind of Like That" (2013), dHash.
+    """
+    small = opencv().resize(gray, (9, 8), interpolation=opencv().INTER_AREA).astype(np.int16)
+    bits = (small[:, 1:] > small[:, :-1]).reshape(-1)
+    return int(np.packbits(bits).view(">u8")[0])

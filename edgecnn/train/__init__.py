@@ -1,0 +1,24 @@
+"""Training: strategies (one file each) over one fitting loop."""
+
+from __future__ import annotations
+
+from edgecnn.train._fit import fit
+from edgecnn.train._history import Epoch, History
+from edgecnn.train._learner import Teacher
+from edgecnn.train._settings import FitSettings
+from edgecnn.train._source import Source, source
+from edgecnn.train._train import STRATEGIES, Trained, TrainOptions, train
+
+__all__ = [
+    "STRATEGIES",
+    "Epoch",
+    "FitSettings",
+    "History",
+    "Source",
+    "Teacher",
+    "TrainOptions",
+    "Trained",
+    "fit",
+    "source",
+    "train",
+]

@@ -1,0 +1,55 @@
+"""Features of a frozen backbone: computed once, kept on disk, memory-mapped."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgecnn._tensorflow import tf
+from edgecnn.data._fitted import cache_folder, make_room, publish
+from edgecnn.files import sha256
+from edgecnn.progress import Progress
+from edgecnn.train._evaluate import predictions
+from edgecnn.train._learner import normalized
+from edgecnn.train._source import Source
+
+_FORMAT = 1
+
+
+def features(backbone: Any, source: Source, progress: Progress) -> Source:
+    """The backbone's output for every picture, float32 (count, features), as a new source.
+
+    Args:
+        backbone: Keras model, normalized pictures to features.
+        source: pictures.
+        progress: told how many are done.
+    """
+    key = _key(backbone, source)
+    folder = cache_folder() / f"features-{key[:32]}"
+    if not folder.is_dir():
+        _compute(backbone, source, folder, progress)
+    os.utime(folder)
+    return source.with_inputs(np.load(folder / "features.npy", mmap_mode="r"), key)
+
+
+def _key(backbone: Any, source: Source) -> str:
+    weights = "".join(sha256(np.ascontiguousarray(array).tobytes()) for array in backbone.get_weights())
+    normalization = (source.preprocessing.mean, source.preprocessing.std) if source.preprocessing else None
+    parts = (_FORMAT, backbone.to_json(), weights, source.key, sha256(source.rows.tobytes()), normalization)
+    return sha256("\n".join(map(str, parts)).encode())
+
+
+def _compute(backbone: Any, source: Source, folder: Path, progress: Progress) -> None:
+    make_room(len(source) * int(np.prod(backbone.output_shape[1:])) * 4)
+    compute = tf.function(lambda inputs: backbone(normalized(inputs, source.preprocessing), training=False))
+    temporary = Path(tempfile.mkdtemp(prefix=".features-", dir=cache_folder()))
+    try:
+        np.save(temporary / "features.npy", predictions(compute, source, progress, "features"))
+        publish(temporary, folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)

@@ -1,0 +1,60 @@
+"""What happened in a fit, in plain JSON values."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One epoch; losses are in nats, accuracies in percent.
+
+    Attributes:
+        epoch: number, from 1.
+        loss: mean training loss (smoothed and mixed targets, weights and distillation included).
+        accuracy_percent: top-1 on the augmented training pictures.
+        validation_loss: mean cross-entropy with the plain labels.
+        validation_accuracy_percent: top-1.
+        learning_rate: of the head, at the end of the epoch.
+        wall_s: time of the epoch with its validation, in this process.
+    """
+
+    epoch: int
+    loss: float
+    accuracy_percent: float
+    validation_loss: float
+    validation_accuracy_percent: float
+    learning_rate: float
+    wall_s: float
+
+
+@dataclass(frozen=True)
+class History:
+    """A whole fit.
+
+    Attributes:
+        epochs: in order.
+        best_epoch: number of the epoch with the best validation accuracy.
+        stopped_early: whether patience ended it.
+        resumed_at_step: where a run that had been interrupted went on; 0 if it ran in one go.
+        wall_s: time in this process.
+        cpu_s: processor time in this process, over all cores.
+    """
+
+    epochs: tuple[Epoch, ...] = field(default=())
+    best_epoch: int = 0
+    stopped_early: bool = False
+    resumed_at_step: int = 0
+    wall_s: float = 0.0
+    cpu_s: float = 0.0
+
+    @property
+    def best(self) -> Epoch:
+        """The best epoch."""
+        return self.epochs[self.best_epoch - 1]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return dataclasses.asdict(self)

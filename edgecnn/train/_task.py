@@ -1,0 +1,72 @@
+"""What a strategy works on, and what it hands back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from edgecnn.progress import Progress, silent
+from edgecnn.train._fit import fit
+from edgecnn.train._history import History
+from edgecnn.train._learner import Teacher
+from edgecnn.train._settings import FitSettings
+from edgecnn.train._source import Source
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One fit of a strategy.
+
+    Attributes:
+        name: of the stage.
+        settings: what it was fitted with.
+        history: what happened.
+    """
+
+    name: str
+    settings: FitSettings
+    history: History
+
+
+@dataclass(frozen=True)
+class Task:
+    """A model, its data and the user's wishes.
+
+    Attributes:
+        model: Keras model to logits with as many outputs as classes; trained in place.
+        train: training pictures.
+        validation: validation pictures.
+        overrides: fields of `FitSettings` that replace the strategy's defaults.
+        unfreeze: how many of the last blocks learn in fine-tuning; None for all.
+        teacher: for distillation.
+        folder: for checkpoints; None keeps none.
+        progress: told what is being done.
+    """
+
+    model: Any
+    train: Source
+    validation: Source
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    unfreeze: int | None = None
+    teacher: Teacher | None = None
+    folder: Path | None = None
+    progress: Progress = silent
+
+    def settings(self, defaults: FitSettings) -> FitSettings:
+        """A strategy's defaults with the user's wishes."""
+        return defaults.replace(**self.overrides)
+
+    def fit(self, name: str, settings: FitSettings) -> Stage:
+        """Fit the model to the pictures; the stage's files go to a folder of its name."""
+        history = fit(
+            self.model,
+            self.train,
+            self.validation,
+            settings,
+            teacher=self.teacher,
+            folder=self.folder and self.folder / name,
+            progress=self.progress,
+        )
+        return Stage(name, settings, history)

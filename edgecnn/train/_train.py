@@ -1,0 +1,243 @@
+"""`edgecnn train` as a function: data, head, strategy, test, and the contract that tells of it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgecnn import __version__, keras_file
+from edgecnn._tensorflow import keras, tf
+from edgecnn.data import class_indices
+from edgecnn.data._fitted import fitted
+from edgecnn.data._report import DataReport, Part, examine
+from edgecnn.data._split import Splits, digests_of, open_splits
+from edgecnn.errors import DataError, UsageError
+from edgecnn.progress import Progress, silent
+from edgecnn.registry import Registry
+from edgecnn.runtime.contract import Contract, Preprocessing
+from edgecnn.train._evaluate import Score, score
+from edgecnn.train._learner import Teacher, normalized
+from edgecnn.train._model import with_head
+from edgecnn.train._source import Source, source
+from edgecnn.train._task import Stage, Task
+
+STRATEGIES = Registry("training strategy", "edgecnn.train")
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """What is asked for.
+
+    Attributes:
+        data: `DATA` to train on.
+        strategy: a file of `edgecnn/train/`.
+        overrides: fields of `FitSettings` that replace the strategy's defaults.
+        validation: `DATA` to validate on; by default a share of the training pictures.
+        test: `DATA` to test on at the end; by default the data set's own test pictures, if it has any.
+        validation_share: see `open_splits`.
+        strict: refuse data with pictures that can't be read, instead of skipping them.
+        unfreeze: how many of the last blocks learn in fine-tuning; None for all.
+        crop: another central crop than the model's; 1 keeps whole pictures.
+        teacher: a .keras file to imitate.
+    """
+
+    data: str
+    strategy: str = "auto"
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    validation: str | None = None
+    test: str | None = None
+    validation_share: float = 0.1
+    strict: bool = False
+    unfreeze: int | None = None
+    crop: float | None = None
+    teacher: str | None = None
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The result.
+
+    Attributes:
+        model: Keras model to logits.
+        contract: with the classes as labels, and the accuracy.
+        stages: what the strategy did.
+        validation: the model's score on the validation pictures.
+        test: its score on the test pictures; None if there are none.
+        report: what was found in the data.
+    """
+
+    model: Any
+    contract: Contract
+    stages: tuple[Stage, ...]
+    validation: Score
+    test: Score | None
+    report: DataReport
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {
+            "classes": list(self.contract.labels),
+            "stages": [dataclasses.asdict(stage) for stage in self.stages],
+            "validation": _score_dict(self.validation),
+            "test": None if self.test is None else _score_dict(self.test),
+            "data": self.report.to_dict(),
+        }
+
+
+def _score_dict(score: Score) -> dict[str, Any]:
+    return {"loss": score.loss, "top1_percent": score.accuracy_percent, "confusion": score.confusion.tolist()}
+
+
+def train(
+    model_file: str | Path,
+    options: TrainOptions,
+    *,
+    folder: Path | None = None,
+    progress: Progress = silent,
+    show_report: Callable[[DataReport], None] = lambda report: None,
+) -> Trained:
+    """Train a model on a data set.
+
+    Args:
+        model_file: a .keras file of ours.
+        options: what is asked for.
+        folder: where checkpoints and the TensorBoard log live; an interrupted run with the same files and options
+            goes on there.
+        progress: told what is being done.
+        show_report: called with what was found in the data, before training starts.
+
+    Raises:
+        UsageError: an option is wrong.
+        DataError: the data can't be trained on.
+        ModelFileError: the model can't be read.
+    """
+    strategy = STRATEGIES.load(options.strategy)
+    strategy.DEFAULTS.replace(**options.overrides)  # refuses what is out of range before anything is read
+    contract = _contract(model_file, options.crop)
+    splits = open_splits(options.data, validation=options.validation, test=options.test, share=options.validation_share)
+    parts = _parts(splits, contract.preprocessing, progress)
+    report = examine(parts, splits.train.name)
+    show_report(report)
+    _check(report, options)
+    keras.utils.set_random_seed(int(options.overrides.get("seed") or 0))
+    model, contract = _fitting_model(model_file, contract, splits)
+    sources = {name: _source(part, contract) for name, part in parts.items()}
+    task = Task(
+        model,
+        sources["train"],
+        sources["validation"],
+        options.overrides,
+        options.unfreeze,
+        _teacher(options.teacher, contract),
+        folder,
+        progress,
+    )
+    stages = tuple(strategy.run(task))
+    model.trainable = True
+    return _result(model, contract, stages, sources, report, options)
+
+
+def _contract(model_file: str | Path, crop: float | None) -> Contract:
+    contract = keras_file.read_contract(model_file)
+    if contract is None:
+        raise UsageError(
+            f"{model_file} has no contract: how a picture becomes its input is not known. "
+            "Build the model with `edgecnn build MODEL --weights FILE`."
+        )
+    if crop is None:
+        return contract
+    if not 0 < crop <= 1:
+        raise UsageError(f"--crop is {crop}; expected a share above 0 and at most 1.")
+    return contract.replace(preprocessing=dataclasses.replace(contract.preprocessing, crop=crop, fit="crop"))
+
+
+def _parts(splits: Splits, preprocessing: Preprocessing, progress: Progress) -> dict[str, Part]:
+    digests = dict(zip(("train", "validation"), splits.digests))
+    if splits.test is not None:
+        digests["test"] = digests_of(splits.test)
+    return {
+        name: Part(data, digests[name], fitted(data, digests[name], preprocessing, progress=progress))
+        for name, data in splits.named().items()
+    }
+
+
+def _check(report: DataReport, options: TrainOptions) -> None:
+    if options.strict and report.unreadable_count:
+        names = [name for rows in report.unreadable.values() for name, _ in rows]
+        raise DataError(f"--strict: {len(names)} pictures can't be read: {', '.join(names[:10])}.")
+    trained = [name for name, count in report.counts["train"].items() if count]
+    if len(trained) < 2:
+        raise DataError(f"{options.data} has readable training pictures of {len(trained)} class; expected two or more.")
+
+
+def _fitting_model(model_file: str | Path, contract: Contract, splits: Splits) -> tuple[Any, Contract]:
+    """The model with one output per class: its own head if it knows these classes, otherwise a new one."""
+    model, _ = keras_file.load(model_file)
+    classes = splits.train.classes
+    if contract.output == "logits" and len(contract.labels) == len(classes):
+        try:
+            class_indices(splits.train, contract)
+            return model, contract
+        except DataError:
+            pass
+    model = with_head(model, len(classes))
+    arguments = {**contract.model.get("arguments", {}), "classes": len(classes)}
+    described = {**contract.model, "arguments": arguments, "parameters": model.count_params()}
+    return model, contract.replace(labels=classes, label_ids=(), output="logits", model=described)
+
+
+def _source(part: Part, contract: Contract) -> Source:
+    known = dataclasses.replace(part.data, classes=tuple(sorted({str(e.label) for e in part.data.examples})))
+    return source(
+        part.data, part.pictures, contract.preprocessing, class_indices(known, contract), len(contract.labels)
+    )
+
+
+def _teacher(path: str | None, contract: Contract) -> Teacher | None:
+    if path is None:
+        return None
+    model, found = keras_file.load(path)
+    if found is None or sorted(found.labels) != sorted(contract.labels) or found.output != "logits":
+        known = ", ".join(found.labels[:5]) if found else "none"
+        raise UsageError(
+            f"The teacher {path} has the classes {known}; expected those of the data: train it on them first."
+        )
+    if found.preprocessing.color != contract.preprocessing.color:
+        raise UsageError(
+            f"The teacher {path} sees {found.preprocessing.color}, the model {contract.preprocessing.color}."
+        )
+    model.trainable = False
+    return Teacher(model, found.preprocessing, tuple(found.labels.index(label) for label in contract.labels))
+
+
+def _result(
+    model: Any,
+    contract: Contract,
+    stages: tuple[Stage, ...],
+    sources: Mapping[str, Source],
+    report: DataReport,
+    options: TrainOptions,
+) -> Trained:
+    logits = tf.function(lambda inputs: model(normalized(inputs, contract.preprocessing), training=False))
+    scores = {name: score(logits, sources[name]) for name in ("validation", "test") if name in sources}
+    accuracy = {f"{name}_top1_percent": round(measured.accuracy_percent, 3) for name, measured in scores.items()}
+    pictures = {name: len(source) for name, source in sources.items()}
+    training = {
+        "data": options.data,
+        "strategy": options.strategy,
+        "pictures": pictures,
+        "digests": {name: source.key for name, source in sources.items()},
+        "stages": [{"name": stage.name, "settings": dataclasses.asdict(stage.settings)} for stage in stages],
+        "versions": {"edgecnn": __version__, "tensorflow": tf.version.VERSION, "numpy": np.__version__},
+    }
+    contract = contract.replace(
+        provenance={**contract.provenance, "training": training},
+        accuracy={**contract.accuracy, "float": accuracy},
+        golden={},
+    )
+    return Trained(model, contract, stages, scores["validation"], scores.get("test"), report)
