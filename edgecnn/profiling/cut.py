@@ -9,6 +9,8 @@ Two large convolutions go along that tell what the machine reaches at best, for 
 from __future__ import annotations
 
 import copy
+import io
+import zipfile
 from typing import Any
 
 import numpy as np
@@ -24,8 +26,12 @@ _SCALES = {"int8": 0.05, "int32": 0.05**2}  # of the probe; a bias has the produ
 NOT_CUT = ("WHILE", "IF", "CALL", "CALL_ONCE", "VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE")
 
 
-def cut(file: ModelFile) -> bytes:
+def cut(file: ModelFile, files: bool = False) -> bytes:
     """The model with the subgraphs `op0`, `op1`, ... instead of its own, and a few `emptyN` that do next to nothing.
+
+    Args:
+        file: the model.
+        files: a zip with a file per subgraph instead, for runtimes that treat a file's first subgraph specially.
 
     Raises:
         MissingExtraError: the library that writes `.tflite` files is missing (Python 3.9).
@@ -44,7 +50,7 @@ def cut(file: ModelFile) -> bytes:
         _add(schema, source, _empty(schema, source), f"{EMPTY_PREFIX}{number}")
     for name, kind in PROBES.items():
         _add(schema, source, _probe(schema, source, kind), name)
-    return _pack(source)
+    return _zip(schema, source) if files else _pack(source)
 
 
 def _schema() -> Any:
@@ -64,6 +70,29 @@ def _pack(model: Any) -> bytes:
     builder = flatbuffers.Builder(1 << 20)
     builder.Finish(model.Pack(builder), b"TFL3")
     return bytes(builder.Output())
+
+
+def _zip(schema: Any, model: Any) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
+        for subgraph, signature in zip(model.subgraphs, model.signatureDefs):
+            alone = copy.copy(model)
+            alone.buffers, alone.subgraphs, alone.signatureDefs = [schema.BufferT()], [copy.copy(subgraph)], [signature]
+            alone.subgraphs[0].tensors = [_moved(tensor, model, alone) for tensor in subgraph.tensors]
+            signature.subgraphIndex = 0
+            archive.writestr(zipfile.ZipInfo(f"{signature.signatureKey}.tflite"), _pack(alone))
+    return stream.getvalue()
+
+
+def _moved(tensor: Any, source: Any, target: Any) -> Any:
+    """A tensor of one model in another, with its values."""
+    moved = copy.copy(tensor)
+    if source.buffers[tensor.buffer].data is None:
+        moved.buffer = 0
+    else:
+        target.buffers.append(source.buffers[tensor.buffer])
+        moved.buffer = len(target.buffers) - 1
+    return moved
 
 
 def _single(schema: Any, graph: Graph, old: Any, operator: Operator) -> Any:

@@ -67,6 +67,7 @@ class PerOperator:
         difference: sum / whole - 1.
         overhead_ms: cost of starting a graph, taken off each operator.
         rounds: turns.
+        clock: "processor" (one thread: other programs don't stretch the times) or "wall".
         disturbed: share of the whole model's turns in which the system took the processor away; not counted.
         peaks: the machine's limits.
         bound: the whole model against them; its bound is the sum of its operators'.
@@ -82,6 +83,7 @@ class PerOperator:
     difference: float
     overhead_ms: float
     rounds: int
+    clock: str
     disturbed: float
     operators: tuple[OperatorTime, ...]
     peaks: Peaks
@@ -102,6 +104,8 @@ class PerOperator:
             f"The operators add up to {self.sum_ms:.3f} ms; the whole model takes {self.whole_ms:.3f} ms "
             f"({self.difference:+.1%})."
         ]
+        if self.clock == "processor":
+            lines[0] += " Both are processor time; the table above has wall time."
         if abs(self.difference) > MAX_DIFFERENCE:
             lines.append(
                 "That is more than 10 % apart: the machine was busy, or the whole model runs otherwise than its parts "
@@ -135,6 +139,9 @@ def measure(model: ModelFile, device: Device, **options: Any) -> PerOperator:
     if isinstance(options.get("threads"), (list, tuple)):
         options["threads"] = options["threads"][0]
     answer = device.run("per_op", (model, parts), **options)
+    if answer.get("needs_files"):
+        parts = dataclasses.replace(parts, data=cut(model, files=True))
+        answer = device.run("per_op", (model, parts), **options)
     return join(model, device.name, answer)
 
 
@@ -152,7 +159,7 @@ def join(model: ModelFile, device: str, answer: Mapping[str, Any]) -> PerOperato
         _row(graph, operator, entry, times["sum_ms"], limits)
         for operator, entry in zip(graph.operators, times["operators"])
     )
-    kept = ("delegate", "threads", "whole_ms", "sum_ms", "difference", "overhead_ms", "rounds", "disturbed")
+    kept = ("delegate", "threads", "whole_ms", "sum_ms", "difference", "overhead_ms", "rounds", "clock", "disturbed")
     return PerOperator(
         model=model.name,
         device=device,

@@ -37,6 +37,8 @@ def per_op(options: argparse.Namespace) -> dict[str, Any]:
     file, plan = model_file.read(options.model[0]), plan_of(options)
     with open(options.model[1], "rb") as stream:
         parts = stream.read()
+    if timing.needs_files() and parts[:2] != b"PK":
+        return {"needs_files": True}
     with lock.measuring(options.wait):
         times = guard.isolated(_in_child, timing.measure, file, parts, plan, timeout_s=_limit(plan))
     return {"system": system.describe(), "times": times}

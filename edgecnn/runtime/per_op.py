@@ -10,18 +10,23 @@ interpreter, so that they share threads and constants. What makes the times add 
 - Operators on one number, which compute next to nothing, take turns too. Their time is the cost of starting a graph,
   and is taken off every operator's; inside the whole model only one graph is started.
 
-An operator's time is the median of its turns. Turns in which the system took the processor away are not counted,
-neither for the operators nor for the whole: they would weigh more, the longer what they hit.
+Runtimes before LiteRT give XNNPACK only to a file's first subgraph; there the operators come as a zip with a file each,
+and each has an interpreter, and threads, of its own.
+
+An operator's time is the median of its turns. On one thread and without a delegate it is processor time, which other
+programs don't stretch. Otherwise it is wall time, and turns in which the system took the processor away are not
+counted, neither for the operators nor for the whole: they would weigh more, the longer what they hit.
 """
 
 from __future__ import annotations
 
 import functools
+import io
 import resource
 import statistics
 import time
+import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -40,55 +45,69 @@ PROBES = {"probe_float32": "float32", "probe_int8": "int8"}
 PROBE_SIDE, PROBE_CHANNELS = 16, 512
 PROBE_RUNS = 8
 COPY_BYTES = 32 << 20
+Clock = Callable[[], int]
 MIN_ROUNDS = 10
 _CONSTANT_KERNELS = "constant"
 
 
-@dataclass(frozen=True)
+def needs_files() -> bool:
+    """Whether this machine's runtime needs the operators in files of their own."""
+    return "ai_edge_litert" not in interpreter_module().__name__
+
+
 class _Subgraph:
-    number: int
-    inputs: list[tuple[int, np.ndarray]]
-    outputs: list[int]
+    """One operator, ready to run.
 
+    Args:
+        interpreter: that it is a part of.
+        name: of its signature.
+        wake: whether it has threads of its own, which sleep between its turns.
+    """
 
-class _Cut:
-    """The cut model in one interpreter; its subgraphs by their signature's name."""
-
-    def __init__(self, data: bytes, threads: int, delegates: list[Any]) -> None:
-        module = interpreter_module()
-        try:
-            with quiet():
-                self._interpreter = module.Interpreter(
-                    model_content=data, num_threads=threads, experimental_delegates=delegates
-                )
-                self._interpreter.allocate_tensors()
-                self._wrapper = self._interpreter._interpreter
-                names = self._interpreter.get_signature_list()
-                self.subgraphs = {name: self._open(name) for name in names}
-        except (RuntimeError, ValueError) as error:
-            raise ModelFileError(f"The TFLite runtime refuses the model cut into operators: {error}") from error
-
-    def _open(self, name: str) -> _Subgraph:
-        runner = self._interpreter.get_signature_runner(name)
-        number = int(runner._subgraph_index)
-        self._wrapper.AllocateTensors(number)
-        inputs = [(int(entry["index"]), _values(entry)) for entry in runner.get_input_details().values()]
-        outputs = [int(entry["index"]) for entry in runner.get_output_details().values()]
-        subgraph = _Subgraph(number, inputs, outputs)
+    def __init__(self, interpreter: Any, name: str, wake: bool) -> None:
+        runner = interpreter.get_signature_runner(name)
+        self._interpreter, self._wake = interpreter, wake
+        self._number = int(runner._subgraph_index)
+        self._wrapper = interpreter._interpreter
+        self._wrapper.AllocateTensors(self._number)
+        self._inputs = [(int(entry["index"]), _values(entry)) for entry in runner.get_input_details().values()]
+        self._outputs = [int(entry["index"]) for entry in runner.get_output_details().values()]
         for _ in range(2):  # kernels allocate at their first run
-            self.run(subgraph)
-        return subgraph
+            self.run(time.perf_counter_ns)
 
-    def run(self, subgraph: _Subgraph) -> float:
+    def run(self, clock: Clock) -> float:
         """Milliseconds of one run with warm activations."""
-        for index in subgraph.outputs:
-            self._wrapper.GetTensor(index, subgraph.number)
-        for index, values in subgraph.inputs:
-            self._wrapper.SetTensor(index, values, subgraph.number)
-        invoke, clock = self._wrapper.Invoke, time.perf_counter_ns
+        for index in self._outputs:
+            self._wrapper.GetTensor(index, self._number)
+        for index, values in self._inputs:
+            self._wrapper.SetTensor(index, values, self._number)
+        invoke = self._wrapper.Invoke
+        if self._wake:
+            invoke(self._number)
         start = clock()
-        invoke(subgraph.number)
+        invoke(self._number)
         return (clock() - start) / 1e6
+
+
+def _open_parts(data: bytes, plan: Plan, threads: int) -> dict[str, _Subgraph]:
+    """The subgraphs of a cut model, or of a zip of such models, by their signatures' names."""
+    models = [data]
+    if data[:2] == b"PK":
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            models = [archive.read(name) for name in archive.namelist()]
+    parts = {}
+    try:
+        with quiet():
+            for content in models:
+                interpreter = interpreter_module().Interpreter(
+                    model_content=content, num_threads=threads, experimental_delegates=load(plan.delegate)
+                )
+                interpreter.allocate_tensors()
+                for name in interpreter.get_signature_list():
+                    parts[name] = _Subgraph(interpreter, name, wake=len(models) > 1 and threads > 1)
+    except (RuntimeError, ValueError) as error:
+        raise ModelFileError(f"The TFLite runtime refuses the model cut into operators: {error}") from error
+    return parts
 
 
 def measure(file: ModelFile, cut: bytes, plan: Plan) -> dict[str, Any]:
@@ -96,21 +115,21 @@ def measure(file: ModelFile, cut: bytes, plan: Plan) -> dict[str, Any]:
 
     Args:
         file: the model.
-        cut: the same, cut into subgraphs named `op0`, `op1`, ... and `empty0`, ...
+        cut: the same, cut into subgraphs named `op0`, `op1`, ... and `empty0`, ...; a zip if `needs_files()`.
         plan: `runs` turns, but no more than fit into its budget.
 
     Returns:
-        whole_ms, sum_ms, difference (sum / whole - 1), overhead_ms (taken off each operator), rounds (turns),
-        disturbed (share of the whole model's turns that are not counted), threads, delegate, probe (see `_probe`), and
-        operators: index, ms, p95_ms, kernel ("XNNPACK", "built-in", "delegate", "constant" for what is computed once
-        when the model is loaded, "unknown" where the runtime doesn't tell).
+        whole_ms, sum_ms, difference (sum / whole - 1), overhead_ms (taken off each operator), rounds (turns), clock
+        ("processor" or "wall"), disturbed (share of the whole model's turns that are not counted), threads, delegate,
+        probe (see `_probe`), and operators: index, ms, p95_ms, kernel ("XNNPACK", "built-in", "delegate", "constant"
+        for what is computed once when the model is loaded, "unknown" where the runtime doesn't tell).
 
     Raises:
         ModelFileError: the runtime refuses the model or its parts.
     """
     engine = open_engine(file, plan)
-    operators = _Cut(cut, engine.threads, load(plan.delegate))
-    rounds, samples = _take_turns(engine, operators, plan)
+    parts = _open_parts(cut, plan, engine.threads)
+    rounds, samples = _take_turns(engine, parts, plan)
     whole = samples.pop("")
     whole_ms = statistics.median(whole)
     overheads = [statistics.median(values) for name, values in samples.items() if name.startswith(EMPTY_PREFIX)]
@@ -124,20 +143,21 @@ def measure(file: ModelFile, cut: bytes, plan: Plan) -> dict[str, Any]:
         "difference": round(sum_ms / whole_ms - 1, 4),
         "overhead_ms": round(overhead_ms, 5),
         "rounds": rounds,
+        "clock": "processor" if _has_processor_clock(engine, plan) else "wall",
         "disturbed": round(1 - len(whole) / rounds, 3),
         "threads": engine.threads,
         "delegate": plan.delegate,
         "operators": rows,
-        "probe": _probe(operators),
+        "probe": _probe(parts),
     }
 
 
-def _probe(operators: _Cut) -> dict[str, float]:
+def _probe(parts: dict[str, _Subgraph]) -> dict[str, float]:
     """What the machine reaches at best with these threads: 10^9 MAC/s by number format, 10^9 bytes/s of copying."""
     macs = PROBE_SIDE**2 * PROBE_CHANNELS**2
     peaks = {}
     for name, kind in PROBES.items():
-        best_ms = min(operators.run(operators.subgraphs[name]) for _ in range(PROBE_RUNS))
+        best_ms = min(parts[name].run(time.perf_counter_ns) for _ in range(PROBE_RUNS))
         peaks[f"{kind}_gmacs"] = round(macs / best_ms / 1e6, 2)
     source, target = np.ones(COPY_BYTES, np.uint8), np.zeros(COPY_BYTES, np.uint8)
     times = []
@@ -148,25 +168,42 @@ def _probe(operators: _Cut) -> dict[str, float]:
     return {**peaks, "copy_gb_s": round(2 * COPY_BYTES / min(times) / 1e9, 2)}
 
 
-def _take_turns(engine: Engine, operators: _Cut, plan: Plan) -> tuple[int, dict[str, list[float]]]:
-    """The number of turns, and the milliseconds of the undisturbed ones by subgraph ("": the whole model)."""
+def _take_turns(engine: Engine, parts: dict[str, _Subgraph], plan: Plan) -> tuple[int, dict[str, list[float]]]:
+    """The number of turns, and the milliseconds of those that count by subgraph ("": the whole model)."""
     tensor = test_tensor(engine)
-    # The first of two wakes the engine's own threads; without it their waking would be counted.
-    runs: dict[str, Callable[[], float]] = {"": lambda: timed_runs(engine, tensor, 2)[1]}
-    for name, subgraph in operators.subgraphs.items():
-        if name not in PROBES:
-            runs[name] = functools.partial(operators.run, subgraph)
+    clock, counts_all = time.perf_counter_ns, _has_processor_clock(engine, plan)
+    if counts_all:
+        clock = time.thread_time_ns
+    runs = {name: part.run for name, part in parts.items() if name not in PROBES}
+    runs[""] = functools.partial(_run_whole, engine, tensor)
     samples: dict[str, list[tuple[bool, float]]] = {name: [] for name in runs}
     timed_runs(engine, tensor, plan.warmup, plan.budget_s / 4)
     deadline = time.monotonic() + plan.budget_s
     for turn in range(max(plan.runs, MIN_ROUNDS)):
         for name, run in runs.items():
             before = _preemptions()
-            ms = run()
-            samples[name].append((_preemptions() > before, ms))
+            ms = run(clock)
+            samples[name].append((not counts_all and _preemptions() > before, ms))
         if turn + 1 >= MIN_ROUNDS and time.monotonic() > deadline:
             break
     return turn + 1, {name: _undisturbed(values) for name, values in samples.items()}
+
+
+def _has_processor_clock(engine: Engine, plan: Plan) -> bool:
+    """Whether all work is done by the calling thread: an accelerator, or more threads, work beside it."""
+    return engine.threads == 1 and plan.delegate == "cpu"
+
+
+def _run_whole(engine: Engine, tensor: np.ndarray, clock: Clock) -> float:
+    """Milliseconds of one inference as `measure.timed_runs` does it; one before it wakes the engine's own threads."""
+    interpreter, source, result = engine.interpreter, engine.input.index, engine.output.index
+    if engine.threads > 1:
+        interpreter.invoke()
+    start = clock()
+    interpreter.set_tensor(source, tensor)
+    interpreter.invoke()
+    interpreter.get_tensor(result)
+    return (clock() - start) / 1e6
 
 
 def _preemptions() -> int:
