@@ -7,6 +7,7 @@ from edgecnn.train._history import Epoch, History
 from edgecnn.train._learner import Teacher
 from edgecnn.train._settings import FitSettings
 from edgecnn.train._source import Source, source
+from edgecnn.train._sources import open_sources
 from edgecnn.train._train import STRATEGIES, Trained, TrainOptions, train
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "TrainOptions",
     "Trained",
     "fit",
+    "open_sources",
     "source",
     "train",
 ]

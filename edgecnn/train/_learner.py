@@ -193,8 +193,9 @@ class _Masks:
         """As tf.nn.dropout."""
         context = tf.distribute.get_replica_context()
         local = inputs.shape[0]
-        shape = [given or size for given, size in zip(noise_shape or inputs.shape, inputs.shape)]
-        numbers = tf.random.stateless_uniform([local * context.num_replicas_in_sync, *shape[1:]], tf.stack(self.seed))
+        shape = tf.shape(inputs) if noise_shape is None else tf.cast(noise_shape, tf.int32)
+        shape = tf.concat(([local * context.num_replicas_in_sync], shape[1:]), axis=0)
+        numbers = tf.random.stateless_uniform(shape, tf.stack(self.seed))
         start = context.replica_id_in_sync_group * local
         kept = tf.cast(numbers[start : start + local] >= rate, inputs.dtype)
         return inputs * kept / (1 - rate)

@@ -13,17 +13,17 @@ import numpy as np
 from edgecnn import __version__, keras_file
 from edgecnn._tensorflow import keras, tf
 from edgecnn.data import class_indices
-from edgecnn.data._fitted import fitted
-from edgecnn.data._report import DataReport, Part, examine
-from edgecnn.data._split import Splits, digests_of, open_splits
+from edgecnn.data._report import DataReport, examine
+from edgecnn.data._split import Splits, open_splits
 from edgecnn.errors import DataError, UsageError
 from edgecnn.progress import Progress, silent
 from edgecnn.registry import Registry
-from edgecnn.runtime.contract import Contract, Preprocessing
+from edgecnn.runtime.contract import Contract
 from edgecnn.train._evaluate import Score, score
 from edgecnn.train._learner import Teacher, normalized
 from edgecnn.train._model import with_head
-from edgecnn.train._source import Source, source
+from edgecnn.train._source import Source
+from edgecnn.train._sources import decoded, labeled
 from edgecnn.train._task import Stage, Task
 
 STRATEGIES = Registry("training strategy", "edgecnn.train")
@@ -120,13 +120,13 @@ def train(
     strategy.DEFAULTS.replace(**options.overrides)  # refuses what is out of range before anything is read
     contract = _contract(model_file, options.crop)
     splits = open_splits(options.data, validation=options.validation, test=options.test, share=options.validation_share)
-    parts = _parts(splits, contract.preprocessing, progress)
+    parts = decoded(splits, contract.preprocessing, progress)
     report = examine(parts, splits.train.name)
     show_report(report)
     _check(report, options)
     keras.utils.set_random_seed(int(options.overrides.get("seed") or 0))
     model, contract = _fitting_model(model_file, contract, splits)
-    sources = {name: _source(part, contract) for name, part in parts.items()}
+    sources = labeled(parts, contract)
     task = Task(
         model,
         sources["train"],
@@ -156,16 +156,6 @@ def _contract(model_file: str | Path, crop: float | None) -> Contract:
     return contract.replace(preprocessing=dataclasses.replace(contract.preprocessing, crop=crop, fit="crop"))
 
 
-def _parts(splits: Splits, preprocessing: Preprocessing, progress: Progress) -> dict[str, Part]:
-    digests = dict(zip(("train", "validation"), splits.digests))
-    if splits.test is not None:
-        digests["test"] = digests_of(splits.test)
-    return {
-        name: Part(data, digests[name], fitted(data, digests[name], preprocessing, progress=progress))
-        for name, data in splits.named().items()
-    }
-
-
 def _check(report: DataReport, options: TrainOptions) -> None:
     if options.strict and report.unreadable_count:
         names = [name for rows in report.unreadable.values() for name, _ in rows]
@@ -189,13 +179,6 @@ def _fitting_model(model_file: str | Path, contract: Contract, splits: Splits) -
     arguments = {**contract.model.get("arguments", {}), "classes": len(classes)}
     described = {**contract.model, "arguments": arguments, "parameters": model.count_params()}
     return model, contract.replace(labels=classes, label_ids=(), output="logits", model=described)
-
-
-def _source(part: Part, contract: Contract) -> Source:
-    known = dataclasses.replace(part.data, classes=tuple(sorted({str(e.label) for e in part.data.examples})))
-    return source(
-        part.data, part.pictures, contract.preprocessing, class_indices(known, contract), len(contract.labels)
-    )
 
 
 def _teacher(path: str | None, contract: Contract) -> Teacher | None:
