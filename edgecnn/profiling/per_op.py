@@ -69,7 +69,7 @@ class PerOperator:
         rounds: turns.
         clock: "processor" (one thread: other programs don't stretch the times) or "wall".
         disturbed: share of the whole model's turns in which the system took the processor away; not counted.
-        peaks: the machine's limits.
+        peaks: the machine's limits; None for an emulated machine.
         bound: the whole model against them; its bound is the sum of its operators'.
     """
 
@@ -86,16 +86,14 @@ class PerOperator:
     clock: str
     disturbed: float
     operators: tuple[OperatorTime, ...]
-    peaks: Peaks
-    bound: Bound
+    peaks: Peaks | None
+    bound: Bound | None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
         return {
             **asdict(self),
             "operators": [row.to_dict() for row in self.operators],
-            "peaks": self.peaks.to_dict(),
-            "bound": self.bound.to_dict(),
         }
 
     def remarks(self) -> list[str]:
@@ -116,6 +114,8 @@ class PerOperator:
         untimed = [row.type for row in self.operators if row.latency_ms is None]
         if untimed:
             lines.append(f"Not timed on their own: {', '.join(sorted(set(untimed)))}.")
+        if self.peaks is None or self.bound is None:
+            return [*lines, "EMULATED: these times say nothing about a real board, and are held against no limits."]
         lines.append(
             f"Limits from {self.peaks.source}: {self.peaks.gmacs['float32']:g} GMAC/s float32, "
             f"{self.peaks.gmacs['int8']:g} int8, {self.peaks.gb_s:g} GB/s. At them the model would take "
@@ -166,12 +166,14 @@ def join(model: ModelFile, device: str, answer: Mapping[str, Any]) -> PerOperato
         system=dict(answer["system"]),
         operators=rows,
         peaks=limits,
-        bound=_whole_bound(rows, times["whole_ms"]),
+        bound=_whole_bound(rows, times["whole_ms"]) if limits else None,
         **{key: times[key] for key in kept},
     )
 
 
-def _row(graph: Graph, operator: Operator, entry: Mapping[str, Any], sum_ms: float, limits: Peaks) -> OperatorTime:
+def _row(
+    graph: Graph, operator: Operator, entry: Mapping[str, Any], sum_ms: float, limits: Peaks | None
+) -> OperatorTime:
     cost, ms = operator_cost(graph, operator), entry["ms"]
     number_format = _number_format(graph, operator)
     inputs = [graph.tensors[number] for number in operator.inputs if number != -1]
@@ -187,7 +189,7 @@ def _row(graph: Graph, operator: Operator, entry: Mapping[str, Any], sum_ms: flo
         latency_ms=ms,
         p95_ms=entry["p95_ms"],
         share=round((ms or 0.0) / sum_ms, 5) if sum_ms else 0.0,
-        bound=bound(cost, number_format, ms, limits) if ms else None,
+        bound=bound(cost, number_format, ms, limits) if ms and limits else None,
     )
 
 

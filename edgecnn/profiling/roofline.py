@@ -63,18 +63,18 @@ class Bound:
         return asdict(self)
 
 
-def peaks(system: Mapping[str, Any], probe: Mapping[str, float], threads: int) -> Peaks:
-    """The limits of the machine that `system.describe()` describes.
+def peaks(system: Mapping[str, Any], probe: Mapping[str, float], threads: int) -> Peaks | None:
+    """The limits of the machine that `system.describe()` describes; None for an emulated one, whose times mean nothing.
 
     Args:
         system: of the machine that was measured.
         probe: what `runtime.per_op` measured there: "float32_gmacs" and "int8_gmacs" with all threads, "copy_gb_s".
         threads: of the measurement.
     """
+    if system.get("emulated"):
+        return None
     board = match(system)
-    if board is None or system.get("emulated"):
-        return _probed(probe, emulated=bool(system.get("emulated")))
-    return _of_board(board, min(threads, board.cores))
+    return _of_board(board, min(threads, board.cores)) if board else _probed(probe)
 
 
 def bound(cost: Cost, number_format: str, ms: float, limits: Peaks) -> Bound:
@@ -110,9 +110,7 @@ def _of_board(board: Board, threads: int) -> Peaks:
     return Peaks(f"data of the {board.name}, {threads} cores", limits, board.read_gb_s, tuple(notes))
 
 
-def _probed(probe: Mapping[str, float], emulated: bool) -> Peaks:
-    notes = ["The board has no data file: limits were measured by a large 1x1 convolution and a large copy."]
-    if emulated:
-        notes = ["EMULATED: limits and times say nothing about a real board."]
+def _probed(probe: Mapping[str, float]) -> Peaks:
+    note = "The board has no data file: limits were measured by a large 1x1 convolution and a large copy."
     limits = {"float32": probe["float32_gmacs"], "int8": probe["int8_gmacs"]}
-    return Peaks("a probe on the machine itself", limits, probe["copy_gb_s"], tuple(notes))
+    return Peaks("a probe on the machine itself", limits, probe["copy_gb_s"], (note,))
