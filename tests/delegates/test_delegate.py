@@ -1,6 +1,8 @@
+import functools
 import subprocess
 import sys
 
+import delegate_doubles
 import numpy as np
 import pytest
 from small_graphs import Graph
@@ -9,6 +11,12 @@ from edgecnn import delegates
 from edgecnn.errors import DelegateError, UsageError
 from edgecnn.registry import DELEGATES
 from edgecnn.runtime import delegate, edgetpu, engine, model_file, tflite
+
+
+@pytest.fixture
+def double(tmp_path):
+    """`double(name)` compiles one of the test doubles."""
+    return functools.partial(delegate_doubles.build, folder=tmp_path)
 
 
 def _model():

@@ -1,5 +1,10 @@
+import io
 import json
+import subprocess
+import sys
+import zipfile
 
+import delegate_doubles
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
@@ -11,6 +16,8 @@ from edgecnn.inspect.names import layer_name
 from edgecnn.profiling import cut, per_op, per_op_text
 from edgecnn.profiling.node_data import node_data
 from edgecnn.runtime import model_file, tflite
+from edgecnn.runtime import per_op as runtime_per_op
+from edgecnn.runtime.measure import Plan
 
 
 def _network(dtype="i1"):
@@ -159,3 +166,60 @@ def test_layer_names(kind, output, constants, layer):
     graph.operator(kind, [source, *numbers], [result])
     parsed = tflite.parse(graph.build([source], [result])).graph
     assert layer_name(parsed, parsed.operators[0]) == layer
+
+
+def test_operators_in_files_of_their_own_compute_the_same():
+    """For runtimes before LiteRT: a zip, each file a whole model of one operator."""
+    file = _network()
+    with zipfile.ZipFile(io.BytesIO(cut.cut(file, files=True))) as archive:
+        assert {"op0.tflite", "op3.tflite", "empty0.tflite", "probe_int8.tflite"} <= set(archive.namelist())
+        data = archive.read("op0.tflite")
+    picture = np.random.default_rng(2).integers(-100, 100, (1, 16, 16, 3)).astype(np.int8)
+    outputs = []
+    for content in (data, cut.cut(file)):
+        runner = Interpreter(model_content=content).get_signature_runner("op0")
+        outputs.append(runner(in0=picture)["out0"])
+    np.testing.assert_array_equal(*outputs)
+    assert np.ptp(outputs[0]) > 0
+
+
+def test_the_zip_is_timed_like_the_single_file():
+    file = _network()
+    times = runtime_per_op.measure(file, cut.cut(file, files=True), Plan(threads=2, runs=10, warmup=1, budget_s=5.0))
+    assert [row["index"] for row in times["operators"]] == [0, 1, 2, 3]
+    assert times["clock"] == "wall" and times["sum_ms"] > 0 and times["probe"]["int8_gmacs"] > 0
+
+
+def _edgecnn(*arguments):
+    return subprocess.run([sys.executable, "-m", "edgecnn", *arguments], capture_output=True, text=True)
+
+
+def test_the_command_prints_a_row_per_operator_and_writes_node_data(tmp_path):
+    path = tmp_path / "small.tflite"
+    path.write_bytes(_network().data)
+    done = _edgecnn(
+        "profile", str(path), "--per-op", "--threads", "1", "--runs", "10", "--node-data", str(tmp_path / "n")
+    )
+    assert done.returncode == 0, done.stderr
+    for words in ("first", "AVERAGE_POOL", "By type", "The operators add up to", "Limits from a probe"):
+        assert words in done.stdout
+    assert len(json.loads((tmp_path / "n").read_text())["main"]["results"]) == 4
+    done = _edgecnn(*command, "--json", "-")
+    (values,) = json.loads(done.stdout)["per_op"]
+    assert len(values["operators"]) == 4 and values["clock"] == "processor"
+
+
+def test_node_data_without_per_op_is_wrong_usage(tmp_path):
+    path = tmp_path / "small.tflite"
+    path.write_bytes(_network().data)
+    done = _edgecnn("profile", str(path), "--node-data", "out.json")
+    assert done.returncode == 2 and "--per-op" in done.stderr
+
+
+def test_a_delegate_that_takes_nothing_is_reported(tmp_path):
+    path = tmp_path / "small.tflite"
+    path.write_bytes(_network().data)
+    library = delegate_doubles.build("claims_nothing", tmp_path)
+    done = _edgecnn("profile", str(path), "--threads", "1", "--runs", "5", "--delegate", str(library))
+    assert done.returncode == 0, done.stderr
+    assert "The delegate took 0 of the model's 4 operators." in done.stdout

@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -48,19 +49,11 @@ void tflite_plugin_destroy_delegate(Delegate* self) { free(self); }
 }
 
 
-@pytest.fixture(scope="session")
-def double(tmp_path_factory):
-    """`double(name)` compiles one of the doubles and returns the library's path."""
+def build(name: str, folder: Path) -> Path:
+    """Compile one of the doubles into a folder; returns the library's path."""
     if shutil.which("gcc") is None:
         pytest.skip("gcc is not installed: the delegate doubles can't be compiled")
-    folder = tmp_path_factory.mktemp("delegate_doubles")
-
-    def build(name):
-        library = folder / f"lib_double_{name}.so"
-        if not library.exists():
-            source = folder / f"{name}.c"
-            source.write_text(_HEAD + DOUBLES[name])
-            subprocess.run(["gcc", "-shared", "-fPIC", "-o", str(library), str(source)], check=True)
-        return library
-
-    return build
+    source, library = folder / f"{name}.c", folder / f"lib_double_{name}.so"
+    source.write_text(_HEAD + DOUBLES[name])
+    subprocess.run(["gcc", "-shared", "-fPIC", "-o", str(library), str(source)], check=True)
+    return library
