@@ -31,10 +31,13 @@ def command(model: str, output: str, verification: str | None, profiles: tuple[s
     from edgecnn import report
 
     measured: list[dict[str, Any]] = []
+    per_op: list[dict[str, Any]] = []
     for path in profiles:
         value = _read(path, "profile")
         measured += value.get("profiles", [value])
-    report.write(output, model, _read(verification, "verify") if verification else None, measured)
+        per_op += value.get("per_op", [])
+    found = _read(verification, "verify") if verification else None
+    report.write(output, model, found, measured, per_op=per_op)
     click.echo(f"Wrote {Path(output).resolve().as_uri()}")
 
 

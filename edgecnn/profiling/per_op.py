@@ -94,6 +94,7 @@ class PerOperator:
         return {
             **asdict(self),
             "operators": [row.to_dict() for row in self.operators],
+            "remarks": self.remarks(),
         }
 
     def remarks(self) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from edgecnn import files
 from edgecnn.report import _sections as parts
+from edgecnn.report._operators import operators
 from edgecnn.report._page import Section, cards, page
 from edgecnn.runtime import model_file
 
@@ -19,6 +20,7 @@ def report(
     verification: dict[str, Any] | None = None,
     profiles: Sequence[dict[str, Any]] = (),
     recipe: str = "",
+    per_op: Sequence[dict[str, Any]] = (),
 ) -> str:
     """The page as HTML.
 
@@ -27,6 +29,7 @@ def report(
         verification: `Verification.to_dict()`, if one was made.
         profiles: `Profile.to_dict()` of each device that it was measured on.
         recipe: text of the recipe that made it, if there was one.
+        per_op: `PerOperator.to_dict()` of each device where operators were timed one by one.
 
     Raises:
         ModelFileError: the artifact is damaged.
@@ -37,6 +40,7 @@ def report(
         Section("Size and accuracy", parts.accuracy(file, verification)),
         Section("Pictures with another answer than the float model's", parts.flipped(verification)),
         *(Section(f"Speed on {parts.device_name(profile)}", parts.speed(profile)) for profile in profiles),
+        *(Section(f"Where the time goes on {parts.device_name(entry)}", operators(entry)) for entry in per_op),
         Section("How to use it", parts.usage(file)),
         Section("Where it came from", parts.provenance(file)),
         Section("How to repeat this", parts.repeat(file, recipe)),

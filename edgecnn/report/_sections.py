@@ -119,7 +119,7 @@ def device_name(profile: Record) -> str:
     """The device for a heading: what it is rather than how it was reached."""
     system = profile["system"]
     name = str(system.get("board") or system.get("cpu") or profile["device"])
-    return f"{name} (emulated)" if profile["emulated"] else name
+    return f"{name} (emulated)" if system.get("emulated") else name
 
 
 def speed(profile: Record) -> str:

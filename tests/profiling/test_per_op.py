@@ -197,9 +197,8 @@ def _edgecnn(*arguments):
 def test_the_command_prints_a_row_per_operator_and_writes_node_data(tmp_path):
     path = tmp_path / "small.tflite"
     path.write_bytes(_network().data)
-    done = _edgecnn(
-        "profile", str(path), "--per-op", "--threads", "1", "--runs", "10", "--node-data", str(tmp_path / "n")
-    )
+    command = ("profile", str(path), "--per-op", "--threads", "1", "--runs", "10")
+    done = _edgecnn(*command, "--node-data", str(tmp_path / "n"))
     assert done.returncode == 0, done.stderr
     for words in ("first", "AVERAGE_POOL", "By type", "The operators add up to", "Limits from a probe"):
         assert words in done.stdout

@@ -1,0 +1,51 @@
+"""The section on where the time goes: bars per operator, and a table per type."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from edgecnn.report import charts
+from edgecnn.report._page import paragraph, table
+
+MOST = 24
+
+
+def operators(measured: dict[str, Any]) -> str:
+    """Bars of the most expensive operators in execution order, the sums by type, and what limits them.
+
+    Args:
+        measured: `edgecnn.profiling.per_op.PerOperator.to_dict()`.
+    """
+    rows = measured["operators"]
+    chosen = sorted(sorted(rows, key=lambda row: -row["share"])[:MOST], key=lambda row: row["index"])
+    items = [(row["layer"], row["latency_ms"] or 0.0, _text(row)) for row in chosen]
+    rest = sum(row["share"] for row in rows) - sum(row["share"] for row in chosen)
+    summary = f"Milliseconds of the {len(chosen)} most expensive of {len(rows)} operators"
+    parts = [charts.bars(items, summary=summary)]
+    if rest > 0.0005:
+        parts.append(paragraph(f"The other {len(rows) - len(chosen)} operators take {rest:.1%} together.", "note"))
+    parts.append(table(("type", "count", "million MAC", "ms", "share"), _by_type(rows)))
+    parts += [paragraph(sentence, "note") for sentence in measured["remarks"]]
+    return "".join(parts)
+
+
+def _text(row: dict[str, Any]) -> str:
+    bound = f", {row['bound']['limit']}" if row["bound"] else ""
+    return f"{row['latency_ms'] or 0.0:.3f} ms, {row['share']:.1%}{bound}"
+
+
+def _by_type(rows: list[dict[str, Any]]) -> list[list[str]]:
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault(row["type"], []).append(row)
+    ordered = sorted(groups.items(), key=lambda item: -sum(row["share"] for row in item[1]))
+    return [
+        [
+            kind,
+            str(len(members)),
+            f"{sum(row['cost']['macs'] for row in members) / 1e6:.1f}",
+            f"{sum(row['latency_ms'] or 0.0 for row in members):.3f}",
+            f"{sum(row['share'] for row in members):.1%}",
+        ]
+        for kind, members in ordered
+    ]
