@@ -30,8 +30,7 @@ def operators(measured: dict[str, Any]) -> str:
 
 
 def _text(row: dict[str, Any]) -> str:
-    bound = f", {row['bound']['limit']}" if row["bound"] else ""
-    return f"{row['latency_ms'] or 0.0:.3f} ms, {row['share']:.1%}{bound}"
+    return f"{row['latency_ms'] or 0.0:.3f} ms, {row['share']:.1%}"
 
 
 def _by_type(rows: list[dict[str, Any]]) -> list[list[str]]:
