@@ -71,12 +71,12 @@ class SshDevice:
     def __init__(self, name: str, client: Client, note: Note) -> None:
         self.name = name
         self.client = client
-        self._note = note
+        self.note = note
 
     def run(self, job: str, files: Sequence[ModelFile] = (), **options: Any) -> dict[str, Any]:
         """See `Device.run`."""
         command = self._command(job, files, {"watch": SILENCE_S, **options})
-        answer = _job.converse(command, self._note)
+        answer = _job.converse(command, self.note)
         self._check(answer, f"`{job}` ran")
         try:
             return _job.result(answer)
@@ -141,6 +141,10 @@ class SshDevice:
             need = f"{len(content):,} bytes"
             raise DeviceError(f"The disk of {self.name} is full: ~/{folder} needs {need} more. Nothing was left there.")
         raise DeviceError(f"Can't write to ~/{folder} on {self.name}: {reason}. Nothing was left there.")
+
+    def remove(self, folder: str) -> None:
+        """Remove a folder under the user's home."""
+        self.client.run(["sh", "-c", 'cd && rm -rf "$1"', "edgecnn", folder], "cleaning up")
 
     def _check(self, answer: _job.Answer, doing: str) -> None:
         """Raise what an end without an answer means."""

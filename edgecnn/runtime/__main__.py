@@ -54,6 +54,18 @@ def _info(options: argparse.Namespace) -> Any:
     return {"system": system.describe(), "conditions": system.conditions()}
 
 
+def _check(options: argparse.Namespace) -> Any:
+    from . import inventory
+
+    return inventory.take()
+
+
+def _install(options: argparse.Namespace) -> Any:
+    from .install import install
+
+    return install(**options.options)
+
+
 def _measure(options: argparse.Namespace) -> Any:
     return _jobs(options).measure(options)
 
@@ -73,7 +85,7 @@ def _jobs(options: argparse.Namespace) -> Any:
     return jobs
 
 
-JOBS: dict[str, Job] = {"info": _info, "measure": _measure, "per_op": _per_op}
+JOBS: dict[str, Job] = {"check": _check, "info": _info, "install": _install, "measure": _measure, "per_op": _per_op}
 
 
 if __name__ == "__main__":

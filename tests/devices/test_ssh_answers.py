@@ -29,7 +29,7 @@ def coral() -> model_file.ModelFile:
 @pytest.mark.parametrize("make", [tiny_models.classifier, pytest.param(coral, marks=pytest.mark.skipif(
     not SHARED, reason="needs Coral's models: set EDGECNN_SHARED"))])  # fmt: skip
 def test_golden_vectors(each_pi, reach, make):
-    """Bit by bit the same on a Cortex-A72 and A76; on an A53 within 6 steps (its kernels accumulate in another order)."""
+    """Bit by bit the same on a Cortex-A72 and A76; on an A53 within 6 steps."""
     result = profile(make(), reach(each_pi), runs=5, warmup=0, threads=2)
     assert result.golden["count"] == golden.COUNT
     assert result.golden["same_top1"] == golden.COUNT

@@ -1,0 +1,92 @@
+"""`edgecnn devices`: the boards that have names, and what state a board is in."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import click
+
+from edgecnn.cli._output import emit, json_option, note, print_table
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def command() -> None:
+    """Name boards, and check what they have and lack.
+
+    \b
+    Example:
+        edgecnn devices add pi4 pi@pi4.local
+        edgecnn devices check pi4 --fix
+    """
+
+
+@command.command("list")
+@json_option
+def list_devices(json_path: str | None) -> None:
+    """List the boards that have names."""
+    from edgecnn.devices import _known
+
+    entries = list(_known.entries().values())
+    rows = [["local", "this machine", ""], *([entry.name, entry.target, entry.ssh_config or ""] for entry in entries)]
+    values = {"devices": [dataclasses.asdict(entry) for entry in entries], "file": str(_known.path())}
+    emit(values, json_path, lambda: print_table(("name", "target", "ssh configuration"), rows))
+
+
+@command.command()
+@click.argument("name")
+@click.argument("target", metavar="[USER@]HOST[:PORT]")
+@click.option("--ssh-config", type=click.Path(exists=True, dir_okay=False, resolve_path=True), metavar="FILE",
+              help="An ssh configuration file for this board instead of ~/.ssh/config.")  # fmt: skip
+def add(name: str, target: str, ssh_config: str | None) -> None:
+    """Give a board a name."""
+    from edgecnn.devices import _known
+
+    _known.add(_known.Entry(name, target, ssh_config))
+    click.echo(f"Added {name} to {_known.path()}. Next: edgecnn devices check {name}")
+
+
+@command.command()
+@click.argument("name")
+def remove(name: str) -> None:
+    """Forget a board's name."""
+    from edgecnn.devices import _known
+
+    _known.remove(name)
+    click.echo(f"Removed {name}.")
+
+
+@command.command()
+@click.argument("device", metavar="DEVICE")
+@click.option("--fix", is_flag=True, help="Make a virtual environment on the board with the wheels that fit it.")
+@click.option("--camera", is_flag=True, help="With --fix: also OpenCV, for pictures and cameras on the board.")
+@click.option("--from-host", is_flag=True, help="With --fix: fetch the wheels here, for a board without network.")
+@json_option
+def check(device: str, fix: bool, camera: bool, from_host: bool, json_path: str | None) -> int:
+    """Look at a board, and say what to do about what is not right.
+
+    Exits with 1 if edgecnn can't do its work there.
+    """
+    from edgecnn.devices import _check, open_device
+    from edgecnn.devices._fix import fix as mend
+    from edgecnn.devices.ssh import SshDevice
+    from edgecnn.errors import UsageError
+
+    with open_device(device, note) as opened:
+        inventory = opened.run("check")
+        if fix:
+            if not isinstance(opened, SshDevice):
+                raise UsageError(f"--fix is for boards over ssh. On {device}: pip install edgecnn")
+            mend(opened, inventory, camera, from_host)
+            inventory = opened.run("check")
+    found = _check.findings(inventory, f"edgecnn devices check {device} --fix")
+    emit({"device": device, "findings": [dataclasses.asdict(entry) for entry in found], "inventory": inventory},
+         json_path, lambda: _show(found))  # fmt: skip
+    return int(any(entry.level == _check.PROBLEM for entry in found))
+
+
+def _show(found: list) -> None:  # type: ignore[type-arg]
+    marks = {"ok": "", "advice": "advice", "problem": "PROBLEM"}
+    print_table(("", "found", "verdict"), [[entry.topic, entry.value, marks[entry.level]] for entry in found])
+    for entry in found:
+        if entry.remedy:
+            click.echo(f"{entry.topic}: {entry.remedy}")

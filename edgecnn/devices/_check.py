@@ -1,0 +1,162 @@
+"""What a board's inventory means: each finding, and what to do about what is not right."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+OK, ADVICE, PROBLEM = "ok", "advice", "problem"
+MIN_FREE_BYTES = 200_000_000
+WARM_C, HOT_C = 70, 80
+LITERT_PYTHONS = range(10, 15)  # 3.10 to 3.14
+LITERT_GLIBC = (2, 34)
+
+Inventory = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the check.
+
+    Attributes:
+        topic: what was looked at.
+        value: what was found.
+        level: "ok", "advice" (works, but could be better) or "problem" (edgecnn can't do its work).
+        remedy: what to do; empty when all is well.
+    """
+
+    topic: str
+    value: str
+    level: str = OK
+    remedy: str = ""
+
+
+def findings(inventory: Inventory, fix_command: str) -> list[Finding]:
+    """Judge the answer of the job `check`; `fix_command` is what the user would type to mend the software."""
+    return [finding for judge in _JUDGES for finding in judge(inventory, fix_command)]
+
+
+def litert_fits(system: dict[str, Any]) -> bool:
+    """Whether there are LiteRT wheels for that machine: 64 bit, CPython 3.10 to 3.14, glibc 2.34 or newer."""
+    major, minor = map(int, system["python"].split(".")[:2])
+    glibc = tuple(map(int, (system["glibc"] or "0.0").split(".")[:2]))
+    return system["bits"] == 64 and major == 3 and minor in LITERT_PYTHONS and glibc >= LITERT_GLIBC
+
+
+def _board(inventory: Inventory, fix: str) -> Iterator[Finding]:
+    system = inventory["system"]
+    board = system["board"] or "unknown"
+    yield Finding("board", f"{board}{' (EMULATED)' if system['emulated'] and 'emulated' not in board else ''}")
+    memory = f", {system['memory_bytes'] / 1e9:.1f} GB" if system["memory_bytes"] else ""
+    yield Finding("processor", f"{system['cpu'] or 'unknown'}, {system['cores']} cores, {system['machine']}{memory}")
+
+
+def _system(inventory: Inventory, fix: str) -> Iterator[Finding]:
+    system = inventory["system"]
+    value = f"{system['os']}, {system['bits']} bit, glibc {system['glibc'] or 'unknown'}"
+    if system["bits"] == 32:
+        yield Finding("system", value, ADVICE, "LiteRT exists for 64 bit only; the old tflite-runtime is several times "
+                      "slower with int8. Install the 64-bit Raspberry Pi OS.")  # fmt: skip
+    elif tuple(map(int, (system["glibc"] or "9.9").split(".")[:2])) < LITERT_GLIBC:
+        yield Finding("system", value, ADVICE, "LiteRT needs glibc 2.34: upgrade to Bookworm or newer.")
+    else:
+        yield Finding("system", value)
+
+
+def _python(inventory: Inventory, fix: str) -> Iterator[Finding]:
+    system = inventory["system"]
+    value = f"{system['python']}{', our virtual environment' if inventory['virtual_environment'] else ''}"
+    minor = int(system["python"].split(".")[1])
+    if minor not in LITERT_PYTHONS and minor > 9:
+        yield Finding("python", value, PROBLEM, "There are no LiteRT wheels for this Python yet. Install Python 3.13.")
+    elif minor <= 9:
+        yield Finding("python", value, ADVICE, "Works with the old tflite-runtime; LiteRT needs Python 3.10 or newer.")
+    else:
+        yield Finding("python", value)
+
+
+def _runtime(inventory: Inventory, fix: str) -> Iterator[Finding]:
+    system, runtime, numpy = inventory["system"], inventory["system"]["runtime"], inventory["numpy"]
+    if runtime is None:
+        yield Finding("runtime", "none", PROBLEM, f"Install it: {fix}")
+    elif runtime.startswith("tflite-runtime") and litert_fits(system):
+        yield Finding("runtime", runtime, ADVICE, f"LiteRT runs int8 models several times faster here: {fix}")
+    else:
+        yield Finding("runtime", runtime)
+    if numpy is None:
+        yield Finding("numpy", "none", PROBLEM, f"Install it: {fix}")
+    elif runtime and runtime.startswith("tflite-runtime") and int(numpy.split(".")[0]) >= 2:
+        yield Finding("numpy", numpy, PROBLEM, f"tflite-runtime crashes with NumPy 2; install numpy<2: {fix}")
+    else:
+        yield Finding("numpy", numpy)
+
+
+def _pictures(inventory: Inventory, fix: str) -> Iterator[Finding]:
+    opencv, cameras = inventory["opencv"], inventory["cameras"]
+    remedy = f"Only needed for pictures and cameras on the board: {fix} --camera"
+    yield Finding("opencv", opencv) if opencv else Finding("opencv", "none", ADVICE, remedy)
+    names = ", ".join(f"{camera['name']} ({camera['node']})" for camera in cameras)
+    yield Finding("cameras", names or "none seen by Video4Linux")
+
+
+def _speed(inventory: Inventory, fix: str) -> Iterator[Finding]:
+    governor = inventory["system"]["governor"]
+    if governor not in (None, "performance"):
+        yield Finding("governor", governor, ADVICE, "Times vary with the clock. To hold it: echo performance "
+                      "| sudo tee /sys/devices/system/cpu/cpu*/cpufreq/scaling_governor")  # fmt: skip
+    else:
+        yield Finding("governor", governor or "unknown")
+
+
+def _heat(inventory: Inventory, fix: str) -> Iterator[Finding]:
+    state = inventory["conditions"]
+    heat = state["temperature_c"]
+    if heat is None:
+        yield Finding("temperature", "unknown")
+    else:
+        level = PROBLEM if heat >= HOT_C else ADVICE if heat >= WARM_C else OK
+        remedy = "The board slows down at 80 degrees: give it a heat sink or a fan." if level != OK else ""
+        yield Finding("temperature", f"{heat:.1f} °C", level, remedy)
+    now, since = state["throttled_now"], state["throttled_since_start"]
+    if state["throttled_bits"] is None:
+        yield Finding("throttling", "the board doesn't tell")
+    elif now or since:
+        value = f"now: {', '.join(now) or 'no'}; since the start: {', '.join(since) or 'no'}"
+        yield Finding("throttling", value, PROBLEM if now else ADVICE, _throttling_remedy([*now, *since]))
+    else:
+        yield Finding("throttling", "none since the start")
+
+
+def _throttling_remedy(flags: list[str]) -> str:
+    power = "Use the board's own power supply and a short cable (Pi 5: 5 V, 5 A)." if "under-voltage" in flags else ""
+    heat = "Give it a heat sink or a fan." if set(flags) - {"under-voltage"} else ""
+    return " ".join(filter(None, (power, heat)))
+
+
+def _disk(inventory: Inventory, fix: str) -> Iterator[Finding]:
+    free = inventory["free_disk_bytes"]
+    level, remedy = (OK, "") if free >= MIN_FREE_BYTES else (PROBLEM, "Free some space: 200 MB are needed.")
+    yield Finding("free disk", f"{free / 1e9:.1f} GB", level, remedy)
+
+
+def _edgetpu(inventory: Inventory, fix: str) -> Iterator[Finding]:
+    devices, library = inventory["edgetpus"], inventory["libedgetpu"]
+    if not devices:
+        yield Finding("Edge TPU", "none on USB or PCIe")
+        return
+    for device in devices:
+        speed = f" at {device['speed_mbps']} Mbit/s" if device["speed_mbps"] else ""
+        value = f"{device['bus'].upper()}{speed} ({device['node']})"
+        if not device["writable"]:
+            remedy = "This user may not open it: sudo usermod -aG plugdev $USER, log in again, plug it in again."
+            yield Finding("Edge TPU", value, PROBLEM, remedy)
+        else:
+            yield Finding("Edge TPU", value, ADVICE if device["warning"] else OK, device["warning"])
+    remedy = "Install it from Coral's package source: sudo apt install libedgetpu1-std"
+    yield Finding("libedgetpu", "loads") if library else Finding("libedgetpu", "none", PROBLEM, remedy)
+
+
+_JUDGES: tuple[Callable[[Inventory, str], Iterator[Finding]], ...] = (
+    _board, _system, _python, _runtime, _pictures, _speed, _heat, _disk, _edgetpu,
+)  # fmt: skip
