@@ -12,10 +12,11 @@ import numpy as np
 
 from edgecnn import __version__, artifact
 from edgecnn.data import DataSet, open_data, readable
-from edgecnn.errors import UsageError
+from edgecnn.errors import ModelFileError, QuantizationError, UsageError
 from edgecnn.files import sha256
 from edgecnn.progress import Progress, silent
 from edgecnn.quantize import _refusals, _source
+from edgecnn.quantize._aware import Aware
 from edgecnn.quantize._float_model import FloatModel
 from edgecnn.quantize._ranges import activation_ranges
 from edgecnn.quantize._scheme import Job
@@ -85,7 +86,8 @@ def quantize(
     progress("Converting to float", 0, 0)
     float_model = FloatModel.trace(source)
     inputs = _Inputs(data, source.contract)
-    job = Job(float_model, io, inputs.start, lambda: _calibrate(float_model, inputs, progress))
+    aware = Aware.find(source)
+    job = Job(float_model, io, inputs.start, lambda: _calibrate(float_model, inputs, progress), aware)
     graph = plugin.convert(job)
     _refusals.check(graph, integer=plugin.INTEGER)
     provenance = {
@@ -98,7 +100,8 @@ def quantize(
     }
     if data is not None:
         provenance["calibration"] = inputs.account(calibration)
-    contract = source.contract.replace(provenance=provenance)
+    described = {key: value for key, value in source.contract.model.items() if key != "qat"}  # the graph has the ranges
+    contract = source.contract.replace(provenance={**provenance, "qat": aware is not None}, model=described)
     progress("Writing golden vectors", 0, 0)
     return artifact.write(output, graph, contract.replace(golden=_golden(graph, contract)))
 
@@ -172,5 +175,11 @@ def _versions() -> dict[str, str]:
 
 
 def _golden(graph: bytes, contract: Contract) -> dict[str, Any]:
-    sealed = model_file.from_bytes(artifact.seal(graph, contract))
-    return golden.make(Engine(sealed))
+    sealed = model_file.from_bytes(artifact.seal(graph, contract), "the converted model")
+    try:
+        return golden.make(Engine(sealed))
+    except ModelFileError as error:
+        raise QuantizationError(
+            f"TensorFlow converted the model to something that TFLite can't run: {error} "
+            "Weights or activations that are nearly all zero are a usual cause."
+        ) from error

@@ -126,7 +126,7 @@ def _keras3_model(path: Path, config: dict[str, Any], trust: bool) -> Any:
     """Load by Keras 3 itself, which lives beside tf_keras and runs on the same TensorFlow."""
     if not trust:
         keras_file.check_config(config, path)
-    _ = tf.__name__  # TensorFlow first, with its logging set up
+    _ = tf.float32  # TensorFlow first, with its logging set up
     try:
         import keras as keras3
     except ModuleNotFoundError as error:

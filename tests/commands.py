@@ -1,0 +1,21 @@
+"""Running the command line as a user would."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+
+def run_cli(*arguments: str | Path, cwd: Path | None = None, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+    """Run the command line in a process of its own, as a user would."""
+    command = [sys.executable, "-m", "edgecnn", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=timeout, check=False)
+
+
+def check_clean_failure(done: subprocess.CompletedProcess[str], status: int = 1) -> str:
+    """The command failed with one clear message and no traceback; returns the message."""
+    assert done.returncode == status, done.stderr
+    assert "Traceback" not in done.stderr + done.stdout, done.stderr
+    assert done.stderr.strip(), "no message"
+    return done.stderr

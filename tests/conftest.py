@@ -1,0 +1,102 @@
+"""What many tests share: the folder of real data, small models, and EfficientNet-Lite0 as float model and artifact."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+
+def unavailable(reason: str) -> None:
+    """Skip for want of something that is not part of the project; where everything is required, fail instead."""
+    if os.environ.get("EDGECNN_REQUIRE_ALL"):
+        pytest.fail(f"required here, but {reason}")
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real data that EDGECNN_SHARED names."""
+    folder = os.environ.get("EDGECNN_SHARED")
+    if not folder:
+        pytest.skip("needs real pictures and models by others: set EDGECNN_SHARED to their folder")
+    return Path(folder) / "data"
+
+
+@pytest.fixture(scope="session")
+def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for what is made once per test process."""
+    return tmp_path_factory.mktemp("workshop")
+
+
+def settle_batch_norms(model: Any) -> None:
+    """Give random weights the batch statistics of some noise, so that activations neither vanish nor explode."""
+    norms = [layer for layer in model.layers if type(layer).__name__ == "BatchNormalization"]
+    momenta = [layer.momentum for layer in norms]
+    for layer in norms:
+        layer.momentum = 0.0
+    model(np.random.default_rng(0).normal(size=(16, *model.input_shape[1:])).astype(np.float32), training=True)
+    for layer, momentum in zip(norms, momenta):
+        layer.momentum = momentum
+
+
+@pytest.fixture(scope="session")
+def tiny_keras(workshop: Path) -> Path:
+    """MobileNet V1 at a quarter of the width, 32 pixels, 5 classes, random weights: quick to convert."""
+    from edgecnn import keras_file
+    from edgecnn.models import build_model
+
+    model, contract = build_model("mobilenet_v1", input_size=32, width=0.25, classes=5)
+    settle_batch_norms(model)
+    path = workshop / "tiny.keras"
+    keras_file.save(model, contract.replace(labels=("ant", "bee", "cat", "dog", "eel")), path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny_int8(workshop: Path, tiny_keras: Path) -> Path:
+    """The same as an int8 artifact."""
+    from edgecnn.quantize import Calibration, quantize
+
+    path = workshop / "tiny.tflite"
+    quantize(tiny_keras, path, calibration=Calibration("photos", 8))
+    return path
+
+
+@pytest.fixture(scope="session")
+def lite0_keras(workshop: Path) -> Path:
+    """EfficientNet-Lite0 with ImageNet weights."""
+    from edgecnn import keras_file
+    from edgecnn.models import build_model
+
+    path = workshop / "lite0.keras"
+    keras_file.save(*build_model("efficientnet_lite0", weights="imagenet"), path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def lite0_int8(workshop: Path, lite0_keras: Path) -> Path:
+    """The same as an int8 artifact, calibrated on the sample photographs."""
+    from edgecnn.quantize import quantize
+
+    path = workshop / "lite0.tflite"
+    quantize(lite0_keras, path)
+    return path
+
+
+@pytest.fixture()
+def picture_folder(tmp_path: Path) -> Path:
+    """Two classes, four pictures each, of smooth random color."""
+    import cv2
+
+    random = np.random.default_rng(0)
+    for name in ("ant", "bee"):
+        (tmp_path / "pictures" / name).mkdir(parents=True)
+        for number in range(4):
+            coarse = random.integers(0, 256, (6, 8, 3), dtype=np.uint8)
+            picture = cv2.resize(coarse, (80, 60), interpolation=cv2.INTER_CUBIC)
+            cv2.imwrite(str(tmp_path / "pictures" / name / f"{number}.png"), picture)
+    return tmp_path / "pictures"

@@ -1,0 +1,124 @@
+"""Runs that are stopped, changed and repeated."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from commands import check_clean_failure, run_cli
+from edgecnn.errors import BoundNotMetError, EdgecnnError
+from edgecnn.run import STATE, run
+
+RECIPE = """
+[model]
+name = "mobilenet_v1"
+input_size = 32
+width = 0.25
+classes = 5
+[quantize]
+samples = 8
+[verify]
+data = "photos:test"
+samples = 12
+[profile]
+threads = [1]
+runs = 5
+"""
+ALL = ("model", "quantize", "verify", "profile", "report")
+
+
+@pytest.fixture()
+def recipe(tmp_path: Path) -> Path:
+    path = tmp_path / "small.toml"
+    path.write_text(RECIPE)
+    return path
+
+
+def test_second_run_does_nothing_and_changes_redo_what_depends_on_them(recipe: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    first = run(recipe, folder=folder)
+    assert first.ran == ALL
+    assert first.artifact == folder / "small.tflite" and first.report.is_file()
+    before = first.artifact.read_bytes()
+    assert run(recipe, folder=folder).ran == ()
+
+    recipe.write_text(RECIPE.replace("runs = 5", "runs = 6"))
+    assert run(recipe, folder=folder).ran == ("profile", "report")
+
+    recipe.write_text(RECIPE.replace("samples = 12", "samples = 10"))
+    assert run(recipe, folder=folder).ran == ("verify", "profile", "report")
+
+    recipe.write_text(RECIPE)
+    first.artifact.unlink()
+    assert "verify" in run(recipe, folder=folder).ran
+    assert first.artifact.read_bytes() == before
+
+
+def test_damaged_output_is_made_again(recipe: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    run(recipe, folder=folder)
+    whole = (folder / "quantized.tflite").read_bytes()
+    (folder / "quantized.tflite").write_bytes(whole[:1000])
+    assert run(recipe, folder=folder).ran == ("quantize",)  # the same bytes again: what follows is still right
+    assert (folder / "quantized.tflite").read_bytes() == whole
+    (folder / STATE).write_text("{ not json")
+    assert run(recipe, folder=folder).ran == ALL
+
+
+@pytest.mark.parametrize("stop", [signal.SIGKILL, signal.SIGINT])
+def test_stopped_anywhere_it_goes_on(recipe: Path, tmp_path: Path, stop: signal.Signals) -> None:
+    folder = tmp_path / "out"
+    command = [sys.executable, "-m", "edgecnn", "run", str(recipe), "-o", str(folder)]
+    stopped_with: list[set[str]] = []
+    for awaited in ("model.keras", "quantized.tflite"):
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        deadline = time.monotonic() + 120
+        while not (folder / awaited).exists() and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.005)
+        process.send_signal(stop)
+        _, errors = process.communicate(timeout=60)
+        assert "Traceback" not in errors
+        stopped_with.append({path.name for path in folder.iterdir()})
+    assert "small.tflite" not in stopped_with[0]
+    result = run(recipe, folder=folder)
+    assert "report" in result.ran and result.artifact.is_file()
+    if stop == signal.SIGINT:
+        assert not [path.name for path in folder.iterdir() if ".tmp" in path.name]
+    reference = run(recipe, folder=tmp_path / "reference")
+    assert result.artifact.read_bytes() == reference.artifact.read_bytes()
+
+
+def test_bound_that_is_not_met_fails_after_the_work(recipe: Path, tmp_path: Path) -> None:
+    recipe.write_text(RECIPE.replace("samples = 12", "samples = 12\nmax_drop = 0.5"))
+    with pytest.raises(BoundNotMetError, match="needs labels"):
+        run(recipe, folder=tmp_path / "out")
+    assert (tmp_path / "out" / "report.html").is_file()
+
+
+def test_two_runs_in_one_folder_do_not_mix(recipe: Path, tmp_path: Path) -> None:
+    import fcntl
+
+    folder = tmp_path / "out"
+    folder.mkdir()
+    with (folder / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(EdgecnnError, match="Another run"):
+            run(recipe, folder=folder)
+
+
+@pytest.mark.skipif(os.geteuid() != 0 and not os.access("/dev/full", os.W_OK), reason="needs /dev/full")
+def test_folder_that_cannot_be_written(recipe: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    done = run_cli("run", recipe, "-o", tmp_path / "file" / "out")
+    assert "Can't write" in check_clean_failure(done)
+
+
+def test_recipe_faults_exit_with_2(tmp_path: Path) -> None:
+    (tmp_path / "bad.toml").write_text("[model]\nnme = 1\n")
+    assert "model.nme: unknown key" in check_clean_failure(run_cli("run", tmp_path / "bad.toml"), status=2)
