@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,7 +13,10 @@ from edgecnn.cli._output import emit, json_option, note, print_table
 if TYPE_CHECKING:
     from edgecnn.devices import Device
     from edgecnn.profiling import Profile
+    from edgecnn.profiling.compare import Comparison
     from edgecnn.profiling.per_op import PerOperator
+    from edgecnn.profiling.sustained import Sustained
+    from edgecnn.runtime.model_file import ModelFile
 
 
 class _Numbers(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic since click 8.2
@@ -58,45 +63,79 @@ class _Numbers(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # gene
     help="End a row's runs after this long.",
 )
 @click.option(
+    "--sustained",
+    type=click.FloatRange(1),
+    metavar="SECONDS",
+    help="Also run without a pause for so long, and watch speed, temperature, clock and throttling.",
+)
+@click.option(
     "--per-op", is_flag=True, help="Also time each operator by itself, and hold it against the board's limits."
 )
 @click.option("--node-data", metavar="FILE", help="With --per-op: write the times for Google's Model Explorer.")
 @json_option
 def command(models: tuple[str, ...], devices: tuple[str, ...], json_path: str | None, **options: Any) -> None:
-    """Measure a model's latency and memory.
+    """Measure a model's latency and memory; several models are also timed in turns, against the first.
 
     \b
     Example:
         edgecnn profile model.tflite --threads 1,2,4
         edgecnn profile model.tflite --device pi@raspberrypi.local
+        edgecnn profile float32.tflite int8.tflite --device pi4
         edgecnn profile model.tflite --per-op --threads 1
+        edgecnn profile model.tflite --sustained 600 --device pi4
     """
     from edgecnn import delegates
     from edgecnn.devices import open_device
-    from edgecnn.profiling import profile
 
-    profiles, operators = [], []
-    budget, per_op, node_data = (options.pop(name) for name in ("budget", "per_op", "node_data"))
     options["delegate"] = delegates.resolve(options["delegate"])
-    if node_data and not (per_op and len(models) == len(devices) == 1):
+    if options["node_data"] and not (options["per_op"] and len(models) == len(devices) == 1):
         raise click.UsageError("--node-data needs --per-op, one model and one device.")
+    found = _Found()
     for target in devices:
         with open_device(target, note) as device:
-            profiles += [profile(model, device, budget_s=budget, **options) for model in models]
-            operators += [_per_op(model, device, budget, node_data, **options) for model in models if per_op]
-    result: dict[str, Any] = {"profiles": [profile.to_dict() for profile in profiles]}
+            _measure(found, models, device, **options)
+    emit(found.to_dict(), json_path, lambda: _show(found))
+
+
+@dataclass
+class _Found:
+    """All results of one call."""
+
+    profiles: list[Profile] = field(default_factory=list)
+    comparisons: list[Comparison] = field(default_factory=list)
+    sustained: list[Sustained] = field(default_factory=list)
+    per_op: list[PerOperator] = field(default_factory=list)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Only what was asked for."""
+        found = {name: [entry.to_dict() for entry in entries] for name, entries in vars(self).items()}
+        return {name: entries for name, entries in found.items() if entries}
+
+
+def _measure(found: _Found, models: Sequence[str], device: Device, **options: Any) -> None:
+    """Everything that was asked for, on one device."""
+    from edgecnn.profiling import profile
+    from edgecnn.profiling.compare import compare
+    from edgecnn.profiling.sustained import sustain
+    from edgecnn.runtime import model_file
+
+    seconds, per_op, node_data, budget = (options.pop(name) for name in ("sustained", "per_op", "node_data", "budget"))
+    files = [model_file.read(model) for model in models]
+    found.profiles += [profile(file, device, budget_s=budget, **options) for file in files]
+    single = {**options, "threads": (options["threads"] or [None])[0]}
+    found.comparisons += [compare(files[0], other, device, budget=budget, **single) for other in files[1:]]
     if per_op:
-        result["per_op"] = [entry.to_dict() for entry in operators]
-    emit(result, json_path, lambda: _show(profiles, operators))
+        found.per_op += [_per_op(file, device, budget, node_data, **options) for file in files]
+    if seconds:
+        single.pop("runs")
+        found.sustained += [sustain(file, device, seconds, **single) for file in files]
 
 
-def _per_op(model: str, device: Device, budget: float, node_data: str | None, **options: Any) -> PerOperator:
+def _per_op(file: ModelFile, device: Device, budget: float, node_data: str | None, **options: Any) -> PerOperator:
     from edgecnn import files
     from edgecnn.profiling import per_op
     from edgecnn.profiling.node_data import node_data as for_model_explorer
-    from edgecnn.runtime import model_file
 
-    file = model_file.read(model)
     result = per_op.measure(file, device, budget=budget, **options)
     if node_data:
         files.write_json(node_data, for_model_explorer(file, result))
@@ -104,15 +143,16 @@ def _per_op(model: str, device: Device, budget: float, node_data: str | None, **
     return result
 
 
-def _show(profiles: list[Profile], operators: list[PerOperator]) -> None:
+def _show(found: _Found) -> None:
     """The table, and below it what a person should know before believing it."""
     from edgecnn.profiling.text import remarks, table
 
-    columns, rows = table(profiles)
+    columns, rows = table(found.profiles)
     print_table(columns, rows, title="Milliseconds per inference")
-    for line in remarks(profiles):
+    lines = [*remarks(found.profiles), *(entry.sentence() for entry in found.comparisons)]
+    for line in [*lines, *(line for entry in found.sustained for line in entry.sentences())]:
         click.echo(line)
-    for result in operators:
+    for result in found.per_op:
         _show_operators(result)
 
 

@@ -32,12 +32,14 @@ def command(model: str, output: str, verification: str | None, profiles: tuple[s
 
     measured: list[dict[str, Any]] = []
     per_op: list[dict[str, Any]] = []
+    sustained: list[dict[str, Any]] = []
     for path in profiles:
         value = _read(path, "profile")
         measured += value.get("profiles", [value])
         per_op += value.get("per_op", [])
+        sustained += value.get("sustained", [])
     found = _read(verification, "verify") if verification else None
-    report.write(output, model, found, measured, per_op=per_op)
+    report.write(output, model, found, measured, per_op=per_op, sustained=sustained)
     click.echo(f"Wrote {Path(output).resolve().as_uri()}")
 
 

@@ -10,6 +10,7 @@ from edgecnn import files
 from edgecnn.report import _sections as parts
 from edgecnn.report._operators import operators
 from edgecnn.report._page import Section, cards, page
+from edgecnn.report._sustained import sustained as minutes
 from edgecnn.runtime import model_file
 
 __all__ = ["report", "write"]
@@ -21,6 +22,7 @@ def report(
     profiles: Sequence[dict[str, Any]] = (),
     recipe: str = "",
     per_op: Sequence[dict[str, Any]] = (),
+    sustained: Sequence[dict[str, Any]] = (),
 ) -> str:
     """The page as HTML.
 
@@ -30,6 +32,7 @@ def report(
         profiles: `Profile.to_dict()` of each device that it was measured on.
         recipe: text of the recipe that made it, if there was one.
         per_op: `PerOperator.to_dict()` of each device where operators were timed one by one.
+        sustained: `Sustained.to_dict()` of each device where it ran for minutes.
 
     Raises:
         ModelFileError: the artifact is damaged.
@@ -41,6 +44,7 @@ def report(
         Section("Pictures with another answer than the float model's", parts.flipped(verification)),
         *(Section(f"Speed on {parts.device_name(profile)}", parts.speed(profile)) for profile in profiles),
         *(Section(f"Where the time goes on {parts.device_name(entry)}", operators(entry)) for entry in per_op),
+        *(Section(f"Speed over {entry['seconds']:.0f} s on {entry['device']}", minutes(entry)) for entry in sustained),
         Section("How to use it", parts.usage(file)),
         Section("Where it came from", parts.provenance(file)),
         Section("How to repeat this", parts.repeat(file, recipe)),

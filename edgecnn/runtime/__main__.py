@@ -66,12 +66,9 @@ def _install(options: argparse.Namespace) -> Any:
     return install(**options.options)
 
 
-def _measure(options: argparse.Namespace) -> Any:
-    return _jobs(options).measure(options)
-
-
-def _per_op(options: argparse.Namespace) -> Any:
-    return _jobs(options).per_op(options)
+def _measuring(name: str) -> Job:
+    """The job of that name in `jobs`, imported when it is called."""
+    return lambda options: getattr(_jobs(options), name)(options)
 
 
 def _jobs(options: argparse.Namespace) -> Any:
@@ -85,7 +82,12 @@ def _jobs(options: argparse.Namespace) -> Any:
     return jobs
 
 
-JOBS: dict[str, Job] = {"check": _check, "info": _info, "install": _install, "measure": _measure, "per_op": _per_op}
+JOBS: dict[str, Job] = {
+    "check": _check,
+    "info": _info,
+    "install": _install,
+    **{name: _measuring(name) for name in ("compare", "measure", "per_op", "sustained")},
+}
 
 
 if __name__ == "__main__":

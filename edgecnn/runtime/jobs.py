@@ -44,6 +44,28 @@ def per_op(options: argparse.Namespace) -> dict[str, Any]:
     return {"system": system.describe(), "times": times}
 
 
+def sustained(options: argparse.Namespace) -> dict[str, Any]:
+    """Run one model without a pause for `options.seconds`."""
+    from .sustain import sustain
+
+    file, plan = read_models(options)[0], plan_of(options)
+    with lock.measuring(options.wait):
+        limit_s = options.seconds + _limit(plan)
+        found = guard.isolated(_in_child, sustain, file, plan, options.seconds, timeout_s=limit_s)
+    return {"system": system.describe(), **found}
+
+
+def compare(options: argparse.Namespace) -> dict[str, Any]:
+    """Time two models in turns."""
+    from .compare import compare as in_turns
+
+    first, second = read_models(options)
+    plan = plan_of(options)
+    with lock.measuring(options.wait):
+        found = guard.isolated(_in_child, in_turns, first, second, plan, timeout_s=_limit(plan))
+    return {"system": system.describe(), **found}
+
+
 def read_models(options: argparse.Namespace) -> list[ModelFile]:
     """The models that the options name, under the names that the host knows them by."""
     names: list[str | None] = [*options.name, *[None] * len(options.model)]

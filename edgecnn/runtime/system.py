@@ -106,7 +106,7 @@ def _os_name() -> str:
 
 
 def _throttled() -> int | None:
-    text = _read(Path("/sys/devices/platform/soc/soc:firmware/get_throttled"))
+    text = _read(Path("/sys/devices/platform/soc/soc:firmware/get_throttled")) or _voltage_alarm()
     if text is None and shutil.which("vcgencmd"):
         try:
             answer = subprocess.run(["vcgencmd", "get_throttled"], capture_output=True, text=True, timeout=5)
@@ -117,6 +117,14 @@ def _throttled() -> int | None:
         return int(text or "", 16)
     except ValueError:
         return None
+
+
+def _voltage_alarm() -> str | None:
+    """Under-voltage as the kernel's own monitor tells it; bit 0 of get_throttled."""
+    for folder in Path("/sys/class/hwmon").glob("hwmon*"):
+        if _read(folder / "name") == "rpi_volt":
+            return _read(folder / "in0_lcrit_alarm")
+    return None
 
 
 def _steal_s() -> float | None:

@@ -1,0 +1,93 @@
+"""Which of two models is faster on a device, and whether the difference is more than noise."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from edgecnn.devices import Device
+from edgecnn.profiling.noise import median_interval
+from edgecnn.runtime.model_file import ModelFile
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two models timed in turns.
+
+    Attributes:
+        first_ms: median of the first one's blocks.
+        second_ms: median of the second one's blocks.
+        ratio: median over the rounds of first / second; the two blocks of a round were timed one after the other.
+        interval: 95 % confidence interval of that median, by order statistics.
+        emulated: whether the device is an emulator, whose times say nothing about a real board.
+    """
+
+    first: str
+    second: str
+    device: str
+    delegate: str
+    threads: int
+    rounds: int
+    first_ms: float
+    second_ms: float
+    ratio: float
+    interval: tuple[float, float]
+    emulated: bool
+
+    @property
+    def differs(self) -> bool:
+        """Whether the interval leaves out 1."""
+        return not self.interval[0] <= 1 <= self.interval[1]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {**asdict(self), "differs": self.differs}
+
+    def sentence(self) -> str:
+        """The result for a person."""
+        marked = ", EMULATED" if self.emulated else ""
+        low, high = self.interval
+        numbers = f"ratio {self.ratio:.3f}, 95 %: {low:.3f} to {high:.3f}, {self.rounds} rounds in turns{marked}"
+        if not self.differs:
+            return f"{self.first} and {self.second} on {self.device}: no difference shown ({numbers})."
+        faster, factor = (self.second, self.ratio) if self.ratio > 1 else (self.first, 1 / self.ratio)
+        slower = self.first if self.ratio > 1 else self.second
+        return f"{faster} is {factor:.2f} times as fast as {slower} on {self.device} ({numbers})."
+
+
+def compare(first: ModelFile, second: ModelFile, device: Device, **options: Any) -> Comparison:
+    """Time two models in turns on a device.
+
+    Args:
+        first: a model.
+        second: another one.
+        device: where.
+        **options: delegate, threads (one number or None), runs, warmup and budget of `edgecnn.runtime`.
+
+    Raises:
+        EdgecnnError: the device or one of the models can't be used.
+    """
+    answer = device.run("compare", [first, second], **options)
+    rounds = answer["rounds"]
+    ratio, interval = ratio_of(rounds)
+    return Comparison(
+        first=first.name,
+        second=second.name,
+        device=device.name,
+        delegate=options.get("delegate") or "cpu",
+        threads=answer["threads"],
+        rounds=len(rounds),
+        first_ms=round(statistics.median(a for a, _ in rounds), 4),
+        second_ms=round(statistics.median(b for _, b in rounds), 4),
+        ratio=round(ratio, 5),
+        interval=(round(interval[0], 5), round(interval[1], 5)),
+        emulated=answer["system"]["emulated"],
+    )
+
+
+def ratio_of(rounds: Sequence[tuple[float, float]]) -> tuple[float, tuple[float, float]]:
+    """Median of the rounds' ratios, and its 95 % confidence interval."""
+    ratios = [a / b for a, b in rounds]
+    return statistics.median(ratios), median_interval(ratios)

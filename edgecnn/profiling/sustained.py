@@ -1,0 +1,94 @@
+"""Does a model stay that fast? Frames a second over minutes, and what the board's heat and power did to them."""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from edgecnn.devices import Device
+from edgecnn.errors import UsageError
+from edgecnn.runtime.model_file import ModelFile
+
+HELD = 0.03  # a smaller fall is no fall
+
+
+@dataclass(frozen=True)
+class Sustained:
+    """A model that ran without a pause.
+
+    Attributes:
+        seconds: for how long.
+        windows: in order: end_s, fps, median_ms, p95_ms, temperature_c, clock_mhz, throttled_now, ...; None is what the
+            board doesn't tell.
+        initial_fps: median of the windows in the first tenth.
+        steady_fps: median of the windows in the last third.
+        fall: 1 - steady / initial; below 0 where it became faster.
+        throttled: flags that were up at some time, e.g. "under-voltage".
+        emulated: whether the device is an emulator, whose times say nothing about a real board.
+    """
+
+    model: str
+    device: str
+    delegate: str
+    threads: int
+    seconds: float
+    windows: tuple[dict[str, Any], ...]
+    initial_fps: float
+    steady_fps: float
+    fall: float
+    throttled: tuple[str, ...]
+    emulated: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return asdict(self)
+
+    def sentences(self) -> list[str]:
+        """The result for a person."""
+        where = f"{self.model} on {self.device}"
+        marked = " (EMULATED)" if self.emulated else ""
+        change = f"{abs(self.fall):.0%} {'below' if self.fall > 0 else 'above'} the {self.initial_fps:.1f} at the start"
+        held = "as at the start" if abs(self.fall) < HELD else change
+        lines = [f"Sustained, {where}: {self.steady_fps:.1f} fps in the steady state{marked}, {held}."]
+        heat = [window["temperature_c"] for window in self.windows if window["temperature_c"] is not None]
+        clock = [window["clock_mhz"] for window in self.windows if window["clock_mhz"] is not None]
+        lines += [f"Temperature {heat[0]:.0f} to {max(heat):.0f} °C."] if heat else []
+        lines += [f"Clock {max(clock):.0f} MHz at most, {min(clock):.0f} at least."] if clock else []
+        lines += [f"The board slowed itself down: {', '.join(self.throttled)}."] if self.throttled else []
+        return lines
+
+
+def sustain(model: ModelFile, device: Device, seconds: float, **options: Any) -> Sustained:
+    """Run a model on a device without a pause.
+
+    Args:
+        model: the model.
+        device: where.
+        seconds: for how long; ten minutes show what a closed case does.
+        **options: delegate, threads (one number or None) and warmup of `edgecnn.runtime`.
+
+    Raises:
+        UsageError: less than a second.
+        EdgecnnError: the device or the model can't be used.
+    """
+    if seconds < 1:
+        raise UsageError(f"sustained: {seconds} s; expected at least 1.")
+    answer = device.run("sustained", [model], seconds=seconds, **options)
+    windows = tuple(answer["windows"])
+    fps = [window["fps"] for window in windows]
+    initial = statistics.median(fps[: max(1, len(fps) // 10)])
+    steady = statistics.median(fps[-max(1, len(fps) // 3) :])
+    return Sustained(
+        model=model.name,
+        device=device.name,
+        delegate=options.get("delegate") or "cpu",
+        threads=answer["threads"],
+        seconds=seconds,
+        windows=windows,
+        initial_fps=round(initial, 3),
+        steady_fps=round(steady, 3),
+        fall=round(1 - steady / initial, 4),
+        throttled=tuple(sorted({flag for window in windows for flag in window["throttled_now"]})),
+        emulated=answer["system"]["emulated"],
+    )
