@@ -66,6 +66,23 @@ def match(system: Mapping[str, Any]) -> Board | None:
     return known[0] if not text and len(known) == 1 else None
 
 
+def published(system: Mapping[str, Any], model: str, number_format: str) -> list[str]:
+    """What others measured of a model on the board that `system.describe()` describes, in sentences.
+
+    Args:
+        system: of the machine.
+        model: the contract's name, e.g. "mobilenet_v2"; variants of other width or size are other models.
+        number_format: "float32" or "int8".
+    """
+    board = None if system.get("emulated") else match(system)
+    rows = [row for row in board.published if (row.model, row.scheme) == (model, number_format)] if board else []
+    return [
+        f"Published for comparison: {row.model} {row.scheme}, {row.threads} threads, {row.latency_ms:g} ms on a "
+        f"{board.name if board else ''} ({row.source})."
+        for row in rows
+    ]
+
+
 def xnnpack_table(float32: dict[str, float], int8: dict[str, float]) -> tuple[Published, ...]:
     """Rows of the latency table in XNNPACK's README, 4 threads, ImageNet models at 224 pixels."""
     return tuple(

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from edgecnn.boards import published
 from edgecnn.inspect.cost import Cost, operator_cost
 from edgecnn.inspect.names import layer_name
 from edgecnn.profiling.cut import cut
@@ -46,6 +47,7 @@ class OperatorTime:
     p95_ms: float | None
     share: float
     bound: Bound | None
+    published: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -70,6 +72,7 @@ class PerOperator:
         clock: "processor" (one thread: other programs don't stretch the times) or "wall".
         disturbed: share of the whole model's turns in which the system took the processor away; not counted.
         peaks: the machine's limits; None for an emulated machine.
+        published: what others measured of this model on this kind of board, in sentences.
         bound: the whole model against them; its bound is the sum of its operators'.
     """
 
@@ -122,7 +125,7 @@ class PerOperator:
             f"{self.peaks.gmacs['int8']:g} int8, {self.peaks.gb_s:g} GB/s. At them the model would take "
             f"{self.bound.bound_ms:.2f} ms; it reaches {self.bound.efficiency:.0%} of that speed."
         )
-        return lines + list(self.peaks.notes)
+        return lines + list(self.peaks.notes) + list(self.published)
 
 
 def measure(model: ModelFile, device: Device, **options: Any) -> PerOperator:
@@ -167,6 +170,7 @@ def join(model: ModelFile, device: str, answer: Mapping[str, Any]) -> PerOperato
         system=dict(answer["system"]),
         operators=rows,
         peaks=limits,
+        published=tuple(published(answer["system"], model.contract.name, _most_of(rows))),
         bound=_whole_bound(rows, times["whole_ms"]) if limits else None,
         **{key: times[key] for key in kept},
     )
@@ -200,6 +204,12 @@ def _number_format(graph: Graph, operator: Operator) -> str:
     weights = [tensor for tensor in tensors[1:2] if tensor.is_constant]
     deciding = (weights or tensors or [graph.tensors[operator.outputs[0]]])[0]
     return "int8" if deciding.dtype in ("INT8", "UINT8", "INT4") else "float32"
+
+
+def _most_of(rows: tuple[OperatorTime, ...]) -> str:
+    """The number format of most multiply-accumulates."""
+    macs = {kind: sum(row.cost.macs for row in rows if row.number_format == kind) for kind in ("int8", "float32")}
+    return max(macs, key=lambda kind: macs[kind])
 
 
 def _whole_bound(rows: tuple[OperatorTime, ...], whole_ms: float) -> Bound:

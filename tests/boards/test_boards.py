@@ -43,6 +43,15 @@ def test_no_published_latency_beats_the_limits(name):
         assert 0 < bound.efficiency < 1, row
 
 
+def test_published_latencies_are_told_for_their_board_and_model_only():
+    pi4 = {"board": "Raspberry Pi 4 Model B Rev 1.4", "cpu": "Cortex-A72"}
+    lines = boards.published(pi4, "mobilenet_v2", "int8")
+    assert any("17 ms" in line and "XNNPACK" in line for line in lines) and any("26.4 ms" in line for line in lines)
+    assert boards.published(pi4, "efficientnet_lite0", "int8") == []
+    assert boards.published({**pi4, "emulated": True}, "mobilenet_v2", "int8") == []
+    assert boards.published({"board": None, "cpu": "AMD EPYC"}, "mobilenet_v2", "int8") == []
+
+
 def test_an_unknown_machine_is_held_against_its_own_probe():
     peaks = roofline.peaks({"board": None, "cpu": "AMD EPYC"}, PROBE, threads=2)
     assert "probe" in peaks.source and peaks.gmacs["int8"] == 400.0 and peaks.gb_s == 20.0
