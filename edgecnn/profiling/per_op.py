@@ -47,7 +47,6 @@ class OperatorTime:
     p95_ms: float | None
     share: float
     bound: Bound | None
-    published: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -91,6 +90,7 @@ class PerOperator:
     operators: tuple[OperatorTime, ...]
     peaks: Peaks | None
     bound: Bound | None
+    published: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -170,7 +170,7 @@ def join(model: ModelFile, device: str, answer: Mapping[str, Any]) -> PerOperato
         system=dict(answer["system"]),
         operators=rows,
         peaks=limits,
-        published=tuple(published(answer["system"], model.contract.name, _most_of(rows))),
+        published=tuple(published(answer["system"], _standard_name(model), _most_of(rows))),
         bound=_whole_bound(rows, times["whole_ms"]) if limits else None,
         **{key: times[key] for key in kept},
     )
@@ -204,6 +204,13 @@ def _number_format(graph: Graph, operator: Operator) -> str:
     weights = [tensor for tensor in tensors[1:2] if tensor.is_constant]
     deciding = (weights or tensors or [graph.tensors[operator.outputs[0]]])[0]
     return "int8" if deciding.dtype in ("INT8", "UINT8", "INT4") else "float32"
+
+
+def _standard_name(model: ModelFile) -> str:
+    """The architecture's name, where it has the width and input size that papers give."""
+    arguments = model.contract.model.get("arguments", {})
+    standard = arguments.get("width", 1.0) == 1.0 and arguments.get("input_size", 224) == 224
+    return model.contract.name if standard else ""
 
 
 def _most_of(rows: tuple[OperatorTime, ...]) -> str:
