@@ -28,7 +28,7 @@ GEOMETRY_COLUMNS = ("layer", "output size", "dilation", "padding", "field", "ste
 LEGEND = (
     "window: kernel /stride padding · out: bytes of the output · MAC/B: multiply-accumulates per byte moved · field: "
     "receptive field in pixels, as if the picture had no edges (+: attention or squeeze-excite sees further) · step: "
-    "effective stride · saves: how many times cheaper than a regular convolution instead of the depthwise-separable pair"
+    "effective stride · saves: how many times cheaper than a regular convolution instead of the separable pair"
 )
 
 

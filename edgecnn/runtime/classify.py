@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
+from .contract import Contract
 from .engine import Engine
 from .model_file import ModelFile
 from .preprocess import read_picture
 
 
-def top(probabilities: np.ndarray, engine: Engine, count: int = 5) -> list[dict[str, Any]]:
+class Contracted(Protocol):
+    """An engine, or anything else that has a contract."""
+
+    @property
+    def contract(self) -> Contract:
+        """How to use it."""
+
+
+def top(probabilities: np.ndarray, engine: Contracted, count: int = 5) -> list[dict[str, Any]]:
     """The best classes, best first; a tie goes to the lower index.
 
     Returns:

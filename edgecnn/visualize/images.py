@@ -21,7 +21,8 @@ GAP = 2
 
 
 def viridis(values: np.ndarray, low: float | None = None, high: float | None = None) -> np.ndarray:
-    """Magnitudes (height, width) as RGB; the darkest color is `low`, the brightest `high` (by default the extremes)."""
+    """Magnitudes (height, width) as RGB; the darkest color is `low`, the brightest `high` (by default the "
+    "extremes)."""
     cv2 = opencv()
     low = float(values.min()) if low is None else low
     high = float(values.max()) if high is None else high
@@ -78,7 +79,9 @@ def png(picture: np.ndarray) -> bytes:
 
 def image(picture: np.ndarray, description: str, *, pixelated: bool = False, width: str = "100%") -> str:
     """An `<img>` with the picture inside; `description` is for those who can't see it."""
-    style = f"width:{width};max-width:100%;display:block;" + ("image-rendering:pixelated;" if pixelated else "")
+    style = f"width:{width};max-width:100%;display:block;aspect-ratio:auto;object-fit:contain;" + (
+        "image-rendering:pixelated;" if pixelated else ""
+    )
     data = base64.b64encode(png(picture)).decode()
     return f'<img src="data:image/png;base64,{data}" alt="{escape(description)}" style="{style}">'
 
