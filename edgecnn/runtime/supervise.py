@@ -83,11 +83,11 @@ def _answer(job: Callable[[], Any]) -> Any:
         return error_answer(error)
     except MemoryError:
         return error_answer(errors.EdgecnnError("Out of memory while the model ran."))
-    except ModuleNotFoundError as error:
-        if error.name != "numpy":
-            raise
-        return error_answer(errors.RuntimeMissingError("NumPy is not installed. Install it with: pip install numpy."))
     except Exception as error:
+        if isinstance(error, ModuleNotFoundError) and error.name == "numpy":
+            return error_answer(
+                errors.RuntimeMissingError("NumPy is not installed. Install it with: pip install numpy.")
+            )
         import traceback
 
         traceback.print_exc()

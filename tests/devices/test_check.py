@@ -20,7 +20,8 @@ PI4 = {
         "runtime": "ai-edge-litert 2.3.0", "governor": "performance", "emulated": False,
     },
     "conditions": {"temperature_c": 48.3, "throttled_bits": 0, "throttled_now": [], "throttled_since_start": []},
-    "virtual_environment": None, "has_pip": True, "numpy": "2.4.6", "opencv": "4.12.0", "free_disk_bytes": 9_000_000_000,
+    "virtual_environment": None, "has_pip": True, "numpy": "2.4.6", "opencv": "4.12.0",
+    "free_disk_bytes": 9_000_000_000,
     "cameras": [{"node": "/dev/video0", "name": "unicam"}], "edgetpus": [], "libedgetpu": False,
 }  # fmt: skip
 TPU = {"bus": "usb", "node": "/dev/bus/usb/002/003", "speed_mbps": 5000, "started": True, "writable": True,

@@ -1,0 +1,84 @@
+"""Two models in turns, and one model over time, here and on a board that gets hot."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import tiny_models
+from commands import run_cli
+
+from edgecnn.devices import open_device
+from edgecnn.errors import UsageError
+from edgecnn.profiling.compare import Comparison, compare
+from edgecnn.profiling.sustained import sustain
+from edgecnn.runtime.compare import compare as in_turns
+from edgecnn.runtime.measure import Plan
+
+
+def test_the_lighter_model_is_the_faster_one():
+    light, heavy = tiny_models.classifier(8), tiny_models.classifier(256)
+    with open_device() as device:
+        found = compare(heavy, light, device, threads=1, runs=100)
+    assert found.differs and found.interval[0] > 1
+    assert found.sentence().startswith("tiny8.tflite is ")
+    assert found.rounds == 20
+    assert json.loads(json.dumps(found.to_dict()))["differs"] is True
+
+
+def test_turns_alternate_and_end_with_the_budget(monkeypatch):
+    order = []
+    from edgecnn.runtime import compare as module
+
+    def note(engine, tensor, runs, budget_s=0.0):
+        order.append(engine.file.name)
+        return [1.0] * runs
+
+    monkeypatch.setattr(module, "timed_runs", note)
+    light, heavy = tiny_models.classifier(8), tiny_models.classifier(16)
+    rounds = in_turns(light, heavy, Plan(threads=1, runs=1, warmup=1))["rounds"]
+    assert len(rounds) == module.MIN_ROUNDS
+    assert order[2:8] == [light.name, heavy.name, heavy.name, light.name, light.name, heavy.name]
+    assert len(in_turns(light, heavy, Plan(threads=1, budget_s=1e-9))["rounds"]) == module.MIN_ROUNDS // 2
+
+
+@pytest.mark.parametrize(
+    ("ratio", "interval", "words"),
+    [
+        (1.002, (0.99, 1.01), "no difference shown"),
+        (2.0, (1.9, 2.1), "b is 2.00 times as fast as a"),
+        (0.5, (0.4, 0.6), "a is 2.00 times as fast as b"),
+    ],
+)
+def test_sentences(ratio, interval, words):
+    found = Comparison("a", "b", "pi4", "cpu", 1, 20, 10.0, 5.0, ratio, interval, emulated=True)
+    assert words in found.sentence()
+    assert "EMULATED" in found.sentence()
+
+
+def test_sustained_here():
+    with open_device() as device:
+        found = sustain(tiny_models.classifier(), device, 2, threads=1)
+    ends = [window["end_s"] for window in found.windows]
+    assert ends == sorted(ends) and 1.9 <= ends[-1] < 10
+    assert found.fall == pytest.approx(1 - found.steady_fps / found.initial_fps, abs=1e-3)
+    assert all(window["fps"] <= 1.05 * 1000 / window["median_ms"] or window["p95_ms"] > window["median_ms"]
+               for window in found.windows)  # fmt: skip
+    json.dumps(found.to_dict())
+
+
+def test_less_than_a_second_is_refused():
+    with open_device() as device, pytest.raises(UsageError, match="at least 1"):
+        sustain(tiny_models.classifier(), device, 0)
+
+
+def test_command_with_two_models(tmp_path):
+    paths = []
+    for filters in (8, 256):
+        paths.append(tmp_path / f"tiny{filters}.tflite")
+        paths[-1].write_bytes(tiny_models.classifier(filters).data)
+    done = run_cli("profile", *paths, "--runs", "20", "--sustained", "1", "--json", "-")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert [len(found[key]) for key in ("profiles", "comparisons", "sustained")] == [2, 1, 2]
+    assert found["comparisons"][0]["interval"][1] < 1

@@ -1,0 +1,123 @@
+"""Measuring: the figures follow from the samples, and the timed steps are the three that count."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import os
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tiny_models
+
+from edgecnn.devices import _zipapp
+from edgecnn.runtime import measure, model_file, system
+from edgecnn.runtime.engine import Engine
+from edgecnn.runtime.errors import ModelFileError
+
+
+def test_summary_agrees_with_numpy_and_the_standard_library():
+    samples = list(np.random.default_rng(0).gamma(2.0, 3.0, 501))
+    found = measure.summary(samples)
+    assert found["median"] == pytest.approx(statistics.median(samples), abs=1e-4)
+    assert found["std"] == pytest.approx(np.std(samples, ddof=1), abs=1e-4)
+    for share in (90, 95, 99):
+        assert found[f"p{share}"] == pytest.approx(np.percentile(samples, share), abs=1e-4)
+    assert (found["min"], found["max"]) == (round(min(samples), 4), round(max(samples), 4))
+
+
+def test_one_sample_and_none():
+    assert measure.summary([2.0])["std"] == 0
+    with pytest.raises(ModelFileError, match="at least one run"):
+        measure.summary([])
+
+
+@pytest.mark.parametrize("count", [0, 1, 1999, 2000, 2001, 54321])
+def test_thinned_samples_keep_their_order_and_both_ends(count):
+    kept = measure.thinned(list(range(count)))
+    assert len(kept) == min(count, measure.MAX_SAMPLES)
+    assert kept == sorted(set(kept))
+    if count:
+        assert kept[0] == 0 and kept[-1] >= count * 0.999 - 1
+
+
+class RecordingDouble:
+    """A double of an interpreter that writes down what it is asked to do."""
+
+    def __init__(self):
+        self.calls = []
+
+    def __getattr__(self, name):
+        return lambda *_: self.calls.append(name)
+
+
+def test_a_run_is_set_invoke_get_and_nothing_else():
+    engine = Engine(tiny_models.classifier())
+    engine.interpreter = RecordingDouble()
+    assert len(measure.timed_runs(engine, np.zeros(1), 3)) == 3
+    assert engine.interpreter.calls == ["set_tensor", "invoke", "get_tensor"] * 3
+
+
+def test_budget_ends_the_runs_but_not_before_five():
+    engine = Engine(tiny_models.classifier())
+    tensor = measure.test_tensor(engine)
+    assert len(measure.timed_runs(engine, tensor, 10**9, budget_s=0.05)) >= measure.MIN_RUNS
+    assert len(measure.timed_runs(engine, tensor, 10**9, budget_s=1e-9)) == measure.MIN_RUNS
+
+
+def test_measurement_of_a_model():
+    plan = measure.Plan(threads=1, runs=40, warmup=3)
+    found, golden = measure.measure(tiny_models.classifier(), plan)
+    latency = found.latency_ms
+    order = [latency[name] for name in ("min", "median", "p90", "p95", "p99", "max")]
+    assert order == sorted(order)
+    assert (found.runs, len(found.samples_ms), found.warmup_runs, found.threads) == (40, 40, 3, 1)
+    assert found.throughput_fps == pytest.approx(1000 / statistics.fmean(found.samples_ms), rel=0.01)
+    assert found.peak_rss_bytes > 10_000_000
+    assert golden == {"count": 4, "identical": 4, "max_steps": 0, "max_difference": 0.0, "same_top1": 4, "passed": True}
+
+
+def test_a_file_without_vectors_has_no_answer_to_them():
+    file = tiny_models.classifier()
+    bare = dataclasses.replace(file, contract=file.contract.replace(golden={}))
+    assert measure.measure(bare, measure.Plan(runs=1, warmup=0))[1] is None
+
+
+def test_throttling_bits(monkeypatch):
+    """0x50005 is what a Pi with a bad power supply says: under-voltage and throttled, now and before."""
+    monkeypatch.setattr(system, "_throttled", lambda: 0x50005)
+    found = system.conditions()
+    assert found["throttled_now"] == ["under-voltage", "throttled"]
+    assert found["throttled_since_start"] == ["under-voltage", "throttled"]
+
+
+def test_runtime_needs_nothing_but_itself(tmp_path: Path):
+    """The zipapp runs where no edgecnn is, and imports neither it nor anything that a board lacks."""
+    (tmp_path / "runtime.pyz").write_bytes(_zipapp.build())
+    (tmp_path / "tiny.tflite").write_bytes(tiny_models.classifier().data)
+    command = [sys.executable, "runtime.pyz", "measure", "--model=tiny.tflite", "--runs=2"]
+    environment = {**os.environ, "PYTHONPROFILEIMPORTTIME": "1", "TMPDIR": str(tmp_path)}
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, env=environment)
+    assert done.returncode == 0, done.stderr
+    lines = [line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")]
+    modules = {name.split(".")[0] for name in lines}
+    assert {"edgecnn_runtime", "numpy", "ai_edge_litert"} <= modules, done.stderr
+    assert not {"edgecnn", "click", "rich", "tensorflow", "cv2", "pydantic"} & modules
+
+
+def test_zipapp_is_the_same_every_time():
+    first = _zipapp.build()
+    _zipapp.build.cache_clear()
+    assert _zipapp.build() == first
+
+
+def test_every_file_of_the_runtime_is_python_3_9():
+    folder = Path(measure.__file__).parent
+    for path in sorted(folder.glob("*.py")):
+        ast.parse(path.read_text(), path.name, feature_version=(3, 9))
+        assert "from edgecnn" not in path.read_text(), f"{path.name} would not travel"
+    assert model_file.__name__.startswith("edgecnn.runtime")
