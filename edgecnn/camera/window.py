@@ -43,13 +43,16 @@ class Window:
     def run(self, ended: threading.Event) -> None:
         """Show answers until the demo ends or the user closes the window."""
         cv2 = opencv()
-        cv2.namedWindow(_TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
+        cv2.namedWindow(_TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
         last: Any = None
         while not ended.is_set() and cv2.getWindowProperty(_TITLE, cv2.WND_PROP_VISIBLE) >= 1:
             answer = self._newest
             if answer is not None and answer is not last and not self._paused:
+                picture = draw(answer, self._figures())
+                if last is None:
+                    cv2.resizeWindow(_TITLE, picture.shape[1], picture.shape[0])
                 last = answer
-                cv2.imshow(_TITLE, draw(answer, self._figures()))
+                cv2.imshow(_TITLE, picture)
                 self.shown += 1
             if self._key(cv2.waitKey(10) & 0xFF, last):
                 return
@@ -70,6 +73,7 @@ class Window:
 
 def check() -> None:
     """Whether a window can be shown; OpenCV would end the whole program where there is no screen."""
+    os.environ.setdefault("QT_LOGGING_RULES", "*=false")  # it complains of fonts that nobody misses
     cv2 = opencv()
     toolkit = re.search(r"^\s*GUI:\s*(\S+)", cv2.getBuildInformation(), re.MULTILINE)
     if toolkit is None or toolkit.group(1) == "NONE":

