@@ -10,8 +10,8 @@ import time
 from pathlib import Path
 
 import pytest
-
 from commands import check_clean_failure, run_cli
+
 from edgecnn.errors import BoundNotMetError, EdgecnnError
 from edgecnn.run import STATE, run
 

@@ -37,7 +37,7 @@ def test_names_types_and_numbers_equal_the_generated_schema(data: bytes) -> None
 
 def test_all_operator_names_are_in_the_schema_order() -> None:
     codes = {k: v for k, v in vars(schema.BuiltinOperator).items() if isinstance(v, int)}
-    assert tflite.OPERATOR_NAMES == sorted(codes, key=codes.__getitem__)
+    assert sorted(codes, key=codes.__getitem__) == tflite.OPERATOR_NAMES
 
 
 @pytest.mark.parametrize("content", [b"", b"hello, world", b"PK\x03\x04....", b"\0" * 64, b"\x1c\0\0\0TFL3"])

@@ -1,0 +1,96 @@
+"""What must not be imported: TensorFlow by commands that don't need it; anything but the runtime on a device."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from commands import run_cli
+
+from edgecnn.cli import cli
+
+HEAVY = ("tensorflow", "tf_keras", "keras", "pydantic", "matplotlib", "scipy")
+
+
+def _imported(*arguments: str | Path) -> set[str]:
+    """Top-level modules that a command imports."""
+    code = (
+        "import sys\nfrom edgecnn.cli import main\nsys.argv = ['edgecnn', *sys.argv[1:]]\n"
+        "try:\n    main()\nexcept SystemExit as done:\n    status = done.code\n"
+        "print('MODULES', *{name.split('.')[0] for name in sys.modules})\nsys.exit(status)"
+    )
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    line = next(line for line in done.stdout.splitlines() if line.startswith("MODULES"))
+    return set(line.split()[1:])
+
+
+def test_help_of_everything_is_light() -> None:
+    import click
+
+    for name in ("", *cli.list_commands(click.Context(cli))):
+        found = _imported(*([name] if name else []), "--help")
+        assert not found & {*HEAVY, "numpy", "cv2", "rich"}, name
+
+
+def test_device_commands_import_no_tensorflow(tiny_int8: Path, tmp_path: Path) -> None:
+    import cv2
+    import numpy as np
+
+    cv2.imwrite(str(tmp_path / "x.png"), np.zeros((8, 8, 3), np.uint8))
+    for arguments in (
+        ["classify", tiny_int8, tmp_path / "x.png"],
+        ["profile", tiny_int8, "--runs", "2"],
+        ["models"],
+        ["inspect", tiny_int8],
+        ["report", tiny_int8, "-o", tmp_path / "r.html"],
+    ):
+        assert not _imported(*arguments) & {"tensorflow", "tf_keras", "keras"}, arguments[0]
+
+
+def test_a_finished_run_imports_no_tensorflow(tmp_path: Path) -> None:
+    text = '[model]\nname = "mobilenet_v1"\ninput_size = 32\nwidth = 0.25\nclasses = 5\n[quantize]\nsamples = 4\n'
+    (tmp_path / "r.toml").write_text(text)
+    assert run_cli("run", tmp_path / "r.toml", "-o", tmp_path / "out").returncode == 0
+    assert "tensorflow" not in _imported("run", tmp_path / "r.toml", "-o", tmp_path / "out")
+
+
+def test_runtime_folder_stands_alone(tmp_path: Path) -> None:
+    """Copied away from the package, it must import nothing but the standard library, NumPy, LiteRT and OpenCV."""
+    import edgecnn.runtime
+
+    source = Path(edgecnn.runtime.__file__).parent
+    target = tmp_path / "alone" / "runtime"
+    target.mkdir(parents=True)
+    names = [path.name for path in source.glob("*.py")]
+    for name in names:
+        (target / name).write_bytes((source / name).read_bytes())
+    imports = "\n".join(f"import runtime.{name[:-3]}" for name in names if not name.startswith("__"))
+    code = f"import sys\nsys.path.insert(0, {str(tmp_path / 'alone')!r})\n{imports}\nprint(*sys.modules)"
+    done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    third_party = {"edgecnn", "click", "tensorflow", "pydantic", "rich", "jinja2"}
+    assert not third_party & set(done.stdout.split())
+
+
+def test_runtime_is_valid_python_3_9() -> None:
+    import ast
+
+    import edgecnn.runtime
+
+    files = sorted(Path(edgecnn.runtime.__file__).parent.rglob("*.py"))
+    assert len(files) > 8
+    for path in files:
+        tree = ast.parse(path.read_text(), feature_version=(3, 9))
+        future = [node for node in tree.body if isinstance(node, ast.ImportFrom) and node.module == "__future__"]
+        assert future or not tree.body[1:], path
+        assert not [node for node in ast.walk(tree) if type(node).__name__ in ("Match", "TryStar")], path
+
+
+@pytest.mark.parametrize("flag", ["--version", "--help"])
+def test_top_level_flags(flag: str) -> None:
+    done = run_cli(flag)
+    assert done.returncode == 0 and "edgecnn" in done.stdout and not done.stderr

@@ -1,0 +1,66 @@
+"""MediaPipe Tasks, an independent reader of the standard metadata, loads the artifact as it is.
+
+It lives in a virtual environment of its own, because it brings another OpenCV.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import pytest
+from conftest import unavailable
+
+from edgecnn.data import open_data
+from edgecnn.runtime import model_file
+from edgecnn.runtime.classify import top
+from edgecnn.runtime.engine import Engine
+from edgecnn.runtime.preprocess import fit
+
+VERSION = "1.2.2"
+SCRIPT = """
+import json, sys, mediapipe
+from mediapipe.tasks.python import BaseOptions, vision
+options = vision.ImageClassifierOptions(base_options=BaseOptions(model_asset_path=sys.argv[1]), max_results=1)
+with vision.ImageClassifier.create_from_options(options) as classifier:
+    for path in sys.argv[2:]:
+        found = classifier.classify(mediapipe.Image.create_from_file(path)).classifications[0].categories[0]
+        print("ANSWER", json.dumps([found.index, found.category_name]), flush=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def mediapipe_python() -> Path:
+    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
+    folder = cache / "edgecnn" / f"mediapipe-{VERSION}-py{sys.version_info.major}{sys.version_info.minor}"
+    python = folder / "bin" / "python"
+    if not (folder / "ready").exists():
+        subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
+        install = [str(python), "-m", "pip", "install", "--quiet", f"mediapipe=={VERSION}"]
+        if subprocess.run(install, capture_output=True, check=False).returncode:
+            unavailable(f"mediapipe {VERSION} can't be installed")
+        (folder / "ready").touch()
+    if subprocess.run([str(python), "-c", "import mediapipe"], capture_output=True, check=False).returncode:
+        unavailable("mediapipe lacks system libraries (on Debian: libgl1 libegl1 libgles2)")
+    return python
+
+
+def test_mediapipe_gives_our_answers(mediapipe_python: Path, lite0_int8: Path, tmp_path: Path) -> None:
+    engine = Engine(model_file.read(lite0_int8))
+    paths, ours = [], []
+    for example in open_data("photos:whole").examples:
+        fitted = fit(example.read(), engine.contract.preprocessing)
+        path = tmp_path / f"{example.name}.png"
+        cv2.imwrite(str(path), cv2.cvtColor(fitted, cv2.COLOR_RGB2BGR))
+        best = top(engine.probabilities(engine.tensor(fitted)), engine, 1)[0]
+        paths.append(str(path))
+        ours.append([best["index"], best["label"]])
+    command = [str(mediapipe_python), "-c", SCRIPT, str(lite0_int8), *paths]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    theirs = [json.loads(line[7:]) for line in done.stdout.splitlines() if line.startswith("ANSWER")]
+    assert theirs == ours, done.stderr[-2000:]
+    assert len(ours) == 11
