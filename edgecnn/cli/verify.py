@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -18,6 +20,10 @@ from edgecnn.cli._output import emit, json_option, note, print_table
 @click.option("--samples", type=int, metavar="N", help="Use N of the pictures, balanced over the classes.")
 @click.option("--max-drop", type=float, metavar="POINTS", help="Exit 1 if top-1 drops by more.")
 @click.option("--min-agreement", type=float, metavar="PERCENT", help="Exit 1 if fewer pictures agree.")
+@click.option("--device", default="local", show_default=True, metavar="DEVICE",
+              help="Where the artifact runs: local, a name, or [ssh://][user@]host[:port].")  # fmt: skip
+@click.option("--delegate", default="cpu", show_default=True, metavar="cpu|edgetpu[:usb|:pci|:N]|PATH.so",
+              help="What runs the operators there.")  # fmt: skip
 @click.option("--trust", is_flag=True, help="Run code that the float model's file carries.")
 @json_option
 def command(model: str, against: str, data: str, samples: int | None, json_path: str | None, **options: Any) -> None:
@@ -34,7 +40,8 @@ def command(model: str, against: str, data: str, samples: int | None, json_path:
     pictures = open_data(data) if samples is None else open_data(data).sample(samples)
     progress = Terminal()
     try:
-        found = verify(model, against, pictures, trust=options["trust"], progress=progress)
+        with _runner(model, options["device"], options["delegate"]) as place:
+            found = verify(model, against, pictures, **place, trust=options["trust"], progress=progress)
     finally:
         progress.close()
     emit(found.to_dict(), json_path, lambda: _show(found))
@@ -46,6 +53,21 @@ def command(model: str, against: str, data: str, samples: int | None, json_path:
             "its figures flatter. Verify on others."
         )
     check_bounds(found, options["max_drop"], options["min_agreement"])
+
+
+@contextlib.contextmanager
+def _runner(model: str, target: str, delegate: str) -> Iterator[dict[str, Any]]:
+    """What `verify` needs to run the artifact somewhere else; nothing for this machine."""
+    if (target, delegate) == ("local", "cpu"):
+        yield {}
+        return
+    from edgecnn import delegates
+    from edgecnn.devices import open_device
+    from edgecnn.runtime import model_file
+
+    file, chosen = model_file.read(model), delegates.resolve(delegate)
+    with open_device(target, note) as device, device.session(file, delegate=chosen) as session:
+        yield {"device": f"{target} ({session.system['board'] or session.system['cpu']})", "runner": session}
 
 
 def _show(found: Any) -> None:
@@ -64,7 +86,7 @@ def _show(found: Any) -> None:
         rows.append(
             ["golden vectors", f"{golden['identical']} of {golden['count']} identical, top-1 {golden['same_top1']}"]
         )
-    title = f"{found.model} against {found.against} on {found.pictures} pictures of {found.data}"
+    title = f"{found.model} against {found.against} on {found.pictures} pictures of {found.data}, run on {found.device}"
     print_table(["", "value [95 % interval]"], rows, title=title)
     for flip in found.flipped:
         truth = f" (truth: {flip['truth']})" if flip["truth"] else ""

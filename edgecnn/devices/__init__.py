@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from edgecnn.registry import DEVICES
 from edgecnn.runtime.model_file import ModelFile
+
+if TYPE_CHECKING:
+    from edgecnn.devices._batch import Session
 
 Note = Callable[[str], None]
 
@@ -33,6 +36,10 @@ class Device(Protocol):
 
     def outputs(self, file: ModelFile, tensors: Iterable[np.ndarray], **options: Any) -> Iterator[np.ndarray]:
         """Run a model on prepared input tensors, (1, height, width, channels) each; yields raw outputs, (classes,)."""
+        ...
+
+    def session(self, file: ModelFile, **options: Any) -> Session:
+        """Load a model there and keep it; the session runs tensors as `outputs` does, call after call."""
         ...
 
     def close(self) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
@@ -17,79 +18,99 @@ FRAME_BYTES = 4 << 20
 Explain = Callable[[Answer], None]
 
 
-def exchange(
-    command: Sequence[str], tensors: Iterable[np.ndarray], explain: Explain, env: Mapping[str, str] | None = None
-) -> Iterator[np.ndarray]:
-    """Send tensors in frames of a few megabytes; yields each one's raw output.
+class Session:
+    """A model that waits in a process, here or on a board; call it with input tensors as often as you like.
 
     Args:
         command: starts `edgecnn.runtime batch`.
-        tensors: of the model's input shape and type.
-        explain: raises what it knows about a child that ended early.
+        explain: raises what it knows about a process that ended early.
         env: its environment.
 
     Raises:
-        UsageError: a tensor has another shape or type than the model's input.
-        DeviceError: the connection was lost.
-        CrashError: the runtime crashed.
+        EdgecnnError: the device or the model can't be used.
     """
-    with tempfile.TemporaryFile() as complaints:
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=complaints, env=env)
-        assert process.stdin and process.stdout
+
+    def __init__(self, command: Sequence[str], explain: Explain, env: Mapping[str, str] | None = None) -> None:
+        self._explain = explain
+        self._complaints = tempfile.TemporaryFile()  # noqa: SIM115  (`close` closes it)
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": self._complaints}
+        self._process = subprocess.Popen(command, env=env, **pipes)  # type: ignore[call-overload]
         try:
-            yield from _converse(process.stdin, process.stdout, tensors)
-        except (BrokenPipeError, EOFError) as error:
-            complaints.seek(0)
-            explain(Answer(process.wait(), "", complaints.read().decode(errors="replace")))
-            raise CrashError("The device stopped answering in the middle of the batch.") from error
-        finally:
-            _end(process)
+            self._read_header()
+        except BaseException:
+            self.close()
+            raise
 
+    def _read_header(self) -> None:
+        line = self._process.stdout.readline()
+        if not line:
+            raise self._lost()
+        header = result(Answer(0, line.decode(errors="replace"), ""))
+        self.system: dict[str, Any] = header["system"]
+        self.threads: int = header["threads"]
+        self._shape, self._dtype = tuple(header["input"]["shape"]), np.dtype(header["input"]["dtype"])
+        self._out_type = np.dtype(header["output"]["dtype"])
+        self._out_bytes = int(np.prod(header["output"]["shape"])) * self._out_type.itemsize
+        self._per_frame = max(1, FRAME_BYTES // max(1, int(np.prod(self._shape)) * self._dtype.itemsize))
 
-def _converse(stdin: IO[bytes], stdout: IO[bytes], tensors: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-    line = stdout.readline()
-    if not line:
-        raise EOFError
-    header = result(Answer(0, line.decode(errors="replace"), ""))
-    shape, dtype = tuple(header["input"]["shape"]), np.dtype(header["input"]["dtype"])
-    out_type = np.dtype(header["output"]["dtype"])
-    out_size = int(np.prod(header["output"]["shape"])) * out_type.itemsize
-    per_frame = max(1, FRAME_BYTES // max(1, int(np.prod(shape)) * dtype.itemsize))
-    source = iter(tensors)
-    while frame := [_checked(tensor, shape, dtype) for tensor in islice(source, per_frame)]:
-        stdin.write(len(frame).to_bytes(4, "little") + b"".join(frame))
-        stdin.flush()
+    def __call__(self, tensors: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """Send tensors, (1, height, width, channels) each, in frames; yields each one's raw output, (classes,).
+
+        Raises:
+            UsageError: a tensor has another shape or type than the model's input.
+            DeviceError: the connection was lost.
+            CrashError: the runtime crashed.
+        """
+        source = iter(tensors)
+        while frame := [self._checked(tensor) for tensor in islice(source, self._per_frame)]:
+            yield from self._answers(frame)
+
+    def _answers(self, frame: list[bytes]) -> Iterator[np.ndarray]:
+        try:
+            self._send(len(frame).to_bytes(4, "little") + b"".join(frame))
+        except BrokenPipeError as error:
+            raise self._lost() from error
         for _ in frame:
-            data = stdout.read(out_size)
-            if len(data) < out_size:
-                raise EOFError
-            yield np.frombuffer(data, out_type)
-    stdin.write(bytes(4))
-    stdin.flush()
+            data = self._process.stdout.read(self._out_bytes)
+            if len(data) < self._out_bytes:
+                raise self._lost()
+            yield np.frombuffer(data, self._out_type)
 
+    def _send(self, data: bytes) -> None:
+        self._process.stdin.write(data)
+        self._process.stdin.flush()
 
-def _checked(tensor: np.ndarray, shape: tuple[int, ...], dtype: np.dtype[Any]) -> bytes:
-    if tensor.shape != shape or tensor.dtype != dtype:
-        received = f"{tensor.dtype} {list(tensor.shape)}"
-        raise UsageError(f"A tensor is {received}; the model on the device takes {dtype} {list(shape)}.")
-    return tensor.tobytes()
+    def _checked(self, tensor: np.ndarray) -> bytes:
+        if tensor.shape != self._shape or tensor.dtype != self._dtype:
+            received = f"{tensor.dtype} {list(tensor.shape)}"
+            raise UsageError(f"A tensor is {received}; the model takes {self._dtype} {list(self._shape)}.")
+        return tensor.tobytes()
 
+    def _lost(self) -> CrashError:
+        """What the end of the other side means; `explain` may raise something more exact."""
+        status = self._process.wait()
+        self._complaints.seek(0)
+        stderr = self._complaints.read().decode(errors="replace")
+        self._explain(Answer(status, "", stderr))
+        last = stderr.strip().splitlines()[-1:] or ["it said nothing"]
+        return CrashError(f"The process that ran the model ended with status {status}: {last[0]}")
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Close both pipes; the other side ends when its input does."""
-    for stream in (process.stdin, process.stdout):
+    def close(self) -> None:
+        """End the other side."""
+        with contextlib.suppress(BrokenPipeError, ValueError):
+            self._send(bytes(4))
+        for stream in (self._process.stdin, self._process.stdout):
+            with contextlib.suppress(BrokenPipeError):
+                stream.close()
         try:
-            stream.close()  # type: ignore[union-attr]
-        except BrokenPipeError:
-            continue
-    try:
-        process.wait(timeout=10)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+            self._process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._complaints.close()
 
+    def __enter__(self) -> Session:
+        return self
 
-def crashed(answer: Answer) -> None:
-    """What a local child's end means."""
-    last = answer.stderr.strip().splitlines()[-1:] or ["it said nothing"]
-    raise CrashError(f"The process that ran the model ended with status {answer.status}: {last[0]}")
+    def __exit__(self, *exception: object) -> None:
+        self.close()

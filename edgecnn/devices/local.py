@@ -39,7 +39,12 @@ class LocalDevice:
 
     def outputs(self, file: ModelFile, tensors: Iterable[np.ndarray], **options: Any) -> Iterator[np.ndarray]:
         """See `Device.outputs`."""
-        return _batch.exchange(self._command("batch", [file], options), tensors, _batch.crashed, self._environment)
+        with self.session(file, **options) as run:
+            yield from run(tensors)
+
+    def session(self, file: ModelFile, **options: Any) -> _batch.Session:
+        """See `Device.session`."""
+        return _batch.Session(self._command("batch", [file], options), lambda answer: None, self._environment)
 
     def _command(self, job: str, files: Sequence[ModelFile], options: dict[str, Any]) -> list[str]:
         paths = [str(self._place(file)) for file in files]

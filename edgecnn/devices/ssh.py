@@ -85,8 +85,13 @@ class SshDevice:
 
     def outputs(self, file: ModelFile, tensors: Iterable[np.ndarray], **options: Any) -> Iterator[np.ndarray]:
         """See `Device.outputs`."""
+        with self.session(file, **options) as run:
+            yield from run(tensors)
+
+    def session(self, file: ModelFile, **options: Any) -> _batch.Session:
+        """See `Device.session`."""
         command = self._command("batch", [file], options)
-        return _batch.exchange(command, tensors, lambda answer: self._check(answer, "the batch ran"))
+        return _batch.Session(command, lambda answer: self._check(answer, "the batch ran"))
 
     def look(self, names: Sequence[str] = ()) -> Board:
         """A first look, at no more than a shell's cost.

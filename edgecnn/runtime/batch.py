@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import select
 import sys
 from typing import IO, Any
 
@@ -19,6 +20,8 @@ from . import lock, measure, model_file, system
 from .engine import Engine, TensorInfo
 from .errors import EdgecnnError
 from .supervise import EXIT_ORPHANED, error_answer
+
+IDLE_S = 600.0  # a host that is silent for so long is gone, though the network did not say so
 
 
 def serve(options: argparse.Namespace) -> int:
@@ -39,6 +42,8 @@ def _serve(engine: Engine, output: IO[bytes]) -> int:
     _write_line(output, {**tensors, "threads": engine.threads, "system": system.describe()})
     source, size = sys.stdin.buffer, engine.input.dtype.itemsize * int(np.prod(engine.input.shape))
     while True:
+        if not select.select([source], [], [], IDLE_S)[0]:
+            return EXIT_ORPHANED
         head = source.read(4)
         if len(head) < 4:
             return EXIT_ORPHANED

@@ -6,6 +6,7 @@ Any device makes the same inputs, so it can prove that it computes what the host
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -84,8 +85,11 @@ class GoldenResult:
         return {**asdict(self), "passed": self.passed}
 
 
-def replay(engine: Engine) -> GoldenResult:
-    """Run the contract's golden vectors on this machine.
+Runner = Callable[[Iterator[np.ndarray]], Iterator[np.ndarray]]
+
+
+def replay(engine: Engine, runner: Runner | None = None) -> GoldenResult:
+    """Run the contract's golden vectors, on this machine or wherever `runner` runs input tensors.
 
     Raises:
         ModelFileError: the file carries none, or they were made by a newer generator.
@@ -93,12 +97,12 @@ def replay(engine: Engine) -> GoldenResult:
     golden = engine.contract.golden
     if golden.get("generator") != GENERATOR:
         raise ModelFileError(f"{engine.file.name} carries no golden vectors that this version can replay.")
-    results = []
-    for index, text in enumerate(golden["outputs"]):
-        expected = np.frombuffer(base64.b64decode(text), np.dtype(golden["dtype"]).newbyteorder("<"))
-        got = engine.invoke(engine.tensor(picture(golden["seed"], index, engine.input.shape[1:])))  # type: ignore[arg-type]
-        results.append((expected, got))
-    return compare(engine, results)
+    shape, seed = engine.input.shape[1:], golden["seed"]
+    tensors = [engine.tensor(picture(seed, index, shape)) for index in range(len(golden["outputs"]))]  # type: ignore[arg-type]
+    dtype = np.dtype(golden["dtype"]).newbyteorder("<")
+    expected = [np.frombuffer(base64.b64decode(text), dtype) for text in golden["outputs"]]
+    got = runner(iter(tensors)) if runner else map(engine.invoke, tensors)
+    return compare(engine, list(zip(expected, got)))
 
 
 def compare(engine: Engine, pairs: list[tuple[np.ndarray, np.ndarray]]) -> GoldenResult:

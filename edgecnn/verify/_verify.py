@@ -134,7 +134,7 @@ def verify(
         data_sha256=data.digest(),
         device=device,
         skipped=skipped,
-        golden=golden.replay(engine).to_dict() if file.contract.golden else {},
+        golden=golden.replay(engine, runner).to_dict() if file.contract.golden else {},
     )
 
 

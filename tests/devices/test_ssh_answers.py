@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -9,12 +10,15 @@ import fake_pi
 import numpy as np
 import pytest
 import tiny_models
+from commands import run_cli
 
 from edgecnn import artifact
+from edgecnn.data import open_data
 from edgecnn.devices import open_device
 from edgecnn.profiling import profile, text
 from edgecnn.runtime import golden, model_file
 from edgecnn.runtime.engine import Engine
+from edgecnn.verify import verify
 
 SHARED = os.environ.get("EDGECNN_SHARED")
 
@@ -89,3 +93,51 @@ def test_runtime_and_model_are_copied_once(spare_pi, reach):
     assert cache.stat().st_mode & 0o777 == 0o700
     device.run("measure", [file], runs=1, warmup=0)
     assert {path.name: path.stat().st_ino for path in cache.iterdir()} == before
+
+
+def test_verify_on_the_board(pi, reach, tmp_path):
+    """Accuracy and golden vectors by what the board answers: a board that runs another model is found out."""
+    reach(pi)
+    path = tmp_path / "tiny.tflite"
+    path.write_bytes(tiny_models.classifier().data)
+    words = (
+        "verify",
+        path,
+        "--against",
+        path,
+        "--data",
+        "photos",
+        "--samples",
+        "6",
+        "--device",
+        "fake-pi",
+        "--json",
+        "-",
+    )
+    done = run_cli(*words)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["device"].startswith("fake-pi (Raspberry Pi 4") and "emulated" in found["device"]
+    assert found["pictures"] == 6 and found["agreement"]["percent"] == 100
+    assert found["golden"]["identical"] == golden.COUNT
+
+
+def test_verify_uses_what_the_device_answers(tmp_path):
+    """The same through the API, with a device that runs another model than it should."""
+    file, other = tiny_models.classifier(), tiny_models.classifier(16)
+    path = tmp_path / "tiny.tflite"
+    path.write_bytes(file.data)
+    with open_device() as device, device.session(other) as session:
+        found = verify(file, path, open_data("photos").sample(6), device="wrong", runner=session)
+    assert found.golden["identical"] == 0
+    assert found.snr_db < 20
+
+
+def test_session_answers_call_after_call():
+    file = tiny_models.classifier()
+    tensor = np.full((1, 32, 32, 3), 7, np.int8)
+    expected = Engine(file).invoke(tensor).tobytes()
+    with open_device() as device, device.session(file, threads=1) as session:
+        assert session.threads == 1
+        for count in (1, 0, 3):
+            assert [output.tobytes() for output in session([tensor] * count)] == [expected] * count

@@ -11,6 +11,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
 import tiny_models
 
@@ -138,6 +139,16 @@ def test_cut_while_it_copies(spare_pi, reach):
     with pytest.raises(DeviceError, match=r"was lost while [\d,]+ bytes were copied"):
         reach(spare_pi).run("info")
     wait_until(lambda: leftovers(spare_pi) == [], 20)
+
+
+def test_cut_between_two_batches(spare_pi, reach):
+    with reach(spare_pi).session(tiny_models.classifier()) as session:
+        tensor = np.zeros((1, 32, 32, 3), np.int8)
+        assert len(list(session([tensor]))) == 1
+        spare_pi.cut()
+        with pytest.raises(DeviceError, match="was lost while the batch ran"):
+            list(session([tensor] * 3))
+    wait_until(lambda: not spare_pi.programs(), 20)
 
 
 def test_asker_is_killed(spare_pi, reach):
