@@ -69,6 +69,7 @@ class TargetReport:
     Attributes:
         source: "rules" for ours, or the compiler with its version.
         operators: in execution order; in a compiler's log, by type and status.
+        mapped_macs_share: share of the multiply-accumulates that the target runs; None in a compiler's log.
     """
 
     target: str
@@ -76,6 +77,7 @@ class TargetReport:
     source: str
     operators: tuple[Verdict, ...]
     memory: Memory
+    mapped_macs_share: float | None = None
 
     @property
     def mapped(self) -> int:
@@ -110,7 +112,8 @@ class TargetReport:
 
     def summary(self) -> list[str]:
         """The result in sentences."""
-        lines = [f"{self.mapped} of {self.total} operators run on the {self.target}, by {self.source}."]
+        macs = "" if self.mapped_macs_share is None else f" ({self.mapped_macs_share:.0%} of the multiply-accumulates)"
+        lines = [f"{self.mapped} of {self.total} operators{macs} run on the {self.target}, by {self.source}."]
         if self.first_refusal:
             row = self.first_refusal
             name = f" ({row.layer})" if row.layer else ""
