@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgecnn.inspect.cost import operator_cost
+from edgecnn.inspect.cost import operator_cost, total_macs
 from edgecnn.inspect.names import layer_name
 from edgecnn.runtime.edgetpu import CUSTOM_OPERATOR
 from edgecnn.runtime.model_file import ModelFile
@@ -41,9 +41,9 @@ def check(model: TFLiteModel, name: str = "model") -> TargetReport:
     graph = model.graph
     rows = tuple(_verdicts(graph))
     mapped = [graph.operators[row.index] for row in rows if row.mapped]
-    return TargetReport(
-        NAME, name, "published rules (estimate, not the compiler)", rows, estimate_memory(graph, mapped)
-    )
+    macs, total = sum(operator_cost(graph, operator).macs for operator in mapped), total_macs(graph)
+    source = "published rules (estimate, not the compiler)"
+    return TargetReport(NAME, name, source, rows, estimate_memory(graph, mapped), macs / total if total else None)
 
 
 def estimate_memory(graph: Graph, operators: list[Operator]) -> Memory:

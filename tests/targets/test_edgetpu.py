@@ -69,6 +69,8 @@ def test_hard_swish_stops_the_partition_and_says_what_to_build_instead():
     ]
     assert report.first_refusal.layer == "stem_act" and "minimalistic" in report.first_refusal.remedy
     assert (report.mapped, report.total, report.maps_entirely) == (1, 3, False)
+    stem, block = 16 * 16 * 8 * 27, 16 * 16 * 8 * 8
+    assert report.mapped_macs_share == pytest.approx(stem / (stem + block))
     assert not report.operators[2].reason  # nothing is wrong with it itself
 
 
