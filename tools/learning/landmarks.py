@@ -1,0 +1,139 @@
+"""The landmark table: what each network brought, and what it costs today."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from edgecnn.models import figures, variants
+
+from ._markdown import command, table
+
+TITLE = "Landmark networks"
+SUMMARY = "what each brought, and what it costs today"
+
+
+@dataclass(frozen=True)
+class Landmark:
+    """One row; `top5_error` in percent as published, with the place; None where the paper prints none."""
+
+    name: str
+    year: int
+    idea: str
+    top5_error: float | None = None
+    source: str = ""
+
+
+LANDMARKS = (
+    Landmark("alexnet", 2012, "ReLU, dropout, two GPUs: deep CNNs win ImageNet", 18.2, "table 2, one network"),
+    Landmark("vgg16", 2014, "only 3x3 convolutions, deep stacks of them", 8.1, "table 3, one scale"),
+    Landmark("vgg19", 2014, "the same with 19 layers: depth alone saturates", 8.0, "table 3, one scale"),
+    Landmark("googlenet", 2014, "parallel kernels behind 1x1 bottlenecks; mean instead of dense layers", 10.07, "table 3, one crop"),
+    Landmark("resnet50", 2015, "shortcuts: layers learn a residual, so depth stops hurting", 6.71, "table 3, ten crops"),
+    Landmark("resnet152", 2015, "152 layers train as easily as 50", 5.71, "table 3, ten crops"),
+    Landmark("mobilenet_v1", 2017, "depthwise-separable convolutions; width as a knob", 10.1, "authors' weights, TF-Slim"),
+    Landmark("mobilenet_v2", 2018, "inverted residuals with linear bottlenecks", 9.0, "authors' weights, TF-Slim"),
+    Landmark("mobilenet_v3_large", 2019, "searched blocks, squeeze-excite, hard-swish"),
+    Landmark("efficientnet_b0", 2019, "width, depth and input size grow together", 6.7, "table 2"),
+    Landmark("efficientnet_lite0", 2020, "EfficientNet for int8: ReLU6, no squeeze-excite"),
+    Landmark("vit_base_16", 2020, "no convolution: attention between 16x16 patches"),
+    Landmark("cvt_13", 2021, "convolutions make the tokens and projections of attention"),
+    Landmark("efficientnet_v2_s", 2021, "fused blocks early: fewer MACs are not faster, fewer bytes are"),
+    Landmark("convnext_tiny", 2022, "a ResNet with a transformer's habits: 7x7 depthwise, LayerNorm, GELU"),
+    Landmark("convformer_s18", 2022, "the block matters more than the token mixer"),
+    Landmark("mobilenet_v4_conv_small", 2024, "one block for every accelerator"),
+)
+
+
+def measure() -> dict[str, Any]:
+    """Depth, receptive field and times of every landmark that can be built."""
+    from edgecnn.errors import EdgecnnError
+    from edgecnn.inspect import keras_network
+    from edgecnn.inspect.analysis import analyze
+    from edgecnn.inspect.view import field_size
+    from edgecnn.models import build_model
+
+    from ._timing import machine, processor_ms
+
+    found: dict[str, Any] = {"machine": machine(), "models": {}}
+    for landmark in LANDMARKS:
+        if landmark.name not in variants():
+            continue
+        source = build_model(landmark.name)
+        report = analyze(keras_network.read(source[0]))
+        last = report.last_map
+        entry: dict[str, Any] = {"depth": depth(report), "field": field_size(last.reach if last else None)}
+        for scheme in ("float32", "int8"):
+            try:
+                entry[f"{scheme}_ms"], entry[f"{scheme}_bytes"] = processor_ms(source, scheme)
+            except EdgecnnError as error:
+                entry[f"{scheme}_error"] = str(error).splitlines()[0]
+        found["models"][landmark.name] = entry
+        print(landmark.name, entry, flush=True)
+    return found
+
+
+def depth(report: Any) -> int:
+    """Convolutions and dense layers on the longest path; a depthwise-separable pair counts as two."""
+    deepest: dict[int, int] = {}
+    for row in report.layers:
+        layer = row.layer
+        before = max((deepest.get(number, 0) for number in layer.inputs), default=0)
+        weighted = layer.role in ("convolution", "depthwise", "separable", "dense")
+        deepest.update(dict.fromkeys(layer.outputs, before + weighted))
+    return max(deepest.values())
+
+
+def page(measured: dict[str, Any]) -> str:
+    """Markdown."""
+    rows, notes = [], []
+    for landmark in LANDMARKS:
+        spec, own = variants().get(landmark.name), measured["models"].get(landmark.name, {})
+        if spec is None:
+            continue
+        known = figures().get(landmark.name, {})
+        int8_bytes = known.get("int8_bytes") or own.get("int8_bytes")
+        rows.append(
+            [
+                str(landmark.year),
+                f"`{landmark.name}`",
+                landmark.idea,
+                str(own.get("depth", "")),
+                own.get("field", ""),
+                f"{landmark.top5_error} %" if landmark.top5_error else "–",
+                f"{100 - spec.top1:.1f} %",
+                _millions(known.get("parameters")),
+                _millions(known.get("macs")),
+                f"{int8_bytes / 1e6:.1f} MB" if int8_bytes else "–",
+                f"{own['float32_ms']:.1f} ms" if "float32_ms" in own else "–",
+                f"{own['int8_ms']:.1f} ms" if "int8_ms" in own else "–",
+            ]
+        )
+        if landmark.source:
+            notes.append(f"{landmark.name}: {landmark.source}")
+    columns = (
+        *("year", "model", "key idea", "depth", "field", "top-5 error", "top-1 error", "parameters", "MACs"),
+        *("int8 file", "float32", "int8"),
+    )
+    return f"""
+Errors are the papers' on ImageNet, lower is better; the rest is ours: counted from the graph, converted, measured. *Depth*
+is the number of convolutions and dense layers on the longest path. *Field* is the receptive field of the last feature map
+in pixels, as if the picture had no edges (+: attention or squeeze-excite sees all of it anyway).
+
+{table(columns, rows)}
+
+Times: processor time of one inference at the paper's input size, {measured["machine"]}. Without int8 instructions (VNNI, or
+a Raspberry Pi's dot product) int8 is no faster than float32; on a board measure yourself.
+
+Three lines run through the table. From AlexNet to ResNet the error falls while the cost rises, until shortcuts make depth
+safe. From MobileNet on the same error is bought with a tenth of the multiplications. And since EfficientNetV2 designs are
+judged by time on real hardware, because MACs alone predict it badly: compare the columns.
+
+Where the top-5 errors are printed: {"; ".join(notes)}. A dash means that the paper prints none.
+
+{command("edgecnn models", "edgecnn inspect mobilenet_v1 efficientnet_lite0", "edgecnn profile lite0.tflite --device local")}
+"""
+
+
+def _millions(count: int | None) -> str:
+    return f"{count / 1e6:,.1f} M" if count else "–"
