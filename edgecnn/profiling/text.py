@@ -67,7 +67,7 @@ def _remarks(profile: Profile) -> list[str]:
         )
     lines += [_memory(profile), *_golden(profile)]
     for row in profile.rows:
-        if row.noise.too_noisy:
+        if row.noise.too_noisy and not profile.emulated:
             where = f"{profile.model.name}, {row.measurement.threads} threads"
             lines.append(f"Too noisy ({where}): {' '.join(row.noise.reasons + row.noise.causes)}")
     return lines

@@ -67,6 +67,19 @@ def test_times_are_marked_emulated(pi, reach):
     assert any("EMULATED: these times say nothing about a real board" in line for line in text.remarks([result]))
 
 
+def test_command_puts_devices_side_by_side(pi, reach, tmp_path):
+    reach(pi)
+    path = tmp_path / "tiny.tflite"
+    path.write_bytes(tiny_models.classifier().data)
+    words = ("profile", path, "--device", "local", "--device", "fake-pi", "--runs", "5", "--threads", "1")
+    done = run_cli(*words, "--json", tmp_path / "found.json")
+    assert done.returncode == 0, done.stderr
+    rows = [words[0] for words in map(str.split, done.stdout.splitlines()) if len(words) > 10 and words[1] != "threads"]
+    assert [word for word in rows if word in ("local", "emulated:")] == ["local", "emulated:"]
+    profiles = json.loads((tmp_path / "found.json").read_text())["profiles"]
+    assert [entry["emulated"] for entry in profiles] == [False, True]
+
+
 def test_this_machine_is_not_emulated():
     with open_device() as device:
         assert device.run("info")["system"]["emulated"] is False
