@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import click
 
 from edgecnn.cli._output import emit, json_option, note, print_table
 
-_COLUMNS = ("model", "parameters", "MACs", "float32", "int8", "input", "top-1", "paper", "ImageNet weights")
+_COLUMNS = ("model", "parameters", "MACs", "float32", "int8", "input", "top-1", "paper", "Edge TPU", "ImageNet weights")
 
 
 @click.command()
@@ -18,7 +19,8 @@ def command(filter_text: str, json_path: str | None) -> None:
     """List the models that can be built; FILTER is a part of their names.
 
     Parameters, multiply-accumulates (MACs) and sizes of the .tflite files are measured with 1,000 classes at the input
-    size shown. Top-1 is what the paper published for ImageNet.
+    size shown. Top-1 is what the paper published for ImageNet. All models convert to int8 as a whole; "Edge TPU" says
+    whether its published rules let it run all of that, and below the table is what they don't.
 
     \b
     Example:
@@ -40,6 +42,7 @@ def _rows(part: str) -> list[dict[str, Any]]:
             "published_parameters": spec.parameters,
             "published_macs": spec.macs,
             "published_top1_percent": spec.top1,
+            "limits": [asdict(limit) for limit in spec.limits],
             "paper": spec.paper,
             "url": spec.url,
             "weights": weights.available(spec, name),
@@ -54,8 +57,21 @@ def _show(rows: list[dict[str, Any]], filter_text: str) -> None:
         note(f"No model has {filter_text!r} in its name. `edgecnn models` lists all.")
         return
     print_table(_COLUMNS, [_cells(row) for row in rows])
+    for reason, names in _limited(rows).items():
+        click.echo(f"{', '.join(names)}: {reason}.")
     if any("macs" not in row for row in rows):
         note("A model with - was not measured yet; run: tools/figures NAME")
+
+
+def _limited(rows: list[dict[str, Any]]) -> dict[str, list[str]]:
+    """What can't be done -> names of the models."""
+    from edgecnn.models import Limit
+
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        for limit in row["limits"]:
+            found.setdefault(str(Limit(**limit)), []).append(row["name"])
+    return found
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:
@@ -69,6 +85,7 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
         f"{row['input_size']} px",
         f"{row['published_top1_percent']:.1f} %",
         author,
+        "in part" if row["limits"] else "whole",
         row["weights"],
     )
 

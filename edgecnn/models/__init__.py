@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from edgecnn.models._catalog import figures, spec, variants
-from edgecnn.models._spec import ModelSpec
+from edgecnn.models._spec import Limit, ModelSpec
 
 if TYPE_CHECKING:
     from edgecnn.models._build import build_model
 
-__all__ = ["ModelSpec", "build_model", "figures", "spec", "variants"]
+__all__ = ["Limit", "ModelSpec", "build_model", "figures", "spec", "variants"]
 
 
 def __getattr__(name: str) -> object:

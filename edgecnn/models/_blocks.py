@@ -1,5 +1,7 @@
 """The building blocks that the families share, each written once. Tensors are (batch, height, width, channels).
 
+Those of networks with layer normalization and attention are in `_transformer.py`.
+
 Every layer is named, as `block3_expand_conv`: pruning, quantization and profiling find layers by these names, and
 weights are copied by them. Only layers that quantization-aware training and TFLite's int8 kernels can take are used: no
 Lambda layers, no op lambdas, no Rescaling (the contract normalizes), no nested models.
@@ -34,6 +36,8 @@ class Style:
         gate: activation at the end of a squeeze-excite.
         initializer: of the convolution kernels, as a Keras configuration.
         epsilon: of the batch norms.
+        symmetric: pad equally on all sides, as PyTorch and Caffe do, instead of TensorFlow's `same`.
+        bias: of the convolutions before batch norms; it adds nothing, but some published weights have one.
     """
 
     activation: str
@@ -42,6 +46,12 @@ class Style:
     gate: str = "sigmoid"
     initializer: Mapping[str, Any] = field(default_factory=lambda: GLOROT)
     epsilon: float = 1e-3
+    symmetric: bool = False
+    bias: bool = False
+
+
+IMAGENET_MEAN, IMAGENET_STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
+"""Of ImageNet's training pictures, red, green, blue: how torchvision, timm and most papers normalize."""
 
 
 @dataclass(frozen=True)
@@ -71,16 +81,37 @@ def make_divisible(channels: float, divisor: int = 8, minimum: int | None = None
     return rounded + divisor if rounded < 0.9 * channels else rounded
 
 
+_OWN_ACTIVATIONS = {
+    "hard_swish": "HardSwish",
+    "hard_sigmoid": "HardSigmoid",
+    "quick_gelu": "QuickGELU",
+    "squared_relu": "SquaredReLU",
+    "star_relu": "StarReLU",
+}
+
+
 def activate(x: Any, kind: str, name: str) -> Any:
-    """Append an activation: relu, relu6, swish, sigmoid, hard_swish or hard_sigmoid."""
+    """Append an activation: relu, relu6, one of `_layers.py` (hard_swish, ...), or one of Keras (swish, gelu, ...)."""
     if kind in ("relu", "relu6"):
         return keras.layers.ReLU(6.0 if kind == "relu6" else None, name=name)(x)
-    if kind in ("hard_swish", "hard_sigmoid"):
+    if kind in _OWN_ACTIVATIONS:
         from edgecnn.models import _layers
 
-        layer = _layers.HardSwish if kind == "hard_swish" else _layers.HardSigmoid
-        return layer(name=name)(x)
+        return getattr(_layers, _OWN_ACTIVATIONS[kind])(name=name)(x)
     return keras.layers.Activation(kind, name=name)(x)
+
+
+def padded(x: Any, border: int, name: str) -> Any:
+    """Append zeros on all four sides. `same` of TensorFlow puts more below and to the right where the stride is 2."""
+    return keras.layers.ZeroPadding2D(border, name=f"{name}_pad")(x) if border else x
+
+
+def conv(
+    x: Any, filters: int, name: str, *, kernel: int = 1, stride: int = 1, padding: str = "same", **options: Any
+) -> Any:
+    """Append a convolution; `options` are those of Keras's Conv2D."""
+    layer = keras.layers.Conv2D(filters, kernel, strides=stride, padding=padding, name=f"{name}_conv", **options)
+    return layer(x)
 
 
 def batch_norm(x: Any, name: str, style: Style) -> Any:
@@ -92,21 +123,23 @@ def conv_bn(
     x: Any, filters: int, name: str, style: Style, *, kernel: int = 1, stride: int = 1, act: bool = True
 ) -> Any:
     """Append convolution, batch norm and, unless `act` is False (a linear bottleneck), the style's activation."""
-    x = keras.layers.Conv2D(
+    border = kernel // 2 if style.symmetric else 0
+    x = conv(
+        padded(x, border, name),
         filters,
-        kernel,
-        strides=stride,
-        padding="same",
-        use_bias=False,
+        name,
+        kernel=kernel,
+        stride=stride,
+        padding="valid" if style.symmetric else "same",
+        use_bias=style.bias,
         kernel_initializer=dict(style.initializer),
-        name=f"{name}_conv",
-    )(x)
+    )
     x = batch_norm(x, f"{name}_bn", style)
     return activate(x, style.activation, f"{name}_act") if act else x
 
 
-def depthwise_bn(x: Any, name: str, style: Style, *, kernel: int = 3, stride: int = 1) -> Any:
-    """Append depthwise convolution, batch norm and activation."""
+def depthwise_bn(x: Any, name: str, style: Style, *, kernel: int = 3, stride: int = 1, act: bool = True) -> Any:
+    """Append depthwise convolution, batch norm and, unless `act` is False, the style's activation."""
     x = keras.layers.DepthwiseConv2D(
         kernel,
         strides=stride,
@@ -115,7 +148,8 @@ def depthwise_bn(x: Any, name: str, style: Style, *, kernel: int = 3, stride: in
         depthwise_initializer=dict(style.initializer),
         name=f"{name}_conv",
     )(x)
-    return activate(batch_norm(x, f"{name}_bn", style), style.activation, f"{name}_act")
+    x = batch_norm(x, f"{name}_bn", style)
+    return activate(x, style.activation, f"{name}_act") if act else x
 
 
 def separable(x: Any, filters: int, name: str, style: Style, *, stride: int = 1) -> Any:
@@ -144,11 +178,38 @@ def inverted_residual(x: Any, block: Residual, name: str, style: Style) -> Any:
     if block.squeezed:
         x = squeeze_excite(x, block.squeezed, f"{name}_se", style)
     x = conv_bn(x, block.filters, f"{name}_project", style, act=False)
+    return _with_shortcut(shortcut, x, block, name)
+
+
+def fused_residual(x: Any, block: Residual, name: str, style: Style) -> Any:
+    """Append a fused inverted residual: a regular convolution for 1x1 and depthwise (arXiv:2104.00298, figure 2).
+
+    Without expansion there is one convolution, with the activation, and no 1x1 after it.
+    """
+    shortcut = x
+    if block.expanded:
+        x = conv_bn(x, block.expanded, f"{name}_expand", style, kernel=block.kernel, stride=block.stride)
+        x = conv_bn(x, block.filters, f"{name}_project", style, act=False)
+    else:
+        x = conv_bn(x, block.filters, f"{name}_project", style, kernel=block.kernel, stride=block.stride)
+    return _with_shortcut(shortcut, x, block, name)
+
+
+def _with_shortcut(shortcut: Any, x: Any, block: Residual, name: str) -> Any:
     if block.stride != 1 or shortcut.shape[-1] != block.filters:
         return x
-    if block.drop:
-        x = keras.layers.Dropout(block.drop, noise_shape=(None, 1, 1, 1), name=f"{name}_drop")(x)
+    return add(shortcut, drop_path(x, block.drop, name), name)
+
+
+def add(shortcut: Any, x: Any, name: str) -> Any:
+    """Append the sum of a block and its shortcut."""
     return keras.layers.Add(name=f"{name}_add")([shortcut, x])
+
+
+def drop_path(x: Any, share: float, name: str) -> Any:
+    """Append stochastic depth (arXiv:1603.09382): training leaves the block out for a share of the pictures."""
+    shape = (None, *(1 for _ in x.shape[1:]))
+    return keras.layers.Dropout(share, noise_shape=shape, name=f"{name}_drop")(x) if share else x
 
 
 def picture(input_shape: tuple[int, int, int]) -> Any:

@@ -53,6 +53,7 @@ def build_model(
     """
     spec = _catalog.spec(name)
     _check(input_size, width, classes, color)
+    _check_range(f"input size of {name}", input_size, (spec.smallest, INPUT_SIZES[1]), " pixels")
     pretrained.check(spec, name, weights)
     preprocessing = spec.preprocessing(input_size, color)
     saved = _saved_contract(weights)
@@ -82,6 +83,7 @@ def _described(name: str, spec: ModelSpec, model: Any, arguments: dict[str, Any]
         "paper": spec.paper,
         "url": spec.url,
         "license": spec.license,
+        "limits": [str(limit) for limit in spec.limits],
     }
 
 

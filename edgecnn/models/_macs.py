@@ -1,6 +1,7 @@
 """Multiply-accumulates of a Keras model for one picture, counted from the graph's shapes.
 
-Counted as papers count: convolutions and dense layers, without biases, batch norms, activations and pooling.
+Counted as papers count: convolutions, dense layers and the two matrix products of attention, without biases, norms,
+activations and pooling.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ def per_layer(model: Any) -> dict[str, int]:
     for layer in model.layers:
         if type(layer).__name__ not in _COUNTERS:
             continue
-        given, result = layer.get_input_shape_at(0)[1:], layer.get_output_shape_at(0)[1:]
+        given, result = _first(layer.get_input_shape_at(0))[1:], layer.get_output_shape_at(0)[1:]
         if None in (*given, *result):
             raise ValueError(
                 f"{layer.name} has the shape {result}; expected fixed numbers. Build it with an input size."
@@ -32,7 +33,7 @@ def per_layer(model: Any) -> dict[str, int]:
 
 
 def of_layer(layer: Any, given: Shape, result: Shape) -> int:
-    """Multiply-accumulates of one call of a layer, from its input's and output's shape without the batch."""
+    """Multiply-accumulates of one call of a layer, from its first input's and its output's shape without the batch."""
     count = _COUNTERS.get(type(layer).__name__)
     return count(layer, given, result) if count else 0
 
@@ -40,6 +41,10 @@ def of_layer(layer: Any, given: Shape, result: Shape) -> int:
 def total(model: Any) -> int:
     """Multiply-accumulates of the whole model for one picture."""
     return sum(per_layer(model).values())
+
+
+def _first(shapes: Any) -> Any:
+    return shapes[0] if isinstance(shapes, list) else shapes
 
 
 def _convolution(layer: Any, given: Shape, result: Shape) -> int:
@@ -59,9 +64,16 @@ def _dense(layer: Any, given: Shape, result: Shape) -> int:
     return math.prod(result) * given[-1]
 
 
+def _attention(layer: Any, given: Shape, result: Shape) -> int:
+    """Every query times every key, and its weights times every value."""
+    keys = layer.get_input_shape_at(0)[1][1]
+    return 2 * math.prod(given) * int(keys)
+
+
 _COUNTERS: dict[str, Callable[[Any, Shape, Shape], int]] = {
     "Conv2D": _convolution,
     "DepthwiseConv2D": _depthwise,
     "SeparableConv2D": _separable,
     "Dense": _dense,
+    "Attention": _attention,
 }

@@ -10,6 +10,25 @@ from edgecnn.runtime.contract import Preprocessing
 
 
 @dataclass(frozen=True)
+class Limit:
+    """What can't go to int8 or to an accelerator, known before anything is built.
+
+    Attributes:
+        target: "int8", or a target of `edgecnn/targets/`.
+        layers: names of the layers, `*` for what differs between blocks.
+        reason: why, and what becomes of them.
+    """
+
+    target: str
+    layers: str
+    reason: str
+
+    def __str__(self) -> str:
+        name = {"edgetpu": "Edge TPU"}.get(self.target, self.target)
+        return f"{name}: {self.layers}: {self.reason}"
+
+
+@dataclass(frozen=True)
 class ModelSpec:
     """One row of a family's `VARIANTS` table.
 
@@ -26,6 +45,8 @@ class ModelSpec:
         crop: share of the shorter side that the central evaluation crop keeps.
         license: license of the published weights.
         weights: names of the sources in `edgecnn/weights/` that have ImageNet weights, best first.
+        smallest: smallest height and width, in pixels, that leave something of the last feature map.
+        limits: what can't go to int8 or to the Edge TPU.
     """
 
     input_size: int
@@ -40,6 +61,8 @@ class ModelSpec:
     crop: float = 0.875
     license: str = "Apache-2.0"
     weights: tuple[str, ...] = ()
+    smallest: int = 32
+    limits: tuple[Limit, ...] = ()
 
     def preprocessing(self, input_size: int | None = None, color: str = "rgb") -> Preprocessing:
         """The contract's input side, at another input size or in grayscale if asked.

@@ -13,7 +13,7 @@ from typing import Any
 
 from edgecnn._tensorflow import keras
 from edgecnn.models import _blocks
-from edgecnn.models._blocks import FAN_OUT, Residual, Style, make_divisible
+from edgecnn.models._blocks import FAN_OUT, IMAGENET_MEAN, IMAGENET_STD, Residual, Style, make_divisible
 from edgecnn.models._spec import ModelSpec
 
 PAPER = "EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks (Tan and Le, 2019)"
@@ -116,8 +116,8 @@ def _variant(size: int, scale: tuple[float, float, float], figures: tuple[float,
         macs=macs,
         top1=top1,
         arguments={"width_factor": width, "depth_factor": depth, "dropout": dropout},
-        mean=(123.675, 116.28, 103.53),
-        std=(58.395, 57.12, 57.375),
+        mean=IMAGENET_MEAN,
+        std=IMAGENET_STD,
         crop=size / (size + 32),
         weights=("keras_applications",),
     )

@@ -14,12 +14,18 @@ from typing import Any, NamedTuple
 from edgecnn._tensorflow import keras
 from edgecnn.models import _blocks
 from edgecnn.models._blocks import Residual, Style, make_divisible
-from edgecnn.models._spec import ModelSpec
+from edgecnn.models._spec import Limit, ModelSpec
 
 STYLE = Style("hard_swish", momentum=0.999, squeeze="relu", gate="hard_sigmoid")
 STEM = 16
 SQUEEZE = 0.25
 TOP_EXPANSION = 6
+HARD_SWISH_LIMIT = Limit(
+    "edgetpu",
+    "stem_act, block*_act, top_act (HardSwish)",
+    "the converter makes HARD_SWISH of it, which is not among the Edge TPU's operators; it and what follows stay on "
+    "the processor. The minimalistic models have none",
+)
 PAPER = "Searching for MobileNetV3 (Howard et al., 2019)"
 
 
@@ -77,6 +83,7 @@ def _variant(parameters: float, macs: float, top1: float, size: str, minimalisti
         top1=top1,
         arguments={"size": size, "minimalistic": minimalistic},
         weights=("keras_applications",),
+        limits=() if minimalistic else (HARD_SWISH_LIMIT,),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -55,7 +55,7 @@ def _fitted(layer: Any, arrays: Arrays | None, source: str) -> list[np.ndarray[A
     if [_compact(array.shape) for array in arrays] != [_compact(shape) for shape in wanted]:
         raise WeightsError(
             f"{source}: the layer {layer.name} has shapes {[array.shape for array in arrays]}; expected {wanted}. "
-            f"Choose weights of the same model, width and (unless classes are given) class count."
+            f"Choose weights of the same model, width, input size and (unless classes are given) class count."
         )
     return [array.reshape(shape) for array, shape in zip(arrays, wanted)]
 
@@ -73,12 +73,13 @@ def _compact(shape: Sequence[int]) -> tuple[int, ...]:
 def in_order(source: Any, target: Any, description: str) -> LayerWeights:
     """The weights of a model of the same architecture but other layer names, under the target's layer names.
 
-    Both models' layers with weights are paired in order; Keras lists them from input to output.
+    Both models' layers with weights are paired in order; Keras lists them from input to output. Models in the source's
+    graph count as the layers that they hold.
 
     Raises:
         WeightsError: the models have different numbers of layers.
     """
-    given = [layer for layer in source.layers if layer.weights and type(layer).__name__ != "Normalization"]
+    given = [layer for layer in _leaves(source) if layer.weights and type(layer).__name__ != "Normalization"]
     wanted = [layer for layer in target.layers if layer.weights]
     if len(given) != len(wanted):
         raise WeightsError(
@@ -86,3 +87,12 @@ def in_order(source: Any, target: Any, description: str) -> LayerWeights:
             "Choose weights of the same model."
         )
     return {ours.name: theirs.get_weights() for theirs, ours in zip(given, wanted)}
+
+
+def _leaves(model: Any) -> Iterator[Any]:
+    """All layers, those of nested models in their place."""
+    for layer in model.layers:
+        if hasattr(layer, "layers"):
+            yield from _leaves(layer)
+        else:
+            yield layer

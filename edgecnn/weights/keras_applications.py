@@ -1,5 +1,8 @@
 """ImageNet weights through tf_keras.applications' own download, for the families that it has.
 
+Its ResNet50, ResNet101 and ResNet152 are version 1 (a bottleneck's stride in the first 1x1 convolution, biases before
+batch norms): here `resnet50_v1` and so on. Of version 1.5, here `resnet50`, it has none.
+
 Keras keeps them in ~/.keras/models and checks their hashes; the second time needs no network.
 """
 
@@ -14,7 +17,7 @@ from typing import Any
 from edgecnn._tensorflow import keras
 from edgecnn.errors import WeightsError
 from edgecnn.models._spec import ModelSpec
-from edgecnn.weights._assign import assign, in_order
+from edgecnn.weights._assign import LayerWeights, assign, in_order
 
 HOST = "https://storage.googleapis.com"
 # Which widths Keras has weights of, and (MobileNet V1 and V2) for which input sizes; others take those for 224.
@@ -25,6 +28,20 @@ _WIDTHS = {
     "mobilenet_v3_large": (0.75, 1.0),
 }
 _SIZES = {"mobilenet_v1": (128, 160, 192, 224), "mobilenet_v2": (96, 128, 160, 192, 224)}
+_BUILDERS = {
+    "mobilenet_v1": "MobileNet",
+    "mobilenet_v2": "MobileNetV2",
+    "mobilenet_v3_small": "MobileNetV3Small",
+    "mobilenet_v3_large": "MobileNetV3Large",
+    "vgg16": "VGG16",
+    "vgg19": "VGG19",
+    **{f"resnet{depth}_v1": f"ResNet{depth}" for depth in (50, 101, 152)},
+    **{f"resnet{depth}_v2": f"ResNet{depth}V2" for depth in (50, 101, 152)},
+    **{f"efficientnet_b{number}": f"EfficientNetB{number}" for number in range(8)},
+    **{f"efficientnet_v2_{size}": f"EfficientNetV2{size.upper()}" for size in ("b0", "b1", "b2", "b3", "s")},
+    **{f"convnext_{size}": f"ConvNeXt{size.capitalize()}" for size in ("tiny", "small", "base")},
+}
+_BLUE_FIRST = ("vgg16", "vgg19", "resnet50_v1", "resnet101_v1", "resnet152_v1")  # trained with Caffe's channel order
 
 
 def available(name: str) -> str:
@@ -44,8 +61,18 @@ def load(model: Any, spec: ModelSpec, name: str, *, width: float = 1.0, new_head
         raise WeightsError(f"{name} has ImageNet weights for width {known}; received {width}. Use --weights none.")
     size = model.input_shape[1] if model.input_shape[1] in _SIZES.get(name, ()) else spec.input_size
     source = _downloaded(name, width, size)
-    assign(model, in_order(source, model, f"tf_keras.applications' {name}"), "tf_keras.applications", new_head=new_head)
+    assign(model, weights_of(source, model, name), "tf_keras.applications", new_head=new_head)
     return {"source": "tf_keras.applications", "file": source.name}
+
+
+def weights_of(source: Any, model: Any, name: str) -> LayerWeights:
+    """The weights of a model that `reference` made, under our layers' names and for pictures with red first."""
+    weights = dict(in_order(source, model, f"tf_keras.applications' {name}"))
+    if name in _BLUE_FIRST:
+        first = next(iter(weights))
+        kernel, *bias = weights[first]
+        weights[first] = [kernel[:, :, ::-1], *bias]
+    return weights
 
 
 def reference(name: str, *, width: float = 1.0, input_size: int = 224, weights: str | None = None) -> Any:
@@ -54,7 +81,8 @@ def reference(name: str, *, width: float = 1.0, input_size: int = 224, weights: 
     Args:
         name: a variant's name.
         width: width multiplier.
-        input_size: height and width in pixels.
+        input_size: height and width in pixels; EfficientNet and ConvNeXt take pixel values 0..255, VGG and ResNet v1
+            pixels with blue first.
         weights: None for random weights, "imagenet" to download.
     """
     options: dict[str, Any] = {"weights": weights, "classifier_activation": None}
@@ -67,15 +95,7 @@ def reference(name: str, *, width: float = 1.0, input_size: int = 224, weights: 
 
 def _builder(name: str) -> Any:
     """The function of tf_keras.applications, for example EfficientNetB0 for efficientnet_b0."""
-    if name.startswith("efficientnet_b"):
-        return getattr(keras.applications, f"EfficientNet{name[-2:].upper()}")
-    names = {
-        "mobilenet_v1": "MobileNet",
-        "mobilenet_v2": "MobileNetV2",
-        "mobilenet_v3_small": "MobileNetV3Small",
-        "mobilenet_v3_large": "MobileNetV3Large",
-    }
-    return getattr(keras.applications, names[name.removesuffix("_minimalistic")])
+    return getattr(keras.applications, _BUILDERS[name.removesuffix("_minimalistic")])
 
 
 def _downloaded(name: str, width: float, size: int) -> Any:

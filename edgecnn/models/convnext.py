@@ -1,0 +1,97 @@
+"""ConvNeXt-Tiny, Small and Base: a ResNet with a transformer's manners: 7x7 depthwise, LayerNorm, GELU, few norms.
+
+Paper: A ConvNet for the 2020s, arXiv:2201.03545, section 3 and figure 4 (block), table 1 (accuracy). Figures in full
+digits: torchvision's documentation of its weights (4.456, 8.684, 15.355 billion multiply-accumulates).
+
+All of it goes to int8. LayerNorm is written for that (`_layers.LayerNorm`), GELU is one operator of TFLite; what they
+cost: docs of `_layers.LayerNorm`, and `tools/norm_cost`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from edgecnn._tensorflow import keras
+from edgecnn.models import _blocks, _transformer
+from edgecnn.models._blocks import IMAGENET_MEAN, IMAGENET_STD, make_divisible
+from edgecnn.models._spec import ModelSpec
+
+KERNEL, EXPANSION, LAYER_SCALE = 7, 4, 1e-6
+TINY, BASE = (96, 192, 384, 768), (128, 256, 512, 1024)  # 56 x 56, 28, 14, 7
+
+
+def _variant(
+    filters: tuple[int, ...], repeats: tuple[int, ...], drop: float, figures: tuple[float, float, float]
+) -> ModelSpec:
+    parameters, macs, top1 = figures
+    return ModelSpec(
+        input_size=224,
+        paper="A ConvNet for the 2020s (Liu et al., 2022)",
+        url="https://arxiv.org/abs/2201.03545",
+        parameters=parameters,
+        macs=macs,
+        top1=top1,
+        arguments={"filters": filters, "repeats": repeats, "drop": drop},
+        mean=IMAGENET_MEAN,
+        std=IMAGENET_STD,
+        weights=("keras_applications",),
+        limits=_transformer.edgetpu("block*_act (GELU)", _transformer.GELU_LIMIT),
+    )
+
+
+VARIANTS = {
+    "convnext_tiny": _variant(TINY, (3, 3, 9, 3), 0.1, (28_589_128, 4.456e9, 82.1)),
+    "convnext_small": _variant(TINY, (3, 3, 27, 3), 0.4, (50_223_688, 8.684e9, 83.1)),
+    "convnext_base": _variant(BASE, (3, 3, 27, 3), 0.5, (88_591_464, 15.355e9, 83.8)),
+}
+
+
+def build(
+    *,
+    input_shape: tuple[int, int, int],
+    classes: int,
+    width: float = 1.0,
+    dropout: float = 0.0,
+    filters: tuple[int, ...] = TINY,
+    repeats: tuple[int, ...] = (3, 3, 9, 3),
+    drop: float = 0.1,
+    name: str = "convnext",
+) -> Any:
+    """Build a ConvNeXt.
+
+    Args:
+        input_shape: (height, width, channels) of the normalized picture.
+        classes: number of logits.
+        width: factor on the channels of all layers, which become multiples of 8.
+        dropout: share of features dropped before the logits while training.
+        filters: channels per stage.
+        repeats: blocks per stage.
+        drop: stochastic depth of the last block; it grows linearly from 0.
+        name: of the Keras model.
+    """
+    options: dict[str, Any] = {"kernel_initializer": dict(_transformer.TRUNCATED), "padding": "valid"}
+    rates = iter(_transformer.drop_rates(drop, sum(repeats)))
+    picture = x = _blocks.picture(input_shape)
+    index = 0
+    for stage, (channels, count) in enumerate(zip(filters, repeats)):
+        channels = make_divisible(channels * width)
+        if stage:
+            x = _transformer.layer_norm(x, f"down{stage}")
+            x = _blocks.conv(x, channels, f"down{stage}", kernel=2, stride=2, **options)
+        else:
+            x = _blocks.conv(x, channels, "stem", kernel=4, stride=4, **options)
+            x = _transformer.layer_norm(x, "stem")
+        for _ in range(count):
+            x = _block(x, next(rates), f"block{index}")
+            index += 1
+    x = _transformer.layer_norm(_blocks.pool(x), "features")
+    return keras.Model(picture, _blocks.classifier(x, classes, dropout, _transformer.TRUNCATED), name=name)
+
+
+def _block(x: Any, drop: float, name: str) -> Any:
+    shortcut, channels = x, x.shape[-1]
+    x = _transformer.depthwise(x, f"{name}_depthwise", kernel=KERNEL)
+    x = _transformer.layer_norm(x, name)
+    x = _transformer.perceptron(x, EXPANSION * channels, "gelu", name)
+    x = _transformer.layer_scale(x, LAYER_SCALE, name)
+    return _blocks.add(shortcut, _blocks.drop_path(x, drop, name), name)
