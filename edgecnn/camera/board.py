@@ -27,8 +27,8 @@ def main() -> int:
     try:
         demo = Demo(DemoOptions(**json.loads(first)), write=lambda line: _tell(line=json.loads(line)))
         threading.Thread(target=_watch_input, args=(demo,), daemon=True).start()
-        _tell(ready={"source": demo.source, "port": demo.port, "notes": list(demo.file.contract.assumed)})
-        _tell(summary=demo.run())
+        ready = {"source": demo.source, "port": demo.port, "notes": list(demo.file.contract.assumed)}
+        _tell(summary=demo.run(lambda: _tell(ready=ready)))
     except EdgecnnError as error:
         _tell(error={"kind": type(error).__name__, "message": str(error)})
         return 1

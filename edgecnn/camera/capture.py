@@ -72,6 +72,11 @@ class Capture(threading.Thread):
         """Ask the thread to release the source and end; `join` waits for it."""
         self._stop_asked.set()
 
+    def discard(self) -> None:
+        """Release the source of a capture that was never started."""
+        if self.ident is None:
+            self._close()
+
     def run(self) -> None:
         """The thread's whole life."""
         try:

@@ -33,6 +33,7 @@ from edgecnn.runtime.model_file import ModelFile
 _WARMUP = 5
 _CONDITIONS_S = 2.0
 _JOIN_S = 3.0
+_GOODBYE_S = 1.5
 # Python lets a thread run 5 ms before another gets its turn; a page's threads would delay answers by that much.
 _SWITCH_INTERVAL_S = 0.0005
 
@@ -132,8 +133,11 @@ class Demo:
         """End the demo from any thread or signal handler."""
         self._ended.set()
 
-    def run(self) -> dict[str, Any]:
-        """Run until the source ends, a limit is reached, the window is closed or `stop` is called.
+    def run(self, ready: Callable[[], None] = lambda: None) -> dict[str, Any]:
+        """Run until the source ends, a limit is reached, the window is closed, a signal comes or `stop` is called.
+
+        Args:
+            ready: called when signals are taken care of and before the first frame is read.
 
         Returns:
             Counts, frame rate, latencies, and on what they were measured; plain JSON values.
@@ -144,6 +148,7 @@ class Demo:
         start = time.monotonic()
         try:
             with _short_turns(), self._signals():
+                ready()
                 self._capture.start()
                 self._recognizer.start()
                 timer = threading.Thread(target=self._watch, args=(start,), name="watch", daemon=True)
@@ -206,11 +211,14 @@ class Demo:
             return open_source(options.source, options.wish)
 
         source = reopen()
-        self._exit.callback(source.close)
+        capture = Capture(
+            reopen, source, self.engine, self._recognizer.free_by, options.as_fast_as_possible, options.loop
+        )
+        self._exit.callback(capture.discard)
         if options.as_fast_as_possible and source.live:
             raise UsageError(f"--as-fast-as-possible is for files and folders; {source.name} has its own pace.")
         self._fps = source.fps
-        return Capture(reopen, source, self.engine, self._recognizer.free_by, options.as_fast_as_possible, options.loop)
+        return capture
 
     def _open_views(self) -> list[View]:
         options = self.options
@@ -243,8 +251,14 @@ class Demo:
         end = start + self.options.seconds if self.options.seconds else float("inf")
         while not self._ended.is_set() and time.monotonic() < end:
             if self._recognizer.finished.wait(min(0.2, max(0.0, end - time.monotonic()))):
+                self._say_goodbye()
                 break
         self.stop()
+
+    def _say_goodbye(self) -> None:
+        """Leave those who look at the page the time to hear that it is over."""
+        if self._page and self._page.count_viewers():
+            self._ended.wait(_GOODBYE_S)
 
     def _close(self) -> None:
         self._capture.stop()

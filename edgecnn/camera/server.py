@@ -85,10 +85,10 @@ class PageServer:
         """
         self._viewers[viewer] = time.monotonic()
         packet = self.broadcast.wait(after, _PATIENCE_S)
-        said = _json({**self.status(), "viewers": self._count_viewers(), **(packet.said if packet else {})})
+        said = _json({**self.status(), "viewers": self.count_viewers(), **(packet.said if packet else {})})
         return len(said).to_bytes(4, "big") + said + (packet.jpeg if packet else b"")
 
-    def _count_viewers(self) -> int:
+    def count_viewers(self) -> int:
         """Those that asked lately."""
         lately = time.monotonic() - _LATELY_S
         for viewer, asked_at in list(self._viewers.items()):

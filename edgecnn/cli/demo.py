@@ -91,8 +91,7 @@ def _here(options: Any) -> dict[str, Any]:
     demo = Demo(options, write=_line)
     for sentence in demo.file.contract.assumed:
         note(f"Note: {sentence}")
-    _announce(demo.source, demo.addresses)
-    return demo.run()
+    return demo.run(lambda: _announce(demo.source, demo.addresses))
 
 
 def _there(options: Any, device: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from chromium import PROGRAM, Chromium
-from scenes import PHOTOS, RED, MjpegCamera, jpeg, photo, plain
+from scenes import PHOTOS, RED, MjpegCamera, jpeg, photo, plain, write_video
 from test_demo_command import Running, sequence
 
 REQUIRED = os.environ.get("EDGECNN_REQUIRE_ALL")
@@ -165,3 +165,15 @@ def test_without_the_token_the_page_says_so(browser, color_model, tmp_path):
         browser.wait_for(ANSWER)
         browser.open(f"http://127.0.0.1:{match.group(1)}/")
         browser.wait_for("document.body.textContent.includes('it ends in a token')")
+
+
+def test_says_that_the_video_is_over(browser, color_model, tmp_path):
+    video = write_video(tmp_path / "v.avi", [plain(RED)] * 120)
+    with Running(color_model, "--source", video) as running:
+        browser.open(running.line(r"Look at: (\S+)").group(1))
+        browser.wait_for(f"{ANSWER} === 'red'")
+        browser.wait_for(f"{TEXT.format('state')} === 'ended'", timeout_s=30)
+        assert browser.run(TEXT.format("notice")) == "That was the end of v.avi."
+        running.process.communicate(timeout=20)
+    time.sleep(1)
+    assert browser.run(TEXT.format("state")) == "ended" and running.process.returncode == 0
