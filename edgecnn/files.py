@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import hashlib
 import json
 import os
@@ -24,7 +25,9 @@ def replacing(path: str | Path) -> Iterator[Path]:
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=f".tmp{path.suffix}", dir=path.parent)
+        _remove_leftovers(path)
+        prefix = f".{path.stem}-{os.getpid()}-"
+        handle, name = tempfile.mkstemp(prefix=prefix, suffix=f".tmp{path.suffix}", dir=path.parent)
         os.close(handle)
     except OSError as error:
         raise EdgecnnError(f"Can't write {path}: {error.strerror}. Choose a folder that can be written.") from error
@@ -39,6 +42,14 @@ def replacing(path: str | Path) -> Iterator[Path]:
         raise EdgecnnError(f"Can't write {path}: {error.strerror or error}. Nothing was changed.") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _remove_leftovers(path: Path) -> None:
+    """Remove what processes that were killed while they wrote this file left behind."""
+    for leftover in path.parent.glob(f".{glob.escape(path.stem)}-*-*.tmp{path.suffix}"):
+        process = leftover.name[len(path.stem) + 2 :].split("-")[0]
+        if process.isdigit() and not Path("/proc", process).exists():
+            leftover.unlink(missing_ok=True)
 
 
 def _umask() -> int:
