@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from edgecnn.compress._importance import Batches
@@ -41,7 +41,14 @@ class Job:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A compressed model, and what the contract says of how it was made."""
+    """A compressed model.
+
+    Attributes:
+        model: an ordinary Keras model.
+        account: what the contract says of how it was made.
+        facts: further entries of the contract's `model`.
+    """
 
     model: Any
     account: dict[str, Any]
+    facts: dict[str, Any] = field(default_factory=dict)

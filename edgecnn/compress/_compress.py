@@ -1,0 +1,192 @@
+"""`edgecnn prune` as a function: data, method, fine-tuning, test, and the contract that tells of it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgecnn import keras_file
+from edgecnn._tensorflow import keras, tf
+from edgecnn.compress._job import Job, Outcome
+from edgecnn.errors import UsageError
+from edgecnn.models import _macs
+from edgecnn.progress import Progress, silent
+from edgecnn.registry import COMPRESSION
+from edgecnn.runtime.contract import Contract
+from edgecnn.train import FitSettings, History, Source, Teacher, fit, open_sources
+from edgecnn.train._evaluate import Score, score
+from edgecnn.train._learner import normalized
+
+SAMPLES, BATCH = 512, 32
+DEFAULTS = FitSettings(
+    epochs=4, learning_rate=5e-4, backbone_learning_rate=5e-4, warmup=0.05, label_smoothing=0.0, keep_best=False
+)
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """How the compressed model is fine-tuned.
+
+    Attributes:
+        data: `DATA` to train on.
+        validation: `DATA` to validate on; by default a share of the training pictures.
+        test: `DATA` to test on; by default the data set's own test pictures, if it has any.
+        validation_share: see `edgecnn.data.open_splits`.
+        overrides: fields of `FitSettings` that replace the method's defaults.
+        distill: imitate the model as it was before.
+    """
+
+    data: str
+    validation: str | None = None
+    test: str | None = None
+    validation_share: float = 0.1
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    distill: bool = True
+
+
+@dataclass(frozen=True)
+class Compressed:
+    """The result.
+
+    Attributes:
+        model: an ordinary Keras model.
+        contract: its contract.
+        account: what the method did.
+        before: score of the model as it was, on the test pictures (or the validation pictures, without any).
+        after: the same of the compressed model.
+        pictures: how many these are, and of which split.
+        history: of the fine-tuning.
+    """
+
+    model: Any
+    contract: Contract
+    account: dict[str, Any]
+    before: Score
+    after: Score
+    pictures: tuple[int, str]
+    history: History | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {
+            **self.account,
+            "pictures": self.pictures[0],
+            "split": self.pictures[1],
+            "before_top1_percent": self.before.accuracy_percent,
+            "after_top1_percent": self.after.accuracy_percent,
+            "training_s": self.history.wall_s if self.history else 0.0,
+        }
+
+
+def compress(
+    model_file: str | Path,
+    method: str,
+    tuning: Tuning,
+    options: Mapping[str, Any] | None = None,
+    *,
+    folder: Path | None = None,
+    progress: Progress = silent,
+) -> Compressed:
+    """Compress a trained model and fine-tune it.
+
+    Args:
+        model_file: a .keras file of ours, trained on the classes of the data.
+        method: a file of `edgecnn/compress/`.
+        tuning: data and fine-tuning.
+        options: fields of the method's `Options`.
+        folder: where checkpoints live; an interrupted fine-tuning goes on there.
+        progress: told what is being done.
+
+    Raises:
+        UsageError: an option is wrong, or the method can't do what was asked for with this model.
+        DataError: the data can't be trained on.
+    """
+    plugin = COMPRESSION.load(method)
+    chosen = plugin.Options(**(options or {}))
+    settings = getattr(plugin, "DEFAULTS", DEFAULTS).replace(**tuning.overrides)
+    model, contract = keras_file.load(model_file)
+    if contract is None or not contract.labels:
+        raise UsageError(
+            f"{model_file} doesn't know its classes, so there is nothing to keep while it gets smaller. "
+            f"Train it first: edgecnn train {model_file} --data {tuning.data} -o trained.keras"
+        )
+    keras.utils.set_random_seed(settings.seed)
+    sources, _ = open_sources(
+        tuning.data,
+        contract,
+        validation=tuning.validation,
+        test=tuning.test,
+        share=tuning.validation_share,
+        progress=progress,
+    )
+    split = "test" if "test" in sources else "validation"
+    before = _score(model, contract, sources[split])
+    trainer = _Trainer(model, contract, sources, settings, tuning.distill, folder, progress)
+    job = Job(model, contract, _sample(sources["train"], contract), trainer, trainer.steps, progress)
+    outcome = plugin.compress(job, chosen)
+    after = _score(outcome.model, contract, sources[split])
+    contract = _described(contract, outcome, after, split)
+    pictures = (len(sources[split]), split)
+    return Compressed(outcome.model, contract, outcome.account, before, after, pictures, trainer.history)
+
+
+def _sample(source: Source, contract: Contract) -> list[tuple[Any, np.ndarray]]:
+    """A few batches of training pictures, evenly over the data."""
+    chosen = np.random.default_rng(0).permutation(len(source))[:SAMPLES]
+    parts = [chosen[start : start + BATCH] for start in range(0, len(chosen), BATCH)]
+    return [(normalized(source.batch(part), contract.preprocessing), source.labels[part]) for part in parts]
+
+
+def _score(model: Any, contract: Contract, source: Source) -> Score:
+    return score(tf.function(lambda inputs: model(normalized(inputs, contract.preprocessing), training=False)), source)
+
+
+def _described(contract: Contract, outcome: Outcome, after: Score, split: str) -> Contract:
+    model = {key: value for key, value in contract.model.items() if key != "qat"}  # ranges of the old weights
+    history = [*model.get("compression", ()), outcome.account]
+    counts = {"parameters": outcome.model.count_params(), "macs": _macs.total(outcome.model)}
+    accuracy = {f"{split}_top1_percent": round(after.accuracy_percent, 3)}
+    return contract.replace(
+        model={**model, **counts, "compression": history, **outcome.facts},
+        accuracy={**contract.accuracy, "float": accuracy},
+        golden={},
+    )
+
+
+class _Trainer:
+    """Fine-tunes for a method; see `_job.Train`."""
+
+    def __init__(
+        self,
+        teacher: Any,
+        contract: Contract,
+        sources: Mapping[str, Source],
+        settings: FitSettings,
+        distill: bool,
+        folder: Path | None,
+        progress: Progress,
+    ) -> None:
+        order = tuple(range(len(contract.labels)))
+        self._teacher = Teacher(teacher, contract.preprocessing, order) if distill else None
+        self._sources, self._settings, self._folder, self._progress = sources, settings, folder, progress
+        self.steps = settings.epochs * max(len(sources["train"]) // min(settings.batch_size, len(sources["train"])), 1)
+        self.history: History | None = None
+
+    def __call__(self, model: Any, callbacks: Sequence[Any] = (), **changes: Any) -> Any:
+        """Train in place."""
+        self.history = fit(
+            model,
+            self._sources["train"],
+            self._sources["validation"],
+            dataclasses.replace(self._settings, **changes),
+            teacher=self._teacher,
+            callbacks=callbacks,
+            folder=self._folder,
+            progress=self._progress,
+        )
+        return model

@@ -1,0 +1,131 @@
+"""What a compression saved: both models converted, and sizes and times measured side by side on this machine."""
+
+from __future__ import annotations
+
+import gzip
+import platform
+import statistics
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgecnn import artifact, keras_file
+from edgecnn.errors import QuantizationError
+from edgecnn.progress import Progress, silent
+from edgecnn.quantize import Calibration, quantize
+from edgecnn.runtime.engine import Engine
+from edgecnn.runtime.lock import measuring
+from edgecnn.runtime.measure import test_tensor, timed_runs
+from edgecnn.runtime.model_file import ModelFile
+
+RUNS, TURNS, WAIT_S = 10, 10, 600.0
+SCHEMES = ("float32", "int8")
+
+
+@dataclass(frozen=True)
+class Figures:
+    """One converted model.
+
+    Attributes:
+        size_bytes: of the graph.
+        gzip_bytes: of the graph, compressed.
+        latency_ms: median on one thread of this machine, in turns with the model that it is compared with.
+    """
+
+    size_bytes: int
+    gzip_bytes: int
+    latency_ms: float
+
+
+@dataclass(frozen=True)
+class Proof:
+    """Figures before and after by scheme, and model facts before and after."""
+
+    figures: dict[str, tuple[Figures, Figures]]
+    parameters: tuple[int, int]
+    macs: tuple[int, int]
+    sparse: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        pairs = {scheme: [vars(before), vars(after)] for scheme, (before, after) in self.figures.items()}
+        return {"machine": platform.machine(), "threads": 1, **pairs, "parameters": self.parameters, "macs": self.macs}
+
+    def rows(self) -> list[tuple[str, str, str, str]]:
+        """For a table: what, before, after, ratio."""
+        rows = [_row("parameters", self.parameters, ","), _row("MACs", self.macs, ",")]
+        for scheme, (before, after) in self.figures.items():
+            rows.append(_row(f"{scheme}, bytes", (before.size_bytes, after.size_bytes), ","))
+            rows.append(_row(f"{scheme}, bytes after gzip", (before.gzip_bytes, after.gzip_bytes), ","))
+            rows.append(_row(f"{scheme}, ms here, one thread", (before.latency_ms, after.latency_ms), ".2f"))
+        return rows
+
+    def notes(self) -> list[str]:
+        """What the figures don't say."""
+        if not self.sparse:
+            return []
+        before, after = self.figures["float32"]
+        saved, time = after.size_bytes / before.size_bytes, after.latency_ms / before.latency_ms
+        where = platform.machine()
+        kernels = "" if where == "aarch64" else f" XNNPACK has no sparse kernels for {where}: they run on aarch64."
+        return [
+            f"Note: on this machine zeros save download size ({saved:.2f} of it, stored sparse), and time {time:.2f}."
+            f"{kernels} int8 kernels gain no time from zeros anywhere."
+        ]
+
+
+def prove(before: str | Path, after: str | Path, data: str, progress: Progress = silent) -> Proof:
+    """Convert both models by the usual schemes, and measure.
+
+    Args:
+        before: .keras file of the model as it was.
+        after: .keras file of the compressed model.
+        data: `DATA` to calibrate on.
+        progress: told what is being done.
+    """
+    contracts = [keras_file.read_contract(path) for path in (before, after)]
+    facts = [contract.model if contract else {} for contract in contracts]
+    sparse = any(entry["method"] == "magnitude" for entry in facts[1].get("compression", ()))
+    figures = {}
+    for scheme in SCHEMES:
+        progress(f"Converting to {scheme}", 0, 0)
+        with tempfile.TemporaryDirectory() as folder:
+            first = _converted(before, folder, scheme, data)
+            second = _converted(after, folder, "float32_sparse" if sparse and scheme == "float32" else scheme, data)
+        if first and second:
+            progress(f"Timing {scheme}", 0, 0)
+            figures[scheme] = _compared(first, second)
+    counted = [(int(fact.get("parameters", 0)), int(fact.get("macs", 0))) for fact in facts]
+    return Proof(figures, (counted[0][0], counted[1][0]), (counted[0][1], counted[1][1]), sparse)
+
+
+def _converted(path: str | Path, folder: str, scheme: str, data: str) -> ModelFile | None:
+    try:
+        return quantize(path, Path(folder) / "model.tflite", scheme=scheme, calibration=Calibration(data))
+    except QuantizationError:
+        return None
+
+
+def _compared(first: ModelFile, second: ModelFile) -> tuple[Figures, Figures]:
+    with measuring(WAIT_S):
+        engines = [Engine(file, threads=1) for file in (first, second)]
+        tensors = [test_tensor(engine) for engine in engines]
+        samples: tuple[list[float], list[float]] = ([], [])
+        for turn in range(TURNS + 1):  # the first warms up
+            for engine, tensor, kept in zip(engines, tensors, samples):
+                times = timed_runs(engine, tensor, RUNS)
+                kept.extend(times if turn else ())
+    one, two = (_figures(file, kept) for file, kept in zip((first, second), samples))
+    return one, two
+
+
+def _figures(file: ModelFile, samples: Sequence[float]) -> Figures:
+    graph = artifact.graph_bytes(file)
+    return Figures(len(graph), len(gzip.compress(graph, 9)), round(statistics.median(samples), 4))
+
+
+def _row(what: str, pair: tuple[float, float], form: str) -> tuple[str, str, str, str]:
+    before, after = pair
+    return what, format(before, form), format(after, form), f"x {after / before:.2f}" if before else ""

@@ -1,0 +1,19 @@
+"""Float weights of which only those that are not zero are stored, for models from `prune --method magnitude`."""
+
+from __future__ import annotations
+
+from edgecnn._tensorflow import tf
+from edgecnn.quantize._float_model import convert as run
+from edgecnn.quantize._scheme import Job
+
+SUMMARY = "float, zeros not stored: for pruned models; sparse kernels on ARM where the layout allows"
+IO = ("float32",)
+CALIBRATED = False
+INTEGER = False
+
+
+def convert(job: Job) -> bytes:
+    """See `edgecnn.quantize._scheme.Job`."""
+    converter = job.model.converter()
+    converter.optimizations = [tf.lite.Optimize.EXPERIMENTAL_SPARSITY]
+    return run(converter)
