@@ -81,6 +81,9 @@ class QuantizeSection(Section):
     calibration: str = "photos"
     samples: int = Field(100, ge=1)
     seed: int = 0
+    improve: Annotated[str | None, AfterValidator(lambda value: value and _one_of(value, ("none", "fast", "best")))] = (
+        None
+    )
     io: str | None = None
 
     @model_validator(mode="after")

@@ -209,7 +209,7 @@ def _quantize(context: Context) -> None:
     from edgecnn.quantize import Calibration, quantize
 
     section = context.recipe.quantize
-    calibration = Calibration(section.calibration, section.samples, section.seed)
+    calibration = Calibration(section.calibration, section.samples, section.seed, section.improve)
     quantize(
         context.float_model,
         context.quantized,

@@ -21,6 +21,11 @@ from edgecnn.registry import SCHEMES
 @click.option("--samples", type=int, default=100, show_default=True, metavar="N", help="How many of them.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of their choice.")
 @click.option(
+    "--improve",
+    type=click.Choice(["none", "fast", "best"]),
+    help="Better rounding and biases: for int8.  [default: fast]",
+)
+@click.option(
     "--io",
     type=click.Choice(["uint8", "int8", "int16", "float32"]),
     help="Type of input and output.  [default: uint8 for int8]",
@@ -63,7 +68,7 @@ def command(model: str, output: str, json_path: str | None, **options: Any) -> N
             model,
             output,
             scheme=options["scheme"],
-            calibration=Calibration(options["data"], options["samples"], options["seed"]),
+            calibration=Calibration(options["data"], options["samples"], options["seed"], options["improve"]),
             io=options["io"],
             trust=options["trust"],
             hints=hints,

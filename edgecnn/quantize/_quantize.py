@@ -17,10 +17,11 @@ from edgecnn.files import sha256
 from edgecnn.progress import Progress, silent
 from edgecnn.quantize import _refusals, _source
 from edgecnn.quantize._aware import Aware
+from edgecnn.quantize._flatbuffer import Ranges
 from edgecnn.quantize._float_model import FloatModel
-from edgecnn.quantize._ranges import activation_ranges
 from edgecnn.quantize._scheme import Job
 from edgecnn.quantize._source import Hints, Source
+from edgecnn.quantize.improve import LEVELS, Pictures, improve
 from edgecnn.registry import SCHEMES
 from edgecnn.runtime import golden, model_file
 from edgecnn.runtime.contract import Contract
@@ -37,13 +38,17 @@ class Calibration:
         data: any DATA.
         samples: how many of its pictures.
         seed: of their choice.
+        improve: how much is made of them, a level of `edgecnn.quantize.improve`; None takes the scheme's own.
     """
 
     data: str = "photos"
     samples: int = 100
     seed: int = 0
+    improve: str | None = None
 
     def __post_init__(self) -> None:
+        if self.improve not in (None, *LEVELS):
+            raise UsageError(f"There is no --improve {self.improve}; choose one of: {', '.join(LEVELS)}.")
         if self.samples < 1:
             raise UsageError(f"Calibration needs at least 1 picture; got --samples {self.samples}. 100 is usual.")
 
@@ -80,6 +85,7 @@ def quantize(
     io = _checked_io(scheme, plugin.IO, io)
     _check_output(output)
     calibration = Calibration(calibration) if isinstance(calibration, str) else calibration
+    level = _checked_level(scheme, getattr(plugin, "IMPROVE", None), calibration.improve)
     data = open_data(calibration.data).sample(calibration.samples, calibration.seed) if plugin.CALIBRATED else None
     progress("Loading the model", 0, 0)
     source = _open(model, trust, hints)
@@ -87,7 +93,8 @@ def quantize(
     float_model = FloatModel.trace(source)
     inputs = _Inputs(data, source.contract)
     aware = Aware.find(source)
-    job = Job(float_model, io, inputs.start, lambda: _calibrate(float_model, inputs, progress), aware)
+    improvement = _Improvement(float_model, inputs, level, progress)
+    job = Job(float_model, io, inputs.start, improvement.prepare, aware)
     graph = plugin.convert(job)
     _refusals.check(graph, integer=plugin.INTEGER)
     provenance = {
@@ -100,6 +107,8 @@ def quantize(
     }
     if data is not None:
         provenance["calibration"] = inputs.account(calibration)
+    if improvement.account:
+        provenance["improve"] = improvement.account
     described = {key: value for key, value in source.contract.model.items() if key != "qat"}  # the graph has the ranges
     contract = source.contract.replace(provenance={**provenance, "qat": aware is not None}, model=described)
     progress("Writing golden vectors", 0, 0)
@@ -110,6 +119,14 @@ def _checked_io(scheme: str, choices: tuple[str, ...], io: str | None) -> str:
     if io is not None and io not in choices:
         raise UsageError(f"The scheme {scheme} has no {io} input; choose one of: {', '.join(choices)}.")
     return io or choices[0]
+
+
+def _checked_level(scheme: str, default: str | None, level: str | None) -> str:
+    if default is None and level not in (None, "none"):
+        raise UsageError(
+            f"The scheme {scheme} can't be improved; --improve {level} goes with int8 and int8_per_tensor."
+        )
+    return level or default or "none"
 
 
 def _check_output(output: str | Path) -> None:
@@ -163,11 +180,24 @@ class _Inputs:
         }
 
 
-def _calibrate(model: FloatModel, inputs: _Inputs, progress: Progress) -> Any:
-    total = len(inputs)
-    ranges = activation_ranges(model.float32, inputs.start(), lambda done: progress("Calibrating", done, total))
-    progress("Quantizing", 0, 0)
-    return ranges
+class _Improvement:
+    """Calibration and improvement in one, done when a scheme asks for it; remembers what was done."""
+
+    def __init__(self, model: FloatModel, inputs: _Inputs, level: str, progress: Progress) -> None:
+        self._model = model
+        self._pictures = Pictures(inputs.start, len(inputs))
+        self._level = level
+        self._progress = progress
+        self.account: dict[str, Any] = {}
+
+    def prepare(self, per_channel: bool) -> tuple[bytes, Ranges]:
+        """See `Job.prepare`."""
+        found = improve(
+            self._model.float32, self._pictures, self._level, per_channel=per_channel, progress=self._progress
+        )
+        self.account = found.account
+        self._progress("Quantizing", 0, 0)
+        return found.model, found.ranges
 
 
 def _versions() -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from edgecnn.quantize._float_model import FloatModel
 from edgecnn.quantize._ranges import Inputs
 from edgecnn.runtime.engine import quiet
 
+if TYPE_CHECKING:
+    from edgecnn.quantize._aware import Aware
+
 
 @dataclass(frozen=True)
 class Job:
@@ -24,13 +27,16 @@ class Job:
         model: the frozen float model.
         io: type of the input and output tensors: "uint8", "int8", "int16" or "float32".
         inputs: starts a fresh pass over the calibration tensors, float32 (1, height, width, channels).
-        ranges: calibrates, when it is called.
+        prepare: calibrates and improves, when it is called: `prepare(per_channel)` gives a float `.tflite` whose
+            weights are ready to be rounded, and the ranges.
+        aware: the model with the ranges of its quantization-aware training, if it had one.
     """
 
     model: FloatModel
     io: str
     inputs: Callable[[], Inputs]
-    ranges: Callable[[], Ranges]
+    prepare: Callable[[bool], tuple[bytes, Ranges]]
+    aware: Aware | None = None
 
 
 def quantize_with_ranges(model: bytes, ranges: Ranges, io: str, *, per_channel: bool) -> bytes:

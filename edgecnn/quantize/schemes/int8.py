@@ -8,8 +8,11 @@ SUMMARY = "int8 weights (per channel) and activations: for CPUs and the Edge TPU
 IO = ("uint8", "int8", "float32")
 CALIBRATED = True
 INTEGER = True
+IMPROVE = "fast"  # level of `edgecnn.quantize.improve`, unless another is asked for
 
 
 def convert(job: Job) -> bytes:
-    """See `edgecnn.quantize._scheme.Job`."""
-    return quantize_with_ranges(job.model.float32, job.ranges(), job.io, per_channel=True)
+    """See `edgecnn.quantize._scheme.Job`. After quantization-aware training, with the ranges of the training."""
+    if job.aware is not None:
+        return job.aware.convert(job.io, job.inputs())
+    return quantize_with_ranges(*job.prepare(True), job.io, per_channel=True)

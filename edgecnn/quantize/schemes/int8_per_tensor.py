@@ -8,8 +8,9 @@ SUMMARY = "int8 with one weight scale per tensor: for accelerators without per-c
 IO = ("uint8", "int8", "float32")
 CALIBRATED = True
 INTEGER = True
+IMPROVE = "fast"  # level of `edgecnn.quantize.improve`, unless another is asked for
 
 
 def convert(job: Job) -> bytes:
     """See `edgecnn.quantize._scheme.Job`."""
-    return quantize_with_ranges(job.model.float32, job.ranges(), job.io, per_channel=False)
+    return quantize_with_ranges(*job.prepare(False), job.io, per_channel=False)

@@ -1,0 +1,7 @@
+"""Better int8 at the same speed: the float `.tflite` is changed before the quantizer rounds it. One file per remedy."""
+
+from __future__ import annotations
+
+from edgecnn.quantize.improve._levels import LEVELS, Improved, Pictures, improve
+
+__all__ = ["LEVELS", "Improved", "Pictures", "improve"]

@@ -1,0 +1,117 @@
+"""Which remedies make up a level, and in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from edgecnn.progress import Progress, silent
+from edgecnn.quantize._flatbuffer import Ranges
+from edgecnn.quantize._ranges import activation_ranges
+from edgecnn.quantize.improve import bias_correction, equalization, rounding
+from edgecnn.quantize.improve._in_order import InOrder
+from edgecnn.quantize.improve._network import Layer, Network
+from edgecnn.quantize.improve._observe import observe_channels, observe_inputs
+from edgecnn.runtime.engine import default_threads
+
+LEVELS = ("none", "fast", "best")
+REMEDIES: dict[str, tuple[str, ...]] = {
+    "none": (),
+    "fast": ("rounding", "bias_correction"),
+    "best": ("compensation", "rounding", "bias_correction"),
+}
+PICTURES = {"none": 0, "fast": 48, "best": 256}
+"""How many of the calibration pictures a level looks at more closely than for their ranges."""
+_WINDOWS = 8  # of each picture and layer, at least; twice as many in all as a layer has inputs
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """The calibration pictures as input tensors.
+
+    Attributes:
+        start: a fresh pass, float32 (1, height, width, channels) each.
+        count: how many there are, at most.
+    """
+
+    start: Callable[[], Iterator[np.ndarray]]
+    count: int
+
+    def some(self, most: int) -> np.ndarray:
+        """At most that many, evenly spread: float32 (pictures, height, width, channels)."""
+        chosen = set(np.linspace(0, self.count - 1, min(most, self.count)).astype(int).tolist())
+        return np.concatenate([tensor for number, tensor in enumerate(self.start()) if number in chosen])
+
+
+@dataclass(frozen=True)
+class Improved:
+    """A float model made ready for the quantizer.
+
+    Attributes:
+        model: `.tflite` bytes; the weights lie on the quantizer's grid.
+        ranges: (min, max) of the input and of every activation.
+        account: what was applied, for the contract.
+    """
+
+    model: bytes
+    ranges: Ranges
+    account: dict[str, Any]
+
+
+def improve(
+    model: bytes, pictures: Pictures, level: str, *, per_channel: bool = True, progress: Progress = silent
+) -> Improved:
+    """Change a float model's weights and biases so that its int8 form loses less.
+
+    Args:
+        model: float `.tflite`.
+        pictures: to calibrate on.
+        level: one of `LEVELS`.
+        per_channel: whether every output channel will have a weight scale of its own.
+        progress: called with (stage, done, total).
+    """
+
+    def ranges_of(changed: bytes) -> Ranges:
+        return activation_ranges(changed, pictures.start(), lambda done: progress("Calibrating", done, pictures.count))
+
+    if level == "none":
+        return Improved(model, ranges_of(model), {"level": level})
+    network = Network(model)
+    shown = pictures.some(PICTURES[level])
+    account: dict[str, Any] = {"level": level, "pictures": len(shown), "layers": len(network.layers)}
+    with threadpool_limits(1):  # the matrix library's threads wait for each other by spinning; ours don't
+        if not per_channel:
+            progress("Equalizing", 0, 0)
+            account["equalized"] = len(
+                equalization.equalize(network, observe_channels(network, shown), per_channel=False)
+            )
+        ranges = ranges_of(network.to_bytes())
+        if level == "fast":
+            _at_once(network, shown, per_channel, progress)
+        else:
+            InOrder(network, shown, ranges, per_channel).run(progress)
+    account["remedies"] = list(REMEDIES[level] if per_channel else ("equalization", *REMEDIES[level]))
+    return Improved(network.to_bytes(), ranges, account)
+
+
+def _at_once(network: Network, pictures: np.ndarray, per_channel: bool, progress: Progress) -> None:
+    """Each layer by itself, on the float network's inputs: one pass over the pictures."""
+    total = len(network.layers)
+    progress("Rounding", 0, total)
+    observed = observe_inputs(network, pictures, lambda columns: max(_WINDOWS, 2 * columns // len(pictures)))
+
+    def fit(layer: Layer) -> tuple[Layer, np.ndarray, np.ndarray]:
+        old, found = network.matrix(layer), observed[layer.operator]
+        new = rounding.rounded(old, found.covariance, per_channel=per_channel)
+        return layer, new, bias_correction.from_inputs(old, new, found.mean)
+
+    with ThreadPoolExecutor(default_threads()) as pool:
+        for done, (layer, weights, bias) in enumerate(pool.map(fit, network.layers.values())):
+            network.set_matrix(layer, weights)
+            network.set_values(layer.bias, network.values(layer.bias) + bias)
+            progress("Rounding", done + 1, total)

@@ -1,0 +1,100 @@
+"""The levels through the whole stage: the artifact stays an ordinary one, and comes nearer to the float model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgecnn import artifact, keras_file
+from edgecnn.errors import UsageError
+from edgecnn.quantize import Calibration, quantize
+from edgecnn.runtime import golden
+from edgecnn.runtime.engine import Engine
+from edgecnn.runtime.model_file import ModelFile
+from edgecnn.verify.statistics import signal_to_noise_db
+
+
+def made(source: Path, folder: Path, level: str, scheme: str = "int8", samples: int = 16) -> ModelFile:
+    calibration = Calibration("photos", samples, improve=level)
+    return quantize(source, folder / f"{level}.tflite", scheme=scheme, calibration=calibration)
+
+
+def snr_db(source: Path, file: ModelFile) -> float:
+    """Against Keras, on generated pictures that no level has seen."""
+    model, contract = keras_file.load(source)
+    engine = Engine(file)
+    pictures = [golden.picture(5, index, contract.preprocessing.shape) for index in range(16)]
+    mean, std = np.array(contract.preprocessing.mean), np.array(contract.preprocessing.std)
+    wanted = model(np.stack([(picture - mean) / std for picture in pictures]).astype(np.float32)).numpy()
+    return signal_to_noise_db(wanted, np.stack([engine.scores(engine.tensor(picture)) for picture in pictures]))
+
+
+@pytest.mark.parametrize("level", ["fast", "best"])
+def test_improved_artifact_has_the_same_operators_shapes_and_size(tiny_keras: Path, tmp_path: Path, level: str) -> None:
+    plain, better = made(tiny_keras, tmp_path, "none"), made(tiny_keras, tmp_path, level)
+    assert [op.name for op in better.model.graph.operators] == [op.name for op in plain.model.graph.operators]
+    kinds = [[(tensor.shape, tensor.dtype) for tensor in file.model.graph.tensors] for file in (plain, better)]
+    assert kinds[0] == kinds[1]
+    assert len(artifact.graph_bytes(better)) == pytest.approx(len(artifact.graph_bytes(plain)), rel=0.01)
+    assert better.contract.provenance["improve"]["level"] == level
+    assert "rounding" in better.contract.provenance["improve"]["remedies"]
+
+
+@pytest.mark.parametrize("scheme", ["int8", "int8_per_tensor"])
+def test_improved_artifact_is_nearer_to_the_float_model(tiny_keras: Path, tmp_path: Path, scheme: str) -> None:
+    plain = snr_db(tiny_keras, made(tiny_keras, tmp_path, "none", scheme, 32))
+    better = snr_db(tiny_keras, made(tiny_keras, tmp_path, "fast", scheme, 32))
+    assert better > plain - 0.3, (plain, better)  # a random network has little to gain; trained ones: tools/bench
+
+
+def test_same_request_gives_the_same_bytes(tiny_keras: Path, tmp_path: Path) -> None:
+    files = []
+    for name in ("one", "two"):
+        folder = tmp_path / name
+        folder.mkdir()
+        files.append(made(tiny_keras, folder, "best").data)
+    assert files[0] == files[1]
+
+
+def test_weights_in_the_artifact_are_those_that_were_chosen(tiny_keras: Path, tmp_path: Path) -> None:
+    """The quantizer must find the grid that the rounding was done for, or all the care is lost."""
+    from edgecnn.quantize._float_model import FloatModel
+    from edgecnn.quantize._source import load
+    from edgecnn.quantize.improve import Pictures, improve
+    from edgecnn.quantize.improve._network import Network
+
+    shape = (1, *keras_file.load(tiny_keras)[1].preprocessing.shape)
+    inputs = [np.random.default_rng(i).normal(size=shape).astype(np.float32) for i in range(4)]
+    improved = improve(FloatModel.trace(load(tiny_keras)).float32, Pictures(lambda: iter(inputs), 4), "fast")
+    file = _quantized(improved.model, improved.ranges)
+    network = Network(improved.model)
+    by_name = {tensor.name: tensor for tensor in file.graph.tensors}
+    compared = 0
+    for layer in network.layers.values():
+        tensor = by_name.get(network.graph.tensors[layer.weights].name)
+        if tensor is None:
+            continue
+        axis = [1] * len(tensor.shape)
+        axis[tensor.channel_axis] = -1
+        stored = tensor.values().astype(np.float64) * tensor.scale.reshape(axis)
+        chosen = network.values(layer.weights).reshape(tensor.shape)
+        assert np.allclose(stored, chosen, atol=1e-4 * np.abs(chosen).max())
+        compared += 1
+    assert compared >= 3
+
+
+def _quantized(model: bytes, ranges: dict[int, tuple[float, float]]):
+    from edgecnn.quantize._scheme import quantize_with_ranges
+    from edgecnn.runtime.tflite import parse
+
+    return parse(quantize_with_ranges(model, ranges, "uint8", per_channel=True))
+
+
+def test_levels_are_checked(tiny_keras: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="none, fast, best"):
+        Calibration(improve="more")
+    with pytest.raises(UsageError, match="float16 can't be improved"):
+        quantize(tiny_keras, tmp_path / "m.tflite", scheme="float16", calibration=Calibration(improve="best"))
+    assert not (tmp_path / "m.tflite").exists()
