@@ -115,6 +115,9 @@ class PerOperator:
             )
         if self.disturbed > 0.2:
             lines.append(f"The machine was busy: {self.disturbed:.0%} of the turns were disturbed and are not counted.")
+        constant = sum(row.kernel == "constant" for row in self.operators)
+        if constant:
+            lines.append(f"{constant} operators compute constants, once when the model is loaded; they are not listed.")
         untimed = [row.type for row in self.operators if row.latency_ms is None]
         if untimed:
             lines.append(f"Not timed on their own: {', '.join(sorted(set(untimed)))}.")
@@ -201,7 +204,7 @@ def _row(
 def _number_format(graph: Graph, operator: Operator) -> str:
     """ "int8" where the kernel multiplies bytes: its weights, or else its first input, are 8-bit integers."""
     tensors = [graph.tensors[number] for number in operator.inputs if number != -1]
-    weights = [tensor for tensor in tensors[1:2] if tensor.is_constant]
+    weights = [tensor for tensor in tensors[1:2] if tensor.is_constant and tensor.dtype not in ("INT32", "INT64")]
     deciding = (weights or tensors or [graph.tensors[operator.outputs[0]]])[0]
     return "int8" if deciding.dtype in ("INT8", "UINT8", "INT4") else "float32"
 

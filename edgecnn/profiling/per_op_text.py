@@ -9,8 +9,8 @@ COLUMNS = ["#", "layer", "type", "kernel", "output", "MMAC", "kB", "ms", "share"
 
 
 def table(result: PerOperator) -> tuple[list[str], list[list[str]]]:
-    """Columns and rows, in execution order."""
-    return list(COLUMNS), [_cells(row) for row in result.operators]
+    """Columns and rows, in execution order; what is computed once at loading is left out."""
+    return list(COLUMNS), [_cells(row) for row in result.operators if row.kernel != "constant"]
 
 
 def _cells(row: OperatorTime) -> list[str]:
