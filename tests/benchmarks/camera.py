@@ -53,6 +53,7 @@ def main() -> int:
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--frames", type=int, default=1000)
     parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--fast", action="store_true", help="soak as fast as possible instead of at 30 fps")
     parser.add_argument("--scenario", default="{}", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.what == "one":
@@ -199,7 +200,9 @@ def report(options: argparse.Namespace, turns: dict[str, Any], live: list[Any], 
 
 def soak(options: argparse.Namespace, video: str) -> int:
     """A long run with three viewers and one that is stalled: memory must stay flat, answers must keep coming."""
-    result = child(options, source=video, as_fast_as_possible=True, seconds=options.seconds, viewers=3, stalled=1)
+    result = child(
+        options, source=video, as_fast_as_possible=options.fast, seconds=options.seconds, viewers=3, stalled=1
+    )
     memory = {int(count): size for count, size in result["memory_bytes"].items()}
     counts = sorted(memory)
     for count in counts[:: max(1, len(counts) // 12)]:

@@ -1,6 +1,7 @@
 """The page in a real browser, over a real demo of the photographs. EDGECNN_WRITE_SCREENSHOT=1 renews docs/demo.png."""
 
 import os
+import threading
 import time
 from pathlib import Path
 
@@ -8,6 +9,8 @@ import pytest
 from chromium import PROGRAM, Chromium
 from scenes import PHOTOS, RED, MjpegCamera, jpeg, photo, plain, write_video
 from test_demo_command import Running, sequence
+
+from edgecnn.camera.demo import Demo, DemoOptions
 
 REQUIRED = os.environ.get("EDGECNN_REQUIRE_ALL")
 pytestmark = pytest.mark.skipif(
@@ -177,3 +180,21 @@ def test_says_that_the_video_is_over(browser, color_model, tmp_path):
         running.process.communicate(timeout=20)
     time.sleep(1)
     assert browser.run(TEXT.format("state")) == "ended" and running.process.returncode == 0
+
+
+def test_a_pi_shows_its_temperature_clock_and_throttling(browser, color_model, tmp_path, monkeypatch):
+    """What the board tells is a double here; a stand-in Pi's own files are read in tests of `runtime.system`."""
+    told = {"temperature_c": 81.3, "clock_mhz": 1500.0, "throttled_now": ["throttled"]}
+    monkeypatch.setattr("edgecnn.camera.demo.system.conditions", lambda: told)
+    (tmp_path / "a.jpg").write_bytes(jpeg(plain(RED)))
+    demo = Demo(DemoOptions(color_model, source=str(tmp_path / "a.jpg"), loop=True))
+    thread = threading.Thread(target=demo.run)
+    thread.start()
+    try:
+        browser.open(demo.addresses[0])
+        browser.wait_for("document.getElementById('heat').hidden === false")
+        assert browser.run(TEXT.format("conditions")) == "81 °C 1.5 GHz throttled"
+        assert browser.run("document.getElementById('people').hidden") is True
+    finally:
+        demo.stop()
+        thread.join(20)
