@@ -70,6 +70,7 @@ class TargetReport:
         source: "rules" for ours, or the compiler with its version.
         operators: in execution order; in a compiler's log, by type and status.
         mapped_macs_share: share of the multiply-accumulates that the target runs; None in a compiler's log.
+        notes: what the rules leave open, in sentences.
     """
 
     target: str
@@ -78,6 +79,7 @@ class TargetReport:
     operators: tuple[Verdict, ...]
     memory: Memory
     mapped_macs_share: float | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def mapped(self) -> int:
@@ -119,7 +121,7 @@ class TargetReport:
             name = f" ({row.layer})" if row.layer else ""
             lines.append(f"First refusal: {row.type}{name}: {row.reason}")
         lines += sorted({f"To do: {row.remedy}" for row in self.operators if row.remedy})
-        return [*lines, self.memory.note]
+        return [*lines, *self.notes, self.memory.note]
 
 
 def check(model: TFLiteModel, target: str = "edgetpu", name: str = "model") -> TargetReport:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from edgecnn.runtime.tflite import Graph, Operator
@@ -33,6 +33,7 @@ NEWEST_VERSIONS = {
     "STRIDED_SLICE": 5, "SUB": 5, "SUM": 2, "TANH": 3, "TRANSPOSE": 5, "TRANSPOSE_CONV": 3,
 }  # fmt: skip
 MAX_SOFTMAX = 16_000
+_WITH_WEIGHTS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV")
 _REMEDIES = {
     "HARD_SWISH": "Build a `minimalistic` MobileNetV3, MobileNetV2 or EfficientNet-Lite. (Written as RELU6 "
     "and MUL it maps; but TensorFlow's converter fuses these into HARD_SWISH.)",
@@ -68,11 +69,23 @@ def wrong_version(operator: Operator) -> Found | None:
 def limitation(graph: Graph, operator: Operator) -> Found | None:
     """A setting or shape that the chip's version of the operator doesn't have."""
     rule = _LIMITATIONS.get(operator.name)
-    found = rule(graph, operator) if rule else None
+    found = _computed_weights(graph, operator) or (rule(graph, operator) if rule else None)
     return (UNSPECIFIED, *found) if found else None
 
 
 _Rule = Callable[[Graph, Operator], "tuple[str, str] | None"]
+
+
+def may_stay(operators: Iterable[Operator]) -> tuple[str, ...]:
+    """What Coral's table leaves open, in sentences."""
+    unsure = sorted({operator.name for operator in operators} & {"RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR"})
+    return tuple(f"{name} may stay on the processor when it is large; Coral publishes no limit." for name in unsure)
+
+
+def _computed_weights(graph: Graph, operator: Operator) -> tuple[str, str] | None:
+    if operator.name not in _WITH_WEIGHTS or graph.tensors[operator.inputs[1]].is_constant:
+        return None
+    return "its weights are computed at run time; expected constants.", "Use a layer with trained weights."
 
 
 def _dilation(across: int, down: int) -> _Rule:
@@ -194,11 +207,6 @@ def _strided_slice(graph: Graph, operator: Operator) -> tuple[str, str] | None:
     if operator.option(2) or operator.option(3):
         return "it has an ellipsis or new-axis mask.", "Write out the slice of every axis."
     return None
-
-
-def _resize(graph: Graph, operator: Operator) -> tuple[str, str] | None:
-    shape = graph.tensors[operator.inputs[0]].shape
-    return None if len(shape) <= 4 else (f"it has {len(shape)} dimensions; expected at most 4.", "Reshape it first.")
 
 
 _LIMITATIONS: dict[str, _Rule] = {

@@ -42,8 +42,15 @@ def check(model: TFLiteModel, name: str = "model") -> TargetReport:
     rows = tuple(_verdicts(graph))
     mapped = [graph.operators[row.index] for row in rows if row.mapped]
     macs, total = sum(operator_cost(graph, operator).macs for operator in mapped), total_macs(graph)
-    source = "published rules (estimate, not the compiler)"
-    return TargetReport(NAME, name, source, rows, estimate_memory(graph, mapped), macs / total if total else None)
+    return TargetReport(
+        target=NAME,
+        model=name,
+        source="published rules (estimate, not the compiler)",
+        operators=rows,
+        memory=estimate_memory(graph, mapped),
+        mapped_macs_share=macs / total if total else None,
+        notes=_edgetpu_rules.may_stay(mapped),
+    )
 
 
 def estimate_memory(graph: Graph, operators: list[Operator]) -> Memory:

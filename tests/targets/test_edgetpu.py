@@ -54,6 +54,7 @@ def test_a_segmentation_head_like_deeplabs_maps_entirely():
     classes = graph.conv("logits", joined, 21, dtype="u1")
     report = _check(graph, [picture], [classes])
     assert report.maps_entirely and report.total == 8
+    assert any("RESIZE_BILINEAR may stay" in line for line in report.summary())
 
 
 def test_hard_swish_stops_the_partition_and_says_what_to_build_instead():
@@ -199,6 +200,15 @@ def test_limitations_of_single_operators(case, mapped):
     got, reason = _single(*case)
     assert got is mapped, reason
     assert bool(reason) is not mapped
+
+
+def test_weights_must_be_constants():
+    graph = Graph()
+    vector, weights = graph.tensor("vector", (1, 8)), graph.tensor("weights", (4, 8))
+    result = graph.tensor("result", (1, 4))
+    graph.operator("FULLY_CONNECTED", [vector, weights], [result], _options("FullyConnected"))
+    row = _check(graph, [vector, weights], [result]).operators[0]
+    assert not row.mapped and "computed at run time" in row.reason
 
 
 @pytest.mark.parametrize(("dilation", "mapped"), [((2, 2), True), ((1, 2), False)])
