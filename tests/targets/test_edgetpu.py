@@ -38,6 +38,16 @@ def test_corals_own_quantized_mobilenets_map_entirely(name):
     assert report.first_refusal is None
 
 
+def test_corals_compiler_agrees_that_all_of_mobilenet_maps():
+    """Its own output for the same model is at hand: one custom operator from input to output."""
+    if "EDGECNN_SHARED" not in os.environ:
+        pytest.skip("EDGECNN_SHARED is not set: Coral's models are not at hand")
+    folder = Path(os.environ["EDGECNN_SHARED"]) / "data" / "coral"
+    compiled = tflite.parse((folder / "mobilenet_v1_0.25_128_quant_edgetpu.tflite").read_bytes()).graph
+    assert [operator.name for operator in compiled.operators] == ["edgetpu-custom-op"]
+    assert (compiled.inputs, compiled.outputs) == (compiled.operators[0].inputs, compiled.operators[0].outputs)
+
+
 def test_a_segmentation_head_like_deeplabs_maps_entirely():
     """Dilated convolutions, pooling of the whole picture, resize-bilinear, concatenation: DeepLab v3's parts."""
     graph = Graph()
