@@ -48,6 +48,12 @@ _FIT = (
 @click.option("--temperature", type=float, metavar="T", help="Softens both models' probabilities in distillation.")
 @click.option("--distillation-weight", type=float, metavar="SHARE", help="The teacher's share of the loss.")
 @click.option("--seed", type=int, metavar="N", help="Of order, augmentation and dropout.  [default: 0]")
+@click.option(
+    "--cluster", metavar="HOST:PORT,...", help="All workers, to train on several machines; also by TF_CONFIG."
+)
+@click.option(
+    "--worker", type=int, metavar="N", help="Which of the workers this is.  [default: ask Slurm, Kubernetes, MPI]"
+)
 @click.option("--restart", is_flag=True, help="Begin anew instead of going on with an interrupted run.")
 @json_option
 def command(model: str, output: str, json_path: str | None, restart: bool, **options: Any) -> None:
@@ -74,6 +80,9 @@ def command(model: str, output: str, json_path: str | None, restart: bool, **opt
         trained = train(model, _options(options), folder=folder, progress=progress, show_report=_show_data)
     finally:
         progress.close()
+    if not trained.is_chief:
+        note("Done; worker 0 writes the model.")
+        return
     keras_file.save(trained.model, trained.contract, output)
     result = {"output": output, **trained.to_dict()}
     from edgecnn.files import write_json
@@ -87,7 +96,8 @@ def _options(options: dict[str, Any]) -> TrainOptions:
     from edgecnn.train import TrainOptions
 
     overrides = {name: value for name in _FIT if (value := options.pop(name)) is not None}
-    return TrainOptions(overrides=overrides, **options)
+    cluster = tuple((options.pop("cluster") or "").split(",")) if options.get("cluster") else ()
+    return TrainOptions(overrides=overrides, **{**options, "cluster": cluster})
 
 
 def _remove_checkpoints(folder: Path) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import itertools
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from edgecnn.progress import Progress, silent
 from edgecnn.train import _checkpoint, _events
 from edgecnn.train._batches import Batches
 from edgecnn.train._checkpoint import Checkpoint
-from edgecnn.train._distribute import from_chief, is_chief, local_worker
+from edgecnn.train._distribute import from_chief, is_chief, local_worker, whole_batch_norms
 from edgecnn.train._evaluate import Score, score
 from edgecnn.train._history import Epoch, History
 from edgecnn.train._learner import Learner, Teacher
@@ -60,7 +61,22 @@ def fit(
     Raises:
         EdgecnnError: the loss is no longer a number, or the folder can't be written.
     """
-    return _Fit(model, train, validation, settings, teacher, folder, progress).run(list(callbacks))
+    with whole_batch_norms(model), _lost_workers():
+        return _Fit(model, train, validation, settings, teacher, folder, progress).run(list(callbacks))
+
+
+@contextlib.contextmanager
+def _lost_workers() -> Iterator[None]:
+    """Turn what TensorFlow says when another worker is gone into one sentence."""
+    try:
+        yield
+    except tf.errors.OpError as error:
+        if local_worker()[1] == 1:
+            raise
+        raise EdgecnnError(
+            f"Another worker is gone ({str(error).splitlines()[0][:200]}). Start all workers again with the same "
+            "command: they go on from the last checkpoint."
+        ) from error
 
 
 class _Fit:

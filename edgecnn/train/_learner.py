@@ -79,7 +79,7 @@ class Learner:
     @property
     def learning_rate(self) -> float:
         """Of the head, now."""
-        return float(self._groups[0][0].learning_rate)
+        return float(keras.backend.get_value(self._groups[0][0].learning_rate))
 
     def state(self) -> dict[str, list[np.ndarray]]:
         """All that a checkpoint needs."""
@@ -125,8 +125,9 @@ class Learner:
         return losses * (1 - share) + divergence * (share * temperature**2)  # section 2.1: keeps the gradients' size
 
     def _logits(self, inputs: Any) -> Any:
-        """Outputs for one batch, without dropout."""
-        return self.model(normalized(inputs, self.preprocessing), training=False)
+        """Outputs for one batch, without dropout; every worker computes all of it."""
+        outputs = self._strategy.run(lambda: self.model(normalized(inputs, self.preprocessing), training=False))
+        return self._strategy.experimental_local_results(outputs)[0]
 
 
 def _groups(model: Any, settings: FitSettings, steps: int) -> list[tuple[Any, list[Any]]]:

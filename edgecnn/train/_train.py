@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,8 @@ from edgecnn.errors import DataError, UsageError
 from edgecnn.progress import Progress, silent
 from edgecnn.registry import Registry
 from edgecnn.runtime.contract import Contract
+from edgecnn.train._distribute import cluster_config, is_chief, local_worker, plain_copy
+from edgecnn.train._distribute import strategy as strategy_of
 from edgecnn.train._evaluate import Score, score
 from edgecnn.train._learner import Teacher, normalized
 from edgecnn.train._model import with_head
@@ -44,6 +47,8 @@ class TrainOptions:
         unfreeze: how many of the last blocks learn in fine-tuning; None for all.
         crop: another central crop than the model's; 1 keeps whole pictures.
         teacher: a .keras file to imitate.
+        cluster: `host:port` of every worker; empty for one machine, or for what TF_CONFIG says.
+        worker: which of them this process is; None asks Slurm's, Kubernetes' or MPI's variables.
     """
 
     data: str
@@ -56,6 +61,8 @@ class TrainOptions:
     unfreeze: int | None = None
     crop: float | None = None
     teacher: str | None = None
+    cluster: tuple[str, ...] = ()
+    worker: int | None = None
 
 
 @dataclass(frozen=True)
@@ -69,6 +76,7 @@ class Trained:
         validation: the model's score on the validation pictures.
         test: its score on the test pictures; None if there are none.
         report: what was found in the data.
+        is_chief: whether this process is the one that writes files; the other workers leave that to it.
     """
 
     model: Any
@@ -77,6 +85,7 @@ class Trained:
     validation: Score
     test: Score | None
     report: DataReport
+    is_chief: bool = True
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -118,28 +127,35 @@ def train(
     """
     strategy = STRATEGIES.load(options.strategy)
     strategy.DEFAULTS.replace(**options.overrides)  # refuses what is out of range before anything is read
+    config = cluster_config(options.cluster, options.worker, os.environ)
     contract = _contract(model_file, options.crop)
     splits = open_splits(options.data, validation=options.validation, test=options.test, share=options.validation_share)
     parts = decoded(splits, contract.preprocessing, progress)
     report = examine(parts, splits.train.name)
     show_report(report)
     _check(report, options)
-    keras.utils.set_random_seed(int(options.overrides.get("seed") or 0))
-    model, contract = _fitting_model(model_file, contract, splits)
-    sources = labeled(parts, contract)
-    task = Task(
-        model,
-        sources["train"],
-        sources["validation"],
-        options.overrides,
-        options.unfreeze,
-        _teacher(options.teacher, contract),
-        folder,
-        progress,
-    )
-    stages = tuple(strategy.run(task))
-    model.trainable = True
-    return _result(model, contract, stages, sources, report, options)
+    distribution = strategy_of(config)
+    with distribution.scope():
+        keras.utils.set_random_seed(int(options.overrides.get("seed") or 0))
+        model, contract = _fitting_model(model_file, contract, splits)
+        sources = labeled(parts, contract)
+        teacher = _teacher(options.teacher, contract)
+        task = Task(
+            model,
+            sources["train"],
+            sources["validation"],
+            options.overrides,
+            options.unfreeze,
+            teacher,
+            folder,
+            progress,
+        )
+        stages = tuple(strategy.run(task))
+        model.trainable = True
+        weights, chief, several = model.get_weights(), is_chief(), local_worker()[1] > 1
+    model = plain_copy(model, weights) if several else model
+    result = _result(model, contract, stages, sources, report, options)
+    return dataclasses.replace(result, is_chief=chief)
 
 
 def _contract(model_file: str | Path, crop: float | None) -> Contract:

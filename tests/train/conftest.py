@@ -1,0 +1,51 @@
+"""Small data sets and models to train on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+COLORS = {"ant": (200, 60, 60), "bee": (60, 200, 60), "cat": (60, 60, 200)}
+
+
+def write_pictures(root: Path, per_class: int, *, seed: int = 0, side: int = 40) -> Path:
+    """Three classes of noisy pictures, each with a color of its own: easy to learn, no two alike."""
+    random = np.random.default_rng(seed)
+    for name, color in COLORS.items():
+        (root / name).mkdir(parents=True, exist_ok=True)
+        for number in range(per_class):
+            noise = random.integers(-50, 50, (side, side, 3))
+            picture = np.clip(np.array(color) + noise, 0, 255).astype(np.uint8)
+            cv2.imwrite(str(root / name / f"{seed}-{number:03d}.png"), picture)
+    return root
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Decoded pictures and features go to a folder of the test process."""
+    folder = tmp_path_factory.getbasetemp() / "cache"
+    monkeypatch.setenv("EDGECNN_CACHE", str(folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """72 pictures to train or validate with, 15 to test."""
+    root = tmp_path_factory.mktemp("pictures")
+    write_pictures(root / "train", 24)
+    write_pictures(root / "test", 5, seed=1)
+    return root
+
+
+@pytest.fixture(scope="session")
+def small_keras(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """MobileNet V2 at a tenth of the width: batch norms, residual additions, no pretrained weights."""
+    from edgecnn import keras_file
+    from edgecnn.models import build_model
+
+    path = tmp_path_factory.mktemp("model") / "small.keras"
+    keras_file.save(*build_model("mobilenet_v2", input_size=32, width=0.1, classes=3), path)
+    return path
