@@ -26,7 +26,7 @@ def frame(picture, number=1, order="bgr", time_s=0.0):
 
 
 def test_same_answer_as_classify(engine):
-    for name in ("chelsea", "coffee"):
+    for name in ("chelsea.png", "coffee.png"):
         answer = Recognizer(engine, smooth_s=0).answer(frame(photo(name)))
         assert answer.classes == classify(engine, photo(name))
 
@@ -44,7 +44,7 @@ def test_below_the_threshold_it_is_not_sure(engine):
 
 def test_stages_add_up_to_the_latency(engine):
     recognizer = Recognizer(engine)
-    ahead = frame(photo("chelsea"))
+    ahead = frame(photo("chelsea.png"))
     ahead.prepare(engine)
     ahead.capture_ms = 0.1
     time.sleep(0.02)
@@ -115,7 +115,7 @@ def test_history_keeps_a_minute_and_the_surest_answer_of_each_second(monkeypatch
 
 
 def test_overlay_draws_on_a_copy(engine):
-    picture = photo("chelsea")
+    picture = photo("chelsea.png")
     before = picture.copy()
     drawn = draw(Recognizer(engine).answer(frame(picture)), "30.0 fps")
     assert drawn.shape == picture.shape and drawn.dtype == np.uint8

@@ -205,3 +205,18 @@ def test_no_model(tmp_path):
     (tmp_path / "junk.tflite").write_bytes(b"junk")
     result = demo(tmp_path / "junk.tflite")
     assert result.returncode == 1 and "is not a .tflite file" in result.stderr
+
+
+def test_qr_code_can_be_read():
+    """Draws the terminal's characters and reads them back with OpenCV's detector."""
+    import cv2
+    import numpy as np
+
+    from edgecnn.cli.demo import _qr_code
+
+    text = "http://192.168.178.77:8000/?token=VJGcU4aJy1IqwRGK"
+    rows = [re.sub(r"\033\[[0-9;]*m", "", line) for line in _qr_code(text).splitlines()]
+    halves = {"█": (255, 255), "▀": (255, 0), "▄": (0, 255), " ": (0, 0)}
+    picture = np.array([[halves[c][half] for c in row] for row in rows for half in (0, 1)], np.uint8)
+    read, *_ = cv2.QRCodeDetector().detectAndDecode(picture.repeat(8, axis=0).repeat(8, axis=1))
+    assert read == text

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from chromium import PROGRAM, Chromium
-from scenes import PHOTOS, RED, MjpegCamera, jpeg, photo, plain, write_video
+from scenes import PHOTOS, RED, MjpegCamera, jpeg, photo, photo_frames, plain, write_video
 from test_demo_command import Running, sequence
 
 from edgecnn.camera.demo import Demo, DemoOptions
@@ -82,8 +82,14 @@ def test_figures_bars_and_history(browser, photo_demo):
     assert browser.run("document.getElementById('state').textContent") == "live"
     roles = dict.fromkeys(role for role, _ in browser.accessible())
     assert {"button", "heading", "status", "main"} <= set(roles)
-    if os.environ.get("EDGECNN_WRITE_SCREENSHOT"):
-        time.sleep(9)
+
+
+@pytest.mark.skipif(not os.environ.get("EDGECNN_WRITE_SCREENSHOT"), reason="asked for by EDGECNN_WRITE_SCREENSHOT=1")
+def test_screenshot_for_the_readme(browser, photo_model, tmp_path):
+    video = write_video(tmp_path / "photos.avi", photo_frames(2.5))
+    with Running(*photo_model, "--source", video, "--loop") as running:
+        browser.open(running.line(r"Look at: (\S+)").group(1))
+        time.sleep(33.5)
         DOCS.mkdir(exist_ok=True)
         browser.screenshot(DOCS / "demo.png")
 
@@ -161,7 +167,7 @@ def test_labels_are_text_and_not_markup(browser, tmp_path, color_model):
 
 
 def test_without_the_token_the_page_says_so(browser, color_model, tmp_path):
-    (tmp_path / "a.jpg").write_bytes(jpeg(photo("coffee")))
+    (tmp_path / "a.jpg").write_bytes(jpeg(photo("coffee.png")))
     with Running(color_model, "--source", tmp_path / "a.jpg", "--loop", "--host", "0.0.0.0") as running:
         match = running.line(r"Look at: http://.*:(\d+)/\?token=(\S+)")
         browser.open(f"http://127.0.0.1:{match.group(1)}/?token={match.group(2)}")
