@@ -67,9 +67,9 @@ def _by_map_size(report: Report) -> str:
     weights = [(name, entry[1], f"{entry[1] / parameters:.0%}") for name, entry in work.items() if any(entry)]
     return (
         "<h3>Multiply-accumulates by size of the feature map</h3>"
-        + charts.bars(macs, summary="Share of the multiply-accumulates by map size")
+        + images.wide(charts.bars(macs, summary="Share of the multiply-accumulates by map size"))
         + "<h3>Parameters by size of the feature map</h3>"
-        + charts.bars(weights, summary="Share of the parameters by map size")
+        + images.wide(charts.bars(weights, summary="Share of the parameters by map size"))
         + paragraph("Early layers work on large maps with few weights, late ones on small maps with many.", "note")
     )
 
@@ -86,7 +86,7 @@ def _fields(report: Report) -> str:
     sizes = [float(row.reach.axes[0].size) for row in rows if row.reach]
     depth = list(range(1, len(rows) + 1))
     curve = charts.lines(depth, [("field", sizes), ("picture", [float(picture[0])] * len(rows))], "layer", "pixels")
-    return _nested_squares(report, picture) + "<h3>Growth with depth</h3>" + curve
+    return _nested_squares(report, picture) + "<h3>Growth with depth</h3>" + images.wide(curve)
 
 
 def _nested_squares(report: Report, picture: Sequence[int]) -> str:
@@ -183,7 +183,7 @@ def _bars(models: Sequence[str], values: dict[str, Any], key: str) -> str:
         if stage["first"][key] or stage["second"][key]
     ]
     names = paragraph(f"A: {models[0]}, B: {models[1]}", "note")
-    return charts.bars(items, summary=f"{key} by size of the feature map") + names
+    return images.wide(charts.bars(items, summary=f"{key} by size of the feature map")) + names
 
 
 def _two_curves(models: Sequence[str], fields: Sequence[list[float]]) -> str:
@@ -195,7 +195,7 @@ def _two_curves(models: Sequence[str], fields: Sequence[list[float]]) -> str:
         (model, [sizes[min(len(sizes) - 1, share * len(sizes) // 100)] for share in shares])
         for model, sizes in zip(models, fields)
     ]
-    return charts.lines(shares, series, "% of the layers", "pixels")
+    return images.wide(charts.lines(shares, series, "% of the layers", "pixels"))
 
 
 def _changed(values: dict[str, Any]) -> str:
@@ -211,7 +211,7 @@ def sweep_page(found: Mapping[str, Sequence[Point]]) -> str:
         if all(getattr(point, key) for points in found.values() for point in points):
             series = [(model, [getattr(point, key) / unit for point in points]) for model, points in found.items()]
             label = "millions" if key == "macs" else "ms, float32 .tflite, one thread"
-            sections.append(Section(what, charts.lines(sizes, series, "input size in pixels", label)))
+            sections.append(Section(what, images.wide(charts.lines(sizes, series, "input size in pixels", label))))
     for model, points in found.items():
         text = table(view.SWEEP_COLUMNS, view.sweep_rows(points)) + paragraph(view.growth_sentence(points), "note")
         sections.append(Section(model, text))

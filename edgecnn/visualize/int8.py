@@ -136,7 +136,7 @@ def panel(quantized: Subject, reference: Subject, fitted: np.ndarray, names: Seq
     html = (
         images.scale_bar("least", "most")
         + "<h3>Signal to noise along the network</h3>"
-        + curve
+        + images.wide(curve)
         + "<h3>The noisiest layers</h3>"
         + table(columns, rows)
         + folded(f"All {len(every)} layers", table(columns, every))

@@ -55,7 +55,7 @@ def html(subject: Subject, fitted: np.ndarray, name: str, panels: Sequence[Panel
     top = (
         '<div style="display:flex;flex-wrap:wrap;gap:1.5rem;align-items:center;margin-top:1.5rem">'
         f'<div style="width:14rem">{images.image(subject.shown(fitted), f"{name}, as the model gets it")}</div>'
-        f'<div style="flex:1 1 22rem">{charts.bars(items, summary="The five best classes")}</div></div>'
+        f'<div style="flex:1 1 22rem">{images.wide(charts.bars(items, summary="The five best classes"))}</div></div>'
     )
     sections = [Section(panel.title, _panel(panel)) for panel in panels]
     size = "x".join(str(side) for side in fitted.shape[:2])

@@ -16,6 +16,7 @@ import numpy as np
 from edgecnn.report import charts
 from edgecnn.report._page import paragraph, table
 from edgecnn.runtime.preprocess import fit
+from edgecnn.visualize import images
 from edgecnn.visualize.panel import Drawing, Panel
 from edgecnn.visualize.subject import KerasSubject, Subject
 
@@ -105,9 +106,10 @@ def panel(subject: Subject, picture: np.ndarray, most: int = 16) -> Panel:
     label = subject.answers(shifted(subject, picture, most)[1][most], 1)[0]["label"]
     shown = curves[1:] or curves
     series = [(curve.name, curve.probability.tolist()) for curve in shown]
-    html = charts.lines(
+    chart = charts.lines(
         curves[0].shifts.tolist(), series, "shift in pixels", "probability of the class that wins unmoved"
     )
+    html = images.wide(chart)
     columns = ("down-sampling", "same class wins", "mean change per pixel", "probability unmoved")
     rows = [
         [curve.name, f"{curve.same:.0%}", f"{curve.wobble:.2%}", f"{curve.probability[most]:.1%}"] for curve in curves
