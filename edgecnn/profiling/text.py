@@ -52,6 +52,11 @@ def remarks(profiles: list[Profile]) -> list[str]:
     lines: list[str] = []
     for profile in profiles:
         lines += [line for line in _remarks(profile) if line not in lines]
+    x86 = [profile for profile in profiles if profile.system["machine"] in ("x86_64", "AMD64", "i686")]
+    if len({profile.model.sha256 for profile in x86}) > 1:
+        lines.append(
+            "Which of them is faster on this x86 processor says nothing about a Pi's ARM cores; measure there."
+        )
     return lines
 
 
@@ -96,7 +101,7 @@ def _golden(profile: Profile) -> list[str]:
     if not golden:
         return []
     if golden["identical"] == golden["count"]:
-        return [f"Golden vectors: all {golden['count']} identical to the host's."]
+        return [f"Golden vectors on {profile.device}: all {golden['count']} identical to the host's."]
     count, top1 = golden["count"], golden["same_top1"]
     apart = f"up to {golden['max_steps']} steps apart, top-1 the same on {top1} of {count}"
-    return [f"Golden vectors: {golden['identical']} of {count} identical, {apart}."]
+    return [f"Golden vectors on {profile.device}: {golden['identical']} of {count} identical, {apart}."]

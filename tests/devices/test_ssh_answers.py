@@ -55,7 +55,7 @@ def test_golden_vectors_that_differ_are_seen(pi, reach):
     )
     result = profile(wrong, reach(pi), runs=5, warmup=0)
     assert result.golden["identical"] < golden.COUNT
-    assert any("Golden vectors: 0 of 4 identical" in line for line in text.remarks([result]))
+    assert any("Golden vectors on fake-pi: 0 of 4 identical" in line for line in text.remarks([result]))
 
 
 def test_times_are_marked_emulated(pi, reach):

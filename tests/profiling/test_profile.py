@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -61,6 +62,8 @@ def test_several_models_and_devices_make_one_table(tiny):
     assert len(rows) == 2 and all(len(row) == len(columns) for row in rows)
     assert {row[columns.index("model")] for row in rows} == {"tiny", "tiny16"}
     assert "device" not in columns, "a column with one value only is left out"
+    warned = any("says nothing about a Pi" in line for line in text.remarks(found))
+    assert warned == (platform.machine() == "x86_64")
 
 
 def test_crash_of_the_runtime_is_a_message(tiny, tmp_path):
@@ -140,7 +143,7 @@ def test_command_writes_json_only(tiny):
 def test_command_shows_a_table(tiny):
     done = run_cli("profile", tiny, "--runs", "5", "--threads", "1")
     assert done.returncode == 0, done.stderr
-    for word in ("median", "p99", "GMAC/s", "tiny", "governor", "load", "Golden vectors: all 4 identical"):
+    for word in ("median", "p99", "GMAC/s", "tiny", "governor", "load", "Golden vectors on local: all 4 identical"):
         assert word in done.stdout
 
 
