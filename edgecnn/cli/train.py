@@ -77,7 +77,8 @@ def command(model: str, output: str, json_path: str | None, restart: bool, **opt
         _remove_checkpoints(folder)
     progress = Terminal()
     try:
-        trained = train(model, _options(options), folder=folder, progress=progress, show_report=_show_data)
+        shown = {"show_report": _show_data, "show_model": _warn}
+        trained = train(model, _options(options), folder=folder, progress=progress, **shown)
     finally:
         progress.close()
     if not trained.is_chief:
@@ -113,6 +114,13 @@ def _show_data(report: DataReport) -> None:
         )
     for warning in report.warnings():
         note(f"Note: {warning}")
+
+
+def _warn(keras_model: Any) -> None:
+    from edgecnn import targets
+
+    for warning in targets.warn_before_training(keras_model):
+        note(f"Before you train it: {warning}")
 
 
 def _show(output: str, trained: Trained) -> None:

@@ -237,12 +237,16 @@ _KERAS_ACTIVATIONS = {
     "elu": "ELU is not among the Edge TPU's operators",
     "selu": "SELU is not among the Edge TPU's operators",
     "leaky_relu": "leaky ReLU (LEAKY_RELU) is not among the Edge TPU's operators",
+    "square": "a squared ReLU is not among the Edge TPU's operators",
     "mish": "Mish is not among the Edge TPU's operators",
 }
 _KERAS_LAYERS = {
-    "HardSwish": "hard_swish", "LeakyReLU": "leaky_relu", "ELU": "elu",
+    "HardSwish": "hard_swish", "LeakyReLU": "leaky_relu", "ELU": "elu", "StarReLU": "square", "SquaredReLU": "square",
 }  # fmt: skip
-_NO_LAYER = ("LSTM", "GRU", "SimpleRNN", "Conv3D", "MultiHeadAttention", "Attention", "LayerNormalization", "Lambda")
+_NO_LAYER = (
+    *("LSTM", "GRU", "SimpleRNN", "Conv3D", "Lambda"),
+    *("MultiHeadAttention", "Attention", "LayerNormalization", "LayerNorm", "GroupNormalization"),
+)
 
 
 def keras_warnings(keras_model: Any, on_chip_bytes: int) -> list[str]:

@@ -109,6 +109,7 @@ def train(
     folder: Path | None = None,
     progress: Progress = silent,
     show_report: Callable[[DataReport], None] = lambda report: None,
+    show_model: Callable[[Any], None] = lambda model: None,
 ) -> Trained:
     """Train a model on a data set.
 
@@ -119,6 +120,7 @@ def train(
             goes on there.
         progress: told what is being done.
         show_report: called with what was found in the data, before training starts.
+        show_model: called with the model that is about to be trained.
 
     Raises:
         UsageError: an option is wrong.
@@ -138,6 +140,7 @@ def train(
     with distribution.scope():
         keras.utils.set_random_seed(int(options.overrides.get("seed") or 0))
         model, contract = _fitting_model(model_file, contract, splits)
+        show_model(model)
         sources = labeled(parts, contract)
         teacher = _teacher(options.teacher, contract)
         task = Task(

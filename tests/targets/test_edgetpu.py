@@ -301,3 +301,10 @@ def test_build_warns_of_hard_swish_and_only_of_that(tmp_path):
         done = subprocess.run(command, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         assert words in done.stderr and bool(words) == ("Edge TPU" in done.stderr)
+
+
+def test_train_says_it_too(capsys):
+    from edgecnn.cli import train
+
+    train._warn(_keras(_layer("HardSwish", "stem_act")))
+    assert "Before you train it: Edge TPU: hard-swish" in capsys.readouterr().err
