@@ -86,15 +86,24 @@ def command(models: tuple[str, ...], devices: tuple[str, ...], json_path: str | 
     """
     from edgecnn import delegates
     from edgecnn.devices import open_device
+    from edgecnn.errors import EdgecnnError
 
     options["delegate"] = delegates.resolve(options["delegate"])
     if options["node_data"] and not (options["per_op"] and len(models) == len(devices) == 1):
         raise click.UsageError("--node-data needs --per-op, one model and one device.")
-    found = _Found()
+    found, failures = _Found(), []
     for target in devices:
-        with open_device(target, note) as device:
-            _measure(found, models, device, **options)
-    emit(found.to_dict(), json_path, lambda: _show(found))
+        try:
+            with open_device(target, note) as device:
+                _measure(found, models, device, **options)
+        except EdgecnnError as error:
+            failures.append(error)
+    if found.profiles:
+        emit(found.to_dict(), json_path, lambda: _show(found))
+    if len(failures) == 1:
+        raise failures[0]
+    if failures:
+        raise EdgecnnError("\n".join(map(str, failures)))
 
 
 @dataclass

@@ -19,6 +19,7 @@ SILENCE_S = 30  # the board stops a job when it hasn't heard from us for so long
 CACHE = ".cache/edgecnn"
 VENV = ".local/share/edgecnn/venv"
 KEEP_DAYS = 30
+TELL_BYTES = 1_000_000  # a copy that takes long enough to be worth a word
 
 # $1: the cache, $2: our virtual environment, then the cached files that we need.
 _PROBE = """
@@ -125,6 +126,8 @@ class SshDevice:
             raise DeviceError(f"There is no python3 on {self.name} ({board.machine}). {remedy}")
         for name, content in contents.items():
             if name not in board.cached:
+                if len(content) > TELL_BYTES:
+                    self.note(f"Copying {len(content) / 1e6:.1f} MB to {self.name} (kept there for the next time) ...")
                 self.store(name, content)
         folder = f"{board.home}/{CACHE}"
         paths = [f"{folder}/{file.sha256}.tflite" for file in files]

@@ -54,9 +54,7 @@ def remarks(profiles: list[Profile]) -> list[str]:
         lines += [line for line in _remarks(profile) if line not in lines]
     x86 = [profile for profile in profiles if profile.system["machine"] in ("x86_64", "AMD64", "i686")]
     if len({profile.model.sha256 for profile in x86}) > 1:
-        lines.append(
-            "Which of them is faster on this x86 processor says nothing about a Pi's ARM cores; measure there."
-        )
+        lines.append("Which is faster on this x86 processor says nothing about a Pi's ARM cores; measure there.")
     return lines
 
 

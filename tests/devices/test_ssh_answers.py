@@ -80,6 +80,16 @@ def test_command_puts_devices_side_by_side(pi, reach, tmp_path):
     assert [entry["emulated"] for entry in profiles] == [False, True]
 
 
+def test_one_board_that_is_off_does_not_spoil_the_others(config, tmp_path):
+    path = tmp_path / "tiny.tflite"
+    path.write_bytes(tiny_models.classifier().data)
+    words = ("profile", path, "--device", "ssh://127.0.0.1:9", "--device", "local", "--runs", "2", "--json", "-")
+    done = run_cli(*words)
+    assert done.returncode == 1
+    assert "no ssh server answers" in done.stderr
+    assert [entry["device"] for entry in json.loads(done.stdout)["profiles"]] == ["local"]
+
+
 def test_this_machine_is_not_emulated():
     with open_device() as device:
         assert device.run("info")["system"]["emulated"] is False

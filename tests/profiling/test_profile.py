@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -171,3 +174,38 @@ def test_profile_imports_no_tensorflow(tiny):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(("signal_number", "status"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)])
+def test_nothing_runs_on_after_an_interrupted_command(tiny, tmp_path, signal_number, status):
+    """Ctrl-C reaches the whole process group, as from a terminal; kill -9 only the command."""
+    command = [sys.executable, "-m", "edgecnn", "profile", tiny, "--runs", "1000000000", "--budget", "600"]
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                               start_new_session=True, env=environment)  # fmt: skip
+    deadline = time.monotonic() + 60
+    while len(found := _descendants(process.pid)) < 3:  # supervisor, job, the child that measures
+        assert time.monotonic() < deadline and process.poll() is None
+        time.sleep(0.05)
+    (os.killpg if signal_number == signal.SIGINT else os.kill)(process.pid, signal_number)
+    _, stderr = process.communicate(timeout=30)
+    assert process.returncode == status
+    assert "Traceback" not in stderr
+    while any(map(_is_alive, found)):
+        assert time.monotonic() < deadline + 30, "it runs on"
+        time.sleep(0.05)
+
+
+def _descendants(pid: int) -> list[int]:
+    try:
+        children = [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
+    return [*children, *(below for child in children for below in _descendants(child))]
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
