@@ -15,17 +15,17 @@ class Limit:
 
     Attributes:
         target: "int8", or a target of `edgecnn/targets/`.
-        layers: names of the layers, `*` for what differs between blocks.
+        layers: patterns of the layers' names, `*` for what differs between blocks.
         reason: why, and what becomes of them.
     """
 
     target: str
-    layers: str
+    layers: tuple[str, ...]
     reason: str
 
     def __str__(self) -> str:
         name = {"edgetpu": "Edge TPU"}.get(self.target, self.target)
-        return f"{name}: {self.layers}: {self.reason}"
+        return f"{name}: {', '.join(self.layers)}: {self.reason}"
 
 
 @dataclass(frozen=True)

@@ -14,18 +14,17 @@ from edgecnn.models._spec import Limit
 
 TRUNCATED: Mapping[str, Any] = {"class_name": "TruncatedNormal", "config": {"stddev": 0.02}}
 
-GELU_LIMIT = (
-    "GELU is one int8 operator on a CPU, but not among the Edge TPU's; it and what follows stay on the processor"
+GELU_LIMIT = Limit(
+    "edgetpu",
+    ("block*_act",),
+    "GELU is one int8 operator on a CPU, but not among the Edge TPU's; it and what follows stay on the processor",
 )
-ATTENTION_LIMIT = (
+ATTENTION_LIMIT = Limit(
+    "edgetpu",
+    ("block*_attention",),
     "the products of queries, keys and values (BATCH_MATMUL), and a softmax over more than one vector, are not among "
-    "the Edge TPU's operators; they and what follows stay on the processor"
+    "the Edge TPU's operators; they and what follows stay on the processor",
 )
-
-
-def edgetpu(layers: str, reason: str) -> tuple[Limit, ...]:
-    """One limit of the Edge TPU, for a family's table."""
-    return (Limit("edgetpu", layers, reason),)
 
 
 def layer_norm(x: Any, name: str, *, epsilon: float = 1e-6, center: bool = True) -> Any:

@@ -71,7 +71,7 @@ VARIANTS = {
         (60_965_224, 724e6, 59.3),
         Limit(
             "edgetpu",
-            "block1_conv, block3_conv, block4_conv",
+            ("block1_conv", "block3_conv", "block4_conv"),
             "a convolution in two groups needs CONV_2D version 6, which the compiler doesn't know; "
             "alexnet_one_tower has none",
         ),

@@ -35,7 +35,7 @@ def _variant(
         mean=IMAGENET_MEAN,
         std=IMAGENET_STD,
         weights=("keras_applications",),
-        limits=_transformer.edgetpu("block*_act (GELU)", _transformer.GELU_LIMIT),
+        limits=(_transformer.GELU_LIMIT,),
     )
 
 

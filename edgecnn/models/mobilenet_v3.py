@@ -22,9 +22,9 @@ SQUEEZE = 0.25
 TOP_EXPANSION = 6
 HARD_SWISH_LIMIT = Limit(
     "edgetpu",
-    "stem_act, block*_act, top_act (HardSwish)",
-    "the converter makes HARD_SWISH of it, which is not among the Edge TPU's operators; it and what follows stay on "
-    "the processor. The minimalistic models have none",
+    ("stem_act", "block*_act", "top_act", "features_act"),
+    "the converter makes HARD_SWISH of hard-swish, which is not among the Edge TPU's operators; it and what follows "
+    "stay on the processor. The minimalistic models have none",
 )
 PAPER = "Searching for MobileNetV3 (Howard et al., 2019)"
 

@@ -14,7 +14,7 @@ from typing import Any
 from edgecnn._tensorflow import keras
 from edgecnn.models import _blocks, _transformer
 from edgecnn.models._blocks import IMAGENET_MEAN, IMAGENET_STD
-from edgecnn.models._spec import Limit, ModelSpec
+from edgecnn.models._spec import ModelSpec
 
 PATCH, BLOCKS, EXPANSION, HEAD_CHANNELS, EPSILON = 16, 12, 4, 64, 1e-6
 
@@ -30,10 +30,7 @@ def _variant(heads: int, parameters: float, macs: float, top1: float) -> ModelSp
         arguments={"heads": heads},
         mean=IMAGENET_MEAN,
         std=IMAGENET_STD,
-        limits=(
-            Limit("edgetpu", "block*_attention", _transformer.ATTENTION_LIMIT),
-            Limit("edgetpu", "block*_act (GELU)", _transformer.GELU_LIMIT),
-        ),
+        limits=(_transformer.ATTENTION_LIMIT, _transformer.GELU_LIMIT),
     )
 
 
