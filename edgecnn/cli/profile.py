@@ -69,7 +69,9 @@ class _Numbers(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # gene
     help="Also run without a pause for so long, and watch speed, temperature, clock and throttling.",
 )
 @click.option(
-    "--per-op", is_flag=True, help="Also time each operator by itself, and hold it against the board's limits."
+    "--per-op",
+    is_flag=True,
+    help="Also time each operator by itself, with the first of --threads, against the board's limits.",
 )
 @click.option("--node-data", metavar="FILE", help="With --per-op: write the times for Google's Model Explorer.")
 @json_option
