@@ -19,6 +19,7 @@ class Meter:
 
     def __init__(self) -> None:
         self.count = 0
+        self.invoke_s = 0.0  # what an invoke takes: a running mean
         self._lock = threading.Lock()
         self._times = np.zeros(_KEPT)
         self._values = np.zeros((_KEPT, 1 + len(STAGES)), np.float32)
@@ -32,6 +33,7 @@ class Meter:
             self._times[row] = at
             self._values[row] = (latency_ms, *(stages_ms[stage] for stage in STAGES))
             self.count += 1
+            self.invoke_s += (stages_ms["invoke"] / 1e3 - self.invoke_s) / min(self.count, _RECENT)
 
     def remember(self, label: str, best: dict[str, Any]) -> None:
         """Put the best class, or "" for none, into the strip of the last minute: the surest answer of each second."""
@@ -52,11 +54,6 @@ class Meter:
     def second(self) -> int:
         """Whole seconds since the start."""
         return int(time.monotonic() - self._start)
-
-    @property
-    def invoke_s(self) -> float:
-        """What an invoke takes, from the latest ones."""
-        return float(self._latest(_RECENT)[1][:, 1 + STAGES.index("invoke")].mean()) / 1e3 if self.count else 0.0
 
     def fps(self) -> float:
         """Answers per second over the last two seconds."""

@@ -26,7 +26,9 @@ def top(probabilities: np.ndarray, engine: Contracted, count: int = 5) -> list[d
     Returns:
         One dictionary each: index, label, id (WordNet id or None), probability.
     """
-    order = np.argsort(-probabilities, kind="stable")[:count]
+    count = min(count, len(probabilities))
+    candidates = np.flatnonzero(probabilities >= np.partition(probabilities, -count)[-count])
+    order = candidates[np.argsort(-probabilities[candidates], kind="stable")][:count]
     ids = engine.contract.label_ids
     return [
         {
