@@ -20,7 +20,7 @@ _LOCAL_POOLS = ("MaxPooling2D", "AveragePooling2D")
 _GLOBAL_POOLS = ("GlobalAveragePooling2D", "GlobalMaxPooling2D", "GlobalAveragePooling1D", "GlobalMaxPooling1D")
 _IN_PLACE = frozenset(
     """BatchNormalization Activation ReLU LeakyReLU Dropout SpatialDropout2D Reshape Flatten Rescaling Normalization
-    HardSwish HardSigmoid StochasticDepth LayerScale Permute""".split()  # noqa: SIM905
+    HardSwish HardSigmoid StochasticDepth LayerScale Permute Cropping1D""".split()  # noqa: SIM905
 )
 _POINT = frozenset(
     """Add Subtract Multiply Average Maximum Minimum Concatenate PReLU ELU Softmax LayerNormalization

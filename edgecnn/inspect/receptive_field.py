@@ -82,6 +82,10 @@ def receptive_fields(network: Network) -> dict[int, Reach | None]:
     return {number: known.get(number) for number in network.values}
 
 
+def _is_one_token(shape: tuple[int, ...]) -> bool:
+    return len(shape) == 3 and shape[1] == 1
+
+
 def _identity(picture: tuple[int, int]) -> Reach:
     rows, columns = (Axis(1, 0, 0, np.arange(size), np.arange(size)) for size in picture)
     return Reach((rows, columns))
@@ -91,13 +95,15 @@ def _through(layer: Layer, network: Network, inputs: list[Reach | None]) -> Reac
     reaches = [reach for reach in inputs if reach is not None]
     if layer.mixing == UNKNOWN or not reaches or len(reaches) < len(inputs):
         return None
+    if layer.mixing == ATTENTION:
+        return _spread(reaches)
     reach = _merged(reaches)
-    if reach is None or layer.mixing == POINT:  # a reshape to tokens and back leaves the units in their order
-        return reach
+    if reach is None:
+        return None
+    if layer.mixing == POINT:  # a reshape to tokens and back leaves the units in their order
+        return _gathered(reach) if _is_one_token(network.output(layer).shape) else reach
     if layer.mixing == WHOLE:
         return _gathered(reach)
-    if layer.mixing == ATTENTION:
-        return _spread(reach)
     given, results = network.values[layer.inputs[0]].map_size, network.output(layer).map_size
     if given == (1, 1):
         reach = _gathered(reach)
@@ -125,9 +131,11 @@ def slide(axis: Axis, window: Window, index: int, results: int) -> Axis:
     )
 
 
-def _spread(reach: Reach) -> Reach:
-    """Attention: the grid stays, and each unit sees what any of them sees."""
-    first, last = _extremes(reach)
+def _spread(reaches: list[Reach]) -> Reach:
+    """Attention: the first input's grid (the queries') stays, and each unit sees what any unit of any input sees."""
+    reach = reaches[0]
+    firsts, lasts = zip(*map(_extremes, reaches))
+    first, last = np.min(firsts, axis=0), np.max(lasts, axis=0)
     axes = [
         replace(axis, first=np.full_like(axis.first, first[index]), last=np.full_like(axis.last, last[index]))
         for index, axis in enumerate(reach.axes)

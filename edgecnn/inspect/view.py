@@ -140,7 +140,11 @@ def totals(report: Report) -> list[tuple[str, str]]:
         lines.append(("with regular convolutions", f"{report.regular_macs:,} MACs, {factor:.1f} times as many"))
     last = report.last_map
     if last is not None:
-        lines.append(("last feature map", _last_sentence(last)))
+        after = report.layers[report.layers.index(last) + 1 :]
+        mixed = any(row.layer.mixing == net.ATTENTION for row in after)
+        lines.append(
+            ("last feature map", _last_sentence(last) + ("; attention after it sees all of it" if mixed else ""))
+        )
     unknown = sorted({row.layer.op for row in report.layers if row.layer.mixing == net.UNKNOWN})
     if unknown:
         lines.append(("not known", f"{', '.join(unknown)}: the receptive field ends there, and costs may be missing"))

@@ -59,6 +59,30 @@ def test_published_receptive_fields(build, layer, size, stride):
     assert [axis.stride for axis in row.reach.axes] == [stride, stride]
 
 
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [("alexnet", 195), ("vgg16", 212), ("resnet50_v1", 483), ("resnet101_v1", 1027), ("mobilenet_v1", 315)],
+)
+def test_published_receptive_fields_of_our_own_builders(name, size):
+    from edgecnn.models import build_model
+
+    model, _ = build_model(name, width=0.25)
+    assert [axis.size for axis in analyze(keras_network.read(model)).last_map.reach.axes] == [size, size]
+
+
+@pytest.mark.parametrize("name", ["vit_tiny_16", "cvt_13"])
+def test_attention_sees_everything(name):
+    from edgecnn.models import build_model
+
+    model, _ = build_model(name, input_size=96, width=0.5)
+    rows = analyze(keras_network.read(model)).layers
+    assert all(row.reach is not None for row in rows)
+    first = next(index for index, row in enumerate(rows) if row.layer.mixing == "attention")
+    assert rows[first - 1].sees_whole < 1
+    assert rows[first].sees_whole == rows[-1].sees_whole == 1
+    assert rows[first].reach.bypass
+
+
 def branched():
     """Strides, dilation, both paddings, branches of unequal depth, a crop, and a map that is not square."""
     layers = keras.layers
