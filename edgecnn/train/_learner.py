@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +11,8 @@ import numpy as np
 from edgecnn._tensorflow import keras, tf
 from edgecnn.runtime.contract import Preprocessing
 from edgecnn.train._settings import FitSettings
+
+_LAYERS = 10_007  # more than a model has; a prime, so that seeds don't meet
 
 
 @dataclass(frozen=True)
@@ -175,9 +176,8 @@ class _StepDropout:
     def __enter__(self) -> None:
         layers = [layer for layer in self._model.submodules if hasattr(layer, "_random_generator")]
         self._originals = [(layer, layer._random_generator) for layer in layers]
-        for layer in layers:
-            seed = zlib.crc32(layer.name.encode()) ^ self._seed
-            layer._random_generator = _Masks((seed & 0x7FFFFFFF, self._step))
+        for number, layer in enumerate(layers):
+            layer._random_generator = _Masks(((self._seed * _LAYERS + number) & 0x7FFFFFFF, self._step))
 
     def __exit__(self, *_: object) -> None:
         for layer, original in self._originals:

@@ -42,10 +42,21 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def small_keras(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """MobileNet V2 at a tenth of the width: batch norms, residual additions, no pretrained weights."""
+    """Three inverted residual blocks with stochastic depth: all that a large model has, and quick to trace."""
     from edgecnn import keras_file
-    from edgecnn.models import build_model
+    from edgecnn._tensorflow import keras
+    from edgecnn.models import _blocks
+    from edgecnn.models._blocks import Residual, Style
+    from edgecnn.runtime.contract import Contract, Preprocessing
 
+    keras.utils.set_random_seed(0)
+    style = Style("relu6", momentum=0.9)
+    picture = _blocks.picture((32, 32, 3))
+    x = _blocks.conv_bn(picture, 8, "stem", style, kernel=3, stride=2)
+    for number, stride in enumerate((2, 1, 1)):
+        x = _blocks.inverted_residual(x, Residual(8, 16, stride=stride, drop=0.1), f"block{number}", style)
+    x = _blocks.conv_bn(x, 16, "top", style)
+    model = keras.Model(picture, _blocks.classifier(_blocks.pool(x), 3, 0.2), name="small")
     path = tmp_path_factory.mktemp("model") / "small.keras"
-    keras_file.save(*build_model("mobilenet_v2", input_size=32, width=0.1, classes=3), path)
+    keras_file.save(model, Contract(Preprocessing(32, 32), model={"name": "small"}), path)
     return path

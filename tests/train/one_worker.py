@@ -1,7 +1,7 @@
 """A process of its own that fits a model, alone or as one of several workers, and may kill itself on the way.
 
-    python one_worker.py '{"model": FILE, "data": FOLDER, "run": FOLDER, "out": FILE.npz, "settings": {...},
-                           "strategy": "finetune", "addresses": [...], "worker": 0, "die_at_step": 7}'
+python one_worker.py '{"model": FILE, "data": FOLDER, "run": FOLDER, "out": FILE.npz, "settings": {...},
+                       "strategy": "finetune", "addresses": [...], "worker": 0, "die_at_step": 7}'
 """
 
 from __future__ import annotations

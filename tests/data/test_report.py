@@ -1,0 +1,141 @@
+"""A thoroughly corrupt data set: everything wrong is named, nothing crashes, the good pictures are decoded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from edgecnn.data import open_data
+from edgecnn.data._fitted import Fitted, difference_hash, fitted
+from edgecnn.data._report import DataReport, Part, examine, look_alikes
+from edgecnn.data._split import digests_of
+from edgecnn.errors import DataError
+from edgecnn.runtime.contract import Preprocessing
+from edgecnn.runtime.preprocess import fit, read_picture
+
+INPUT = Preprocessing(32, 32)
+
+
+def photo(seed: int, height: int = 60, width: int = 80) -> np.ndarray:
+    """Smooth color, like a photograph and unlike other seeds."""
+    coarse = np.random.default_rng(seed).integers(0, 256, (6, 8, 3), dtype=np.uint8)
+    return np.asarray(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC))
+
+
+def write(path: Path, picture: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    assert cv2.imwrite(str(path), picture)
+
+
+def part(folder: Path) -> Part:
+    data = open_data(str(folder))
+    digests = digests_of(data)
+    return Part(data, digests, fitted(data, digests, INPUT))
+
+
+@pytest.fixture()
+def corrupt(tmp_path: Path) -> Path:
+    root = tmp_path / "train"
+    for seed in range(8):
+        write(root / ("ant" if seed % 2 else "bee") / f"good{seed}.jpg", photo(seed))
+    whole = (root / "bee" / "good0.jpg").read_bytes()
+    (root / "bee" / "truncated.jpg").write_bytes(whole[: len(whole) // 2])
+    (root / "bee" / "text.jpg").write_text("this is not a picture\n" * 50)
+    (root / "bee" / "empty.png").write_bytes(b"")
+    write(root / "ant" / "large.png", np.full((7000, 7200, 3), 128, np.uint8))  # 50 million pixels
+    write(root / "ant" / "tiny.png", photo(90, 5, 7))
+    (root / "cat").mkdir()
+    (root / "cat" / "notes.txt").write_text("no picture here")
+    return root
+
+
+def test_every_fault_of_a_corrupt_set_is_named(corrupt: Path) -> None:
+    found = examine({"train": part(corrupt)}, str(corrupt))
+    assert found.counts["train"] == {"ant": 6, "bee": 4}
+    unreadable = dict(found.unreadable["train"])
+    assert set(unreadable) == {"bee/truncated.jpg", "bee/text.jpg", "bee/empty.png"}
+    assert "is empty" in unreadable["bee/empty.png"] and "decoded" in unreadable["bee/text.jpg"]
+    assert found.tiny["train"] == ("ant/tiny.png",)
+    assert found.empty == ("cat",)
+    text = "\n".join(found.warnings())
+    for name in ("truncated.jpg", "text.jpg", "empty.png", "tiny.png", "cat"):
+        assert name in text
+
+
+def test_good_pictures_are_what_the_runtime_makes_of_them(corrupt: Path) -> None:
+    pictures = part(corrupt)
+    for row, example in enumerate(pictures.data.examples):
+        if row not in pictures.pictures.errors:
+            expected = fit(read_picture(corrupt / example.name), INPUT)
+            assert (pictures.pictures.pictures[row] == expected).all(), example.name
+
+
+def test_decoded_once(corrupt: Path) -> None:
+    data = open_data(str(corrupt))
+    digests = digests_of(data)
+    first = fitted(data, digests, INPUT)
+    for example in data.examples:
+        (corrupt / example.name).write_bytes(b"gone")
+    again = fitted(data, digests, INPUT)
+    assert (again.pictures == first.pictures).all() and again.errors == first.errors
+    with pytest.raises(DataError, match="None of the"):
+        fitted(data, digests, Preprocessing(16, 16))
+
+
+def test_cache_that_cannot_be_written_is_an_error(corrupt: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = open_data(str(corrupt))
+    monkeypatch.setenv("EDGECNN_CACHE", "/proc/no-such-folder")
+    with pytest.raises(DataError, match="EDGECNN_CACHE"):
+        fitted(data, digests_of(data), INPUT)
+
+
+def test_duplicates_across_splits(tmp_path: Path) -> None:
+    for seed in range(6):
+        write(tmp_path / "train" / ("ant" if seed % 2 else "bee") / f"{seed}.png", photo(seed))
+    write(tmp_path / "val" / "bee" / "same.png", photo(0))
+    cv2.imwrite(str(tmp_path / "val" / "bee" / "again.jpg"), photo(2), [cv2.IMWRITE_JPEG_QUALITY, 60])
+    write(tmp_path / "val" / "ant" / "other.png", photo(50))
+    write(tmp_path / "train" / "ant" / "mislabeled.png", photo(4))
+    found = examine({"train": part(tmp_path / "train"), "validation": part(tmp_path / "val")})
+    assert found.exact == (("train:bee/0.png", "validation:bee/same.png"),)
+    assert found.near == (("train:bee/2.png", "validation:bee/again.jpg"),)
+    assert found.conflicting == (("ant/mislabeled.png", "bee/4.png"),)
+
+
+def test_look_alikes_equals_counting_bits_pair_by_pair() -> None:
+    random = np.random.default_rng(0)
+    base = random.integers(0, 2**63, 40, dtype=np.uint64)
+    flips = np.array(
+        [sum(1 << int(bit) for bit in random.choice(64, i % 7, replace=False)) for i in range(40)], np.uint64
+    )
+    flat = np.zeros((40, 16, 16), np.uint8)
+
+    def pictures(hashes: np.ndarray) -> Fitted:
+        return Fitted(np.zeros((40, 1, 1, 3), np.uint8), np.ones((40, 2), np.int32), hashes, flat, {}, "")
+
+    expected = {
+        (row, other)
+        for row in range(40)
+        for other in range(40)
+        if bin(int(base[row]) ^ int(base[other] ^ flips[other])).count("1") <= 3
+    }
+    assert expected and set(look_alikes(pictures(base), pictures(base ^ flips))) == expected
+
+
+def test_difference_hash_compares_neighbors() -> None:
+    falling = np.repeat(np.arange(255, 0, -1, dtype=np.uint8)[np.newaxis, :180], 120, axis=0)
+    assert difference_hash(falling) == 0
+    assert difference_hash(falling[:, ::-1]) == 2**64 - 1
+
+
+def test_imbalance_and_classes_that_are_never_trained(tmp_path: Path) -> None:
+    for seed in range(24):
+        write(tmp_path / "train" / ("ant" if seed < 22 else "bee") / f"{seed}.png", photo(seed))
+    write(tmp_path / "val" / "dog" / "0.png", photo(99))
+    found = examine({"train": part(tmp_path / "train"), "validation": part(tmp_path / "val")})
+    assert isinstance(found, DataReport) and found.imbalance == 11
+    assert found.classes_not_trained == ("dog",)
+    assert "--class-weights" in "\n".join(found.warnings())
