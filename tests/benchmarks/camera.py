@@ -51,7 +51,7 @@ def main() -> int:
     parser.add_argument("model")
     parser.add_argument("--threads", type=int, default=1, help="of the model; the other core reads the camera")
     parser.add_argument("--repeat", type=int, default=5)
-    parser.add_argument("--frames", type=int, default=1000)
+    parser.add_argument("--frames", type=int, default=400)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--fast", action="store_true", help="soak as fast as possible instead of at 30 fps")
     parser.add_argument("--wall", action="store_true", help="trust the clock at any load, e.g. under `chrt -f 5`")
@@ -66,9 +66,9 @@ def main() -> int:
 
 
 def make_video(path: Path) -> str:
-    from scenes import photo_frames, write_video
+    from scenes import PHOTOS, pan, photo, write_video
 
-    return str(write_video(path, photo_frames(4)))
+    return str(write_video(path, (frame for name in PHOTOS for frame in pan(photo(name), 250))))
 
 
 def one(model: str, threads: int, **scenario: Any) -> dict[str, Any]:
@@ -81,6 +81,7 @@ def one(model: str, threads: int, **scenario: Any) -> dict[str, Any]:
     cpu_s: dict[str, float] = {}
     for thread in (demo._recognizer, demo._capture):
         count_cpu_time(thread, cpu_s)
+    time.sleep(1)  # a process with real-time priority may have 0.95 s of every second
     scripts = [VIEWER] * viewers + [STALLED] * stalled
     crowd = [subprocess.Popen([sys.executable, "-c", script, str(demo.port)]) for script in scripts]
     memory: dict[int, int] = {}
@@ -187,12 +188,12 @@ def report(options: argparse.Namespace, turns: dict[str, Any], live: list[Any], 
     """
     busy = os.getloadavg()[0] > (os.cpu_count() or 1) / 2 and not options.wall
     fast = "p90" if busy else "median"
-    alone = min(turn["invoke_alone_ms"]["p10" if busy else "median"] for name in turns for turn in turns[name])
+    alone = statistics.median(turn["invoke_alone_ms"]["p10" if busy else "median"] for turn in turns["none"])
 
     def ratio(name: str) -> list[float]:
         if busy:
             return [turn["invoke_alone_ms"]["cpu"] / turn["cpu_ms"]["recognize"] for turn in turns[name]]
-        return [turn["fps"] * alone / 1e3 for turn in turns[name]]
+        return [turn["fps"] * turn["invoke_alone_ms"]["median"] / 1e3 for turn in turns[name]]
 
     crowd = [five["rates"][fast] / one["rates"][fast] for five, one in zip(turns["five"], turns["one"])]
     rest = [turn["stages_median_ms"]["resize"] + turn["stages_median_ms"]["postprocess"] for turn in turns["none"]]
@@ -208,11 +209,11 @@ def report(options: argparse.Namespace, turns: dict[str, Any], live: list[Any], 
         ("memory after 10,000 frames against 500", [memory[10_000] / memory[500] - 1], "<=", 0.02),
         ("fps, five viewers (one stalled) / one viewer", crowd, ">=", 0.90),
     ]
+    shared = ": SHARED WITH OTHERS, rates are ESTIMATED from processor time" if busy else ""
     print(
         f"\n{Path(options.model).name}, {options.threads} thread(s), cpu; invoke alone {alone:.2f} ms; warm-up 5; "
         f"{options.frames} frames a turn, {options.repeat} turns in rotation; {live[0]['device']['cpu']}, "
-        f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}{', before which this had priority' if options.wall else ''}"
-        + (": SHARED WITH OTHERS, rates are ESTIMATED from processor time" if busy else "")
+        f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}{', which had to wait' if options.wall else ''}{shared}"
     )
     missed = 0
     for name, values, sign, bar in rows:
