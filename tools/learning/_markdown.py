@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 _STYLE = """<style>
-svg{font:13px system-ui,sans-serif;--ink:#1a1d21;--faint:#5d6570;--line:#d9dde3;--panel:#f5f6f8;--blue:#0072b2;--orange:#b85c00;--green:#00795a}
-@media(prefers-color-scheme:dark){svg{--ink:#e8eaed;--faint:#a0a8b3;--line:#343a41;--panel:#1d2125;--blue:#56b4e9;--orange:#e69f00;--green:#2fbf95}}
+svg{font:13px system-ui,sans-serif;--ink:#1a1d21;--faint:#5d6570;--line:#d9dde3;
+--blue:#0072b2;--orange:#b85c00;--green:#00795a}
+@media(prefers-color-scheme:dark){svg{--ink:#e8eaed;--faint:#a0a8b3;--line:#343a41;
+--blue:#56b4e9;--orange:#e69f00;--green:#2fbf95}}
 text{fill:var(--faint)}.strong{fill:var(--ink);font-weight:600}.bar{fill:var(--blue)}.axis{stroke:var(--line)}
-.mark{stroke:var(--orange);stroke-width:2}.curve{fill:none;stroke:var(--blue);stroke-width:2}.curve-2{stroke:var(--orange)}.curve-3{stroke:var(--green)}
+.curve{fill:none;stroke:var(--blue);stroke-width:2}.curve-2{stroke:var(--orange)}.curve-3{stroke:var(--green)}
 </style>"""
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A Markdown table; columns whose cells all begin with a digit are right-aligned."""
-    numeric = [all(not row[index] or row[index][0] in "0123456789+-–<" for row in rows) for index in range(len(columns))]
+    numeric = [all(not row[index] or row[index][0] in "0123456789+-<" for row in rows) for index in range(len(columns))]
     marks = ["--:" if number and index else "---" for index, number in enumerate(numeric)]
     lines = ["| " + " | ".join(cells) + " |" for cells in (columns, marks, *rows)]
     return "\n".join(lines)

@@ -37,8 +37,9 @@ def engine_ms(engine: Engine) -> float:
 def machine() -> str:
     """What the times were measured on."""
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        name = next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+        text = Path("/proc/cpuinfo").read_text()
+        name = next(line.split(":", 1)[1].strip() for line in text.splitlines() if line.startswith("model name"))
     except (OSError, StopIteration):
-        name = platform.machine()
-    return f"{name}, one thread, shared with other work"
+        text, name = "", platform.machine()
+    int8 = "with" if "vnni" in text else "without"
+    return f"{name} {int8} int8 dot products (VNNI), one thread, shared with other work"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,10 +29,20 @@ LANDMARKS = (
     Landmark("alexnet", 2012, "ReLU, dropout, two GPUs: deep CNNs win ImageNet", 18.2, "table 2, one network"),
     Landmark("vgg16", 2014, "only 3x3 convolutions, deep stacks of them", 8.1, "table 3, one scale"),
     Landmark("vgg19", 2014, "the same with 19 layers: depth alone saturates", 8.0, "table 3, one scale"),
-    Landmark("googlenet", 2014, "parallel kernels behind 1x1 bottlenecks; mean instead of dense layers", 10.07, "table 3, one crop"),
-    Landmark("resnet50", 2015, "shortcuts: layers learn a residual, so depth stops hurting", 6.71, "table 3, ten crops"),
+    Landmark(
+        "googlenet",
+        2014,
+        "parallel kernels behind 1x1 bottlenecks; mean instead of dense layers",
+        10.07,
+        "table 3, one crop",
+    ),
+    Landmark(
+        "resnet50", 2015, "shortcuts: layers learn a residual, so depth stops hurting", 6.71, "table 3, ten crops"
+    ),
     Landmark("resnet152", 2015, "152 layers train as easily as 50", 5.71, "table 3, ten crops"),
-    Landmark("mobilenet_v1", 2017, "depthwise-separable convolutions; width as a knob", 10.1, "authors' weights, TF-Slim"),
+    Landmark(
+        "mobilenet_v1", 2017, "depthwise-separable convolutions; width as a knob", 10.1, "authors' weights, TF-Slim"
+    ),
     Landmark("mobilenet_v2", 2018, "inverted residuals with linear bottlenecks", 9.0, "authors' weights, TF-Slim"),
     Landmark("mobilenet_v3_large", 2019, "searched blocks, squeeze-excite, hard-swish"),
     Landmark("efficientnet_b0", 2019, "width, depth and input size grow together", 6.7, "table 2"),
@@ -45,32 +56,38 @@ LANDMARKS = (
 )
 
 
-def measure() -> dict[str, Any]:
-    """Depth, receptive field and times of every landmark that can be built."""
+def measure(known: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Depth, receptive field and times of every landmark that is not known yet, small ones first."""
+    from ._timing import machine
+
+    found: dict[str, Any] = {"machine": machine(), "models": dict(known.get("models", {}))}
+    names = [landmark.name for landmark in LANDMARKS if landmark.name in variants()]
+    for name in sorted(names, key=lambda name: variants()[name].parameters):
+        if name not in found["models"]:
+            found["models"][name] = _measured(name)
+            print(name, found["models"][name], flush=True)
+            yield found
+
+
+def _measured(name: str) -> dict[str, Any]:
     from edgecnn.errors import EdgecnnError
     from edgecnn.inspect import keras_network
     from edgecnn.inspect.analysis import analyze
     from edgecnn.inspect.view import field_size
     from edgecnn.models import build_model
 
-    from ._timing import machine, processor_ms
+    from ._timing import processor_ms
 
-    found: dict[str, Any] = {"machine": machine(), "models": {}}
-    for landmark in LANDMARKS:
-        if landmark.name not in variants():
-            continue
-        source = build_model(landmark.name)
-        report = analyze(keras_network.read(source[0]))
-        last = report.last_map
-        entry: dict[str, Any] = {"depth": depth(report), "field": field_size(last.reach if last else None)}
-        for scheme in ("float32", "int8"):
-            try:
-                entry[f"{scheme}_ms"], entry[f"{scheme}_bytes"] = processor_ms(source, scheme)
-            except EdgecnnError as error:
-                entry[f"{scheme}_error"] = str(error).splitlines()[0]
-        found["models"][landmark.name] = entry
-        print(landmark.name, entry, flush=True)
-    return found
+    source = build_model(name)
+    report = analyze(keras_network.read(source[0]))
+    last = report.last_map
+    entry: dict[str, Any] = {"depth": depth(report), "field": field_size(last.reach if last else None)}
+    for scheme in ("float32", "int8"):
+        try:
+            entry[f"{scheme}_ms"], entry[f"{scheme}_bytes"] = processor_ms(source, scheme)
+        except EdgecnnError as error:
+            entry[f"{scheme}_error"] = str(error).splitlines()[0]
+    return entry
 
 
 def depth(report: Any) -> int:
@@ -88,7 +105,7 @@ def page(measured: dict[str, Any]) -> str:
     """Markdown."""
     rows, notes = [], []
     for landmark in LANDMARKS:
-        spec, own = variants().get(landmark.name), measured["models"].get(landmark.name, {})
+        spec, own = variants().get(landmark.name), measured.get("models", {}).get(landmark.name, {})
         if spec is None:
             continue
         known = figures().get(landmark.name, {})
@@ -100,13 +117,13 @@ def page(measured: dict[str, Any]) -> str:
                 landmark.idea,
                 str(own.get("depth", "")),
                 own.get("field", ""),
-                f"{landmark.top5_error} %" if landmark.top5_error else "–",
+                f"{landmark.top5_error} %" if landmark.top5_error else "-",
                 f"{100 - spec.top1:.1f} %",
                 _millions(known.get("parameters")),
                 _millions(known.get("macs")),
-                f"{int8_bytes / 1e6:.1f} MB" if int8_bytes else "–",
-                f"{own['float32_ms']:.1f} ms" if "float32_ms" in own else "–",
-                f"{own['int8_ms']:.1f} ms" if "int8_ms" in own else "–",
+                f"{int8_bytes / 1e6:.1f} MB" if int8_bytes else "-",
+                f"{own['float32_ms']:.1f} ms" if "float32_ms" in own else "-",
+                f"{own['int8_ms']:.1f} ms" if "int8_ms" in own else "-",
             ]
         )
         if landmark.source:
@@ -116,24 +133,25 @@ def page(measured: dict[str, Any]) -> str:
         *("int8 file", "float32", "int8"),
     )
     return f"""
-Errors are the papers' on ImageNet, lower is better; the rest is ours: counted from the graph, converted, measured. *Depth*
-is the number of convolutions and dense layers on the longest path. *Field* is the receptive field of the last feature map
-in pixels, as if the picture had no edges (+: attention or squeeze-excite sees all of it anyway).
+Errors are the papers' on ImageNet, lower is better; the rest is ours: counted from the graph, converted, measured.
+*Depth* is the number of convolutions and dense layers on the longest path. *Field* is the receptive field of the last
+feature map in pixels, as if the picture had no edges (+: attention or squeeze-excite sees all of it anyway).
 
 {table(columns, rows)}
 
-Times: processor time of one inference at the paper's input size, {measured["machine"]}. Without int8 instructions (VNNI, or
-a Raspberry Pi's dot product) int8 is no faster than float32; on a board measure yourself.
+Times: processor time of one inference at the paper's input size, {measured.get("machine", "")}. How much int8 gains
+depends on the processor: nothing without int8 dot products, two to four times with them. On a board, measure there.
 
-Three lines run through the table. From AlexNet to ResNet the error falls while the cost rises, until shortcuts make depth
-safe. From MobileNet on the same error is bought with a tenth of the multiplications. And since EfficientNetV2 designs are
-judged by time on real hardware, because MACs alone predict it badly: compare the columns.
+Three lines run through the table. From AlexNet to ResNet the error falls while the cost rises, until shortcuts make
+depth safe. From MobileNet on the same error is bought with a tenth of the multiplications. And since EfficientNetV2
+designs are judged by time on real hardware, because MACs alone predict it badly: compare the columns.
 
 Where the top-5 errors are printed: {"; ".join(notes)}. A dash means that the paper prints none.
 
-{command("edgecnn models", "edgecnn inspect mobilenet_v1 efficientnet_lite0", "edgecnn profile lite0.tflite --device local")}
+{command("edgecnn models", "edgecnn inspect mobilenet_v1 efficientnet_lite0", "edgecnn profile lite0.tflite")}
+
 """
 
 
 def _millions(count: int | None) -> str:
-    return f"{count / 1e6:,.1f} M" if count else "–"
+    return f"{count / 1e6:,.1f} M" if count else "-"
