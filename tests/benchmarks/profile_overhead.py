@@ -2,7 +2,8 @@
 
     python tests/benchmarks/profile_overhead.py MODEL.tflite [--threads N] [--rounds N]
 
-1. Its median against a bare loop of set_tensor, invoke, get_tensor, each in a process of its own, in turns.
+1. Its median against a bare loop of set_tensor, invoke, get_tensor: inference by inference in one process, then each in
+   a process of its own, in turns.
 2. Against the median of `litert-benchmark`, the LiteRT wheel's own, in turns.
 3. What a second call over ssh on loopback costs besides the runs, with this machine's own Python behind the ssh server
    (nothing emulated), and what of it is the connection.
@@ -31,6 +32,8 @@ import fake_pi  # noqa: E402
 from edgecnn.devices import _known, open_device  # noqa: E402
 from edgecnn.profiling import profile  # noqa: E402
 from edgecnn.profiling.noise import median_interval  # noqa: E402
+from edgecnn.runtime import measure, model_file  # noqa: E402
+from edgecnn.runtime.engine import Engine, interpreter_module  # noqa: E402
 
 # Written without edgecnn: what a person would type.
 BARE = """
@@ -85,6 +88,39 @@ def in_turns(name: str, peer: Callable[..., float], options: argparse.Namespace)
     )
 
 
+def in_one_process(options: argparse.Namespace) -> None:
+    """The two loops inference by inference in one process, which a busy machine disturbs alike."""
+    file = model_file.read(options.model)
+    engine = Engine(file, options.threads)
+    tensor = measure.test_tensor(engine)
+    interpreter = interpreter_module().Interpreter(model_content=file.data, num_threads=options.threads)
+    interpreter.allocate_tensors()
+    entry, result = interpreter.get_input_details()[0]["index"], interpreter.get_output_details()[0]["index"]
+
+    def bare() -> float:
+        start = time.perf_counter()
+        interpreter.set_tensor(entry, tensor)
+        interpreter.invoke()
+        interpreter.get_tensor(result)
+        return (time.perf_counter() - start) * 1000
+
+    def ours() -> float:
+        return measure.timed_runs(engine, tensor, 1)[0]
+
+    ratios, times = [], {ours: [], bare: []}
+    for turn in range(options.runs * 3):
+        found = {function: function() for function in ((ours, bare) if turn % 2 == 0 else (bare, ours))}
+        ratios.append(found[ours] / found[bare])
+        for function, ms in found.items():
+            times[function].append(ms)
+    low, high = median_interval(ratios)
+    print(
+        f"{'bare loop, in turns':22}  edgecnn {statistics.median(times[ours]):8.4f} ms   peer "
+        f"{statistics.median(times[bare]):8.4f} ms   ratio {statistics.median(ratios):.4f} "
+        f"(95 %: {low:.4f} to {high:.4f})"
+    )
+
+
 def over_ssh(options: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as folder:
         os.environ["XDG_CONFIG_HOME"] = folder
@@ -124,6 +160,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=11)
     options = parser.parse_args()
     print(f"{options.model.name}, {options.threads} threads, {options.runs} runs, load {os.getloadavg()[0]:.1f}")
+    in_one_process(options)
     in_turns("bare loop", bare_ms, options)
     in_turns("litert-benchmark", litert_ms, options)
     over_ssh(options)

@@ -1,0 +1,61 @@
+"""What a `--device` text means, and that nothing in it or in a file's name reaches a shell."""
+
+from __future__ import annotations
+
+import pytest
+import tiny_models
+
+from edgecnn.devices import _job, _known
+from edgecnn.devices._ssh_client import Address, Client
+
+NASTY = 'a b\'; touch hacked; "$(touch hacked)" `touch hacked` \\ * é\n.tflite'
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        ("pi4", ("pi4", None, None)),
+        ("pi@pi4.local", ("pi4.local", "pi", None)),
+        ("pi@10.0.0.3:2222", ("10.0.0.3", "pi", 2222)),
+        ("[fe80::1%eth0]:22", ("fe80::1%eth0", None, 22)),
+        ("first.last@host-1/", ("host-1", "first.last", None)),
+    ],
+)
+def test_addresses(target, expected):
+    found = Address.parse(target)
+    assert (found.host, found.user, found.port) == expected
+
+
+def test_names_come_before_hosts(config):
+    _known.add(_known.Entry("pi4", "ssh://pi@10.0.0.4:2222", "/tmp/lab"))
+    assert _known.locate("local")[0] == "local"
+    assert _known.locate("pi4") == ("ssh", _known.Entry("pi4", "pi@10.0.0.4:2222", "/tmp/lab"))
+    assert _known.locate("pi5") == ("ssh", _known.Entry("pi5", "pi5"))
+    assert _known.locate("ssh://pi@pi5") == ("ssh", _known.Entry("ssh://pi@pi5", "pi@pi5"))
+    assert _known.locate("adb://serial")[0] == "adb"
+
+
+def test_command_line_of_ssh():
+    words = Client(Address("pi4", "pi", 2222), "/tmp/lab").command(["echo", NASTY])
+    assert words[0] == "ssh" and words[-3:-1] == ["--", "pi4"]
+    options = {words[index + 1] for index, word in enumerate(words) if word == "-o"}
+    assert {"BatchMode=yes", "ControlMaster=auto"} <= options
+    assert not any("StrictHostKeyChecking" in option for option in options), "host keys are checked as the user set it"
+    for flag, value in (("-F", "/tmp/lab"), ("-p", "2222"), ("-l", "pi")):
+        assert words[words.index(flag) + 1] == value
+    path = next(option for option in options if option.startswith("ControlPath="))
+    assert len(path) < 104
+
+
+def test_arguments_of_a_job():
+    words = _job.arguments("measure", ["/x/1.tflite"], [NASTY], {"threads": [1, 2], "runs": 5, "delegate": None})
+    assert words == ["measure", "--model=/x/1.tflite", f"--name={NASTY}", "--threads=1,2", "--runs=5"]
+
+
+def test_names_reach_the_board_as_they_are(pi, reach):
+    import dataclasses
+
+    device = reach(pi)
+    assert device.client.run(["printf", "%s", NASTY], "testing").stdout == NASTY
+    device.run("info", [dataclasses.replace(tiny_models.classifier(), name=NASTY)])
+    assert not list(pi.home.rglob("hacked"))
