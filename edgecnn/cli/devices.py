@@ -23,7 +23,12 @@ def command() -> None:
 @command.command("list")
 @json_option
 def list_devices(json_path: str | None) -> None:
-    """List the boards that have names."""
+    """List the boards that have names.
+
+    \b
+    Example:
+        edgecnn devices list --json -
+    """
     from edgecnn.devices import _known
 
     entries = list(_known.entries().values())
@@ -38,7 +43,12 @@ def list_devices(json_path: str | None) -> None:
 @click.option("--ssh-config", type=click.Path(exists=True, dir_okay=False, resolve_path=True), metavar="FILE",
               help="An ssh configuration file for this board instead of ~/.ssh/config.")  # fmt: skip
 def add(name: str, target: str, ssh_config: str | None) -> None:
-    """Give a board a name."""
+    """Give a board a name.
+
+    \b
+    Example:
+        edgecnn devices add pi4 pi@pi4.local
+    """
     from edgecnn.devices import _known
 
     _known.add(_known.Entry(name, target, ssh_config))
@@ -48,7 +58,12 @@ def add(name: str, target: str, ssh_config: str | None) -> None:
 @command.command()
 @click.argument("name")
 def remove(name: str) -> None:
-    """Forget a board's name."""
+    """Forget a board's name.
+
+    \b
+    Example:
+        edgecnn devices remove pi4
+    """
     from edgecnn.devices import _known
 
     _known.remove(name)
@@ -65,6 +80,11 @@ def check(device: str, fix: bool, camera: bool, from_host: bool, json_path: str 
     """Look at a board, and say what to do about what is not right.
 
     Exits with 1 if edgecnn can't do its work there.
+
+    \b
+    Example:
+        edgecnn devices check pi4
+        edgecnn devices check pi4 --fix --from-host
     """
     from edgecnn.devices import _check, open_device
     from edgecnn.devices._fix import fix as mend
