@@ -19,6 +19,17 @@ GELU_LIMIT = Limit(
     ("block*_act",),
     "GELU is one int8 operator on a CPU, but not among the Edge TPU's; it and what follows stay on the processor",
 )
+CLASS_TOKEN_LIMIT = Limit(
+    "edgetpu",
+    ("class_token",),
+    "the Edge TPU's CONCATENATION takes no learned constant; it and what follows stay on the processor",
+)
+TOKENS_LIMIT = Limit(
+    "edgetpu",
+    ("block*_dense",),
+    "the Edge TPU's FULLY_CONNECTED gives one vector, here it is one for every token; it and what follows stay on the "
+    "processor",
+)
 ATTENTION_LIMIT = Limit(
     "edgetpu",
     ("block*_attention",),

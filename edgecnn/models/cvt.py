@@ -47,7 +47,7 @@ VARIANTS = {
         top1=81.6,
         mean=IMAGENET_MEAN,
         std=IMAGENET_STD,
-        limits=(_transformer.ATTENTION_LIMIT,),
+        limits=(_transformer.TOKENS_LIMIT, _transformer.ATTENTION_LIMIT, _transformer.CLASS_TOKEN_LIMIT),
     )
 }
 

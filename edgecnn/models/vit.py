@@ -30,7 +30,12 @@ def _variant(heads: int, parameters: float, macs: float, top1: float) -> ModelSp
         arguments={"heads": heads},
         mean=IMAGENET_MEAN,
         std=IMAGENET_STD,
-        limits=(_transformer.ATTENTION_LIMIT, _transformer.GELU_LIMIT),
+        limits=(
+            _transformer.CLASS_TOKEN_LIMIT,
+            _transformer.TOKENS_LIMIT,
+            _transformer.ATTENTION_LIMIT,
+            _transformer.GELU_LIMIT,
+        ),
     )
 
 

@@ -183,7 +183,7 @@ def smallest(name: str) -> str:
     return min((variant for variant in rows if family(variant) == name), key=lambda variant: rows[variant].macs)
 
 
-@pytest.mark.parametrize("name", map(smallest, MODEL_FAMILIES.names()))
+@pytest.mark.parametrize("name", [smallest(name) for name in MODEL_FAMILIES.names()])
 def test_width_color_classes_and_size_are_free(name: str) -> None:
     size = max(50, spec(name).smallest)
     model, contract = build_model(name, width=0.5, color="gray", classes=10, input_size=size)
