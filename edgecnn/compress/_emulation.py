@@ -49,10 +49,12 @@ class Emulation:
     Attributes:
         model: the twin; layers have the same names, and `(batch, height, width, channels)` goes in as before.
         source: the float model.
+        fused: layer whose output is rounded -> the layers that TFLite computes in the same operator, itself included.
     """
 
     model: Any
     source: Any
+    fused: Mapping[str, tuple[str, ...]]
     _variables: Mapping[str, list[Any]]
     _ranges: Mapping[str, dict[str, Any]]
 
@@ -168,7 +170,10 @@ class _Builder:
         outputs = tensors[id(self._source.outputs[0])]
         ranges = {INPUT: rounded.quantizer_vars}
         ranges.update({name: found for name, twin in self._twins.items() if (found := _range_variables(twin))})
-        return Emulation(keras.Model(given, outputs, name=self._source.name), self._source, self._variables, ranges)
+        fused = {name: self._chain(name) for name in ranges if name != INPUT}
+        return Emulation(
+            keras.Model(given, outputs, name=self._source.name), self._source, fused, self._variables, ranges
+        )
 
     def _nodes(self) -> Iterable[Any]:
         by_depth = self._source._nodes_by_depth
@@ -233,6 +238,13 @@ class _Builder:
         is_relu = kind == "ReLU" and following[0].max_value in (None, 6.0) and not following[0].negative_slope
         is_relu |= kind == "Activation" and keras.activations.serialize(following[0].activation) in _FUSED
         return is_relu and type(layer).__name__ in (*_KERNELS, "BatchNormalization", "Add")
+
+    def _chain(self, name: str) -> tuple[str, ...]:
+        """A layer and those before it that are fused with it."""
+        before = self._previous[name]
+        if len(before) == 1 and self._is_fused(before[0]):
+            return (*self._chain(before[0].name), name)
+        return (name,)
 
     def _check_batch_norm(self, layer: Any) -> None:
         before = self._previous[layer.name][0]

@@ -76,7 +76,7 @@ def chain(model: Any) -> list[str]:
         if not started:
             _check_start(layer, model)
             started = True
-        elif kind == "GlobalAveragePooling2D":
+        elif kind == "GlobalAveragePooling2D" and not layer.keepdims:
             return found
         elif not _is_inside(layer):
             raise UsageError(
@@ -114,6 +114,8 @@ def _reason(layer: Any) -> str:
     kind = type(layer).__name__
     if kind == "Conv2D":
         return f"a convolution of {tuple(layer.kernel_size)} with strides {tuple(layer.strides)}"
+    if kind == "GlobalAveragePooling2D":
+        return "a squeeze-excite, or a classifier of convolutions, looks at the whole picture in the middle of it"
     if kind == "Activation":
         return f"the activation {keras.activations.serialize(layer.activation)}"
     return "the chain has only 1x1 and depthwise convolutions, additions and simple activations"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from edgecnn.quantize._float_model import FloatModel, convert
 from edgecnn.quantize._source import Source
 from edgecnn.runtime.contract import Contract
 from edgecnn.runtime.engine import interpreter_module, quiet
+from edgecnn.runtime.tflite import parse
 
 AGREEMENT = 0.99
 """Share of pictures with the same answer, at least."""
@@ -100,7 +101,7 @@ def _first_difference(twin: Emulation, graph: bytes, tensor: np.ndarray) -> str:
     lite = _Lite(graph, keep=True)
     lite.run(tensor)
     for name, wanted in zip(names, values):
-        found = lite.activation(name)
+        found = lite.activation(twin.fused[name])
         if found is None or found.size != wanted.size:
             continue
         error = float(np.abs(found.reshape(-1) - wanted.reshape(-1)).mean())
@@ -119,6 +120,7 @@ class _Lite:
                 model_content=graph, experimental_preserve_all_tensors=keep
             )
             self._interpreter.allocate_tensors()
+        self._graph = parse(graph).graph
         self._input = self._interpreter.get_input_details()[0]
         self._output = self._interpreter.get_output_details()[0]
 
@@ -137,14 +139,13 @@ class _Lite:
         scores = self.run(tensor)
         return bool(scores[wanted] >= scores.max())
 
-    def activation(self, layer: str) -> np.ndarray | None:
-        """What a layer gave, by its name in a tensor's name."""
-        return next((self._real(details) for details in self._named(f"/{layer}/MovingAvgQuantize")), None)
-
-    def _named(self, part: str) -> Iterator[dict[str, Any]]:
-        for details in self._interpreter.get_tensor_details():
-            if part in details["name"] and details["dtype"] == np.int8:
-                yield details
+    def activation(self, layers: Iterable[str]) -> np.ndarray | None:
+        """What the last of some fused layers gave; the converter names a tensor after one or several of them."""
+        names = [f"/{layer}/" for layer in layers]
+        tensors = {details["index"]: details for details in self._interpreter.get_tensor_details()}
+        outputs = [tensors[index] for operator in self._graph.operators for index in operator.outputs]
+        matching = [details for details in outputs if any(name in details["name"] for name in names)]
+        return self._real(matching[-1]) if matching else None
 
     def _real(self, details: dict[str, Any]) -> np.ndarray:
         values: np.ndarray = self._interpreter.get_tensor(details["index"])

@@ -29,9 +29,7 @@ def small() -> Any:
 
 
 def batches(count: int = 2, size: int = 8) -> list[Any]:
-    return [
-        (tf.constant(RNG.normal(size=(4, size, size, 3)), tf.float32), RNG.integers(0, 3, 4)) for _ in range(count)
-    ]
+    return [(tf.constant(RNG.normal(size=(4, size, size, 3)), tf.float32), RNG.integers(0, 3, 4)) for _ in range(count)]
 
 
 def named(model: Any, importance: dict[int, np.ndarray]) -> dict[str, np.ndarray]:
@@ -106,12 +104,12 @@ def test_measured_latency_spares_what_is_cheap_to_run() -> None:
 
 def test_what_cannot_be_done_is_refused() -> None:
     model = small()
-    with pytest.raises(UsageError, match="can be cut to 1.00 of what this costs; received a target of 0.50"):
+    with pytest.raises(UsageError, match=r"can be cut to 1.00 of what this costs; received a target of 0.50"):
         channels.compress(job(model, 8), channels.Options(floor=0.99, rounds=1))
-    with pytest.raises(UsageError, match="keep is 1.5; expected a share"):
+    with pytest.raises(UsageError, match=r"keep is 1.5; expected a share"):
         channels.Options(keep=1.5)
-    with pytest.raises(UsageError, match="Unknown criterion 'l3'. Choose one of: l1, bn, taylor"):
+    with pytest.raises(UsageError, match=r"Unknown criterion 'l3'. Choose one of: l1, bn, taylor"):
         channels.Options(criterion="l3")
     plain = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Flatten(), keras.layers.Dense(2)])
-    with pytest.raises(UsageError, match="No channels of .* can be removed"):
+    with pytest.raises(UsageError, match=r"No channels of .* can be removed"):
         channels.compress(job(plain, 8), channels.Options())
