@@ -132,12 +132,14 @@ def test_cut_while_it_runs(spare_pi, reach):
 
 def test_cut_while_it_copies(spare_pi, reach):
     """The board's `cat` takes what it gets and never ends; then the connection is cut."""
-    script = spare_pi.folder / "bin/cat"
-    script.write_text('#!/bin/sh\n[ $# -gt 0 ] && exec /usr/bin/cat "$@"\nhead -c 10; exec sleep 3\n')
+    script, mark = spare_pi.folder / "bin/cat", spare_pi.folder / "copying"
+    script.write_text(f'#!/bin/sh\n[ $# -gt 0 ] && exec /usr/bin/cat "$@"\nhead -c 10; : > "{mark}"; exec sleep 3\n')
     script.chmod(0o755)
-    threading.Timer(1.5, spare_pi.cut).start()
+    copying = ThreadPoolExecutor().submit(reach(spare_pi).run, "info")
+    wait_until(mark.exists)
+    spare_pi.cut()
     with pytest.raises(DeviceError, match=r"was lost while [\d,]+ bytes were copied"):
-        reach(spare_pi).run("info")
+        copying.result()
     wait_until(lambda: leftovers(spare_pi) == [], 20)
 
 
