@@ -9,7 +9,7 @@ import click
 
 from edgecnn.cli._output import emit, json_option, note, print_table
 
-_COLUMNS = ("model", "parameters", "MACs", "float32", "int8", "input", "top-1", "paper", "Edge TPU", "ImageNet weights")
+_COLUMNS = ("model", "parameters", "MACs", "float32", "int8", "input", "top-1", "paper", "Edge TPU", "weights")
 
 
 @click.command()
@@ -20,7 +20,8 @@ def command(filter_text: str, json_path: str | None) -> None:
 
     Parameters, multiply-accumulates (MACs) and sizes of the .tflite files are measured with 1,000 classes at the input
     size shown. Top-1 is what the paper published for ImageNet. All models convert to int8 as a whole; "Edge TPU" says
-    whether its published rules let it run all of that, and below the table is what they don't.
+    whether its published rules let it run all of that, and below the table is what they don't. ImageNet weights are
+    installed (yes), to download, or nowhere (no).
 
     \b
     Example:

@@ -22,7 +22,7 @@ def test_the_table_has_every_model() -> None:
         assert f" {name} " in shown.stdout
     lite0 = next(line for line in shown.stdout.splitlines() if "efficientnet_lite0" in line)
     cells = " ".join(lite0.split())
-    assert cells == "efficientnet_lite0 4.69 M 385 M 18.5 MB 5.17 MB 224 px 75.1 % Tan and Le, 2019 yes"
+    assert cells == "efficientnet_lite0 4.69 M 385 M 18.5 MB 5.17 MB 224 px 75.1 % Tan and Le, 2019 whole yes"
 
 
 def test_a_filter_and_json() -> None:
@@ -40,6 +40,14 @@ def test_json_to_a_file_shows_the_table_too(tmp_path: Path) -> None:
 def test_a_filter_without_matches_says_so() -> None:
     shown = run("nothing-like-it")
     assert shown.returncode == 0 and shown.stdout == "" and "No model has 'nothing-like-it'" in shown.stderr
+
+
+def test_what_an_edge_tpu_leaves_to_the_processor_is_told_with_layer_and_reason() -> None:
+    shown = run("mobilenet_v3_small").stdout
+    assert "mobilenet_v3_small: Edge TPU: stem_act, block*_act" in shown and "HARD_SWISH" in shown
+    limits = {row["name"]: row["limits"] for row in json.loads(run("mobilenet_v3_small", "--json", "-").stdout)}
+    assert limits["mobilenet_v3_small_minimalistic"] == []
+    assert limits["mobilenet_v3_small"][0]["target"] == "edgetpu"
 
 
 def test_every_variant_was_measured() -> None:
