@@ -79,7 +79,7 @@ def command(model: str, method: str, output: str, measure: bool, json_path: str 
             proof = prove(model, output, tuning.data, progress)
     finally:
         progress.close()
-    for checkpoint in folder.glob("checkpoint.npz"):
+    for checkpoint in folder.glob("*/checkpoint.npz"):
         checkpoint.unlink()
     result = {"output": output, **compressed.to_dict(), "measured": proof.to_dict() if proof else None}
     emit(result, json_path, lambda: _show(output, compressed, proof))

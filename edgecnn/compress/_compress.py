@@ -186,7 +186,7 @@ class _Trainer:
             dataclasses.replace(self._settings, **changes),
             teacher=self._teacher,
             callbacks=callbacks,
-            folder=self._folder,
+            folder=self._folder and self._folder / "tune",
             progress=self._progress,
         )
         return model

@@ -1,0 +1,76 @@
+"""`edgecnn prune` and `edgecnn train --qat`, from file to file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from edgecnn import keras_file
+from edgecnn.cli import cli
+from edgecnn.errors import UsageError
+from edgecnn.models import build_model
+from edgecnn.runtime.preprocess import opencv
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that knows two classes, and 32 pictures of them: bright and dark noise."""
+    root = tmp_path_factory.mktemp("prune")
+    random = np.random.default_rng(0)
+    for number, name in enumerate(("bright", "dark")):
+        (root / "data" / name).mkdir(parents=True)
+        for index in range(16):
+            picture = random.integers(0, 128, (32, 32, 3)) + 127 * (1 - number)
+            opencv().imwrite(str(root / "data" / name / f"{index}.png"), picture.astype(np.uint8))
+    model, contract = build_model("mobilenet_v1", input_size=32, width=0.25, classes=2)
+    keras_file.save(model, contract.replace(labels=("bright", "dark")), root / "model.keras")
+    return root
+
+
+def run(*arguments: str) -> Any:
+    result = CliRunner().invoke(cli, arguments, catch_exceptions=True)
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return json.loads(result.stdout)
+
+
+def test_prune_channels_from_file_to_file(folder: Path) -> None:
+    arguments = ["prune", str(folder / "model.keras"), "--method", "channels", "--keep", "0.6", "--rounds", "1"]
+    arguments += ["--data", str(folder / "data"), "--validation-share", "0.25", "--epochs", "1", "--batch-size", "8"]
+    result = run(*arguments, "--no-measure", "-o", str(folder / "small.keras"), "--json", "-")
+    model, contract = keras_file.load(folder / "small.keras")
+    assert contract is not None and contract.labels == ("bright", "dark")
+    assert contract.model["macs"] == result["macs"]["after"] <= 0.6 * result["macs"]["before"]
+    assert contract.model["compression"][0]["method"] == "channels"
+    assert model.count_params() == contract.model["parameters"] and result["split"] == "validation"
+    assert not list(folder.glob("small.keras.training/*/checkpoint.npz"))
+
+
+def test_train_with_rounding_writes_the_ranges(folder: Path) -> None:
+    arguments = ["train", str(folder / "model.keras"), "--qat", "--data", str(folder / "data"), "--epochs", "1"]
+    run(*arguments, "--batch-size", "8", "-o", str(folder / "aware.keras"), "--json", "-")
+    contract = keras_file.read_contract(folder / "aware.keras")
+    assert contract is not None and {"image", "stem_act", "logits"} <= contract.model["qat"]["ranges"].keys()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ("prune", "--method", "magnitude", "--keep", "0.5"),
+            r"--keep doesn't go with --method magnitude; it has: --scope, --sparsity, --for",
+        ),
+        (("prune", "--method", "nothing"), r"Unknown method 'nothing'. Choose one of: channels, clusters"),
+        (("train", "--qat", "--unfreeze", "2"), r"--unfreeze doesn't go with --qat"),
+    ],
+)
+def test_wrong_use_is_told(folder: Path, arguments: tuple[str, ...], message: str) -> None:
+    command, *rest = arguments
+    files = (str(folder / "model.keras"), "--data", str(folder / "data"), "-o", str(folder / "x.keras"))
+    with pytest.raises(UsageError, match=message):
+        run(command, *files, *rest)
