@@ -89,6 +89,8 @@ def quantize(
     data = open_data(calibration.data).sample(calibration.samples, calibration.seed) if plugin.CALIBRATED else None
     progress("Loading the model", 0, 0)
     source = _open(model, trust, hints)
+    if any(entry["method"] == "clusters" for entry in source.contract.model.get("compression", ())):
+        level = calibration.improve or "none"  # rounding weight by weight would spread the clusters again
     progress("Converting to float", 0, 0)
     float_model = FloatModel.trace(source)
     inputs = _Inputs(data, source.contract)
