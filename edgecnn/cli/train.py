@@ -54,9 +54,10 @@ _FIT = (
 @click.option(
     "--worker", type=int, metavar="N", help="Which of the workers this is.  [default: ask Slurm, Kubernetes, MPI]"
 )
+@click.option("--qat", is_flag=True, help="Train a trained model further with int8's rounding; --strategy is not used.")
 @click.option("--restart", is_flag=True, help="Begin anew instead of going on with an interrupted run.")
 @json_option
-def command(model: str, output: str, json_path: str | None, restart: bool, **options: Any) -> None:
+def command(model: str, output: str, json_path: str | None, restart: bool, qat: bool, **options: Any) -> None:
     """Train MODEL.keras on DATA and write the model of the best epoch.
 
     An interrupted run goes on where it was when the same command is given again; its checkpoint and TensorBoard log
@@ -75,6 +76,9 @@ def command(model: str, output: str, json_path: str | None, restart: bool, **opt
     folder = Path(f"{output}.training")
     if restart:
         _remove_checkpoints(folder)
+    if qat:
+        _train_aware(model, output, folder, json_path, options)
+        return
     progress = Terminal()
     try:
         shown = {"show_report": _show_data, "show_model": _warn}
@@ -91,6 +95,38 @@ def command(model: str, output: str, json_path: str | None, restart: bool, **opt
     write_json(folder / "result.json", result)
     _remove_checkpoints(folder)
     emit(result, json_path, lambda: _show(output, trained))
+
+
+def _train_aware(model: str, output: str, folder: Path, json_path: str | None, options: dict[str, Any]) -> None:
+    """Quantization-aware training of a model that knows its classes already."""
+    from edgecnn import keras_file
+    from edgecnn.compress import Tuning, compress
+    from edgecnn.errors import UsageError
+    from edgecnn.progress import Terminal
+    from edgecnn.train import remove_checkpoints
+
+    overrides = {name: value for name in _FIT if (value := options.pop(name)) is not None}
+    given = [name for name in ("unfreeze", "crop", "teacher", "cluster", "worker") if options[name] is not None]
+    if given or options["strict"]:
+        name = given[0] if given else "strict"
+        raise UsageError(f"--{name} doesn't go with --qat, which trains a model further that was trained before.")
+    known = {name: options[name] for name in ("data", "validation", "validation_share", "test")}
+    progress = Terminal()
+    try:
+        trained = compress(model, "qat", Tuning(**known, overrides=overrides), folder=folder, progress=progress)
+    finally:
+        progress.close()
+    keras_file.save(trained.model, trained.contract, output)
+    _remove_checkpoints(folder)
+    result = {"output": output, **trained.to_dict()}
+    emit(
+        result,
+        json_path,
+        lambda: click.echo(
+            f"{output}: float top-1 {trained.before.accuracy_percent:.2f} -> {trained.after.accuracy_percent:.2f} % on "
+            f"{trained.pictures[0]} {trained.pictures[1]} pictures. `edgecnn quantize` uses its ranges."
+        ),
+    )
 
 
 def _options(options: dict[str, Any]) -> TrainOptions:
