@@ -6,6 +6,7 @@ expected and the valid choices.
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,9 +14,10 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from edgecnn.data.augment import PRESETS
 from edgecnn.errors import EdgecnnError, RecipeError
 from edgecnn.models import spec
-from edgecnn.registry import SCHEMES, Registry
+from edgecnn.registry import SCHEMES, TRAINING_STRATEGIES, Registry
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -74,6 +76,44 @@ def _one_of(value: str, choices: tuple[str, ...]) -> str:
     return value
 
 
+class TrainSection(Section):
+    """[train]: what `edgecnn train` takes; a setting that is left out is the strategy's own."""
+
+    data: str
+    strategy: Annotated[str, AfterValidator(_registered(TRAINING_STRATEGIES))] = "auto"
+    validation: str | None = None
+    validation_share: float = Field(0.1, gt=0, le=0.9)
+    test: str | None = None
+    strict: bool = False
+    crop: float | None = Field(None, gt=0, le=1)
+    unfreeze: int | None = Field(None, ge=0)
+    teacher: str | None = None
+    cluster: tuple[str, ...] = ()
+    worker: int | None = Field(None, ge=0)
+    epochs: int | None = Field(None, ge=1)
+    batch_size: int | None = Field(None, ge=1)
+    learning_rate: float | None = Field(None, ge=0, le=10)
+    backbone_learning_rate: float | None = Field(None, ge=0, le=10)
+    weight_decay: float | None = Field(None, ge=0, le=1)
+    warmup: float | None = Field(None, ge=0, le=1)
+    label_smoothing: float | None = Field(None, ge=0, le=0.9)
+    patience: int | None = Field(None, ge=0)
+    augment: Annotated[str | None, AfterValidator(lambda value: value and _one_of(value, tuple(PRESETS)))] = None
+    class_weights: bool | None = None
+    temperature: float | None = Field(None, ge=0.1, le=1000)
+    distillation_weight: float | None = Field(None, ge=0, le=1)
+    seed: int | None = Field(None, ge=0)
+
+    def options(self) -> dict[str, Any]:
+        """The arguments of `edgecnn.train.TrainOptions`."""
+        from edgecnn.train import FitSettings
+
+        values = self.model_dump()
+        fields = [field.name for field in dataclasses.fields(FitSettings) if field.name in values]
+        overrides = {name: value for name in fields if (value := values.pop(name)) is not None}
+        return {**values, "overrides": overrides}
+
+
 class QuantizeSection(Section):
     """[quantize]: what `edgecnn quantize` takes."""
 
@@ -117,6 +157,7 @@ class Recipe(Section):
     """The whole file. A section that is left out is a stage that is left out; [model] and [quantize] always run."""
 
     model: ModelSection
+    train: TrainSection | None = None
     quantize: QuantizeSection = QuantizeSection.model_validate({})
     verify: VerifySection | None = None
     profile: ProfileSection | None = None

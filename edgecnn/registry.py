@@ -62,6 +62,7 @@ class Registry:
 MODEL_FAMILIES = Registry("model", "edgecnn.models")
 WEIGHT_SOURCES = Registry("weights source", "edgecnn.weights")
 SCHEMES = Registry("scheme", "edgecnn.quantize.schemes")
+TRAINING_STRATEGIES = Registry("training strategy", "edgecnn.train")
 DATA_KINDS = Registry("data set kind", "edgecnn.data")
 DEVICES = Registry("device", "edgecnn.devices")
 DELEGATES = Registry("delegate", "edgecnn.delegates")

@@ -42,9 +42,19 @@ class Context:
     progress: Progress
 
     @property
+    def built(self) -> Path:
+        """The Keras model as it was built, or the file that exists already."""
+        return Path(self.recipe.model.file) if self.recipe.model.file else self.folder / "model.keras"
+
+    @property
     def float_model(self) -> Path:
         """The Keras model that is quantized."""
-        return Path(self.recipe.model.file) if self.recipe.model.file else self.folder / "model.keras"
+        return self.folder / "trained.keras" if self.recipe.train else self.built
+
+    @property
+    def training(self) -> Path:
+        """What happened in training, as JSON."""
+        return self.folder / "training.json"
 
     @property
     def quantized(self) -> Path:
@@ -196,13 +206,34 @@ def _build(context: Context) -> None:
 
     section = context.recipe.model
     options = section.model_dump(exclude={"name", "file"})
-    keras_file.save(*build_model(str(section.name), **options), context.float_model)
+    keras_file.save(*build_model(str(section.name), **options), context.built)
 
 
 def _build_inputs(context: Context) -> Any:
     weights = context.recipe.model.weights
     own_file = _file(weights) if weights not in ("none", "imagenet") else ""
     return [context.recipe.model.model_dump(), own_file]
+
+
+def _train(context: Context) -> None:
+    from edgecnn import keras_file
+    from edgecnn.train import TrainOptions, remove_checkpoints, train
+
+    section = context.recipe.train
+    assert section is not None
+    folder = context.folder / "training"
+    found = train(context.built, TrainOptions(**section.options()), folder=folder, progress=context.progress)
+    keras_file.save(found.model, found.contract, context.float_model)
+    files.write_json(context.training, found.to_dict())
+    remove_checkpoints(folder)
+
+
+def _train_inputs(context: Context) -> Any:
+    section = context.recipe.train
+    if section is None:
+        return None
+    data = [_data(spec) for spec in (section.data, section.validation, section.test) if spec]
+    return [section.model_dump(), _file(context.built), _file(section.teacher) if section.teacher else "", data]
 
 
 def _quantize(context: Context) -> None:
@@ -275,7 +306,8 @@ def _report(context: Context) -> None:
 
     profiles = [profile] if context.recipe.profile and (profile := _json(context.profile)) else []
     verification = _json(context.verification) if context.recipe.verify else None
-    report.write(context.report, context.artifact, verification, profiles, context.text)
+    training = _json(context.training) if context.recipe.train else None
+    report.write(context.report, context.artifact, verification, profiles, context.text, training=training)
 
 
 def _always(context: Context) -> bool:
@@ -283,7 +315,14 @@ def _always(context: Context) -> bool:
 
 
 STAGES = (
-    Stage("model", lambda c: c.recipe.model.file is None, _build_inputs, lambda c: [c.float_model], _build),
+    Stage("model", lambda c: c.recipe.model.file is None, _build_inputs, lambda c: [c.built], _build),
+    Stage(
+        "train",
+        lambda c: c.recipe.train is not None,
+        _train_inputs,
+        lambda c: [c.float_model, c.training],
+        _train,
+    ),
     Stage("quantize", _always, _quantize_inputs, lambda c: [c.quantized], _quantize),
     Stage(
         "verify",
@@ -302,7 +341,7 @@ STAGES = (
     Stage(
         "report",
         _always,
-        lambda c: [c.text, _file(c.artifact), _file(c.verification), _file(c.profile)],
+        lambda c: [c.text, *map(_file, (c.artifact, c.verification, c.profile, c.training))],
         lambda c: [c.report],
         _report,
     ),

@@ -70,12 +70,12 @@ def command(model: str, output: str, json_path: str | None, restart: bool, qat: 
     """
     from edgecnn import keras_file
     from edgecnn.progress import Terminal
-    from edgecnn.train import train
+    from edgecnn.train import remove_checkpoints, train
 
     keras_file.checked_name(output)
     folder = Path(f"{output}.training")
     if restart:
-        _remove_checkpoints(folder)
+        remove_checkpoints(folder)
     if qat:
         _train_aware(model, output, folder, json_path, options)
         return
@@ -93,7 +93,7 @@ def command(model: str, output: str, json_path: str | None, restart: bool, qat: 
     from edgecnn.files import write_json
 
     write_json(folder / "result.json", result)
-    _remove_checkpoints(folder)
+    remove_checkpoints(folder)
     emit(result, json_path, lambda: _show(output, trained))
 
 
@@ -117,7 +117,7 @@ def _train_aware(model: str, output: str, folder: Path, json_path: str | None, o
     finally:
         progress.close()
     keras_file.save(trained.model, trained.contract, output)
-    _remove_checkpoints(folder)
+    remove_checkpoints(folder)
     result = {"output": output, **trained.to_dict()}
     emit(
         result,
@@ -135,11 +135,6 @@ def _options(options: dict[str, Any]) -> TrainOptions:
     overrides = {name: value for name in _FIT if (value := options.pop(name)) is not None}
     cluster = tuple((options.pop("cluster") or "").split(",")) if options.get("cluster") else ()
     return TrainOptions(overrides=overrides, **{**options, "cluster": cluster})
-
-
-def _remove_checkpoints(folder: Path) -> None:
-    for checkpoint in folder.glob("*/checkpoint.npz"):
-        checkpoint.unlink()
 
 
 def _show_data(report: DataReport) -> None:

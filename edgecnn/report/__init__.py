@@ -11,6 +11,7 @@ from edgecnn.report import _sections as parts
 from edgecnn.report._operators import operators
 from edgecnn.report._page import Section, cards, page
 from edgecnn.report._sustained import sustained as minutes
+from edgecnn.report._training import trained
 from edgecnn.runtime import model_file
 
 __all__ = ["report", "write"]
@@ -23,6 +24,7 @@ def report(
     recipe: str = "",
     per_op: Sequence[dict[str, Any]] = (),
     sustained: Sequence[dict[str, Any]] = (),
+    training: dict[str, Any] | None = None,
 ) -> str:
     """The page as HTML.
 
@@ -33,6 +35,7 @@ def report(
         recipe: text of the recipe that made it, if there was one.
         per_op: `PerOperator.to_dict()` of each device where operators were timed one by one.
         sustained: `Sustained.to_dict()` of each device where it ran for minutes.
+        training: `Trained.to_dict()`, if the model was trained here.
 
     Raises:
         ModelFileError: the artifact is damaged.
@@ -45,6 +48,7 @@ def report(
         *(Section(f"Speed on {parts.device_name(profile)}", parts.speed(profile)) for profile in profiles),
         *(Section(f"Where the time goes on {parts.device_name(entry)}", operators(entry)) for entry in per_op),
         *(Section(f"Speed over {entry['seconds']:.0f} s on {entry['device']}", minutes(entry)) for entry in sustained),
+        Section("How it was trained", trained(training)),
         Section("How to use it", parts.usage(file)),
         Section("Where it came from", parts.provenance(file)),
         Section("How to repeat this", parts.repeat(file, recipe)),

@@ -8,10 +8,9 @@ from edgecnn.train._learner import Teacher
 from edgecnn.train._settings import FitSettings
 from edgecnn.train._source import Source, source
 from edgecnn.train._sources import open_sources
-from edgecnn.train._train import STRATEGIES, Trained, TrainOptions, train
+from edgecnn.train._train import Trained, TrainOptions, remove_checkpoints, train
 
 __all__ = [
-    "STRATEGIES",
     "Epoch",
     "FitSettings",
     "History",
@@ -21,6 +20,7 @@ __all__ = [
     "Trained",
     "fit",
     "open_sources",
+    "remove_checkpoints",
     "source",
     "train",
 ]

@@ -18,7 +18,7 @@ from edgecnn.data._report import DataReport, examine
 from edgecnn.data._split import Splits, open_splits
 from edgecnn.errors import DataError, UsageError
 from edgecnn.progress import Progress, silent
-from edgecnn.registry import Registry
+from edgecnn.registry import TRAINING_STRATEGIES
 from edgecnn.runtime.contract import Contract
 from edgecnn.train._distribute import cluster_config, is_chief, local_worker, plain_copy
 from edgecnn.train._distribute import strategy as strategy_of
@@ -28,8 +28,6 @@ from edgecnn.train._model import with_head
 from edgecnn.train._source import Source
 from edgecnn.train._sources import decoded, labeled
 from edgecnn.train._task import Stage, Task
-
-STRATEGIES = Registry("training strategy", "edgecnn.train")
 
 
 @dataclass(frozen=True)
@@ -127,7 +125,7 @@ def train(
         DataError: the data can't be trained on.
         ModelFileError: the model can't be read.
     """
-    strategy = STRATEGIES.load(options.strategy)
+    strategy = TRAINING_STRATEGIES.load(options.strategy)
     strategy.DEFAULTS.replace(**options.overrides)  # refuses what is out of range before anything is read
     config = cluster_config(options.cluster, options.worker, os.environ)
     contract = _contract(model_file, options.crop)
@@ -243,3 +241,9 @@ def _result(
         golden={},
     )
     return Trained(model, contract, stages, scores["validation"], scores.get("test"), report)
+
+
+def remove_checkpoints(folder: Path) -> None:
+    """Forget an interrupted run, or tidy up after a finished one."""
+    for checkpoint in folder.glob("*/checkpoint.npz"):
+        checkpoint.unlink()

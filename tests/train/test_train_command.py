@@ -13,8 +13,9 @@ from commands import check_clean_failure, run_cli
 from edgecnn import keras_file
 from edgecnn.data._report import DataReport
 from edgecnn.errors import DataError, UsageError
+from edgecnn.registry import TRAINING_STRATEGIES
 from edgecnn.runtime.preprocess import fit, read_picture
-from edgecnn.train import STRATEGIES, TrainOptions, train
+from edgecnn.train import TrainOptions, train
 from edgecnn.train import _features as features_module
 
 QUICK = {"epochs": 2, "batch_size": 16}
@@ -72,9 +73,9 @@ def test_head_computes_features_once(
             np.testing.assert_array_equal(mine, theirs)
 
 
-@pytest.mark.parametrize("name", STRATEGIES.names())
+@pytest.mark.parametrize("name", TRAINING_STRATEGIES.names())
 def test_every_strategy_runs_and_is_explained(name: str, small_keras: Path, pictures: Path) -> None:
-    strategy = STRATEGIES.load(name)
+    strategy = TRAINING_STRATEGIES.load(name)
     assert strategy.SUMMARY and strategy.DEFAULTS
     trained = train(small_keras, TrainOptions(str(pictures), name, {"epochs": 1}))
     assert trained.stages[-1].history.epochs and trained.model.output_shape == (None, 3)
