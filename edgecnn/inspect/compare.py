@@ -7,6 +7,7 @@ from typing import Any
 from edgecnn.inspect.analysis import Report
 
 _TOTALS = ("parameters", "parameter_bytes", "macs", "bytes_moved", "peak_activation_bytes")
+_RELATED = 0.8  # share of layer names in common from which on two networks are variants of one
 
 
 def compare(first: Report, second: Report) -> dict[str, Any]:
@@ -53,8 +54,11 @@ def _by_map_size(report: Report) -> dict[tuple[int, ...], dict[str, int]]:
 
 
 def _changed_layers(first: Report, second: Report) -> list[dict[str, Any]]:
-    """Layers of the same name whose shape or cost differs, as after pruning channels."""
+    """Layers of the same name whose shape or cost differs, as after pruning; none for networks of another kind."""
     known = {row.layer.name: row for row in first.layers}
+    shared = sum(row.layer.name in known for row in second.layers)
+    if shared < _RELATED * len(second.layers):
+        return []
     changed = []
     for row in second.layers:
         before = known.get(row.layer.name)

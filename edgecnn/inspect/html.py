@@ -207,10 +207,10 @@ def sweep_page(found: Mapping[str, Sequence[Point]]) -> str:
     sections = []
     first = next(iter(found.values()))
     sizes = [float(point.input_size) for point in first]
-    for key, what, unit in (("macs", "Multiply-accumulates", 1e6), ("latency_ms", "Measured time", 1.0)):
+    for key, what, unit in (("macs", "Multiply-accumulates", 1e6), ("processor_ms", "Measured time", 1.0)):
         if all(getattr(point, key) for points in found.values() for point in points):
             series = [(model, [getattr(point, key) / unit for point in points]) for model, points in found.items()]
-            label = "millions" if key == "macs" else "ms, float32 .tflite, one thread"
+            label = "millions" if key == "macs" else "ms of processor time, float32 .tflite, one thread"
             sections.append(Section(what, images.wide(charts.lines(sizes, series, "input size in pixels", label))))
     for model, points in found.items():
         text = table(view.SWEEP_COLUMNS, view.sweep_rows(points)) + paragraph(view.growth_sentence(points), "note")

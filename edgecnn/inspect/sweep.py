@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import math
 import tempfile
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edgecnn.inspect.analysis import analyze
 from edgecnn.inspect.source import Source, open_source
 from edgecnn.progress import Progress, silent
 
-_BUDGET_S = 2.0
+if TYPE_CHECKING:
+    from edgecnn.runtime.engine import Engine
+
+_BUDGET_MS, _LEAST_RUNS, _MOST_RUNS = 2000.0, 5, 200
 
 
 @dataclass(frozen=True)
@@ -28,14 +32,15 @@ class Point:
         input_size: height and width in pixels.
         macs: multiply-accumulates, counted.
         peak_activation_bytes: counted, float32.
-        latency_ms: median on this machine, float32 `.tflite`, one thread; None where it was not measured.
+        processor_ms: median processor time on this machine, float32 `.tflite`, one thread: the latency on a core of
+            its own, and less disturbed by other work than the wall clock; None where it was not measured.
         runs: how many runs the median is of.
     """
 
     input_size: int
     macs: int
     peak_activation_bytes: int
-    latency_ms: float | None
+    processor_ms: float | None
     runs: int
 
     def to_dict(self) -> dict[str, Any]:
@@ -52,7 +57,7 @@ def sweep(
         text: a model's name or Keras file.
         sizes: heights and widths in pixels.
         trust: run code that a Keras file carries.
-        timed: measure the latency as well.
+        timed: measure the time as well.
         progress: called with (stage, done, total).
     """
     points = []
@@ -60,24 +65,33 @@ def sweep(
         progress(f"Measuring {text} at {size} x {size}" if timed else f"Counting {text}", index, len(sizes))
         source = open_source(text, input_size=size, trust=trust)
         report = analyze(source.network)
-        median, runs = _latency_ms(source) if timed else (None, 0)
+        median, runs = _measured(source) if timed else (None, 0)
         points.append(Point(size, report.total.macs, report.peak_activation_bytes, median, runs))
     return points
 
 
-def _latency_ms(source: Source) -> tuple[float, int]:
+def _measured(source: Source) -> tuple[float, int]:
     from edgecnn.quantize import quantize
     from edgecnn.runtime.engine import Engine
-    from edgecnn.runtime.measure import test_tensor, timed_runs
 
     model = (source.keras_model, source.contract) if source.contract else source.keras_model
     with tempfile.TemporaryDirectory() as folder:
         file = quantize(model, Path(folder) / "sweep.tflite", scheme="float32")
-        engine = Engine(file, threads=1)
-        tensor = test_tensor(engine)
-        timed_runs(engine, tensor, 3)
-        samples = sorted(timed_runs(engine, tensor, 200, _BUDGET_S))
-    return round(samples[len(samples) // 2], 3), len(samples)
+        return processor_time_ms(Engine(file, threads=1))
+
+
+def processor_time_ms(engine: Engine) -> tuple[float, int]:
+    """Median processor time of one inference, and of how many runs; the engine should have one thread."""
+    from edgecnn.runtime.measure import test_tensor
+
+    tensor = test_tensor(engine)
+    engine.invoke(tensor)
+    samples: list[float] = []
+    while len(samples) < _LEAST_RUNS or (sum(samples) < _BUDGET_MS and len(samples) < _MOST_RUNS):
+        start = time.process_time()
+        engine.invoke(tensor)
+        samples.append((time.process_time() - start) * 1e3)
+    return round(sorted(samples)[len(samples) // 2], 3), len(samples)
 
 
 def growth(points: Sequence[Point], key: str) -> float | None:

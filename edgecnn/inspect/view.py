@@ -193,7 +193,7 @@ def stage_rows(values: dict[str, Any]) -> list[list[str]]:
 
 EFFECTIVE_COLUMNS = ("layer", "output", "field", "within the picture", "gradient's support", "effective")
 CHANGED_COLUMNS = ("layer", "output", "", "MACs", "")
-SWEEP_COLUMNS = ("input", "MACs", "activations", "median ms", "runs", "MACs per pixel")
+SWEEP_COLUMNS = ("input", "MACs", "activations", "processor ms", "runs", "MACs per pixel")
 
 
 def effective_rows(report: Report, fields: Sequence[Any]) -> list[list[str]]:
@@ -240,7 +240,7 @@ def sweep_rows(points: Sequence[Point]) -> list[list[str]]:
             f"{point.input_size} x {point.input_size}",
             number(point.macs),
             size(point.peak_activation_bytes),
-            f"{point.latency_ms:.2f}" if point.latency_ms is not None else "",
+            f"{point.processor_ms:.2f}" if point.processor_ms is not None else "",
             str(point.runs) if point.runs else "",
             f"{point.macs / point.input_size**2:,.0f}",
         ]
@@ -249,15 +249,15 @@ def sweep_rows(points: Sequence[Point]) -> list[list[str]]:
 
 
 def growths(points: Sequence[Point]) -> dict[str, float | None]:
-    """How MACs and latency grow with the pixels, as exponents."""
-    return {f"{key}_exponent": growth(points, key) for key in ("macs", "latency_ms")}
+    """How MACs and processor time grow with the pixels, as exponents."""
+    return {f"{key}_exponent": growth(points, key) for key in ("macs", "processor_ms")}
 
 
 def growth_sentence(points: Sequence[Point]) -> str:
     """The exponents in words."""
-    macs, latency = growth(points, "macs"), growth(points, "latency_ms")
+    macs, measured_ms = growth(points, "macs"), growth(points, "processor_ms")
     counted = f"MACs grow with pixels^{macs:.2f}" if macs else "The MACs can't be compared"
-    measured = f", the measured time with pixels^{latency:.2f}" if latency else ""
+    measured = f", the processor time with pixels^{measured_ms:.2f}" if measured_ms else ""
     return f"{counted}{measured} (1 is linear in the picture's area, 2 is quadratic)."
 
 
