@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from edgecnn.cli._output import emit, json_option, note
+from edgecnn.cli._output import emit, json_option, note, print_table
 from edgecnn.registry import SCHEMES
 
 
@@ -40,6 +40,12 @@ from edgecnn.registry import SCHEMES
 @click.option("--std", metavar="S[,S,S]", help="The model sees (pixel - mean) / std.")
 @click.option("--input-size", type=int, metavar="N", help="For a model by others that leaves it open.")
 @click.option("--trust", is_flag=True, help="Run code that the model file carries (Lambda and custom layers).")
+@click.option(
+    "--max-drop", type=float, metavar="POINTS", help="Try schemes until top-1 drops by no more; needs --data."
+)
+@click.option("--min-agreement", type=float, metavar="PERCENT", help="The same for pictures with the float answer.")
+@click.option("--data", "held_out", metavar="DATA", help="Pictures to judge by; never those of --calibration.")
+@click.option("--edge-tpu", is_flag=True, help="Only what an Edge TPU can run: int8 throughout.")
 @json_option
 def command(model: str, output: str, json_path: str | None, **options: Any) -> None:
     """Convert MODEL (.keras, .h5 or a SavedModel folder) to a .tflite that carries its contract.
@@ -48,6 +54,7 @@ def command(model: str, output: str, json_path: str | None, **options: Any) -> N
     Schemes:
       int8             int8 weights (per channel) and activations: CPUs and the Edge TPU
       int8_per_tensor  one weight scale per tensor: accelerators without per-channel scales
+      int8_mixed       int8, the layers that lose most in float: CPU only
       int16x8          int8 weights, int16 activations: nearly float accuracy, slower
       dynamic_int8     int8 weights, activations quantized at run time: no calibration
       float16          half the file, float speed
@@ -55,7 +62,11 @@ def command(model: str, output: str, json_path: str | None, **options: Any) -> N
     \b
     Example:
       edgecnn quantize lite0.keras -o lite0.tflite --calibration photos
+      edgecnn quantize lite0.keras -o lite0.tflite --max-drop 0.5 --data pictures/
     """
+    if options["max_drop"] is not None or options["min_agreement"] is not None:
+        _climb(model, output, json_path, options)
+        return
     from edgecnn.progress import Terminal
     from edgecnn.quantize import Calibration, Hints, quantize
 
@@ -85,6 +96,53 @@ def command(model: str, output: str, json_path: str | None, **options: Any) -> N
         "contract": file.contract.to_dict(),
     }
     emit(result, json_path, lambda: click.echo(_sentence(result)))
+
+
+def _climb(model: str, output: str, json_path: str | None, options: dict[str, Any]) -> None:
+    """With a bound: the first rung of the ladder that is within it."""
+    from edgecnn.progress import Terminal
+    from edgecnn.quantize import Calibration
+    from edgecnn.quantize.ladder import Bounds, check, climb
+
+    if not options["held_out"]:
+        raise click.UsageError("--max-drop and --min-agreement need --data: pictures to judge by.")
+    given = [name for name in ("labels", "mean", "std", "input_size", "improve") if options[name] is not None]
+    if given:
+        raise click.UsageError(
+            f"A bound doesn't go with --{given[0].replace('_', '-')}: the ladder tries its own schemes."
+        )
+    bounds = Bounds(options["max_drop"], options["min_agreement"], options["edge_tpu"])
+    progress = Terminal()
+    try:
+        climbed = climb(
+            model, output, bounds, options["held_out"], io=options["io"], trust=options["trust"], progress=progress,
+            calibration=Calibration(options["data"], options["samples"], options["seed"]),
+        )  # fmt: skip
+    finally:
+        progress.close()
+    result = {
+        "output": climbed.file.name,
+        "reached": climbed.reached,
+        "steps": [step.to_dict() for step in climbed.steps],
+    }
+    emit(result, json_path, lambda: _show(climbed))
+    for step in climbed.steps:
+        if step.verdict == "not shown":
+            enough = f"about {step.pictures_needed:,} would do" if step.pictures_needed else "no number would do"
+            note(f"Note: {step.rung} is within the bound on these {step.pictures} pictures. Not shown: {enough}.")
+    check(climbed, bounds)
+
+
+def _show(climbed: Any) -> None:
+    rows = [
+        [step.rung, step.verdict, str(step.agreement), str(step.drop or "").replace(" %", ""),
+         f"{step.size_bytes / 1e6:.2f}", f"{step.latency_ms:.1f}", step.what]
+        for step in climbed.steps
+    ]  # fmt: skip
+    columns = ["rung", "verdict", "agreement", "drop, points", "MB", "ms here", "what it is"]
+    print_table(columns, rows)
+    if climbed.reached:
+        click.echo(f"{climbed.file.name}: {climbed.steps[-1].rung}")
 
 
 def _numbers(option: str, text: str | None) -> tuple[float, ...] | None:

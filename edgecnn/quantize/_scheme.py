@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -39,8 +39,17 @@ class Job:
     aware: Aware | None = None
 
 
-def quantize_with_ranges(model: bytes, ranges: Ranges, io: str, *, per_channel: bool) -> bytes:
+def quantize_with_ranges(
+    model: bytes, ranges: Ranges, io: str, *, per_channel: bool, keep_float: Sequence[str] = ()
+) -> bytes:
     """TensorFlow's own quantizer, fed with our ranges: float `.tflite` -> full-integer `.tflite`.
+
+    Args:
+        model: float `.tflite`.
+        ranges: (min, max) of every activation.
+        io: type of the input and output tensors.
+        per_channel: whether every output channel has a weight scale of its own.
+        keep_float: names of operators' outputs; these operators aren't quantized.
 
     Raises:
         QuantizationError: the quantizer refuses the model.
@@ -57,6 +66,7 @@ def quantize_with_ranges(model: bytes, ranges: Ranges, io: str, *, per_channel: 
                     disable_per_channel_for_dense_layers=not per_channel,
                     input_data_type=io_type,
                     output_data_type=io_type,
+                    denylisted_nodes=set(keep_float) or None,
                 )
             )
     except Exception as error:  # the quantizer's own exception type is private

@@ -6,11 +6,12 @@ import numpy as np
 
 from edgecnn.progress import Progress
 from edgecnn.quantize._flatbuffer import Ranges
-from edgecnn.quantize.improve import bias_correction, compensation, rounding
+from edgecnn.quantize.improve import bias_correction, ranges, rounding
 from edgecnn.quantize.improve._grid import Grid
 from edgecnn.quantize.improve._network import Layer, Network
 from edgecnn.quantize.improve._replay import Values, run
-from edgecnn.quantize.improve._statistics import cross_covariance, moments, positions, windows
+from edgecnn.quantize.improve._statistics import moments, positions, windows
+from edgecnn.quantize.improve.ranges import Histogram
 
 _WINDOWS = 8192  # sampled inputs of a layer, over all pictures
 # Operators that pass their input's grid on.
@@ -25,21 +26,24 @@ class InOrder:
     Args:
         network: changed in place.
         pictures: float32 (pictures, height, width, channels).
-        ranges: of the input and of every activation.
+        known: (min, max) of the input and of every activation.
         per_channel: whether every output channel has a weight scale of its own.
+
+    Attributes:
+        ranges: those that were chosen on the way.
     """
 
-    def __init__(self, network: Network, pictures: np.ndarray, ranges: Ranges, per_channel: bool) -> None:
+    def __init__(self, network: Network, pictures: np.ndarray, known: Ranges, per_channel: bool) -> None:
         self._network = network
-        self._ranges = ranges
+        self.ranges = dict(known)
         self._per_channel = per_channel
         source = network.graph.inputs[0]
-        grid = Grid.of(*ranges[source])
+        grid = Grid.of(*known[source])
         self._float = {source: Values(pictures)}
         self._quantized = {source: Values(grid.encode(pictures), grid)}
 
-    def run(self, progress: Progress) -> None:
-        """Go through all operators."""
+    def run(self, progress: Progress) -> Ranges:
+        """Go through all operators; returns the ranges that were chosen."""
         total = len(self._network.graph.operators)
         for number in range(total):
             progress("Rounding", number, total)
@@ -50,39 +54,43 @@ class InOrder:
                 if self._network.last_use[tensor] == number:
                     del self._float[tensor], self._quantized[tensor]
         progress("Rounding", total, total)
+        return self.ranges
 
     def _step(self, number: int, inputs: list[int]) -> None:
         network = self._network
         layer = network.layers.get(number)
         reference = run(network.operator_model(number, linear=True), [self._float[tensor] for tensor in inputs]).array
         if layer:
-            self._fit_weights(layer)
+            self._fit(layer)
         model = network.operator_model(number, linear=True)
         quantized = run(model, [self._quantized[tensor] for tensor in inputs]).array
         if layer:
-            bias = bias_correction.from_outputs(reference, quantized)
-            network.set_values(layer.bias, network.values(layer.bias) + bias)
-            quantized += bias.astype(np.float32)
+            shift = bias_correction.from_outputs(reference, quantized, layer.limits)
+            network.set_values(layer.bias, network.values(layer.bias) + shift)
+            quantized += shift.astype(np.float32)
             for values in (reference, quantized):
                 values.clip(*layer.limits, out=values)
         output = network.graph.operators[number].outputs[0]
+        if layer is None or np.isinf(layer.limits).any():
+            self.ranges[output] = ranges.percentile(Histogram.of(reference))
         grid = self._grid(number, inputs, output)
         self._float[output] = Values(reference)
         self._quantized[output] = Values(grid.encode(quantized), grid)
 
-    def _fit_weights(self, layer: Layer) -> None:
+    def _fit(self, layer: Layer) -> None:
         network = self._network
-        mine, its = self._quantized[layer.input], self._float[layer.input]
-        at = positions(layer, mine.array.shape, network.graph.tensors[layer.output].shape, _WINDOWS)
-        quantized = windows(layer, mine, at)
-        found = moments(quantized)
-        cross = cross_covariance(windows(layer, its, at), quantized)
-        target = compensation.compensated(network.matrix(layer), found.covariance, cross)
-        network.set_matrix(layer, rounding.rounded(target, found.covariance, per_channel=self._per_channel))
+        values = self._quantized[layer.input]
+        at = positions(layer, values.array.shape, network.graph.tensors[layer.output].shape, _WINDOWS)
+        found = moments(windows(layer, values, at))
+        old = network.matrix(layer)
+        new = rounding.rounded(old, found.covariance, per_channel=self._per_channel)
+        network.set_matrix(layer, new)
+        shift = bias_correction.from_inputs(old, new, found.mean)
+        network.set_values(layer.bias, network.values(layer.bias) + shift)
 
     def _grid(self, number: int, inputs: list[int], output: int) -> Grid:
         name = self._network.graph.operators[number].name
         if name in _UNIT_RANGE:
             return _UNIT_GRID
         passed_on = self._quantized[inputs[0]].grid
-        return passed_on if name in _SAME_GRID and passed_on else Grid.of(*self._ranges[output])
+        return passed_on if name in _SAME_GRID and passed_on else Grid.of(*self.ranges[output])

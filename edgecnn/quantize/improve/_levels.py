@@ -23,7 +23,7 @@ LEVELS = ("none", "fast", "best")
 REMEDIES: dict[str, tuple[str, ...]] = {
     "none": (),
     "fast": ("rounding", "bias_correction"),
-    "best": ("compensation", "rounding", "bias_correction"),
+    "best": ("ranges", "rounding", "bias_correction"),
 }
 PICTURES = {"none": 0, "fast": 48, "best": 256}
 """How many of the calibration pictures a level looks at more closely than for their ranges."""
@@ -94,7 +94,7 @@ def improve(
         if level == "fast":
             _at_once(network, shown, per_channel, progress)
         else:
-            InOrder(network, shown, ranges, per_channel).run(progress)
+            ranges = InOrder(network, shown, ranges, per_channel).run(progress)
     account["remedies"] = list(REMEDIES[level] if per_channel else ("equalization", *REMEDIES[level]))
     return Improved(network.to_bytes(), ranges, account)
 

@@ -80,12 +80,3 @@ def moments(inputs: np.ndarray) -> Moments:
     centered = inputs - mean[:, None].astype(np.float32)
     product = centered.transpose(0, 2, 1) @ centered
     return Moments(mean, product.astype(np.float64) / inputs.shape[1])
-
-
-def cross_covariance(reference: np.ndarray, inputs: np.ndarray) -> np.ndarray:
-    """Covariance of (reference - inputs) with the inputs, (groups, columns, columns); both as `moments` takes them."""
-    difference = reference - inputs
-    difference -= difference.mean(axis=1, keepdims=True)
-    centered = inputs - inputs.mean(axis=1, keepdims=True)
-    product = difference.transpose(0, 2, 1) @ centered
-    return product.astype(np.float64) / inputs.shape[1]

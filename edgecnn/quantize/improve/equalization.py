@@ -19,6 +19,7 @@ from edgecnn.quantize.improve._network import NO_ACTIVATION, RELU, RELU6, Layer,
 _TRANSPARENT = ("ADD", "PAD", "MEAN", "AVERAGE_POOL_2D", "MAX_POOL_2D", "RELU")
 _STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
 _MOST = 64.0  # a channel that hardly ever speaks isn't made louder than this
+_OUTLIER = 32.0  # times the median reach
 _MARGIN = 1.1  # room under 6 for what the calibration pictures didn't show
 _ROUNDING_GAIN = 0.5  # of the weights' rounding noise is left by `rounding`
 
@@ -50,19 +51,24 @@ class Group:
     consumers: list[Layer] = field(default_factory=list)
 
 
-def equalize(network: Network, channels: Mapping[int, Channels], *, per_channel: bool = True) -> dict[int, np.ndarray]:
+def equalize(
+    network: Network, channels: Mapping[int, Channels], *, per_channel: bool = True, only: int | None = None
+) -> dict[int, np.ndarray]:
     """Change a network's weights and biases in place.
 
     Args:
         network: what to change; it computes the same as before, except where a value passes what was observed.
         channels: of every activation.
         per_channel: whether weights will have a scale per output channel.
+        only: leave all activations alone but those that must be scaled like this one.
 
     Returns:
         The factors of each scaled activation, (channels,).
     """
     factors: dict[int, np.ndarray] = {}
     for group in groups(network):
+        if only is not None and only not in group.tensors:
+            continue
         scale = _factors(network, group, channels, per_channel)
         if np.ptp(scale) == 0:
             continue
@@ -131,12 +137,14 @@ def _by_column(layer: Layer, scale: np.ndarray) -> np.ndarray:
 
 def _factors(network: Network, group: Group, channels: Mapping[int, Channels], per_channel: bool) -> np.ndarray:
     reach = np.max([channels[tensor].reach for tensor in group.tensors], axis=0)
-    largest = reach.max()
-    if largest <= 0:
+    if reach.max() <= 0:
         return np.ones_like(reach)
-    wanted = np.clip(largest / np.maximum(reach, largest / _MOST), 1.0, _MOST)
+    # A single channel that is far above all others is made quieter, rather than all others louder.
+    anchor = min(reach.max(), _OUTLIER * float(np.median(reach[reach > 0])))
+    wanted = np.minimum(anchor / np.maximum(reach, anchor / _MOST), _MOST)
     limit = np.full_like(reach, np.inf)
     if any(layer.activation == RELU6 for layer in group.producers):
+        wanted = np.maximum(wanted, 1.0)
         limit = np.maximum(6.0 / np.maximum(reach * _MARGIN, 1e-6), 1.0)
         limit = np.where(reach >= 6.0 * 0.999, 1.0, limit)
     noise = _Noise(network, group, channels, per_channel)

@@ -9,12 +9,13 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 from small_graphs import Graph
 
-from edgecnn.quantize.improve import bias_correction, compensation, equalization, rounding
+from edgecnn.quantize.improve import bias_correction, equalization, rounding
 from edgecnn.quantize.improve._grid import Grid, weight_scales
 from edgecnn.quantize.improve._network import Network
 from edgecnn.quantize.improve._observe import observe_channels
 from edgecnn.quantize.improve._replay import Values, run
-from edgecnn.quantize.improve._statistics import cross_covariance, moments, positions, windows
+from edgecnn.quantize.improve._statistics import moments, positions, windows
+from edgecnn.quantize.improve.ranges import METHODS, Histogram
 
 RNG = np.random.default_rng(0)
 
@@ -81,16 +82,40 @@ def test_bias_correction_restores_the_mean() -> None:
     assert np.allclose(wanted.mean(0), got.mean(0), atol=1e-4)
 
 
-def test_compensation_undoes_part_of_what_happened_to_the_inputs() -> None:
-    clean = RNG.normal(size=(1, 2000, 10)).astype(np.float32)
-    spoiled = clean * np.linspace(0.5, 1.0, 10, dtype=np.float32)  # channels that came out too small
-    weights = RNG.normal(size=(1, 4, 10))
-    spread = moments(spoiled).covariance
-    new = compensation.compensated(weights, spread, cross_covariance(clean, spoiled))
-    wanted = clean[0] @ weights[0].T
-    before = np.square(spoiled[0] @ weights[0].T - wanted).mean()
-    after = np.square(spoiled[0] @ new[0].T - wanted).mean()
-    assert after < 0.6 * before
+def test_bias_correction_looks_only_at_outputs_that_count() -> None:
+    reference = RNG.normal(-2, 2, size=(4, 50, 3))
+    spoiled = reference + np.where(reference > 0, 0.3, -5.0)  # far below 0 the errors are of another kind
+    shift = bias_correction.from_outputs(reference, spoiled, (0.0, np.inf))
+    assert np.allclose(shift, -0.3)
+    dead = np.full((4, 50, 3), -1.0)
+    assert (bias_correction.from_outputs(dead, dead + 1, (0.0, np.inf)) == 0).all()
+
+
+def test_ranges_give_up_rare_extremes_only_where_it_pays() -> None:
+    many = RNG.normal(size=100_000)
+    spiked = Histogram.of(np.append(many, [60.0]).astype(np.float32))
+    for name in ("percentile", "mse", "kl"):
+        low, high = METHODS[name](spiked)
+        assert spiked.low <= low <= 0 <= high < spiked.high, name
+    assert METHODS["percentile"](spiked)[1] < 8
+    even = Histogram.of(RNG.uniform(-1, 1, size=100_000).astype(np.float32))
+    for name, method in METHODS.items():
+        low, high = method(even)
+        assert (low, high) == pytest.approx((-1, 1), abs=0.09), name
+
+
+def test_mse_range_is_the_best_of_all_by_trying() -> None:
+    values = RNG.laplace(size=50_000).astype(np.float32)
+
+    def error(low: float, high: float) -> float:
+        grid = Grid.of(low, high)
+        return float(np.square(grid.decode(grid.encode(values)) - values).mean())
+
+    found = METHODS["mse"](Histogram.of(values))
+    tried = [
+        error(values.min() * a, values.max() * b) for a in np.linspace(0.4, 1, 13) for b in np.linspace(0.4, 1, 13)
+    ]
+    assert error(*found) < 1.1 * min(tried)
 
 
 def test_grid_is_the_quantizers() -> None:
