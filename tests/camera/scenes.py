@@ -126,6 +126,8 @@ class MjpegCamera:
 
     def close(self) -> None:
         self._stopped.set()
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)  # wakes the accepting thread; close alone does not
         self._socket.close()
 
     def __enter__(self) -> MjpegCamera:

@@ -73,7 +73,7 @@ def test_labels_of_a_file_are_the_known_ones(photo_model, photo_video):
     result = demo(*photo_model, "--source", photo_video, "--headless", "--as-fast-as-possible", "--smooth", 0.1)
     assert result.returncode == 0, result.stderr
     lines = answers(result.stdout)
-    assert len(lines) == 30 * len(PHOTOS) and lines[-1]["dropped"] == 0
+    assert [line["frame"] for line in lines] == list(range(1, 30 * len(PHOTOS) + 1)), (lines[-1], result.stderr)
     for second, expected in enumerate(PHOTOS.values()):
         said = {line["label"] for line in lines if second + 0.5 <= line["time_s"] < second + 1}
         assert said and said <= expected, (second, said)
@@ -95,6 +95,7 @@ def test_headless_lines_and_summary(color_model, colors_video, tmp_path):
     )
     assert result.returncode == 0, result.stderr
     lines = answers(result.stdout)
+    assert [line["frame"] for line in lines] == list(range(1, 61)), (lines[-1], result.stderr)
     assert [line["label"] for line in lines] == ["red"] * 20 + ["green"] * 20 + ["blue"] * 20
     assert sum(lines[9]["stages_ms"].values()) == pytest.approx(lines[9]["latency_ms"], abs=0.01)
     summary = json.loads(path.read_text())
