@@ -1,6 +1,6 @@
 """`edgecnn quantize` beside `TFLiteConverter.from_keras_model`, same model, same pictures, same process, in turns.
 
-    .venv/bin/python tests/benchmarks/quantize_speed.py [--rounds 3]
+.venv/bin/python tests/benchmarks/quantize_speed.py [--rounds 3]
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Whole-process times of the light commands beside the bare interpreter, in turns.
 
-    .venv/bin/python tests/benchmarks/start_up.py MODEL.tflite PICTURE [--rounds 20]
+.venv/bin/python tests/benchmarks/start_up.py MODEL.tflite PICTURE [--rounds 20]
 """
 
 from __future__ import annotations
