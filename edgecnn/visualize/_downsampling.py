@@ -66,10 +66,11 @@ def _plan(network: Network) -> tuple[dict[str, Window], dict[str, tuple[Window, 
 
 
 def _last_in_place(network: Network, readers: dict[int, list[int]], layer: Layer) -> Layer:
-    """The last of the norms and activations that belong to a convolution."""
+    """The last of the norms and activations that belong to a convolution, before it is reshaped to tokens."""
+    size = network.output(layer).map_size
     while True:
         following = [network.layers[index] for index in readers[layer.outputs[0]]]
-        if len(following) != 1 or following[0].role != net.IN_PLACE:
+        if len(following) != 1 or following[0].role != net.IN_PLACE or network.output(following[0]).map_size != size:
             return layer
         layer = following[0]
 

@@ -40,6 +40,14 @@ def test_own_networks_with_shortcuts_too():
     np.testing.assert_allclose(clone(pictures), model(pictures), atol=1e-4)
 
 
+def test_patches_of_a_transformer_are_cut_as_before():
+    model, _ = build_model("vit_tiny_16", input_size=32, width=0.5, classes=10)
+    clone, changed = with_downsampling(model, "stride")
+    assert changed == 1
+    pictures = _pictures((32, 32, 3))
+    np.testing.assert_allclose(clone(pictures), model(pictures), atol=1e-4)
+
+
 @pytest.mark.parametrize("kind", ["max", "average"])
 def test_max_and_mean_are_those_of_the_dense_answers(kind):
     keras.utils.set_random_seed(0)
