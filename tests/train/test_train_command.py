@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from color_pictures import write_pictures
 from commands import check_clean_failure, run_cli
 
 from edgecnn import keras_file
@@ -100,8 +101,6 @@ def test_teacher_must_know_the_classes(small_keras: Path, pictures: Path, tmp_pa
 
 
 def test_corrupt_pictures_are_reported_skipped_or_refused(small_keras: Path, tmp_path: Path) -> None:
-    from conftest import write_pictures
-
     root = write_pictures(tmp_path / "data", 12)
     (root / "ant" / "cut.jpg").write_bytes(b"\xff\xd8\xff\xe0 cut")
     (root / "dog").mkdir()
