@@ -83,6 +83,11 @@ class LayerNorm(keras.layers.LayerNormalization):  # type: ignore[misc]
     the converter finds L2_NORMALIZATION: one operator that keeps the sum of squares in 32 bits, in int8 too, on the
     Edge TPU too. Its output has the fixed scale 1/128; `gamma` and `sqrt(channels)` follow, or are folded into the
     next convolution. Epsilon is as in Keras, up to 9.9e-4 / channels.
+
+    What int8 costs, as signal-to-noise ratio of the normalized activations (96 channels, 8 maps of 8 x 8 of random
+    numbers; in brackets the plain formula with mean square and RSQRT): 31 dB (36) where all positions have the same
+    contrast, 16 dB (1) where it varies as exp(0.7 normal), 25 dB (26) with two outlying channels, 16 dB (12) with both.
+    With 768 channels the fixed scale is coarser: 24 dB (35) and 16 dB (-3) in the first two cases.
     """
 
     mixing = "point"
@@ -153,7 +158,8 @@ class PositionEmbedding(keras.layers.Layer):  # type: ignore[misc]
     def build(self, input_shape: Any) -> None:
         """One vector per token."""
         start = keras.initializers.TruncatedNormal(stddev=0.02)
-        self.positions = self.add_weight(name="positions", shape=(1, *input_shape[1:]), initializer=start)
+        shape = (1, input_shape[1], input_shape[2])  # a starred slice is more than AutoGraph understands
+        self.positions = self.add_weight(name="positions", shape=shape, initializer=start)
         super().build(input_shape)
 
     def call(self, inputs: Any) -> Any:
@@ -188,7 +194,7 @@ class Attention(keras.layers.Layer):  # type: ignore[misc]
 
     def _split(self, tokens: Any) -> Any:
         """(batch, tokens, channels) to (batch, heads, tokens, channels / heads)."""
-        _, count, channels = tokens.shape
+        count, channels = tokens.shape[1], tokens.shape[2]
         return tf.transpose(tf.reshape(tokens, (-1, count, self.heads, channels // self.heads)), (0, 2, 1, 3))
 
     def get_config(self) -> dict[str, Any]:

@@ -3,8 +3,8 @@
 Paper: A ConvNet for the 2020s, arXiv:2201.03545, section 3 and figure 4 (block), table 1 (accuracy). Figures in full
 digits: torchvision's documentation of its weights (4.456, 8.684, 15.355 billion multiply-accumulates).
 
-All of it goes to int8. LayerNorm is written for that (`_layers.LayerNorm`), GELU is one operator of TFLite; what they
-cost: docs of `_layers.LayerNorm`, and `tools/norm_cost`.
+All of it goes to int8. LayerNorm is written for that, GELU is one operator of TFLite. What LayerNorm costs: see
+`_layers.LayerNorm`; on a trained model, `tools/norm_cost`.
 """
 
 from __future__ import annotations

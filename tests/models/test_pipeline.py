@@ -49,8 +49,12 @@ def test_the_whole_way(name: str, tmp_path: Path, picture_folder: Path, request:
     request.getfixturevalue("eagerly")
     fit(model, source, source, FitSettings(epochs=2, batch_size=4, warmup=0, keep_best=False))
     tf.config.run_functions_eagerly(False)
-    learned = [not np.array_equal(old, new) for old, new in zip(before, model.get_weights())]
-    assert all(learned), f"{learned.count(False)} of {len(learned)} weights of {name} learn nothing"
+    names = [weight.name for weight in model.weights]
+    still = [which for which, old, new in zip(names, before, model.get_weights()) if np.array_equal(old, new)]
+    # A key's bias adds the same to all of a query's scores, which the softmax doesn't see. In CvT's last block only the
+    # class token's query counts, which is not convolved.
+    unseen = ("_key_dense/bias", "block12_query_bn")
+    assert [which for which in still if not any(part in which for part in unseen)] == []
 
     keras_file.save(model, contract, tmp_path / "model.keras")
     file = quantize(

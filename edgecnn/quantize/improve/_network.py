@@ -34,6 +34,7 @@ class Layer:
         groups: groups of input channels that don't mix: 1, or the input channels of a depthwise convolution.
         kernel: rows and columns of the window; (1, 1) for a fully connected layer.
         activation: code of the fused activation.
+        depth: last axis of the weights; of a fully connected layer, the length of an input vector.
     """
 
     operator: int
@@ -48,6 +49,7 @@ class Layer:
     dilation: tuple[int, int]
     same_padding: bool
     activation: int
+    depth: int
 
     @property
     def limits(self) -> tuple[float, float]:
@@ -197,7 +199,7 @@ class Network:
             groups = channels if operator.name == "DEPTHWISE_CONV_2D" else channels // tensors[weights].shape[-1]
         return Layer(
             operator.index, operator.name, source, weights, bias, operator.outputs[0],
-            groups=groups, activation=options.fusedActivationFunction, **window,
+            groups=groups, activation=options.fusedActivationFunction, depth=tensors[weights].shape[-1], **window,
         )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +24,8 @@ def positions(layer: Layer, shape: tuple[int, ...], output: tuple[int, ...], mos
     """
     rows, columns = output[1:3] if len(output) == 4 else (1, 1)
     total = shape[0] * rows * columns
+    if layer.kind == "FULLY_CONNECTED":  # of one vector, or (transformers) of every token's
+        rows, columns, total = 1, 1, math.prod(shape) // layer.depth
     chosen = np.arange(total)
     if total > most:
         chosen = np.sort(np.random.default_rng(seed).choice(total, most, replace=False))
@@ -34,7 +37,7 @@ def windows(layer: Layer, values: Values, at: Positions) -> np.ndarray:
     """The inputs that these outputs see, float32 (groups, positions, columns); zero outside of the picture."""
     array = values.array
     if layer.kind == "FULLY_CONNECTED":
-        return values.real(array.reshape(len(array), -1)[at[0]])[None]
+        return values.real(array.reshape(-1, layer.depth)[at[0]])[None]
     picture, row, column = at
     top, left = _padding(layer, array.shape)
     taps = []
