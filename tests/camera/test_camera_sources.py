@@ -1,5 +1,6 @@
 """Every kind of source, on real files and real sockets; cameras that are not here are doubles, and named so."""
 
+import os
 import struct
 import sys
 import time
@@ -149,8 +150,10 @@ def test_unreachable_camera():
         address = camera.address
     with pytest.raises(CameraError, match=r"127\.0\.0\.1 can't be reached: .*refused"):
         open_source(address, WISH)
+    before = dict(os.environ)
     with pytest.raises(CameraError, match="sends no video that FFmpeg can read"):
         open_source(address.replace("http:", "rtsp:"), WISH)
+    assert dict(os.environ) == before  # FFmpeg's options for live streams would make files lose frames
 
 
 def test_password_goes_into_the_header_and_not_into_the_address():

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import urllib.parse
+from collections.abc import Iterator
 
 from edgecnn.camera.sources._opencv import LiveCapture, open_capture
 from edgecnn.camera.sources._source import Shot, Wish
@@ -12,6 +14,7 @@ from edgecnn.errors import CameraError
 EXAMPLE = "an RTSP address"
 _SCHEMES = ("rtsp", "rtsps", "rtmp", "rtp", "udp", "tcp", "srt")
 _TIMEOUT_MS = 5000
+_OPTIONS = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
 
 
 class NetworkStream(LiveCapture):
@@ -30,13 +33,26 @@ def matches(address: str) -> bool:
 
 def open_source(address: str, wish: Wish) -> NetworkStream:
     """Connect within 5 s."""
-    os.environ.setdefault("OPENCV_FFMPEG_CAPTURE_OPTIONS", "fflags;nobuffer|flags;low_delay")
     name = urllib.parse.urlsplit(address).hostname or address
     settings = {"OPEN_TIMEOUT_MSEC": _TIMEOUT_MS, "READ_TIMEOUT_MSEC": _TIMEOUT_MS}
-    capture = open_capture(address, "FFMPEG", settings)
+    with _low_delay():
+        capture = open_capture(address, "FFMPEG", settings)
     if capture is None:
         raise CameraError(
             f"{name} sends no video that FFmpeg can read. Check the address, and the user name and password in it, "
             "with: ffplay ADDRESS"
         )
     return NetworkStream(capture, name, wish.fps)
+
+
+@contextlib.contextmanager
+def _low_delay() -> Iterator[None]:
+    """OpenCV takes FFmpeg's options from the environment only. Files must not see these: they would lose frames."""
+    if _OPTIONS in os.environ:  # the user knows better
+        yield
+        return
+    os.environ[_OPTIONS] = "fflags;nobuffer|flags;low_delay"
+    try:
+        yield
+    finally:
+        del os.environ[_OPTIONS]
