@@ -95,7 +95,7 @@ def test_page_through_the_tunnel(name, color_model, video, host):
         assert body.endswith(b"\xff\xd9")
         assert len(demos(host)) == 1
         status, output, complaints = running.end()
-    assert status == 0 and "frames captured" in complaints and "invoke" in output, complaints
+    assert status == 0 and "frames captured" in complaints, complaints
     wait_until(lambda: not demos(host))
     with pytest.raises(urllib.error.URLError):
         urllib.request.urlopen(address)
