@@ -94,7 +94,7 @@ def test_page_through_the_tunnel(name, color_model, video, host):
         body = urllib.request.urlopen(address + "frame?after=0").read()
         assert body.endswith(b"\xff\xd9")
         assert len(demos(host)) == 1
-        status, output, complaints = running.end()
+        status, _, complaints = running.end()
     assert status == 0 and "frames captured" in complaints, complaints
     wait_until(lambda: not demos(host))
     with pytest.raises(urllib.error.URLError):
