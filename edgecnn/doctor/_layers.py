@@ -75,7 +75,7 @@ def layer_noise(simulation: Simulation, names: Sequence[str] = (), progress: Pro
 
 def layer_name(pair: Pair, names: Sequence[str]) -> str:
     """The Keras layer that an operator was made from: the first that its tensor's name mentions."""
-    parts = [part for path in pair.name.split(";") for part in path.split("/")]
+    parts = [part for path in f"{pair.name};{pair.weights_name}".split(";") for part in path.split("/")]
     known = set(names)
     return next((part for part in parts if part in known), parts[1] if len(parts) > 1 else pair.name)
 

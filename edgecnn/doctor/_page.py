@@ -55,11 +55,11 @@ def gain(before: float, after: float | None) -> str:
 def _profile(diagnosis: Diagnosis) -> str:
     numbers = [float(layer.number) for layer in diagnosis.layers]
     series = [
-        ("this layer alone", [layer.alone_snr_db for layer in diagnosis.layers]),
-        ("all up to here", [layer.snr_db for layer in diagnosis.layers]),
+        ("alone", [layer.alone_snr_db for layer in diagnosis.layers]),
+        ("gathered", [layer.snr_db for layer in diagnosis.layers]),
     ]
     return charts.lines(numbers, series, "operator", "dB") + paragraph(
-        "Lower is worse. The lower curve is the noise that has gathered in each output, the upper one what the scores "
+        "Lower is worse. Gathered: the noise in each output, all earlier operators included. Alone: what the scores "
         "lose when only this operator is int8. Simulated in float arithmetic, on the artifact's grids."
     )
 
@@ -77,7 +77,7 @@ def _worst(diagnosis: Diagnosis) -> str:
 def _histograms(case: Case, pair: Pair) -> str:
     values = case.simulation.exact[pair.output].ravel()
     html = paragraph("Activations; the lines are the ends of the int8 grid.")
-    html += charts.histogram(_thinned(values), "", marks=_ends(pair))
+    html += charts.histogram(_thinned(values), "", marks=_ends(pair, float(values.max())))
     if pair.layer is not None:
         weights = case.network.values(pair.layer.weights).ravel()
         marks = []
@@ -90,11 +90,13 @@ def _histograms(case: Case, pair: Pair) -> str:
     return html
 
 
-def _ends(pair: Pair) -> list[tuple[float, str]]:
+def _ends(pair: Pair, largest: float) -> list[tuple[float, str]]:
+    """The values of the codes 0 and 255; an end beyond all values is drawn at the largest."""
     if pair.grid is None:
         return []
     low = -pair.grid.zero_point * pair.grid.scale
-    return [(low, f"0 ({low:.2g})"), (low + 255 * pair.grid.scale, f"255 ({low + 255 * pair.grid.scale:.2g})")]
+    high = low + 255 * pair.grid.scale
+    return [(low, f"code 0: {low:.2g}"), (min(high, largest), f"code 255: {high:.2g}")]
 
 
 def _thinned(values: np.ndarray, most: int = 50_000) -> list[float]:

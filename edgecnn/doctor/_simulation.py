@@ -25,6 +25,8 @@ class Pair:
 
     Attributes:
         number: the operator's number in the float network.
+        name: its output tensor's.
+        weights_name: its weight tensor's.
         layer: with weights, if it has some.
         grid: of its output in the artifact; None where it stayed float.
         weights: the artifact's, dequantized, in the float tensor's shape; None without weights or where they are float.
@@ -40,6 +42,7 @@ class Pair:
     weights: np.ndarray | None = None
     scales: np.ndarray | None = None
     bias: np.ndarray | None = None
+    weights_name: str = ""
 
 
 def pair_up(network: Network, artifact: Graph) -> list[Pair]:
@@ -62,14 +65,16 @@ def _pair(network: Network, number: int, operator: Operator, artifact: Graph) ->
     layer = network.layers.get(number)
     tensor = artifact.tensors[operator.outputs[0]]
     output = network.graph.operators[number].outputs[0]
-    name = network.graph.tensors[output].name
+    tensors = network.graph.tensors
+    name = tensors[output].name
     if layer is None:
         return Pair(number, name, output, None, grid_of(tensor))
+    weights_name = tensors[layer.weights].name  # the last operator's output has lost its layer's name
     weights, bias = artifact.tensors[operator.inputs[1]], artifact.tensors[operator.inputs[2]]
     if weights.dtype != "INT8":
-        return Pair(number, name, output, layer, grid_of(tensor))
+        return Pair(number, name, output, layer, grid_of(tensor), weights_name=weights_name)
     return Pair(
-        number, name, output, layer, grid_of(tensor),
+        number, name, output, layer, grid_of(tensor), weights_name=weights_name,
         weights=dequantized(weights).reshape(network.graph.tensors[layer.weights].shape),
         scales=weights.scale, bias=dequantized(bias).reshape(-1),
     )  # fmt: skip

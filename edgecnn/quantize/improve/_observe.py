@@ -34,10 +34,15 @@ def visit_activations(network: Network, pictures: np.ndarray, visit: Visit) -> N
         values: np.ndarray = pictures[number : number + 1] if tensor == source else interpreter.tensor(tensor)()
         return values
 
-    def work(worker: int) -> None:
-        with quiet():
-            interpreter: Any = interpreter_module().Interpreter(model_content=model, num_threads=1)
+    with quiet():  # not inside of the threads: it exchanges the process's standard error
+        interpreters: list[Any] = [
+            interpreter_module().Interpreter(model_content=model, num_threads=1) for _ in range(threads)
+        ]
+        for interpreter in interpreters:
             interpreter.allocate_tensors()
+
+    def work(worker: int) -> None:
+        interpreter = interpreters[worker]
         place = interpreter.get_input_details()[0]["index"]
         for number in range(worker, len(pictures), threads):
             interpreter.set_tensor(place, pictures[number : number + 1])

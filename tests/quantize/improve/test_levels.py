@@ -98,3 +98,15 @@ def test_levels_are_checked(tiny_keras: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="float16 can't be improved"):
         quantize(tiny_keras, tmp_path / "m.tflite", scheme="float16", calibration=Calibration(improve="best"))
     assert not (tmp_path / "m.tflite").exists()
+
+
+def test_standard_error_still_works_afterwards(
+    tiny_keras: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Two threads that each silenced the runtime's messages left the process without standard error."""
+    import os
+
+    for level in ("fast", "best"):
+        made(tiny_keras, tmp_path, level)
+    os.write(2, b"still here")
+    assert "still here" in capfd.readouterr().err
