@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-
-# A shell that starts the tests in the background lets them ignore Ctrl-C, and every command they start would inherit that.
+# A shell that starts the tests in the background lets them ignore Ctrl-C, and their children would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
