@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from edgecnn.models import figures, variants
+from edgecnn.models import variants
 
 from ._markdown import command, table
 
@@ -89,7 +89,14 @@ def _measured(name: str) -> dict[str, Any]:
     source = build_model(name)
     report = analyze(keras_network.read(source[0]))
     last = report.last_map
-    entry: dict[str, Any] = {"depth": depth(report), "field": field_size(last.reach if last else None)}
+    field = field_size(last.reach if last else None)
+    attends = any(row.layer.mixing == "attention" for row in report.layers)
+    entry: dict[str, Any] = {
+        "depth": depth(report),
+        "field": field if "+" in field or not attends else f"{field}+",
+        "parameters": report.network.parameters,
+        "macs": report.total.macs,
+    }
     for scheme in ("float32", "int8"):
         try:
             entry[f"{scheme}_ms"], entry[f"{scheme}_bytes"] = processor_ms(source, scheme)
@@ -116,8 +123,7 @@ def page(measured: dict[str, Any]) -> str:
         spec, own = variants().get(landmark.name), measured.get("models", {}).get(landmark.name, {})
         if spec is None:
             continue
-        known = figures().get(landmark.name, {})
-        int8_bytes = known.get("int8_bytes") or own.get("int8_bytes")
+        int8_bytes = own.get("int8_bytes")
         rows.append(
             [
                 str(landmark.year),
@@ -127,8 +133,8 @@ def page(measured: dict[str, Any]) -> str:
                 own.get("field", ""),
                 f"{landmark.top5_error} %" if landmark.top5_error else "-",
                 f"{100 - spec.top1:.1f} %",
-                _millions(known.get("parameters")),
-                _millions(known.get("macs")),
+                _millions(own.get("parameters")),
+                _millions(own.get("macs")),
                 f"{int8_bytes / 1e6:.1f} MB" if int8_bytes else "-",
                 f"{own['float32_ms']:.1f} ms" if "float32_ms" in own else "-",
                 f"{own['int8_ms']:.1f} ms" if "int8_ms" in own else "-",
@@ -147,8 +153,9 @@ the last feature map in pixels, as if the picture had no edges (+: attention or 
 
 {table(columns, rows)}
 
-Times: processor time of one inference at the paper's input size, {measured.get("machine", "")}. How much int8 gains
-depends on the processor: nothing without int8 dot products, two to four times with them. On a board, measure there.
+Times: processor time of one inference at the paper's input size, {measured.get("machine", "")}. int8 is two
+to four times faster where every operator has a fast int8 kernel (and the processor int8 dot products), and slower than
+float32 where some have not: see `cvt_13` and `mobilenet_v3_large`. On a board, measure there.
 
 Three lines run through the table. From AlexNet to ResNet the error falls while the cost rises, until shortcuts make
 depth safe. From MobileNet on the same error is bought with a tenth of the multiplications. And since EfficientNetV2
