@@ -26,7 +26,7 @@ from edgecnn.quantize._float_model import FloatModel
 from edgecnn.quantize._source import from_model
 from edgecnn.runtime import model_file
 from edgecnn.runtime.contract import Contract
-from edgecnn.runtime.engine import Engine, quiet
+from edgecnn.runtime.engine import Engine, interpreter_module, quiet
 from edgecnn.runtime.measure import test_tensor, timed_runs
 from edgecnn.runtime.model_file import ModelFile
 from edgecnn.runtime.preprocess import apply_table, fit, input_table
@@ -55,14 +55,17 @@ def stock(source: tuple, samples: int, *, per_channel: bool = True) -> bytes:
 
 
 def peer(source: tuple, samples: int) -> bytes:
-    """ai-edge-quantizer's static_wi8_ai8, from the float .tflite."""
+    """ai-edge-quantizer's static_wi8_ai8, from a float .tflite with a signature, which it asks for."""
     from ai_edge_quantizer import quantizer, recipe
+
+    from edgecnn._tensorflow import tf
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "float.tflite"
-        path.write_bytes(FloatModel.trace(from_model(*source)).float32)
-        engine = Engine(model_file.from_bytes(artifact.seal(path.read_bytes(), source[1])))
-        name = next(iter(engine.interpreter.get_signature_list()["serving_default"]["inputs"]))
+        with quiet():
+            path.write_bytes(tf.lite.TFLiteConverter.from_keras_model(source[0]).convert())
+        signatures = interpreter_module().Interpreter(model_path=str(path)).get_signature_list()
+        name = next(iter(signatures["serving_default"]["inputs"]))
         work = quantizer.Quantizer(str(path), recipe.static_wi8_ai8())
         found = work.calibrate({"serving_default": [{name: tensor} for tensor in tensors(source[1], samples)]})
         return bytes(work.quantize(found).quantized_model)

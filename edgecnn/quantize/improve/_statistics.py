@@ -28,7 +28,7 @@ def positions(layer: Layer, shape: tuple[int, ...], output: tuple[int, ...], mos
         rows, columns, total = 1, 1, math.prod(shape) // layer.depth
     chosen = np.arange(total)
     if total > most:
-        chosen = np.sort(np.random.default_rng(seed).choice(total, most, replace=False))
+        chosen = np.sort(np.random.default_rng(seed).choice(total, most, replace=False, shuffle=False))
     picture, place = np.divmod(chosen, rows * columns)
     return (picture, *np.divmod(place, columns))
 

@@ -51,9 +51,23 @@ def damped(covariance: np.ndarray, share: float = _DAMPING) -> np.ndarray:
 
 def _decorrelation(moments: np.ndarray) -> np.ndarray:
     """Upper triangular U with inverse(moments) = U' U (GPTQ, equation 5), by one factorization from the far end."""
-    far_end = np.linalg.cholesky(moments[:, ::-1, ::-1])
-    inverse: np.ndarray = np.linalg.inv(far_end)[:, ::-1, ::-1]
-    return inverse
+    # The damping bounds the condition number, so that 32 bits are enough; they are twice as fast.
+    far_end = np.linalg.cholesky(moments[:, ::-1, ::-1].astype(np.float32))
+    return np.ascontiguousarray(_inverse_of_lower(far_end)[:, ::-1, ::-1])
+
+
+def _inverse_of_lower(matrix: np.ndarray) -> np.ndarray:
+    """Inverse of lower triangular matrices, by halves: a third of the work that a general inverse takes."""
+    size = matrix.shape[1]
+    if size <= _BLOCK:
+        small: np.ndarray = np.linalg.inv(matrix)
+        return small
+    half = size // 2
+    result = np.zeros_like(matrix)
+    result[:, :half, :half] = first = _inverse_of_lower(matrix[:, :half, :half])
+    result[:, half:, half:] = second = _inverse_of_lower(matrix[:, half:, half:])
+    result[:, half:, :half] = -second @ (matrix[:, half:, :half] @ first)
+    return result
 
 
 def _largest(target: np.ndarray, *, per_channel: bool) -> np.ndarray:
@@ -66,15 +80,15 @@ def _largest(target: np.ndarray, *, per_channel: bool) -> np.ndarray:
 
 
 def _in_one_pass(target: np.ndarray, factors: np.ndarray, pinned: np.ndarray) -> np.ndarray:
-    left = target.copy()
-    codes = np.empty_like(target)
-    errors = np.empty_like(target)
+    left = target.astype(np.float32)
+    codes = np.empty_like(left)
+    errors = np.empty_like(left)
     columns = target.shape[2]
     for start in range(0, columns, _BLOCK):
         stop = min(start + _BLOCK, columns)
         for column in range(start, stop):
             nearest = np.clip(np.rint(left[:, :, column]), -WEIGHT_STEPS, WEIGHT_STEPS)
-            extreme = np.copysign(WEIGHT_STEPS, target[:, :, column])
+            extreme = np.copysign(np.float32(WEIGHT_STEPS), target[:, :, column])
             codes[:, :, column] = np.where(pinned[:, :, column], extreme, nearest)
             error = (left[:, :, column] - codes[:, :, column]) / factors[:, column, column, None]
             errors[:, :, column] = error
