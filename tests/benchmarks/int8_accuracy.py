@@ -6,8 +6,8 @@ DATA is a folder of labeled pictures (ImageNet classes). Calibration is on `phot
 if it is installed (pip install ai-edge-quantizer). Processor seconds stand beside wall seconds, because they hold on a
 busy machine too. Latency is taken in turns, against our plain int8.
 
-Not explained yet: ai-edge-quantizer 0.10's Lite0 answers nearly everything wrong here, with XNNPACK and without. Find out
-whether it is called wrongly before quoting its row.
+Not explained yet: ai-edge-quantizer 0.10's Lite0 answers nearly everything wrong here, with XNNPACK and without.
+Find out whether it is called wrongly before quoting its row.
 """
 
 from __future__ import annotations
