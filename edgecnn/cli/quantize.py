@@ -102,7 +102,7 @@ def _climb(model: str, output: str, json_path: str | None, options: dict[str, An
     """With a bound: the first rung of the ladder that is within it."""
     from edgecnn.progress import Terminal
     from edgecnn.quantize import Calibration
-    from edgecnn.quantize.ladder import Bounds, check, climb
+    from edgecnn.quantize.ladder import Bounds, blame, check, climb
 
     if not options["held_out"]:
         raise click.UsageError("--max-drop and --min-agreement need --data: pictures to judge by.")
@@ -130,7 +130,8 @@ def _climb(model: str, output: str, json_path: str | None, options: dict[str, An
         if step.verdict == "not shown":
             enough = f"about {step.pictures_needed:,} would do" if step.pictures_needed else "no number would do"
             note(f"Note: {step.rung} is within the bound on these {step.pictures} pictures. Not shown: {enough}.")
-    check(climbed, bounds)
+    if not climbed.reached:
+        check(climbed, bounds, blame(climbed, model, options["held_out"], trust=options["trust"]))
 
 
 def _show(climbed: Any) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 
 from edgecnn import artifact
 from edgecnn.data import DataSet, Example, class_indices, open_data, readable
-from edgecnn.errors import BoundNotMetError, DataError, UsageError
+from edgecnn.errors import BoundNotMetError, DataError, QuantizationError, UsageError
 from edgecnn.progress import Progress, silent
 from edgecnn.quantize._quantize import Calibration, quantize
 from edgecnn.registry import SCHEMES
@@ -25,6 +25,7 @@ from edgecnn.verify._reference import open_reference
 from edgecnn.verify.statistics import Share, in_top, paired_drop, share
 
 _TIMED_RUNS = 20
+_BLAMED_ON = 16  # pictures
 
 
 @dataclass(frozen=True)
@@ -164,8 +165,13 @@ def _written(path: Path, file: ModelFile, steps: list[Step], *, reached: bool) -
     return Climb(artifact.rewrite(path, file, file.contract.replace(provenance=provenance)), steps, reached)
 
 
-def check(climbed: Climb, bounds: Bounds, blame: str = "") -> None:
+def check(climbed: Climb, bounds: Bounds, reason: str = "") -> None:
     """Raise unless the bounds were met.
+
+    Args:
+        climbed: what came of it.
+        bounds: what was asked for.
+        reason: a sentence to add, see `blame`.
 
     Raises:
         BoundNotMetError: no rung met them; the message says by how much the best one fell short.
@@ -178,8 +184,24 @@ def check(climbed: Climb, bounds: Bounds, blame: str = "") -> None:
     drop = f", drop {best.drop}".replace(" %", " points") if best.drop is not None else ""
     raise BoundNotMetError(
         f"No rung is within {' and '.join(wanted)}. The best is {best.rung}: agreement {best.agreement}{drop} of "
-        f"{best.pictures} pictures. It is kept as {climbed.file.name}.{blame}"
+        f"{best.pictures} pictures. It is kept as {climbed.file.name}.{reason}"
     )
+
+
+def blame(climbed: Climb, model: Any, data: str | DataSet, *, trust: bool = False) -> str:
+    """One sentence on the layers that lose most in the artifact that was kept; empty where it has no int8 layers."""
+    from edgecnn.doctor import Case, layer_noise
+
+    data = data if isinstance(data, DataSet) else open_data(data)
+    try:
+        case = Case.open(climbed.file, model, data.sample(_BLAMED_ON), trust=trust)
+        found = layer_noise(case.simulation, case.layer_names)
+    except (QuantizationError, DataError):
+        return ""
+    worst = sorted(found, key=lambda layer: -layer.share_percent)[:3]
+    named = ", ".join(f"{layer.layer} ({layer.operator}, {layer.share_percent:.0f} %)" for layer in worst)
+    ask = f"edgecnn doctor {climbed.file.name} --against FLOAT --data DATA"
+    return f" Most of the noise comes from {named}. Ask why: {ask}"
 
 
 class _Judge:

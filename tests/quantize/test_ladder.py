@@ -12,7 +12,7 @@ import pytest
 from edgecnn.data import open_data
 from edgecnn.errors import BoundNotMetError, DataError, UsageError
 from edgecnn.quantize import Calibration
-from edgecnn.quantize.ladder import RUNGS, Bounds, Step, _one, check, climb
+from edgecnn.quantize.ladder import RUNGS, Bounds, Step, _one, blame, check, climb
 from edgecnn.runtime import model_file
 from edgecnn.verify.statistics import share
 
@@ -50,6 +50,8 @@ def test_what_can_t_be_reached_leaves_the_best_beside_and_says_so(
     assert [path.name for path in tmp_path.iterdir()] == ["m-best.tflite"]
     with pytest.raises(BoundNotMetError, match=r"--max-drop -100.*m-best\.tflite"):
         check(climbed, bounds)
+    reason = blame(climbed, tiny_keras, str(pictures))
+    assert "CONV_2D" in reason and "edgecnn doctor m-best.tflite" in reason
 
 
 def test_pictures_that_were_calibrated_on_are_not_judged_by(tiny_keras: Path, tmp_path: Path, pictures: Path) -> None:
