@@ -9,7 +9,7 @@ import click
 
 from edgecnn.cli._output import emit, json_option, note, print_table
 
-_COLUMNS = ("model", "parameters", "MACs", "float32", "int8", "input", "top-1", "paper", "Edge TPU", "weights")
+_COLUMNS = ("model", "params", "MACs", "float32", "int8", "input", "top-1", "paper", "TPU", "weights")
 
 
 @click.command()
@@ -19,8 +19,8 @@ def command(filter_text: str, json_path: str | None) -> None:
     """List the models that can be built; FILTER is a part of their names.
 
     Parameters, multiply-accumulates (MACs) and sizes of the .tflite files are measured with 1,000 classes at the input
-    size shown. Top-1 is what the paper published for ImageNet. All models convert to int8 as a whole; "Edge TPU" says
-    whether its published rules let it run all of that, and below the table is what they don't. ImageNet weights are
+    size shown. Top-1 is what the paper published for ImageNet. All models convert to int8 as a whole; TPU says whether
+    the Edge TPU's published rules let it run all of that, and below the table is what they don't. ImageNet weights are
     installed (yes), to download, or nowhere (no).
 
     \b
@@ -86,7 +86,7 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
         f"{row['input_size']} px",
         f"{row['published_top1_percent']:.1f} %",
         author,
-        "in part" if row["limits"] else "whole",
+        "part" if row["limits"] else "whole",
         row["weights"],
     )
 

@@ -24,7 +24,7 @@ HIDDEN = 4096
 def _variant(parameters: float, macs: float, top1: float, *repeats: int) -> ModelSpec:
     return ModelSpec(
         input_size=224,
-        paper="Very Deep Convolutional Networks for Large-Scale Image Recognition (Simonyan and Zisserman, 2014)",
+        paper="Very Deep Convolutional Networks for Large-Scale Image Recognition (Simonyan et al., 2014)",
         url="https://arxiv.org/abs/1409.1556",
         parameters=parameters,
         macs=macs,
