@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from edgecnn import _tensorflow
 from edgecnn.data._dataset import DataSet
 from edgecnn.errors import DataError, PictureError
 from edgecnn.files import sha256
@@ -168,11 +169,20 @@ class _Row:
 
 
 def _surveyed(data: DataSet, preprocessing: Preprocessing, pictures: np.ndarray, progress: Progress) -> Iterator[_Row]:
-    """Decode in one process per core; each writes its pictures straight into the shared file."""
+    """Decode in one process per core; each writes its pictures straight into the shared file.
+
+    TensorFlow's threads hold locks that a forked child would wait for forever: once it is imported, this process
+    decodes by itself.
+    """
     global _work
     chunks = [range(start, min(start + _CHUNK, len(data))) for start in range(0, len(data), _CHUNK)]
     _work = (data, preprocessing, pictures)
     try:
+        if _tensorflow.is_imported():
+            for chunk in chunks:
+                yield from _chunk(chunk)
+                progress(f"decode {data.name}", chunk[-1] + 1, len(data))
+            return
         context = multiprocessing.get_context("fork")  # the examples need not be pickled
         with ProcessPoolExecutor(min(os.cpu_count() or 1, len(chunks)), context) as pool:
             for chunk, rows in zip(chunks, pool.map(_chunk, chunks)):
