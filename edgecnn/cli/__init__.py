@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -41,8 +43,18 @@ def cli() -> None:
     """From a model name to an int8 TFLite classifier that runs at a known frame rate on your own board."""
 
 
+def _interrupt_again(ignored: Any) -> None:
+    """A Ctrl-C that came while Python cleaned an object up was dropped; deliver it once more, a moment later."""
+    if ignored.exc_type is KeyboardInterrupt:
+        signal.setitimer(signal.ITIMER_REAL, 0.02)
+    else:
+        sys.__unraisablehook__(ignored)
+
+
 def main() -> None:
     """Entry point: run a command and turn what a user can cause into one message and an exit status."""
+    sys.unraisablehook = _interrupt_again
+    signal.signal(signal.SIGALRM, signal.default_int_handler)
     try:
         status = cli.main(standalone_mode=False)
         sys.stdout.flush()
