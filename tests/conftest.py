@@ -14,13 +14,6 @@ import pytest
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def unavailable(reason: str) -> None:
-    """Skip for want of something that is not part of the project; where everything is required, fail instead."""
-    if os.environ.get("EDGECNN_REQUIRE_ALL"):
-        pytest.fail(f"required here, but {reason}")
-    pytest.skip(reason)
-
-
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of real data that EDGECNN_SHARED names."""

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import cv2
 import pytest
-from conftest import unavailable
+from requirements import unavailable
 
 from edgecnn.data import open_data
 from edgecnn.runtime import model_file
