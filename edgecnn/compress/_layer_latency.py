@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from edgecnn._tensorflow import keras, tf
+from edgecnn._tensorflow import keras
 from edgecnn.models import _macs
 from edgecnn.quantize._float_model import FloatModel
 from edgecnn.runtime.engine import interpreter_module, quiet
@@ -46,7 +46,7 @@ def _time_ms(layer: Any) -> float:
     shape = tuple(layer.input_shape[1:])
     picture = keras.Input(shape)
     single = keras.Model(picture, type(layer).from_config(layer.get_config())(picture))
-    interpreter = _interpreter(single, (1, *shape))
+    interpreter = _interpreter(single, shape)
     values = np.random.default_rng(0).normal(size=(1, *shape)).astype(np.float32)
     interpreter.set_tensor(interpreter.get_input_details()[0]["index"], values)
     for _ in range(WARMUP):
@@ -55,12 +55,9 @@ def _time_ms(layer: Any) -> float:
 
 
 def _interpreter(model: Any, shape: tuple[int, ...]) -> Any:
-    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
-
-    spec = tf.TensorSpec(shape, tf.float32)
+    float32 = FloatModel.of(model, shape).float32
     with quiet():
-        frozen = convert_variables_to_constants_v2(tf.function(model).get_concrete_function(spec))
-        interpreter = interpreter_module().Interpreter(model_content=FloatModel(frozen).float32, num_threads=1)
+        interpreter = interpreter_module().Interpreter(model_content=float32, num_threads=1)
         interpreter.allocate_tensors()
     return interpreter
 

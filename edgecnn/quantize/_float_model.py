@@ -1,8 +1,9 @@
-"""A traced and frozen float model: the common start of every scheme."""
+"""A traced float model: the common start of every scheme."""
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,22 +15,30 @@ from edgecnn.runtime.engine import quiet
 
 @dataclass(frozen=True)
 class FloatModel:
-    """A TensorFlow function without variables, batch 1.
+    """A model traced as one TensorFlow function, batch 1.
 
-    Freezing first is what makes conversion fast: `TFLiteConverter.from_keras_model` spends nine tenths of its time on
-    saving and tracing the model again.
+    `TFLiteConverter.from_keras_model` spends nine tenths of its time on saving and tracing the model again; a function
+    goes to the converter as it is.
+
+    Attributes:
+        function: the concrete function.
+        owner: what holds its variables, to which a function has weak references only.
     """
 
     function: Any
+    owner: Any
 
     @classmethod
     def trace(cls, source: Source) -> FloatModel:
-        """Trace with a fixed shape and turn variables into constants."""
-        from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+        """Trace with a fixed shape."""
+        return cls.of(source.call, source.contract.preprocessing.shape)
 
-        spec = tf.TensorSpec((1, *source.contract.preprocessing.shape), tf.float32, name="image")
+    @classmethod
+    def of(cls, call: Callable[[Any], Any], shape: Sequence[int]) -> FloatModel:
+        """Trace anything that can be called with a float32 tensor (1, *shape)."""
         with quiet():
-            return cls(convert_variables_to_constants_v2(tf.function(source.call).get_concrete_function(spec)))
+            spec = tf.TensorSpec((1, *shape), tf.float32, name="image")
+            return cls(tf.function(call).get_concrete_function(spec), call)
 
     def converter(self) -> Any:
         """A fresh TFLiteConverter that allows built-in operators only."""

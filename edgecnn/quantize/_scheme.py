@@ -10,9 +10,9 @@ import numpy as np
 
 from edgecnn._tensorflow import tf
 from edgecnn.errors import QuantizationError
+from edgecnn.quantize._activations import Inputs
 from edgecnn.quantize._flatbuffer import Ranges, with_ranges
 from edgecnn.quantize._float_model import FloatModel
-from edgecnn.quantize._ranges import Inputs
 from edgecnn.runtime.engine import quiet
 
 if TYPE_CHECKING:

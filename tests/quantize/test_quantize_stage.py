@@ -11,9 +11,10 @@ from edgecnn import keras_file
 from edgecnn._tensorflow import keras, tf
 from edgecnn.errors import DataError, QuantizationError, UsageError
 from edgecnn.quantize import Calibration, quantize
+from edgecnn.quantize._activations import activations
 from edgecnn.quantize._flatbuffer import with_outputs
 from edgecnn.quantize._float_model import FloatModel
-from edgecnn.quantize._ranges import activation_ranges, activations
+from edgecnn.quantize._ranges import activation_ranges
 from edgecnn.quantize._refusals import float_operators
 from edgecnn.quantize._source import load
 from edgecnn.registry import SCHEMES

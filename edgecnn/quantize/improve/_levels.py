@@ -11,12 +11,13 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from edgecnn.progress import Progress, silent
+from edgecnn.quantize._activations import Visit
 from edgecnn.quantize._flatbuffer import Ranges
 from edgecnn.quantize._ranges import activation_ranges
 from edgecnn.quantize.improve import bias_correction, equalization, rounding
 from edgecnn.quantize.improve._in_order import InOrder
 from edgecnn.quantize.improve._network import Layer, Network
-from edgecnn.quantize.improve._observe import observe_channels, observe_inputs
+from edgecnn.quantize.improve._observe import InputSamples, observe_channels
 from edgecnn.runtime.engine import default_threads
 
 LEVELS = ("none", "fast", "best")
@@ -27,7 +28,7 @@ REMEDIES: dict[str, tuple[str, ...]] = {
 }
 PICTURES = {"none": 0, "fast": 48, "best": 256}
 """How many of the calibration pictures a level looks at more closely than for their ranges."""
-_WINDOWS = 8  # of each picture and layer, at least; twice as many in all as a layer has inputs
+_LEAST_SAMPLES = 192  # of each layer's inputs, over all pictures; or twice as many as the layer has columns
 
 
 @dataclass(frozen=True)
@@ -42,9 +43,13 @@ class Pictures:
     start: Callable[[], Iterator[np.ndarray]]
     count: int
 
+    def spread(self, most: int) -> set[int]:
+        """Numbers of at most that many, evenly spread."""
+        return set(np.linspace(0, self.count - 1, min(most, self.count)).astype(int).tolist())
+
     def some(self, most: int) -> np.ndarray:
         """At most that many, evenly spread: float32 (pictures, height, width, channels)."""
-        chosen = set(np.linspace(0, self.count - 1, min(most, self.count)).astype(int).tolist())
+        chosen = self.spread(most)
         return np.concatenate([tensor for number, tensor in enumerate(self.start()) if number in chosen])
 
 
@@ -76,37 +81,38 @@ def improve(
         progress: called with (stage, done, total).
     """
 
-    def ranges_of(changed: bytes) -> Ranges:
-        return activation_ranges(changed, pictures.start(), lambda done: progress("Calibrating", done, pictures.count))
+    def calibrated(changed: bytes, *visits: Visit) -> Ranges:
+        start = pictures.start()
+        return activation_ranges(changed, start, lambda done: progress("Calibrating", done, pictures.count), visits)
 
     if level == "none":
-        return Improved(model, ranges_of(model), {"level": level})
+        return Improved(model, calibrated(model), {"level": level})
     network = Network(model)
-    shown = pictures.some(PICTURES[level])
-    account: dict[str, Any] = {"level": level, "pictures": len(shown), "layers": len(network.layers)}
+    chosen = pictures.spread(PICTURES[level])
+    account: dict[str, Any] = {"level": level, "pictures": len(chosen), "layers": len(network.layers)}
     with threadpool_limits(1):  # the matrix library's threads wait for each other by spinning; ours don't
         if not per_channel:
             progress("Equalizing", 0, 0)
-            account["equalized"] = len(
-                equalization.equalize(network, observe_channels(network, shown), per_channel=False)
-            )
-        ranges = ranges_of(network.to_bytes())
+            channels = observe_channels(network, pictures.some(PICTURES[level]))
+            account["equalized"] = len(equalization.equalize(network, channels, per_channel=False))
         if level == "fast":
-            _at_once(network, shown, per_channel, progress)
+            samples = InputSamples(network, chosen, lambda columns: max(_LEAST_SAMPLES, 2 * columns) // len(chosen))
+            ranges = calibrated(network.to_bytes(), samples.visit)
+            _at_once(network, samples, per_channel, progress)
         else:
-            ranges = InOrder(network, shown, ranges, per_channel).run(progress)
+            shown = pictures.some(PICTURES[level])
+            ranges = InOrder(network, shown, calibrated(network.to_bytes()), per_channel).run(progress)
     account["remedies"] = list(REMEDIES[level] if per_channel else ("equalization", *REMEDIES[level]))
     return Improved(network.to_bytes(), ranges, account)
 
 
-def _at_once(network: Network, pictures: np.ndarray, per_channel: bool, progress: Progress) -> None:
-    """Each layer by itself, on the float network's inputs: one pass over the pictures."""
+def _at_once(network: Network, samples: InputSamples, per_channel: bool, progress: Progress) -> None:
+    """Each layer by itself, on the float network's inputs."""
     total = len(network.layers)
     progress("Rounding", 0, total)
-    observed = observe_inputs(network, pictures, lambda columns: max(_WINDOWS, 2 * columns // len(pictures)))
 
     def fit(layer: Layer) -> tuple[Layer, np.ndarray, np.ndarray]:
-        old, found = network.matrix(layer), observed[layer.operator]
+        old, found = network.matrix(layer), samples.moments(layer)
         new = rounding.rounded(old, found.covariance, per_channel=per_channel)
         return layer, new, bias_correction.from_inputs(old, new, found.mean)
 

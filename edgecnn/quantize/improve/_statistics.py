@@ -68,7 +68,7 @@ def _padding(layer: Layer, shape: tuple[int, ...]) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class Moments:
-    """Mean (groups, columns) and covariance (groups, columns, columns) of a layer's inputs.
+    """Mean (groups, columns), float64, and covariance (groups, columns, columns), float32, of a layer's inputs.
 
     The mean is left to the bias, which is exact to 32 bits: only the covariance asks for good rounding.
     """
@@ -81,5 +81,9 @@ def moments(inputs: np.ndarray) -> Moments:
     """From windows (groups, positions, columns)."""
     mean = inputs.mean(axis=1, dtype=np.float64)
     centered = inputs - mean[:, None].astype(np.float32)
-    product = centered.transpose(0, 2, 1) @ centered
-    return Moments(mean, product.astype(np.float64) / inputs.shape[1])
+    if len(centered) == 1:  # a plain matrix: its product with itself costs half
+        product = (centered[0].T @ centered[0])[None]
+    else:
+        product = centered.transpose(0, 2, 1) @ centered
+    product /= inputs.shape[1]
+    return Moments(mean, product)

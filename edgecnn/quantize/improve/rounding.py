@@ -31,7 +31,8 @@ def rounded(weights: np.ndarray, covariance: np.ndarray, *, per_channel: bool = 
     scales = weight_scales(weights, per_channel=per_channel)
     order = np.argsort(-np.diagonal(covariance, axis1=1, axis2=2), axis=1, kind="stable")
     target = np.take_along_axis(weights / scales, order[:, None, :], axis=2)
-    moments = np.take_along_axis(np.take_along_axis(damped(covariance), order[:, :, None], 1), order[:, None, :], 2)
+    groups = np.arange(len(order))[:, None, None]
+    moments = damped(covariance[groups, order[:, :, None], order[:, None, :]])
     codes = _in_one_pass(target, _decorrelation(moments), _largest(target, per_channel=per_channel))
     back = np.argsort(order, axis=1)
     result: np.ndarray = np.take_along_axis(codes, back[:, None, :], axis=2) * scales
@@ -39,20 +40,23 @@ def rounded(weights: np.ndarray, covariance: np.ndarray, *, per_channel: bool = 
 
 
 def damped(covariance: np.ndarray, share: float = _DAMPING) -> np.ndarray:
-    """A covariance that can be inverted: this share of the mean variance is added to every variance.
+    """A covariance that can be inverted, float32: this share of the mean variance is added to every variance.
 
     Inputs that are always the same count as independent of all others: their weights don't matter.
     """
     size = covariance.shape[1]
-    power = np.trace(covariance, axis1=1, axis2=2)[:, None, None] / size
-    identity = np.eye(size)[None]
-    return np.where(power > 0, covariance + identity * share * power, identity)
+    result = covariance.astype(np.float32)
+    power = np.trace(result, axis1=1, axis2=2) / size
+    diagonal = np.einsum("gii->gi", result)
+    diagonal += (share * power)[:, None]
+    result[power <= 0] = np.eye(size, dtype=np.float32)
+    return result
 
 
 def _decorrelation(moments: np.ndarray) -> np.ndarray:
     """Upper triangular U with inverse(moments) = U' U (GPTQ, equation 5), by one factorization from the far end."""
-    # The damping bounds the condition number, so that 32 bits are enough; they are twice as fast.
-    far_end = np.linalg.cholesky(moments[:, ::-1, ::-1].astype(np.float32))
+    # In 32 bits: the damping bounds the condition number.
+    far_end = np.linalg.cholesky(moments[:, ::-1, ::-1])
     return np.ascontiguousarray(_inverse_of_lower(far_end)[:, ::-1, ::-1])
 
 
@@ -80,18 +84,22 @@ def _largest(target: np.ndarray, *, per_channel: bool) -> np.ndarray:
 
 
 def _in_one_pass(target: np.ndarray, factors: np.ndarray, pinned: np.ndarray) -> np.ndarray:
-    left = target.astype(np.float32)
-    codes = np.empty_like(left)
-    errors = np.empty_like(left)
-    columns = target.shape[2]
+    """Codes of (groups, output channels, columns); works on (columns, groups, output channels), a column in a row."""
+    left = np.ascontiguousarray(target.transpose(2, 0, 1), np.float32)
+    extremes = np.copysign(np.float32(WEIGHT_STEPS), left)
+    pinned = np.ascontiguousarray(pinned.transpose(2, 0, 1))
+    rows = np.ascontiguousarray(factors.transpose(1, 2, 0))[..., None]  # (column, later column, groups, 1)
+    codes, errors = np.empty_like(left), np.empty_like(left)
+    columns = len(left)
     for start in range(0, columns, _BLOCK):
         stop = min(start + _BLOCK, columns)
         for column in range(start, stop):
-            nearest = np.clip(np.rint(left[:, :, column]), -WEIGHT_STEPS, WEIGHT_STEPS)
-            extreme = np.copysign(np.float32(WEIGHT_STEPS), target[:, :, column])
-            codes[:, :, column] = np.where(pinned[:, :, column], extreme, nearest)
-            error = (left[:, :, column] - codes[:, :, column]) / factors[:, column, column, None]
-            errors[:, :, column] = error
-            left[:, :, column + 1 : stop] -= error[:, :, None] * factors[:, None, column, column + 1 : stop]
-        left[:, :, stop:] -= errors[:, :, start:stop] @ factors[:, start:stop, stop:]
-    return codes
+            nearest = np.rint(left[column]).clip(-WEIGHT_STEPS, WEIGHT_STEPS)
+            np.copyto(nearest, extremes[column], where=pinned[column])
+            codes[column] = nearest
+            errors[column] = (left[column] - nearest) / rows[column, column]
+            left[column + 1 : stop] -= rows[column, column + 1 : stop] * errors[column]
+        if stop < columns:
+            later = factors[:, start:stop, stop:].transpose(0, 2, 1) @ errors[start:stop].transpose(1, 0, 2)
+            left[stop:] -= later.transpose(1, 0, 2)
+    return codes.transpose(1, 2, 0)
