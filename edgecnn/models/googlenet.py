@@ -78,7 +78,7 @@ def build(
     batch_norms: bool = False,
     name: str = "googlenet",
 ) -> Any:
-    """Build a GoogLeNet without its auxiliary classifiers; `with_auxiliary_heads` adds them for training.
+    """Build a GoogLeNet without its auxiliary classifiers; `training_model` adds them for training.
 
     Args:
         input_shape: (height, width, channels) of the normalized picture.
@@ -134,31 +134,34 @@ def _pooled(x: Any, name: str) -> Any:
     return keras.layers.MaxPooling2D(3, 2, padding="same", name=f"{name}_pool")(x)
 
 
-def with_auxiliary_heads(model: Any, dropout: float = 0.7) -> Any:
+def training_model(model: Any, dropout: float = 0.7) -> tuple[Any, tuple[float, ...]]:
     """A model for training that shares all layers with `model` and has two more classifiers, half-way (section 5).
 
-    Train it with a loss on every output, weighted 1, 0.3 and 0.3 (`AUXILIARY_WEIGHT`); what is learned is in `model`,
-    which stays as it is: one output, no auxiliary weights, ready to quantize.
+    What is learned is in `model`, which stays as it is: one output, no auxiliary weights, ready to quantize. The heads
+    start with the same weights every time, so that an interrupted training can go on.
 
     Args:
         model: a GoogLeNet.
         dropout: share of features dropped before the auxiliary logits while training.
 
     Returns:
-        A Keras model, normalized pictures to [logits, auxiliary logits of 4a, of 4d].
+        A Keras model, normalized pictures to [logits, auxiliary logits of 4a, of 4d], and the weights of the losses of
+        the auxiliary logits; that of the logits' loss is 1.
     """
     classes = model.output_shape[-1]
     heads = [
-        _auxiliary(model.get_layer(f"block{block}_concat").output, classes, dropout, f"auxiliary{number}")
+        _auxiliary(model.get_layer(f"block{block}_concat").output, classes, dropout, number)
         for number, block in enumerate(AUXILIARY_AFTER, 1)
     ]
-    return keras.Model(model.input, [model.output, *heads], name=model.name)
+    return keras.Model(model.input, [model.output, *heads], name=model.name), (AUXILIARY_WEIGHT,) * len(heads)
 
 
-def _auxiliary(x: Any, classes: int, dropout: float, name: str) -> Any:
+def _auxiliary(x: Any, classes: int, dropout: float, number: int) -> Any:
+    name, start = f"auxiliary{number}", keras.initializers.GlorotUniform
     kernel = min(5, *x.shape[1:3])
     x = keras.layers.AveragePooling2D(kernel, 3, name=f"{name}_pool")(x)
-    x = _blocks.activate(_blocks.conv(x, 128, name), "relu", f"{name}_act")
-    x = keras.layers.Dense(1024, name=f"{name}_hidden")(keras.layers.Flatten(name=f"{name}_flatten")(x))
+    x = _blocks.activate(_blocks.conv(x, 128, name, kernel_initializer=start(3 * number)), "relu", f"{name}_act")
+    x = keras.layers.Flatten(name=f"{name}_flatten")(x)
+    x = keras.layers.Dense(1024, kernel_initializer=start(3 * number + 1), name=f"{name}_hidden")(x)
     x = keras.layers.Dropout(dropout, name=f"{name}_drop")(_blocks.activate(x, "relu", f"{name}_hidden_act"))
-    return keras.layers.Dense(classes, name=f"{name}_logits")(x)
+    return keras.layers.Dense(classes, kernel_initializer=start(3 * number + 2), name=f"{name}_logits")(x)

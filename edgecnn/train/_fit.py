@@ -22,7 +22,7 @@ from edgecnn.train._checkpoint import Checkpoint
 from edgecnn.train._distribute import from_chief, is_chief, local_worker, whole_batch_norms
 from edgecnn.train._evaluate import Score, score
 from edgecnn.train._history import Epoch, History
-from edgecnn.train._learner import Learner, Teacher
+from edgecnn.train._learner import Learner, Teacher, Trainee
 from edgecnn.train._settings import FitSettings
 from edgecnn.train._source import Source
 
@@ -45,7 +45,7 @@ def fit(
     arguments (the model must have been made in that scope too).
 
     Args:
-        model: Keras model (TFMOT's wrapped models too), normalized pictures (or features) to logits.
+        model: Keras model (TFMOT's wrapped models too), normalized pictures (or features) to logits; or a `Trainee`.
         train: what to fit to.
         validation: what decides which epoch is the best.
         settings: see `FitSettings`.
@@ -61,8 +61,9 @@ def fit(
     Raises:
         EdgecnnError: the loss is no longer a number, or the folder can't be written.
     """
-    with whole_batch_norms(model), _lost_workers():
-        return _Fit(model, train, validation, settings, teacher, folder, progress).run(list(callbacks))
+    trainee = Trainee.of(model)
+    with whole_batch_norms(trainee.network), _lost_workers():
+        return _Fit(trainee, train, validation, settings, teacher, folder, progress).run(list(callbacks))
 
 
 @contextlib.contextmanager
@@ -84,7 +85,7 @@ class _Fit:
 
     def __init__(
         self,
-        model: Any,
+        trainee: Trainee,
         train: Source,
         validation: Source,
         settings: FitSettings,
@@ -96,12 +97,12 @@ class _Fit:
         self.batches = Batches(train, settings, worker, workers)
         self.per_epoch = self.batches.steps_per_epoch
         self.total = self.per_epoch * settings.epochs
-        self.model, self.validation, self.settings = model, validation, settings
+        self.model, self.validation, self.settings = trainee.model, validation, settings
         self.folder, self.progress = folder, progress
         self.learner = Learner(
-            model, settings, train.preprocessing, steps=self.total, batch_size=self.batches.size, teacher=teacher
+            trainee, settings, train.preprocessing, steps=self.total, batch_size=self.batches.size, teacher=teacher
         )
-        self.task = _task(model, train, validation, settings, teacher)
+        self.task = _task(trainee.network, train, validation, settings, teacher)
         self.done, self.sums, self.history = 0, np.zeros(2), History()
         self.best: list[np.ndarray] | None = None
         self.started, self.cpu_started = time.monotonic(), time.process_time()
@@ -198,7 +199,7 @@ class _Fit:
         if found is not None and {key: found.meta.get(key) for key in self.task} != self.task:
             found = None
         arrays = self.learner.state()
-        found = from_chief(found, like=Checkpoint({**arrays, "best": arrays["weights"]}, {}))
+        found = from_chief(found, like=Checkpoint({**arrays, "best": self.model.get_weights()}, {}))
         if found is None:
             return
         self.learner.restore(found.arrays)

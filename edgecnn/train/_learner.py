@@ -37,6 +37,33 @@ class Teacher:
         return tf.gather(self.model(normalized(pixels, self.preprocessing), training=False), self.order, axis=1)
 
 
+@dataclass(frozen=True)
+class Trainee:
+    """A model, and the network that it is trained through: itself, or one with further classifiers half-way.
+
+    The losses of such auxiliary classifiers help to train what is before them; they are no part of the model.
+
+    Attributes:
+        model: what is wanted; normalized pictures (or features) to logits.
+        network: shares all layers of the model; to logits, or to [logits, auxiliary logits, ...].
+        auxiliary_weights: of the auxiliary losses; that of the logits' loss is 1.
+    """
+
+    model: Any
+    network: Any
+    auxiliary_weights: tuple[float, ...] = ()
+
+    @classmethod
+    def of(cls, model: Any) -> Trainee:
+        """A plain model is trained through itself."""
+        return model if isinstance(model, cls) else cls(model, model)
+
+    def auxiliary_variables(self) -> list[Any]:
+        """The trainable variables that the model hasn't."""
+        shared = {id(variable) for variable in self.model.variables}
+        return [variable for variable in self.network.trainable_variables if id(variable) not in shared]
+
+
 def normalized(inputs: Any, preprocessing: Preprocessing | None) -> Any:
     """Pixel values to the model's input, float32; features pass as they are."""
     inputs = tf.cast(inputs, tf.float32)
@@ -49,7 +76,8 @@ class Learner:
     """A model with its optimizers.
 
     Args:
-        model: Keras model to logits; its layers' `trainable` decides what learns, and can't change afterwards.
+        model: Keras model to logits, or a `Trainee`; its layers' `trainable` decides what learns, and can't change
+            afterwards.
         settings: of the fit.
         preprocessing: mean and std of its input; None for features.
         steps: length of the whole fit, for the learning rate.
@@ -67,12 +95,15 @@ class Learner:
         batch_size: int,
         teacher: Teacher | None = None,
     ) -> None:
-        self.model, self.settings, self.preprocessing, self.teacher = model, settings, preprocessing, teacher
+        trainee = Trainee.of(model)
+        self.model, self._network = trainee.model, trainee.network
+        self._loss_weights = (1.0, *trainee.auxiliary_weights)
+        self.settings, self.preprocessing, self.teacher = settings, preprocessing, teacher
         self._batch_size = batch_size
         self._strategy = tf.distribute.get_strategy()
         with self._strategy.scope():
-            self._groups = _groups(model, settings, steps)
-        model.optimizer = self._groups[0][0]  # callbacks look for it there
+            self._groups = _groups(trainee, settings, steps)
+        self.model.optimizer = self._groups[0][0]  # callbacks look for it there
         self._dropout = _StepDropout(settings.seed)
         self.step = tf.function(self._step)
         self.logits = tf.function(self._logits)
@@ -85,11 +116,11 @@ class Learner:
     def state(self) -> dict[str, list[np.ndarray]]:
         """All that a checkpoint needs."""
         slots = [np.asarray(variable.numpy()) for optimizer, _ in self._groups for variable in optimizer.variables]
-        return {"weights": self.model.get_weights(), "slots": slots}
+        return {"weights": self._network.get_weights(), "slots": slots}
 
     def restore(self, state: Any) -> None:
         """The inverse of `state`."""
-        self.model.set_weights(state["weights"])
+        self._network.set_weights(state["weights"])
         variables = [variable for optimizer, _ in self._groups for variable in optimizer.variables]
         for variable, value in zip(variables, state["slots"]):
             variable.assign(value)
@@ -103,25 +134,33 @@ class Learner:
         variables = [variable for _, group in self._groups for variable in group]
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(variables)
-            with self._dropout.of(self.model, step):
-                logits = self.model(normalized(inputs, self.preprocessing), training=True)
-            losses = self._losses(inputs, logits, targets) * weights
-            regularization = tf.add_n(self.model.losses) if self.model.losses else 0.0
+            with self._dropout.of(self._network, step):
+                outputs = self._network(normalized(inputs, self.preprocessing), training=True)
+            outputs = outputs if isinstance(outputs, (list, tuple)) else [outputs]
+            losses = self._losses(inputs, outputs, targets) * weights
+            regularization = tf.add_n(self._network.losses) if self._network.losses else 0.0
             share = 1.0 / self._strategy.num_replicas_in_sync
             loss = tf.reduce_sum(losses) / self._batch_size + regularization * share
         gradients = tape.gradient(loss, variables)
         for optimizer, group in self._groups:
             mine, gradients = gradients[: len(group)], gradients[len(group) :]
             optimizer.apply_gradients(zip(mine, group))
-        right = tf.equal(tf.argmax(logits, axis=1), tf.argmax(targets, axis=1))
+        right = tf.equal(tf.argmax(outputs[0], axis=1), tf.argmax(targets, axis=1))
         return tf.stack((tf.reduce_sum(losses), tf.reduce_sum(tf.cast(right, tf.float32))))
 
-    def _losses(self, inputs: Any, logits: Any, targets: Any) -> Any:
+    def _losses(self, inputs: Any, outputs: Sequence[Any], targets: Any) -> Any:
+        """Of each picture: the loss of the logits and those of the auxiliary logits, by their weights."""
+        wanted = None
+        if self.teacher is not None:
+            wanted = tf.nn.softmax(tf.stop_gradient(self.teacher.logits(inputs)) / self.settings.temperature)
+        losses = [self._loss(logits, targets, wanted) for logits in outputs]
+        return tf.add_n([loss * weight for loss, weight in zip(losses, self._loss_weights)])
+
+    def _loss(self, logits: Any, targets: Any, wanted: Any) -> Any:
         losses = tf.nn.softmax_cross_entropy_with_logits(targets, logits)
-        if self.teacher is None:
+        if wanted is None:
             return losses
         temperature, share = self.settings.temperature, self.settings.distillation_weight
-        wanted = tf.nn.softmax(tf.stop_gradient(self.teacher.logits(inputs)) / temperature)
         divergence = tf.nn.softmax_cross_entropy_with_logits(wanted, logits / temperature)
         return losses * (1 - share) + divergence * (share * temperature**2)  # section 2.1: keeps the gradients' size
 
@@ -131,8 +170,9 @@ class Learner:
         return self._strategy.experimental_local_results(outputs)[0]
 
 
-def _groups(model: Any, settings: FitSettings, steps: int) -> list[tuple[Any, list[Any]]]:
-    """Optimizers with their variables: the last layer that learns, then all others."""
+def _groups(trainee: Trainee, settings: FitSettings, steps: int) -> list[tuple[Any, list[Any]]]:
+    """Optimizers with their variables: the last layer that learns and the auxiliary classifiers, then all others."""
+    model = trainee.model
     layers = [layer for layer in model.layers if layer.trainable_variables]
     if not layers:
         raise ValueError(f"{model.name} has no trainable layer; set trainable on those that are to learn.")
@@ -140,7 +180,7 @@ def _groups(model: Any, settings: FitSettings, steps: int) -> list[tuple[Any, li
     known = {id(variable) for variable in head}
     backbone = [variable for variable in model.trainable_variables if id(variable) not in known]
     slow = settings.learning_rate if settings.backbone_learning_rate is None else settings.backbone_learning_rate
-    groups = [(settings.learning_rate, head), (slow, backbone)]
+    groups = [(settings.learning_rate, [*head, *trainee.auxiliary_variables()]), (slow, backbone)]
     return [(_optimizer(rate, variables, settings, steps), variables) for rate, variables in groups if variables]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from edgecnn.progress import Progress, silent
 from edgecnn.train._fit import fit
 from edgecnn.train._history import History
-from edgecnn.train._learner import Teacher
+from edgecnn.train._learner import Teacher, Trainee
 from edgecnn.train._settings import FitSettings
 from edgecnn.train._source import Source
 
@@ -23,11 +23,13 @@ class Stage:
         name: of the stage.
         settings: what it was fitted with.
         history: what happened.
+        auxiliary_weights: of the losses of the model's auxiliary classifiers, where it was trained with any.
     """
 
     name: str
     settings: FitSettings
     history: History
+    auxiliary_weights: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ class Task:
         teacher: for distillation.
         folder: for checkpoints; None keeps none.
         progress: told what is being done.
+        trainee: gives the model the auxiliary classifiers of its family, if there are any.
     """
 
     model: Any
@@ -53,15 +56,20 @@ class Task:
     teacher: Teacher | None = None
     folder: Path | None = None
     progress: Progress = silent
+    trainee: Callable[[Any], Trainee] = Trainee.of
 
     def settings(self, defaults: FitSettings) -> FitSettings:
         """A strategy's defaults with the user's wishes."""
         return defaults.replace(**self.overrides)
 
     def fit(self, name: str, settings: FitSettings) -> Stage:
-        """Fit the model to the pictures; the stage's files go to a folder of its name."""
+        """Fit the model to the pictures; the stage's files go to a folder of its name.
+
+        Auxiliary classifiers help where the whole model learns; before frozen blocks there is nothing for them to do.
+        """
+        trainee = self.trainee(self.model) if self.unfreeze is None else Trainee.of(self.model)
         history = fit(
-            self.model,
+            trainee,
             self.train,
             self.validation,
             settings,
@@ -69,4 +77,4 @@ class Task:
             folder=self.folder and self.folder / name,
             progress=self.progress,
         )
-        return Stage(name, settings, history)
+        return Stage(name, settings, history, trainee.auxiliary_weights)

@@ -18,12 +18,12 @@ from edgecnn.data._report import DataReport, examine
 from edgecnn.data._split import Splits, open_splits
 from edgecnn.errors import DataError, UsageError
 from edgecnn.progress import Progress, silent
-from edgecnn.registry import TRAINING_STRATEGIES
+from edgecnn.registry import MODEL_FAMILIES, TRAINING_STRATEGIES
 from edgecnn.runtime.contract import Contract
 from edgecnn.train._distribute import cluster_config, is_chief, local_worker, plain_copy
 from edgecnn.train._distribute import strategy as strategy_of
 from edgecnn.train._evaluate import Score, score
-from edgecnn.train._learner import Teacher, normalized
+from edgecnn.train._learner import Teacher, Trainee, normalized
 from edgecnn.train._model import with_head
 from edgecnn.train._source import Source
 from edgecnn.train._sources import decoded, labeled
@@ -150,6 +150,7 @@ def train(
             teacher,
             folder,
             progress,
+            _trainee_of(contract),
         )
         stages = tuple(strategy.run(task))
         model.trainable = True
@@ -215,6 +216,14 @@ def _teacher(path: str | None, contract: Contract) -> Teacher | None:
     return Teacher(model, found.preprocessing, tuple(found.labels.index(label) for label in contract.labels))
 
 
+def _trainee_of(contract: Contract) -> Callable[[Any], Trainee]:
+    """What gives the model auxiliary classifiers, if its family has a `training_model`."""
+    family = contract.model.get("family")
+    plugin = MODEL_FAMILIES.load(family) if family in MODEL_FAMILIES.names() else None
+    extended = getattr(plugin, "training_model", None)
+    return Trainee.of if extended is None else lambda model: Trainee(model, *extended(model))
+
+
 def _result(
     model: Any,
     contract: Contract,
@@ -232,7 +241,7 @@ def _result(
         "strategy": options.strategy,
         "pictures": pictures,
         "digests": {name: source.key for name, source in sources.items()},
-        "stages": [{"name": stage.name, "settings": dataclasses.asdict(stage.settings)} for stage in stages],
+        "stages": [_account(stage) for stage in stages],
         "versions": {"edgecnn": __version__, "tensorflow": tf.version.VERSION, "numpy": np.__version__},
     }
     contract = contract.replace(
@@ -241,6 +250,11 @@ def _result(
         golden={},
     )
     return Trained(model, contract, stages, scores["validation"], scores.get("test"), report)
+
+
+def _account(stage: Stage) -> dict[str, Any]:
+    account: dict[str, Any] = {"name": stage.name, "settings": dataclasses.asdict(stage.settings)}
+    return {**account, "auxiliary_weights": list(stage.auxiliary_weights)} if stage.auxiliary_weights else account
 
 
 def remove_checkpoints(folder: Path) -> None:

@@ -116,13 +116,13 @@ def test_gelu_is_one_integer_operator() -> None:
 
 def test_auxiliary_heads_train_the_same_layers_and_leave() -> None:
     plain, _ = build_model("googlenet")
-    assert googlenet.with_auxiliary_heads(plain).count_params() == 13_378_280  # the paper's, as others count it
+    assert googlenet.training_model(plain)[0].count_params() == 13_378_280  # the paper's, as others count it
     model, _ = build_model("googlenet", input_size=96, width=0.25, classes=3)
     before = model.get_weights()
-    trained = googlenet.with_auxiliary_heads(model)
+    trained, weights = googlenet.training_model(model)
+    assert weights == (0.3, 0.3)  # section 5
     losses = [keras.losses.SparseCategoricalCrossentropy(from_logits=True)] * 3
-    weights = [1.0, googlenet.AUXILIARY_WEIGHT, googlenet.AUXILIARY_WEIGHT]
-    trained.compile("sgd", losses, loss_weights=weights, run_eagerly=True)
+    trained.compile("sgd", losses, loss_weights=[1.0, *weights], run_eagerly=True)
     pictures = RANDOM.normal(size=(4, 96, 96, 3)).astype(np.float32)
     labels = np.arange(4) % 3
     trained.fit(pictures, [labels] * 3, epochs=1, verbose=0)
