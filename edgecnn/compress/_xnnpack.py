@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
+
 from edgecnn._tensorflow import keras
 from edgecnn.errors import UsageError
 
@@ -20,10 +22,12 @@ _UNARY = ("relu", "relu6", "leaky_relu", "elu", "sigmoid", "linear")
 
 
 def symmetric(model: Any) -> Any:
-    """The same layers and weights, with an explicit padding on all sides before every stride.
+    """The same network with the same padding on all sides before every stride.
 
     TensorFlow's `same` pads a stride of 2 on one side only when the input is even, which XNNPACK's sparse chain doesn't
-    know. The features move by a pixel, so the model must be trained a little afterwards.
+    know. A depthwise 3x3 kernel becomes the corner of a 5x5 one, which computes the same. The chain has no larger
+    kernels, and must start with a 3x3 one: these see a pixel of their input too early, and the model must be trained a
+    little afterwards.
     """
     tensors: dict[int, Any] = {}
     layers: dict[str, Any] = {}
@@ -33,7 +37,7 @@ def symmetric(model: Any) -> Any:
     outputs = [tensors[id(tensor)] for tensor in model.outputs]
     result = keras.Model([tensors[id(tensor)] for tensor in model.inputs], outputs, name=model.name)
     for layer in model.layers:
-        result.get_layer(layer.name).set_weights(layer.get_weights())
+        result.get_layer(layer.name).set_weights(_moved(layer, result.get_layer(layer.name)))
     return result
 
 
@@ -47,8 +51,10 @@ def _copied(node: Any, inputs: list[Any], layers: dict[str, Any]) -> Any:
         return keras.Input(layer.input_shape[0][1:], name=layer.name)
     config = layer.get_config()
     if _pads_unevenly(layer):
-        rows, columns = (size // 2 for size in layer.kernel_size)
-        inputs = [keras.layers.ZeroPadding2D((rows, columns), name=f"{layer.name}_pad")(inputs[0])]
+        size = layer.kernel_size
+        if type(layer).__name__ == "DepthwiseConv2D" and tuple(size) == (3, 3) and max(_missing(layer)) > 0:
+            config["kernel_size"] = size = (5, 5)
+        inputs = [keras.layers.ZeroPadding2D((size[0] // 2, size[1] // 2), name=f"{layer.name}_pad")(inputs[0])]
         config["padding"] = "valid"
     if layer.name not in layers:
         layers[layer.name] = type(layer).from_config(config)
@@ -59,6 +65,26 @@ def _pads_unevenly(layer: Any) -> bool:
     if type(layer).__name__ not in ("Conv2D", "DepthwiseConv2D") or layer.padding != "same":
         return False
     return max(layer.strides) > 1 and max(layer.kernel_size) > 1
+
+
+def _missing(layer: Any) -> list[int]:
+    """By how many rows and columns `same` pads less before the picture than half a kernel."""
+    found = []
+    for size, stride, kernel in zip(layer.input_shape[1:3], layer.strides, layer.kernel_size):
+        padding = max((-(-size // stride) - 1) * stride + kernel - size, 0)
+        found.append(kernel // 2 - padding // 2)
+    return found
+
+
+def _moved(old: Any, new: Any) -> list[np.ndarray]:
+    """The weights for `new`, whose window may be larger and begin earlier."""
+    weights: list[np.ndarray] = old.get_weights()
+    if type(old).__name__ != "DepthwiseConv2D" or old.kernel_size == new.kernel_size:
+        return weights
+    kernel = np.zeros((*new.kernel_size, *weights[0].shape[2:]), np.float32)
+    top, left = (1 + missing for missing in _missing(old))
+    kernel[top : top + 3, left : left + 3] = weights[0]
+    return [kernel, *weights[1:]]
 
 
 def chain(model: Any) -> list[str]:

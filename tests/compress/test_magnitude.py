@@ -80,6 +80,17 @@ def test_a_padded_stride_sees_what_same_padding_sees_one_pixel_on() -> None:
     assert "stem_conv_pad" in [layer.name for layer in symmetric.layers]
 
 
+def test_an_even_picture_is_seen_one_pixel_early_by_the_first_convolution_only() -> None:
+    model, _ = build_model("mobilenet_v2", input_size=32, width=0.35, classes=3)
+    symmetric = _xnnpack.symmetric(model)
+    picture = RNG.normal(size=(1, 32, 32, 3)).astype(np.float32)
+    picture[:, -1] = picture[:, :, -1] = 0
+    moved = np.roll(picture, 1, axis=(1, 2))
+    np.testing.assert_allclose(symmetric(picture), model(moved), atol=1e-5)
+    sizes = {layer.name: layer.kernel_size for layer in symmetric.layers if isinstance(layer, keras.layers.Conv2D)}
+    assert sizes["stem_conv"] == (3, 3)
+
+
 def test_the_layout_for_xnnpack_becomes_a_sparse_file(tmp_path: Any) -> None:
     model, contract = build_model("mobilenet_v2", input_size=32, width=0.5, classes=3)
     outcome = magnitude.compress(job(model, contract), magnitude.Options(target="xnnpack"))

@@ -82,8 +82,5 @@ def moments(inputs: np.ndarray) -> Moments:
     mean = inputs.mean(axis=1, dtype=np.float64)
     centered = inputs - mean[:, None].astype(np.float32)
     if len(centered) == 1:  # a plain matrix: its product with itself costs half
-        product = (centered[0].T @ centered[0])[None]
-    else:
-        product = centered.transpose(0, 2, 1) @ centered
-    product /= inputs.shape[1]
-    return Moments(mean, product)
+        return Moments(mean, (centered[0].T @ centered[0])[None] / np.float32(inputs.shape[1]))
+    return Moments(mean, centered.transpose(0, 2, 1) @ centered / np.float32(inputs.shape[1]))
