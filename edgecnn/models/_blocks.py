@@ -9,7 +9,7 @@ Lambda layers, no op lambdas, no Rescaling (the contract normalizes), no nested 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -114,6 +114,11 @@ def conv(
     return layer(x)
 
 
+def conv_relu(x: Any, filters: int, name: str, **options: Any) -> Any:
+    """Append a convolution and ReLU, with no norm between them; `options` are those of `conv`."""
+    return activate(conv(x, filters, name, **options), "relu", f"{name}_act")
+
+
 def batch_norm(x: Any, name: str, style: Style) -> Any:
     """Append a batch normalization over channels."""
     return keras.layers.BatchNormalization(momentum=style.momentum, epsilon=style.epsilon, name=name)(x)
@@ -198,18 +203,28 @@ def fused_residual(x: Any, block: Residual, name: str, style: Style) -> Any:
 def _with_shortcut(shortcut: Any, x: Any, block: Residual, name: str) -> Any:
     if block.stride != 1 or shortcut.shape[-1] != block.filters:
         return x
-    return add(shortcut, drop_path(x, block.drop, name), name)
+    return add(shortcut, x, name, block.drop)
 
 
-def add(shortcut: Any, x: Any, name: str) -> Any:
-    """Append the sum of a block and its shortcut."""
+def add(shortcut: Any, x: Any, name: str, drop: float = 0.0) -> Any:
+    """Append the sum of a block and its shortcut.
+
+    Args:
+        shortcut: what goes past the block.
+        x: what comes out of it.
+        name: of the block.
+        drop: stochastic depth (arXiv:1603.09382): training leaves the block out for this share of the pictures.
+    """
+    if drop:
+        shape = (None, *(1 for _ in x.shape[1:]))
+        x = keras.layers.Dropout(drop, noise_shape=shape, name=f"{name}_drop")(x)
     return keras.layers.Add(name=f"{name}_add")([shortcut, x])
 
 
-def drop_path(x: Any, share: float, name: str) -> Any:
-    """Append stochastic depth (arXiv:1603.09382): training leaves the block out for a share of the pictures."""
-    shape = (None, *(1 for _ in x.shape[1:]))
-    return keras.layers.Dropout(share, noise_shape=shape, name=f"{name}_drop")(x) if share else x
+def numbered(repeats: Iterable[int]) -> Iterator[tuple[int, int, str]]:
+    """Stage, place in the stage and name of every block; blocks are counted through all stages."""
+    places = ((stage, place) for stage, count in enumerate(repeats) for place in range(count))
+    return ((stage, place, f"block{index}") for index, (stage, place) in enumerate(places))
 
 
 def picture(input_shape: tuple[int, int, int]) -> Any:
@@ -222,6 +237,11 @@ def classifier(x: Any, classes: int, dropout: float, initializer: Mapping[str, A
     if dropout:
         x = keras.layers.Dropout(dropout, name="dropout")(x)
     return keras.layers.Dense(classes, kernel_initializer=dict(initializer), name=HEAD)(x)
+
+
+def network(picture: Any, x: Any, classes: int, dropout: float, initializer: Mapping[str, Any] = GLOROT) -> Any:
+    """The whole model: from the input to the logits that `classifier` makes of the features `x`, (batch, channels)."""
+    return keras.Model(picture, classifier(x, classes, dropout, initializer))
 
 
 def pool(x: Any) -> Any:

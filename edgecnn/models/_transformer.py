@@ -53,6 +53,12 @@ def pointwise(x: Any, units: int, name: str, *, bias: bool = True) -> Any:
     return keras.layers.Dense(units, name=f"{name}_dense", **options)(x)
 
 
+def feed_forward(x: Any, expansion: int, activation: str, name: str, *, drop: float, epsilon: float) -> Any:
+    """Append a normalized perceptron and its shortcut: the second half of a transformer's block."""
+    y = layer_norm(x, name, epsilon=epsilon)
+    return _blocks.add(x, perceptron(y, expansion * x.shape[-1], activation, name), name, drop)
+
+
 def perceptron(x: Any, units: int, activation: str, name: str, *, bias: bool = True) -> Any:
     """Append two dense layers for every position alone, `units` wide in between."""
     channels = x.shape[-1]

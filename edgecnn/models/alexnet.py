@@ -92,7 +92,6 @@ def build(
     width: float = 1.0,
     dropout: float = 0.5,
     towers: str = "two",
-    name: str = "alexnet",
 ) -> Any:
     """Build an AlexNet.
 
@@ -103,16 +102,13 @@ def build(
         width: factor on the channels of all layers, which become multiples of 8.
         dropout: share of features dropped before each dense layer while training.
         towers: "two" (2012) or "one" (2014).
-        name: of the Keras model.
     """
     picture = _blocks.picture(input_shape)
     x = _blocks.padded(picture, 2, "block0")
     for index, (layer, filters, groups) in enumerate(zip(LAYERS, *TOWERS[towers])):
         block = f"block{index}"
-        border = "same" if index else "valid"
-        channels = make_divisible(filters * width)
-        x = _blocks.conv(x, channels, block, kernel=layer.kernel, stride=layer.stride, padding=border, groups=groups)
-        x = _blocks.activate(x, "relu", f"{block}_act")
+        options = {"kernel": layer.kernel, "stride": layer.stride, "padding": "same" if index else "valid"}
+        x = _blocks.conv_relu(x, make_divisible(filters * width), block, groups=groups, **options)
         if layer.pooled:
             x = keras.layers.MaxPooling2D(3, 2, name=f"{block}_pool")(x)
     x = keras.layers.Flatten(name="flatten")(x)
@@ -120,4 +116,4 @@ def build(
         x = keras.layers.Dropout(dropout, name=f"hidden{index}_drop")(x) if dropout else x
         x = keras.layers.Dense(make_divisible(HIDDEN * width), name=f"hidden{index}")(x)
         x = _blocks.activate(x, "relu", f"hidden{index}_act")
-    return keras.Model(picture, _blocks.classifier(x, classes, 0), name=name)
+    return _blocks.network(picture, x, classes, 0)

@@ -41,7 +41,6 @@ def build(
     width: float = 1.0,
     dropout: float = 0.0,
     drop: float = 0.2,
-    name: str = "convformer",
 ) -> Any:
     """Build a ConvFormer-S18.
 
@@ -51,21 +50,17 @@ def build(
         width: factor on the channels of all layers, which become multiples of 8.
         dropout: share of features dropped before the logits while training.
         drop: stochastic depth of the last block; it grows linearly from 0.
-        name: of the Keras model.
     """
     rates = iter(_transformer.drop_rates(drop, sum(REPEATS)))
     picture = x = _blocks.picture(input_shape)
-    index = 0
-    for stage, (filters, repeats) in enumerate(zip(FILTERS, REPEATS)):
-        x = _shrunk(x, make_divisible(filters * width), stage)
-        for _ in range(repeats):
-            x = _block(x, stage in SCALED_STAGES, next(rates), f"block{index}")
-            index += 1
+    for stage, repeat, name in _blocks.numbered(REPEATS):
+        x = x if repeat else _shrunk(x, make_divisible(FILTERS[stage] * width), stage)
+        x = _block(x, stage in SCALED_STAGES, next(rates), name)
     x = _transformer.layer_norm(_blocks.pool(x), "features", epsilon=EPSILON)
     x = keras.layers.Dense(HEAD_EXPANSION * x.shape[-1], name="head")(x)
     x = _blocks.activate(x, "squared_relu", "head_act")
     x = _transformer.layer_norm(x, "head", epsilon=EPSILON)
-    return keras.Model(picture, _blocks.classifier(x, classes, dropout, _transformer.TRUNCATED), name=name)
+    return _blocks.network(picture, x, classes, dropout, _transformer.TRUNCATED)
 
 
 def _shrunk(x: Any, filters: int, stage: int) -> Any:
@@ -100,4 +95,4 @@ def _mixed(x: Any, name: str) -> Any:
 def _added(shortcut: Any, x: Any, scaled: bool, drop: float, name: str) -> Any:
     if scaled:
         shortcut = _transformer.layer_scale(shortcut, 1.0, f"{name}_shortcut")
-    return _blocks.add(shortcut, _blocks.drop_path(x, drop, name), name)
+    return _blocks.add(shortcut, x, name, drop)

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from edgecnn._tensorflow import keras
 from edgecnn.models import _blocks, _transformer
 from edgecnn.models._blocks import IMAGENET_MEAN, IMAGENET_STD, make_divisible
 from edgecnn.models._spec import ModelSpec
@@ -59,7 +58,6 @@ def build(
     filters: tuple[int, ...] = TINY,
     repeats: tuple[int, ...] = (3, 3, 9, 3),
     drop: float = 0.1,
-    name: str = "convnext",
 ) -> Any:
     """Build a ConvNeXt.
 
@@ -71,25 +69,24 @@ def build(
         filters: channels per stage.
         repeats: blocks per stage.
         drop: stochastic depth of the last block; it grows linearly from 0.
-        name: of the Keras model.
     """
-    options: dict[str, Any] = {"kernel_initializer": dict(_transformer.TRUNCATED), "padding": "valid"}
     rates = iter(_transformer.drop_rates(drop, sum(repeats)))
     picture = x = _blocks.picture(input_shape)
-    index = 0
-    for stage, (channels, count) in enumerate(zip(filters, repeats)):
-        channels = make_divisible(channels * width)
-        if stage:
-            x = _transformer.layer_norm(x, f"down{stage}")
-            x = _blocks.conv(x, channels, f"down{stage}", kernel=2, stride=2, **options)
-        else:
-            x = _blocks.conv(x, channels, "stem", kernel=4, stride=4, **options)
-            x = _transformer.layer_norm(x, "stem")
-        for _ in range(count):
-            x = _block(x, next(rates), f"block{index}")
-            index += 1
+    for stage, repeat, name in _blocks.numbered(repeats):
+        x = x if repeat else _shrunk(x, make_divisible(filters[stage] * width), stage)
+        x = _block(x, next(rates), name)
     x = _transformer.layer_norm(_blocks.pool(x), "features")
-    return keras.Model(picture, _blocks.classifier(x, classes, dropout, _transformer.TRUNCATED), name=name)
+    return _blocks.network(picture, x, classes, dropout, _transformer.TRUNCATED)
+
+
+def _shrunk(x: Any, filters: int, stage: int) -> Any:
+    """The convolution at the start of a stage, normalized after it (the first) or before it."""
+    options: dict[str, Any] = {"kernel_initializer": dict(_transformer.TRUNCATED), "padding": "valid"}
+    if not stage:
+        x = _blocks.conv(x, filters, "stem", kernel=4, stride=4, **options)
+        return _transformer.layer_norm(x, "stem")
+    x = _transformer.layer_norm(x, f"down{stage}")
+    return _blocks.conv(x, filters, f"down{stage}", kernel=2, stride=2, **options)
 
 
 def _block(x: Any, drop: float, name: str) -> Any:
@@ -98,4 +95,4 @@ def _block(x: Any, drop: float, name: str) -> Any:
     x = _transformer.layer_norm(x, name)
     x = _transformer.perceptron(x, EXPANSION * channels, "gelu", name)
     x = _transformer.layer_scale(x, LAYER_SCALE, name)
-    return _blocks.add(shortcut, _blocks.drop_path(x, drop, name), name)
+    return _blocks.add(shortcut, x, name, drop)

@@ -59,7 +59,6 @@ def build(
     width: float = 1.0,
     dropout: float = 0.0,
     drop: float = 0.1,
-    name: str = "cvt",
 ) -> Any:
     """Build a CvT-13.
 
@@ -69,7 +68,6 @@ def build(
         width: factor on the number of heads (64 channels each), rounded to whole ones.
         dropout: share of features dropped before the logits while training.
         drop: stochastic depth of the last block of each stage; it grows linearly from 0.
-        name: of the Keras model.
     """
     picture = x = _blocks.picture(input_shape)
     index = 0
@@ -82,7 +80,7 @@ def build(
         if not stage.class_token:
             x = keras.layers.Reshape((*size, x.shape[-1]), name=f"map{number}")(x)
     x = _transformer.features_of_class_token(x, EPSILON)
-    return keras.Model(picture, _blocks.classifier(x, classes, dropout, _transformer.TRUNCATED), name=name)
+    return _blocks.network(picture, x, classes, dropout, _transformer.TRUNCATED)
 
 
 def _tokens(x: Any, stage: Stage, heads: int, name: str) -> tuple[Any, tuple[int, int]]:
@@ -105,10 +103,8 @@ def _block(x: Any, size: tuple[int, int], heads: int, class_token: bool, drop: f
         _projection(image, first, stride, f"{name}_{part}") for part, stride in (("query", 1), ("key", 2), ("value", 2))
     )
     y = _transformer.attend(queries, keys, values, name, heads=heads, scale=x.shape[-1] ** -0.5)
-    x = _blocks.add(x, _blocks.drop_path(y, drop, f"{name}_mixer"), f"{name}_mixer")
-    y = _transformer.layer_norm(x, name, epsilon=EPSILON)
-    y = _transformer.perceptron(y, EXPANSION * x.shape[-1], "quick_gelu", name)
-    return _blocks.add(x, _blocks.drop_path(y, drop, name), name)
+    x = _blocks.add(x, y, f"{name}_mixer", drop)
+    return _transformer.feed_forward(x, EXPANSION, "quick_gelu", name, drop=drop, epsilon=EPSILON)
 
 
 def _projection(image: Any, first: Any, stride: int, name: str) -> Any:

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from edgecnn._tensorflow import keras
 from edgecnn.models import _blocks
 from edgecnn.models._blocks import FAN_OUT, IMAGENET_MEAN, IMAGENET_STD, Residual, Style, make_divisible
 from edgecnn.models._spec import ModelSpec
@@ -92,39 +91,36 @@ class Scaling:
                 channels, index = filters, index + 1
 
 
-def network(
-    input_shape: tuple[int, int, int], classes: int, scaling: Scaling, style: Style, dropout: float, name: str
-) -> Any:
+def network(input_shape: tuple[int, int, int], classes: int, scaling: Scaling, style: Style, dropout: float) -> Any:
     """The Keras model, (batch, height, width, channels) to logits (batch, classes)."""
     picture = _blocks.picture(input_shape)
     x = _blocks.conv_bn(picture, scaling.end(STEM), "stem", style, kernel=3, stride=2)
     for index, block in enumerate(scaling.blocks()):
         x = _blocks.inverted_residual(x, block, f"block{index}", style)
     x = _blocks.conv_bn(x, scaling.end(TOP), "top", style)
-    x = _blocks.classifier(_blocks.pool(x), classes, dropout, DENSE)
-    return keras.Model(picture, x, name=name)
+    return _blocks.network(picture, _blocks.pool(x), classes, dropout, DENSE)
 
 
-def _variant(size: int, scale: tuple[float, float, float], figures: tuple[float, float, float]) -> ModelSpec:
+def variant(size: int, scale: tuple[float, float, float], figures: tuple[float, float, float], **own: Any) -> ModelSpec:
+    """One row of the table: width, depth and dropout; parameters, multiply-accumulates and top-1; what else differs."""
     width, depth, dropout = scale
     parameters, macs, top1 = figures
     return ModelSpec(
         input_size=size,
         paper=PAPER,
-        url=URL,
         parameters=parameters,
         macs=macs,
         top1=top1,
         arguments={"width_factor": width, "depth_factor": depth, "dropout": dropout},
-        mean=IMAGENET_MEAN,
-        std=IMAGENET_STD,
         crop=size / (size + 32),
-        weights=("keras_applications",),
+        **own,
     )
 
 
 VARIANTS = {
-    f"efficientnet_b{number}": _variant(*row)
+    f"efficientnet_b{number}": variant(
+        *row, url=URL, mean=IMAGENET_MEAN, std=IMAGENET_STD, weights=("keras_applications",)
+    )
     for number, row in enumerate(
         (  # input size; width, depth, dropout; parameters, multiply-accumulates, top-1
             (224, (1.0, 1.0, 0.2), (5_288_548, 0.39e9, 77.1)),
@@ -148,7 +144,6 @@ def build(
     dropout: float = 0.2,
     width_factor: float = 1.0,
     depth_factor: float = 1.0,
-    name: str = "efficientnet",
 ) -> Any:
     """Build an EfficientNet.
 
@@ -159,6 +154,5 @@ def build(
         dropout: share of features dropped before the logits while training.
         width_factor: the variant's own factor on channel counts.
         depth_factor: the variant's own factor on blocks per stage.
-        name: of the Keras model.
     """
-    return network(input_shape, classes, Scaling(width_factor * width, depth_factor), STYLE, dropout, name)
+    return network(input_shape, classes, Scaling(width_factor * width, depth_factor), STYLE, dropout)

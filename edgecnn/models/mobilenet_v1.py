@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from edgecnn._tensorflow import keras
 from edgecnn.models import _blocks
 from edgecnn.models._blocks import Style
 from edgecnn.models._spec import ModelSpec
@@ -54,7 +53,6 @@ def build(
     classes: int,
     width: float = 1.0,
     dropout: float = 1e-3,
-    name: str = "mobilenet",
 ) -> Any:
     """Build a MobileNet V1.
 
@@ -63,14 +61,12 @@ def build(
         classes: number of logits.
         width: the paper's alpha; channel counts are cut to whole numbers, not rounded to multiples of 8.
         dropout: share of features dropped before the logits while training.
-        name: of the Keras model.
     """
     picture = _blocks.picture(input_shape)
     x = _blocks.conv_bn(picture, _channels(STEM, width), "stem", STYLE, kernel=3, stride=2)
     for index, (filters, stride) in enumerate(LAYERS):
         x = _blocks.separable(x, _channels(filters, width), f"block{index}", STYLE, stride=stride)
-    x = _blocks.classifier(_blocks.pool(x), classes, dropout)
-    return keras.Model(picture, x, name=name)
+    return _blocks.network(picture, _blocks.pool(x), classes, dropout)
 
 
 def _channels(filters: int, width: float) -> int:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from edgecnn._tensorflow import keras
 from edgecnn.models import _blocks
 from edgecnn.models._blocks import Residual, Style, make_divisible
 from edgecnn.models._spec import ModelSpec
@@ -45,7 +44,6 @@ def build(
     classes: int,
     width: float = 1.0,
     dropout: float = 0.2,
-    name: str = "mobilenet",
 ) -> Any:
     """Build a MobileNet V2.
 
@@ -55,19 +53,15 @@ def build(
         width: the paper's multiplier; channel counts become multiples of 8. Below 1 the last convolution keeps
             its 1,280.
         dropout: share of features dropped before the logits while training.
-        name: of the Keras model.
     """
     picture = _blocks.picture(input_shape)
     x = _blocks.conv_bn(picture, make_divisible(STEM * width), "stem", STYLE, kernel=3, stride=2)
-    index = 0
-    for expansion, filters, repeats, stride in LAYERS:
-        for repeat in range(repeats):
-            block = _block(x, expansion, int(filters * width), 1 if repeat else stride)
-            x = _blocks.inverted_residual(x, block, f"block{index}", STYLE)
-            index += 1
+    for stage, repeat, name in _blocks.numbered(repeats for _, _, repeats, _ in LAYERS):
+        expansion, filters, _, stride = LAYERS[stage]
+        block = _block(x, expansion, int(filters * width), 1 if repeat else stride)
+        x = _blocks.inverted_residual(x, block, name, STYLE)
     x = _blocks.conv_bn(x, make_divisible(TOP * max(width, 1.0)), "top", STYLE)
-    x = _blocks.classifier(_blocks.pool(x), classes, dropout)
-    return keras.Model(picture, x, name=name)
+    return _blocks.network(picture, _blocks.pool(x), classes, dropout)
 
 
 def _block(x: Any, expansion: int, filters: int, stride: int) -> Residual:

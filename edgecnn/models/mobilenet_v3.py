@@ -103,7 +103,6 @@ def build(
     dropout: float = 0.2,
     size: str = "large",
     minimalistic: bool = False,
-    name: str = "mobilenet",
 ) -> Any:
     """Build a MobileNet V3.
 
@@ -115,7 +114,6 @@ def build(
         dropout: share of features dropped before the logits while training.
         size: "large" or "small".
         minimalistic: without squeeze-excite, hard-swish and 5x5 kernels.
-        name: of the Keras model.
     """
     layers, features = SIZES[size]
     style = dataclasses.replace(STYLE, activation="relu") if minimalistic else STYLE
@@ -127,7 +125,7 @@ def build(
         x = _blocks.inverted_residual(x, _block(x.shape[-1], layer, width), f"block{index}", block_style)
     x = _blocks.conv_bn(x, make_divisible(x.shape[-1] * TOP_EXPANSION), "top", style)
     x = _features(_blocks.pool(x), make_divisible(features * max(width, 1.0)), style)
-    return keras.Model(picture, _blocks.classifier(x, classes, dropout), name=name)
+    return _blocks.network(picture, x, classes, dropout)
 
 
 def _simplified(layer: Layer) -> Layer:

@@ -120,7 +120,6 @@ def build(
     width: float = 1.0,
     dropout: float = 0.2,
     size: str = "small",
-    name: str = "mobilenet",
 ) -> Any:
     """Build a MobileNetV4.
 
@@ -131,7 +130,6 @@ def build(
             width.
         dropout: share of features dropped before the logits while training.
         size: "small" or "medium".
-        name: of the Keras model.
     """
     picture = _blocks.picture(input_shape)
     x = _blocks.conv_bn(picture, make_divisible(STEM * width), "stem", STYLE, kernel=3, stride=2)
@@ -141,7 +139,7 @@ def build(
     x = keras.layers.GlobalAveragePooling2D(keepdims=True, name="pool")(x)
     x = _blocks.conv_bn(x, make_divisible(FEATURES * max(width, 1.0)), "features", STYLE)
     x = keras.layers.Flatten(name="flatten")(x)
-    return keras.Model(picture, _blocks.classifier(x, classes, dropout), name=name)
+    return _blocks.network(picture, x, classes, dropout)
 
 
 def _append(x: Any, layer: Conv | Fused | Universal, name: str) -> Any:

@@ -109,7 +109,6 @@ def build(
     dropout: float = 0.0,
     version: str = "v1.5",
     depth: int = 50,
-    name: str = "resnet",
 ) -> Any:
     """Build a ResNet.
 
@@ -120,12 +119,11 @@ def build(
         dropout: share of features dropped before the logits while training.
         version: "v1.5", "v1" or "v2", see above.
         depth: layers with weights: 18, 34, 50, 101 or 152.
-        name: of the Keras model.
     """
     made = VERSIONS[version]
     picture = _blocks.picture(input_shape)
     x = _v2(picture, depth, width) if version == "v2" else _v1(picture, depth, width, made)
-    return keras.Model(picture, _blocks.classifier(_blocks.pool(x), classes, dropout), name=name)
+    return _blocks.network(picture, _blocks.pool(x), classes, dropout)
 
 
 def _stem_pool(x: Any) -> Any:
@@ -137,12 +135,9 @@ def _v1(picture: Any, depth: int, width: float, version: Version) -> Any:
     x = _blocks.conv_bn(picture, make_divisible(STEM * width), "stem", version.style, kernel=7, stride=2)
     x = _stem_pool(x)
     block = _bottleneck if depth >= 50 else _basic
-    index = 0
-    for stage, (filters, repeats) in enumerate(zip(FILTERS, DEPTHS[depth])):
-        for repeat in range(repeats):
-            stride = 2 if stage and not repeat else 1
-            x = block(x, make_divisible(filters * width), stride, f"block{index}", version)
-            index += 1
+    for stage, repeat, name in _blocks.numbered(DEPTHS[depth]):
+        stride = 2 if stage and not repeat else 1
+        x = block(x, make_divisible(FILTERS[stage] * width), stride, name, version)
     return x
 
 
@@ -176,13 +171,11 @@ def _v2(picture: Any, depth: int, width: float) -> Any:
     options: dict[str, Any] = {"kernel": 7, "stride": 2, "padding": "valid", "kernel_initializer": dict(FAN_OUT)}
     x = _blocks.conv(_blocks.padded(picture, 3, "stem"), make_divisible(STEM * width), "stem", **options)
     x = _stem_pool(x)
-    index = 0
-    for stage, (filters, repeats) in enumerate(zip(FILTERS, DEPTHS[depth])):
-        for repeat in range(repeats):
-            first, last = stage > 0 and repeat == 0, stage < len(FILTERS) - 1 and repeat == repeats - 1
-            stride = 2 if (last if depth >= 50 else first) else 1
-            x = _preactivated(x, make_divisible(filters * width), stride, depth >= 50, f"block{index}")
-            index += 1
+    repeats = DEPTHS[depth]
+    for stage, repeat, name in _blocks.numbered(repeats):
+        first, last = stage > 0 and repeat == 0, stage < len(FILTERS) - 1 and repeat == repeats[stage] - 1
+        stride = 2 if (last if depth >= 50 else first) else 1
+        x = _preactivated(x, make_divisible(FILTERS[stage] * width), stride, depth >= 50, name)
     return _normalized(x, "top")
 
 

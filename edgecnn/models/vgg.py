@@ -50,7 +50,6 @@ def build(
     width: float = 1.0,
     dropout: float = 0.5,
     repeats: tuple[int, ...] = (2, 2, 3, 3, 3),
-    name: str = "vgg",
 ) -> Any:
     """Build a VGG.
 
@@ -61,18 +60,15 @@ def build(
         width: factor on the channels of all layers, which become multiples of 8.
         dropout: share of features dropped before each of the last two dense layers while training.
         repeats: convolutions per stage.
-        name: of the Keras model.
     """
     picture = x = _blocks.picture(input_shape)
     for stage, (filters, count) in enumerate(zip(FILTERS, repeats)):
         for index in range(count):
-            part = f"block{stage}_{index}"
-            x = _blocks.conv(x, make_divisible(filters * width), part, kernel=3)
-            x = _blocks.activate(x, "relu", f"{part}_act")
+            x = _blocks.conv_relu(x, make_divisible(filters * width), f"block{stage}_{index}", kernel=3)
         x = keras.layers.MaxPooling2D(2, 2, name=f"block{stage}_pool")(x)
     x = keras.layers.Flatten(name="flatten")(x)
     for index in (1, 2):
         x = keras.layers.Dense(make_divisible(HIDDEN * width), name=f"hidden{index}")(x)
         x = _blocks.activate(x, "relu", f"hidden{index}_act")
         x = keras.layers.Dropout(dropout, name=f"hidden{index}_drop")(x) if dropout else x
-    return keras.Model(picture, _blocks.classifier(x, classes, 0), name=name)
+    return _blocks.network(picture, x, classes, 0)

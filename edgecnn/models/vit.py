@@ -54,7 +54,6 @@ def build(
     dropout: float = 0.0,
     heads: int = 3,
     drop: float = 0.1,
-    name: str = "vit",
 ) -> Any:
     """Build a ViT.
 
@@ -66,7 +65,6 @@ def build(
         dropout: share of features dropped before the logits while training.
         heads: of the attention.
         drop: stochastic depth of the last block; it grows linearly from 0.
-        name: of the Keras model.
     """
     from edgecnn.models._layers import PositionEmbedding
 
@@ -80,14 +78,12 @@ def build(
     for index, rate in enumerate(_transformer.drop_rates(drop, BLOCKS)):
         x = _block(x, heads, rate, f"block{index}")
     x = _transformer.features_of_class_token(x, EPSILON)
-    return keras.Model(picture, _blocks.classifier(x, classes, dropout, _transformer.TRUNCATED), name=name)
+    return _blocks.network(picture, x, classes, dropout, _transformer.TRUNCATED)
 
 
 def _block(x: Any, heads: int, drop: float, name: str) -> Any:
     """Attention, then a perceptron, each normalized before and added to what came (figure 1, right)."""
     y = _transformer.layer_norm(x, f"{name}_mixer", epsilon=EPSILON)
     y = _transformer.attend(y, y, y, name, heads=heads)
-    x = _blocks.add(x, _blocks.drop_path(y, drop, f"{name}_mixer"), f"{name}_mixer")
-    y = _transformer.layer_norm(x, name, epsilon=EPSILON)
-    y = _transformer.perceptron(y, EXPANSION * x.shape[-1], "gelu", name)
-    return _blocks.add(x, _blocks.drop_path(y, drop, name), name)
+    x = _blocks.add(x, y, f"{name}_mixer", drop)
+    return _transformer.feed_forward(x, EXPANSION, "gelu", name, drop=drop, epsilon=EPSILON)
