@@ -13,7 +13,7 @@ import sys
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
-from types import ModuleType
+from typing import Any
 
 from edgecnn.errors import UsageError
 
@@ -47,16 +47,26 @@ class Registry:
         """All plug-in names, sorted."""
         return sorted({**self._entry_points, **self._files})
 
-    def load(self, name: str) -> ModuleType:
+    def load(self, name: str) -> Any:
         """Import one plug-in.
 
+        Args:
+            name: a plug-in's; or `NAME:ARGUMENT` for one that has a function `configured`, which makes a plug-in of the
+                argument.
+
         Raises:
-            UsageError: there is no plug-in of that name.
+            UsageError: there is no plug-in of that name, or it takes no argument.
         """
+        name, colon, argument = name.partition(":")
         module = self._files.get(name) or self._entry_points.get(name)
         if module is None:
             raise UsageError(f"Unknown {self.kind} {name!r}. Choose one of: {', '.join(self.names())}.")
-        return importlib.import_module(module)
+        plugin = importlib.import_module(module)
+        if not colon:
+            return plugin
+        if not hasattr(plugin, "configured"):
+            raise UsageError(f"The {self.kind} {name} takes nothing after a colon; got {argument!r}.")
+        return plugin.configured(argument)
 
 
 MODEL_FAMILIES = Registry("model", "edgecnn.models")

@@ -16,7 +16,8 @@ from edgecnn.runtime.engine import default_threads, interpreter_module, quiet
 from edgecnn.runtime.tflite import Graph, Operator, Tensor
 from edgecnn.verify.statistics import signal_to_noise_db
 
-_BORDER = ("QUANTIZE", "DEQUANTIZE")
+BORDER = ("QUANTIZE", "DEQUANTIZE")
+"""Conversions, which the float network doesn't have."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def pair_up(network: Network, artifact: Graph) -> list[Pair]:
     Raises:
         QuantizationError: the artifact isn't this network.
     """
-    operators = [operator for operator in artifact.operators if operator.name not in _BORDER]
+    operators = [operator for operator in artifact.operators if operator.name not in BORDER]
     names = [operator.name for operator in network.graph.operators]
     if [operator.name for operator in operators] != names:
         raise QuantizationError(

@@ -1,0 +1,44 @@
+"""int8, with int16 activations around the few layers that lose most: for CPUs that compute with integers only.
+
+As accurate as `int8_mixed`, which keeps the same layers in float, and not larger than int8. But LiteRT's kernels for
+int16 are plain C++: where there is a floating point unit, float is many times faster.
+"""
+
+from __future__ import annotations
+
+from edgecnn.errors import QuantizationError
+from edgecnn.quantize import _spared
+from edgecnn.quantize._int16 import SUPPORTED, with_int16
+from edgecnn.quantize._scheme import Job, quantize_with_ranges
+from edgecnn.quantize.improve._network import WEIGHTED, Network
+
+SUMMARY = "int8, int16 activations around the layers that lose most: integer CPUs, slow"
+IO = ("uint8", "int8")
+CALIBRATED = True
+INTEGER = True
+IMPROVE = "fast"  # level of `edgecnn.quantize.improve`, unless another is asked for
+
+
+def convert(job: Job) -> bytes:
+    """See `edgecnn.quantize._scheme.Job`.
+
+    Raises:
+        QuantizationError: there is no kernel for int16 around any of the layers.
+    """
+    model, ranges = job.prepare(True)
+    graph = quantize_with_ranges(model, ranges, job.io, per_channel=True)
+    numbers = _spared.noisiest(job, model, graph, _has_kernel)
+    if not numbers:
+        raise QuantizationError(
+            f"No activation of the model can have 16 bits: LiteRT has such kernels for {', '.join(SUPPORTED)} only, "
+            "and what makes and reads it must be among them. Try --scheme int8_mixed."
+        )
+    at = _spared.places(graph)
+    return with_int16(graph, [at[number] for number in numbers])
+
+
+def _has_kernel(network: Network, number: int) -> bool:
+    operator = network.graph.operators[number]
+    if operator.name in WEIGHTED:
+        return number in network.layers
+    return operator.name in SUPPORTED and len(network.variable_inputs(number)) == len(operator.inputs)
