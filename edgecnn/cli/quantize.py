@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from edgecnn.cli._output import emit, json_option, note, print_table
 from edgecnn.registry import SCHEMES
 
+if TYPE_CHECKING:
+    from edgecnn.quantize.ladder import Bounds, Climb
+
 
 @click.command()
 @click.argument("model", type=click.Path())
 @click.option("-o", "--output", required=True, metavar="FILE", help="Where to write the artifact; ends with .tflite.")
-@click.option("--scheme", type=click.Choice(SCHEMES.names()), default="int8", show_default=True, help="See below.")
+@click.option("--scheme", type=click.Choice(SCHEMES.names()), help="See below.  [default: int8]")
+@click.option(
+    "--keep-float",
+    metavar="LAYER,...",
+    help="These layers and what reads them stay in float: for int8_mixed, which else chooses them itself.",
+)
 @click.option(
     "--calibration", "data", default="photos", show_default=True, metavar="DATA", help="Pictures to calibrate on."
 )
@@ -44,8 +52,11 @@ from edgecnn.registry import SCHEMES
     "--max-drop", type=float, metavar="POINTS", help="Try schemes until top-1 drops by no more; needs --data."
 )
 @click.option("--min-agreement", type=float, metavar="PERCENT", help="The same for pictures with the float answer.")
-@click.option("--data", "held_out", metavar="DATA", help="Pictures to judge by; never those of --calibration.")
+@click.option("--data", "held_out", metavar="DATA", help="Pictures to judge by; those calibrated on are left out.")
+@click.option("--train-data", metavar="DATA", help="Allows rungs that train on these; none of them is judged by.")
+@click.option("--epochs", type=int, metavar="N", help="Of the rungs that train.  [default: 3; 2 with int8's rounding]")
 @click.option("--edge-tpu", is_flag=True, help="Only what an Edge TPU can run: int8 throughout.")
+@click.option("--integer", is_flag=True, help="No float operators: for processors without a floating point unit.")
 @json_option
 def command(model: str, output: str, json_path: str | None, **options: Any) -> None:
     """Convert MODEL (.keras, .h5 or a SavedModel folder) to a .tflite that carries its contract.
@@ -55,6 +66,7 @@ def command(model: str, output: str, json_path: str | None, **options: Any) -> N
       int8             int8 weights (per channel) and activations: CPUs and the Edge TPU
       int8_per_tensor  one weight scale per tensor: accelerators without per-channel scales
       int8_mixed       int8, the layers that lose most in float: CPU only
+      int8_int16       int8, int16 activations around the layers that lose most: integer CPUs, slow
       int16x8          int8 weights, int16 activations: nearly float accuracy, slower
       dynamic_int8     int8 weights, activations quantized at run time: no calibration
       float16          half the file, float speed
@@ -62,29 +74,44 @@ def command(model: str, output: str, json_path: str | None, **options: Any) -> N
     \b
     Example:
       edgecnn quantize lite0.keras -o lite0.tflite --calibration photos
+      edgecnn quantize lite0.keras -o lite0.tflite --scheme int8_mixed --keep-float stem_conv,block0_depthwise_conv
       edgecnn quantize lite0.keras -o lite0.tflite --max-drop 0.5 --data pictures/
+      edgecnn quantize mine.keras -o mine.tflite --max-drop 0.2 --data mine/test --train-data mine/train
     """
     if options["max_drop"] is not None or options["min_agreement"] is not None:
+        _refuse_given(options, _SCHEMES_OWN, "A bound doesn't go with {}: the ladder tries its own schemes.")
         _climb(model, output, json_path, options)
-        return
+    else:
+        _refuse_given(options, _LADDERS_OWN, "{} goes with --max-drop or --min-agreement.")
+        _convert(model, output, json_path, options)
+
+
+_SCHEMES_OWN = ("labels", "mean", "std", "input_size", "improve", "keep_float")
+_LADDERS_OWN = ("held_out", "train_data", "epochs", "edge_tpu", "integer")
+
+
+def _refuse_given(options: dict[str, Any], names: tuple[str, ...], message: str) -> None:
+    given = [name for name in names if options[name] not in (None, False)]
+    if given:
+        option = "--data" if given[0] == "held_out" else f"--{given[0].replace('_', '-')}"
+        raise click.UsageError(message.format(option))
+
+
+def _convert(model: str, output: str, json_path: str | None, options: dict[str, Any]) -> None:
+    """By one scheme."""
     from edgecnn.progress import Terminal
     from edgecnn.quantize import Calibration, Hints, quantize
 
     hints = Hints(
         _numbers("--mean", options["mean"]), _numbers("--std", options["std"]), options["labels"], options["input_size"]
     )
+    calibration = Calibration(options["data"], options["samples"], options["seed"], options["improve"])
     progress = Terminal()
     try:
         file = quantize(
-            model,
-            output,
-            scheme=options["scheme"],
-            calibration=Calibration(options["data"], options["samples"], options["seed"], options["improve"]),
-            io=options["io"],
-            trust=options["trust"],
-            hints=hints,
-            progress=progress,
-        )
+            model, output, scheme=_scheme(options), calibration=calibration, io=options["io"], trust=options["trust"],
+            hints=hints, progress=progress,
+        )  # fmt: skip
     finally:
         progress.close()
     for sentence in file.contract.assumed:
@@ -98,24 +125,26 @@ def command(model: str, output: str, json_path: str | None, **options: Any) -> N
     emit(result, json_path, lambda: click.echo(_sentence(result)))
 
 
+def _scheme(options: dict[str, Any]) -> str:
+    if options["keep_float"] is None:
+        return options["scheme"] or "int8"
+    if options["scheme"] not in (None, "int8_mixed"):
+        raise click.UsageError(f"--keep-float goes with --scheme int8_mixed, not with {options['scheme']}.")
+    return f"int8_mixed:{options['keep_float']}"
+
+
 def _climb(model: str, output: str, json_path: str | None, options: dict[str, Any]) -> None:
     """With a bound: the first rung of the ladder that is within it."""
     from edgecnn.progress import Terminal
     from edgecnn.quantize import Calibration
-    from edgecnn.quantize.ladder import Bounds, blame, check, climb
+    from edgecnn.quantize.ladder import Training, blame, check, climb
 
-    if not options["held_out"]:
-        raise click.UsageError("--max-drop and --min-agreement need --data: pictures to judge by.")
-    given = [name for name in ("labels", "mean", "std", "input_size", "improve") if options[name] is not None]
-    if given:
-        raise click.UsageError(
-            f"A bound doesn't go with --{given[0].replace('_', '-')}: the ladder tries its own schemes."
-        )
-    bounds = Bounds(options["max_drop"], options["min_agreement"], options["edge_tpu"])
+    bounds = _bounds(options)
+    training = Training(options["train_data"], options["epochs"]) if options["train_data"] else None
     progress = Terminal()
     try:
         climbed = climb(
-            model, output, bounds, options["held_out"], io=options["io"], trust=options["trust"], progress=progress,
+            model, output, bounds, options["held_out"], training=training, trust=options["trust"], progress=progress,
             calibration=Calibration(options["data"], options["samples"], options["seed"]),
         )  # fmt: skip
     finally:
@@ -123,27 +152,57 @@ def _climb(model: str, output: str, json_path: str | None, options: dict[str, An
     result = {
         "output": climbed.file.name,
         "reached": climbed.reached,
-        "steps": [step.to_dict() for step in climbed.steps],
+        "pictures_left_out": climbed.left_out,
+        "steps": [entry.to_dict() for entry in climbed.account],
     }
     emit(result, json_path, lambda: _show(climbed))
-    for step in climbed.steps:
-        if step.verdict == "not shown":
-            enough = f"about {step.pictures_needed:,} would do" if step.pictures_needed else "no number would do"
-            note(f"Note: {step.rung} is within the bound on these {step.pictures} pictures. Not shown: {enough}.")
+    _notes(climbed)
     if not climbed.reached:
         check(climbed, bounds, blame(climbed, model, options["held_out"], trust=options["trust"]))
 
 
-def _show(climbed: Any) -> None:
+def _bounds(options: dict[str, Any]) -> Bounds:
+    from edgecnn.quantize.ladder import Bounds
+
+    if not options["held_out"]:
+        raise click.UsageError("--max-drop and --min-agreement need --data: pictures to judge by.")
+    if options["epochs"] is not None and not options["train_data"]:
+        raise click.UsageError("--epochs needs --train-data: pictures to train on.")
+    if options["scheme"] not in (None, "int8", "int8_per_tensor"):
+        raise click.UsageError(
+            f"A bound doesn't go with --scheme {options['scheme']}: the ladder tries its own. Give int8_per_tensor "
+            "for an accelerator that has one scale per tensor; or no bound."
+        )
+    per_tensor = options["scheme"] == "int8_per_tensor"
+    wanted = {name: options[name] for name in ("max_drop", "min_agreement", "edge_tpu", "integer", "io")}
+    return Bounds(**wanted, per_tensor=per_tensor)
+
+
+def _show(climbed: Climb) -> None:
+    from edgecnn.quantize.ladder import Step
+
     rows = [
-        [step.rung, step.verdict, str(step.agreement), str(step.drop or "").replace(" %", ""),
-         f"{step.size_bytes / 1e6:.2f}", f"{step.latency_ms:.1f}", step.what]
-        for step in climbed.steps
+        [entry.rung, entry.verdict, str(entry.agreement), str(entry.drop or "").replace(" %", ""),
+         f"{entry.size_bytes / 1e6:.2f}", f"{entry.latency_ms:.1f}", f"{entry.price_ms:+.1f}", entry.what]
+        if isinstance(entry, Step) else [entry.rung, "skipped", *[""] * 5, entry.what]
+        for entry in climbed.account
     ]  # fmt: skip
-    columns = ["rung", "verdict", "agreement", "drop, points", "MB", "ms here", "what it is"]
-    print_table(columns, rows)
+    print_table(["rung", "verdict", "agreement", "drop, points", "MB", "ms here", "price", "what it is"], rows)
     if climbed.reached:
         click.echo(f"{climbed.file.name}: {climbed.steps[-1].rung}")
+
+
+def _notes(climbed: Climb) -> None:
+    from edgecnn.quantize.ladder import Skipped
+
+    if climbed.left_out:
+        note(f"Note: {climbed.left_out} pictures were calibrated or trained on, and not judged by.")
+    for entry in climbed.account:
+        if isinstance(entry, Skipped):
+            note(f"Note: {entry.rung} skipped: {entry.reason.rstrip('.')}.")
+        elif entry.verdict == "not shown":
+            enough = f"about {entry.pictures_needed:,} would do" if entry.pictures_needed else "no number would do"
+            note(f"Note: {entry.rung} is within the bound on these {entry.pictures} pictures. Not shown: {enough}.")
 
 
 def _numbers(option: str, text: str | None) -> tuple[float, ...] | None:

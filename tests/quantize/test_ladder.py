@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
+import click
 import cv2
 import numpy as np
 import pytest
+from color_pictures import write_pictures
 
+from edgecnn import cli
 from edgecnn.data import open_data
 from edgecnn.errors import BoundNotMetError, DataError, UsageError
 from edgecnn.quantize import Calibration
-from edgecnn.quantize.ladder import RUNGS, Bounds, Step, _one, blame, check, climb
+from edgecnn.quantize.ladder import RUNGS, Bounds, Skipped, Step, Training, _climb, blame, check, climb
+from edgecnn.quantize.ladder._values import one_verdict
 from edgecnn.runtime import model_file
 from edgecnn.verify.statistics import share
 
 FEW = Calibration("photos:calibration", 16)
+NEVER = Bounds(max_drop=-100.0, edge_tpu=True)  # nothing can gain a hundred points
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +34,10 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / name).mkdir(exist_ok=True)
         cv2.imwrite(str(folder / name / f"{number}.png"), cv2.resize(example.read(), (40, 40)))
     return folder
+
+
+def only(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
+    monkeypatch.setattr(_climb, "RUNGS", tuple(rung for rung in RUNGS if rung.name in names))
 
 
 def test_the_first_rung_within_the_bound_is_taken(tiny_keras: Path, tmp_path: Path, pictures: Path) -> None:
@@ -43,15 +53,50 @@ def test_the_first_rung_within_the_bound_is_taken(tiny_keras: Path, tmp_path: Pa
 def test_what_can_t_be_reached_leaves_the_best_beside_and_says_so(
     tiny_keras: Path, tmp_path: Path, pictures: Path
 ) -> None:
-    bounds = Bounds(max_drop=-100.0, edge_tpu=True)  # nothing can gain a hundred points
-    climbed = climb(tiny_keras, tmp_path / "m.tflite", bounds, str(pictures), calibration=FEW)
-    assert [step.rung for step in climbed.steps] == [rung.name for rung in RUNGS if rung.edge_tpu]
+    climbed = climb(tiny_keras, tmp_path / "m.tflite", NEVER, str(pictures), calibration=FEW)
+    assert [entry.rung for entry in climbed.account] == [rung.name for rung in RUNGS]
+    assert [step.rung for step in climbed.steps] == ["plain", "fast", "best"]
+    skipped = {entry.rung: entry.reason for entry in climbed.account if isinstance(entry, Skipped)}
+    assert skipped["qat"] == skipped["relu6"] == "needs --train-data"
+    assert skipped["int8_mixed"] == skipped["int8_int16"] == "an Edge TPU doesn't run it"
+    assert "No channel" in skipped["equalized"] and "needs all" in skipped["ranges"]  # ReLU6 everywhere
     assert all(step.verdict == "missed" for step in climbed.steps)
     assert [path.name for path in tmp_path.iterdir()] == ["m-best.tflite"]
+    account = model_file.read(tmp_path / "m-best.tflite").contract.provenance["ladder"]
+    assert {entry["rung"]: entry.get("reason") for entry in account}["qat"] == "needs --train-data"
     with pytest.raises(BoundNotMetError, match=r"--max-drop -100.*m-best\.tflite"):
-        check(climbed, bounds)
+        check(climbed, NEVER)
     reason = blame(climbed, tiny_keras, str(pictures))
     assert "CONV_2D" in reason and "edgecnn doctor m-best.tflite" in reason
+
+
+def test_layers_are_blamed_when_the_best_artifact_is_not_int8(
+    tiny_keras: Path, tmp_path: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    only(monkeypatch, "plain", "int8_mixed", "dynamic_int8")
+    bounds = Bounds(min_agreement=101.0)
+    climbed = climb(tiny_keras, tmp_path / "m.tflite", bounds, str(pictures), calibration=FEW)
+    assert [step.rung for step in climbed.steps] == ["plain", "int8_mixed", "dynamic_int8"]
+    assert climbed.file.contract.provenance["scheme"] == "dynamic_int8"
+    assert "stem_act (CONV_2D" in blame(climbed, tiny_keras, str(pictures))
+
+
+def test_integer_only_takes_int16_instead_of_float(
+    tiny_keras: Path, tmp_path: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    only(monkeypatch, "plain", "int8_mixed", "int8_int16", "dynamic_int8")
+    bounds = Bounds(min_agreement=101.0, integer=True)
+    climbed = climb(tiny_keras, tmp_path / "m.tflite", bounds, str(pictures), calibration=FEW)
+    assert [step.rung for step in climbed.steps] == ["plain", "int8_int16"]
+    assert climbed.steps[0].price_ms == 0 < climbed.steps[1].price_ms  # LiteRT's int16 kernels are slow
+
+
+def test_per_tensor_has_a_ladder_of_its_own(tiny_keras: Path, tmp_path: Path, pictures: Path) -> None:
+    bounds = Bounds(min_agreement=101.0, per_tensor=True)
+    climbed = climb(tiny_keras, tmp_path / "m.tflite", bounds, str(pictures), calibration=FEW)
+    assert [step.rung for step in climbed.steps] == ["plain", "fast", "best"]
+    weights = [t for t in climbed.file.model.graph.tensors if t.is_constant and t.dtype == "INT8"]
+    assert weights and all(tensor.scale.size == 1 for tensor in weights)
 
 
 def test_pictures_that_were_calibrated_on_are_not_judged_by(tiny_keras: Path, tmp_path: Path, pictures: Path) -> None:
@@ -60,7 +105,7 @@ def test_pictures_that_were_calibrated_on_are_not_judged_by(tiny_keras: Path, tm
               calibration=Calibration(str(pictures), 40))  # fmt: skip
     half = climb(tiny_keras, tmp_path / "m.tflite", Bounds(min_agreement=1), str(pictures),
                  calibration=Calibration(str(pictures), 10))  # fmt: skip
-    assert half.steps[0].pictures == 30
+    assert half.steps[0].pictures == 30 and half.left_out == 10
 
 
 def test_bounds_without_labels_or_without_a_bound_are_refused(tiny_keras: Path, tmp_path: Path) -> None:
@@ -70,30 +115,152 @@ def test_bounds_without_labels_or_without_a_bound_are_refused(tiny_keras: Path, 
         Bounds()
 
 
+def test_ctrl_c_leaves_nothing(
+    tiny_keras: Path, tmp_path: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(scratch))
+
+    def interrupted(stage: str, done: int, total: int) -> None:
+        if stage == "Rounding":  # the second rung is being made, the first one is judged already
+            raise KeyboardInterrupt
+
+    only(monkeypatch, "plain", "fast")
+    with pytest.raises(KeyboardInterrupt):
+        climb(tiny_keras, tmp_path / "m.tflite", NEVER, str(pictures), calibration=FEW, progress=interrupted)
+    assert [path.name for path in tmp_path.iterdir()] == ["scratch"] and not list(scratch.iterdir())
+
+
 @pytest.mark.parametrize(
     ("right", "total", "bound", "verdict"),
     [(99, 100, 90, "held"), (95, 100, 94, "not shown"), (93, 100, 94, "missed"), (990, 1000, 98, "held")],
 )
 def test_verdict_follows_the_interval(right: int, total: int, bound: float, verdict: str) -> None:
     found = share(right, total)
-    said, needed = _one(found.percent - bound, found.percent - found.low_percent, total)
+    said, needed = one_verdict(found.percent - bound, found.percent - found.low_percent, total)
     assert said == verdict
     if said == "not shown":  # with so many pictures and the same share, the interval does lie within the bound
         more = share(round(needed * 1.1 * right / total), round(needed * 1.1))
         assert more.low_percent >= bound > found.low_percent
 
 
-def test_command(tiny_keras: Path, tmp_path: Path, pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.fixture(scope="module")
+def colors(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`train` to train on; `test` to judge by, with three of the trained pictures among its nine, renamed."""
+    root = tmp_path_factory.mktemp("colors")
+    write_pictures(root / "train", 16)
+    write_pictures(root / "test", 2, seed=1)
+    for name in ("ant", "bee", "cat"):
+        seen = min((root / "train" / name).iterdir())
+        (root / "test" / name / "seen.png").write_bytes(seen.read_bytes())
+    return root
+
+
+@pytest.fixture(scope="module")
+def swish_keras(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from edgecnn import keras_file
+    from edgecnn._tensorflow import keras
+    from edgecnn.models import _blocks
+    from edgecnn.models._blocks import Residual, Style
+    from edgecnn.runtime.contract import Contract, Preprocessing
+
+    keras.utils.set_random_seed(0)
+    style = Style("swish", momentum=0.9)
+    picture = _blocks.picture((32, 32, 3))
+    x = _blocks.conv_bn(picture, 8, "stem", style, kernel=3, stride=2)
+    x = _blocks.inverted_residual(x, Residual(8, 16), "block0", style)
+    model = keras.Model(picture, _blocks.classifier(_blocks.pool(x), 3, 0.0), name="swish")
+    path = tmp_path_factory.mktemp("swish") / "swish.keras"
+    keras_file.save(model, Contract(Preprocessing(32, 32, crop=1.0), labels=("ant", "bee", "cat")), path)
+    return path
+
+
+@pytest.mark.parametrize("edge_tpu", [False, True])
+def test_rungs_that_train(
+    swish_keras: Path, tmp_path: Path, colors: Path, monkeypatch: pytest.MonkeyPatch, edge_tpu: bool
+) -> None:
+    monkeypatch.setenv("EDGECNN_CACHE", str(tmp_path / "cache"))
+    swapped = "relu6" if edge_tpu else "hard_swish"
+    only(monkeypatch, swapped, *(() if edge_tpu else ("plain", "qat")))
+    bounds = Bounds(max_drop=-100.0, edge_tpu=edge_tpu)
+    output = tmp_path / "out" / "m.tflite"
+    output.parent.mkdir()
+    climbed = climb(swish_keras, output, bounds, str(colors / "test"), calibration=FEW,
+                    training=Training(str(colors / "train"), 1))  # fmt: skip
+    assert [step.rung for step in climbed.steps] == (["relu6"] if edge_tpu else ["plain", "hard_swish", "qat"])
+    assert climbed.left_out == 3 and climbed.steps[0].pictures == 6  # by content: the names are new
+    if edge_tpu:
+        kinds = {operator.name for operator in climbed.file.model.graph.operators}
+        assert not kinds & {"LOGISTIC", "MUL", "HARD_SWISH"}
+        assert climbed.file.contract.model["compression"][0]["to"] == "relu6"
+        assert climbed.int8 is None and blame(climbed, swish_keras, str(colors / "test")) == ""  # another network
+    assert sorted(path.name for path in output.parent.iterdir()) == ["m-best.tflite"]
+
+
+def test_all_pictures_trained_on_is_refused(swish_keras: Path, tmp_path: Path, colors: Path) -> None:
+    train = str(colors / "train")
+    with pytest.raises(DataError, match=r"All 48 pictures of .* were trained on"):
+        climb(swish_keras, tmp_path / "m.tflite", NEVER, train, calibration=FEW, training=Training(train, 1))
+
+
+def test_a_model_without_swish_skips_the_swap(
+    tiny_keras: Path, tmp_path: Path, colors: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    only(monkeypatch, "plain", "hard_swish")
+    climbed = climb(tiny_keras, tmp_path / "m.tflite", Bounds(min_agreement=101), str(pictures), calibration=FEW,
+                    training=Training(str(colors / "train"), 1))  # fmt: skip
+    assert [getattr(entry, "reason", "tried") for entry in climbed.account] == ["tried", "the model has no swish"]
+
+
+def run(arguments: list[Any]) -> None:
     from edgecnn.cli.quantize import command
 
+    command.main([str(argument) for argument in arguments], standalone_mode=False)
+
+
+def test_command(tiny_keras: Path, tmp_path: Path, pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
     output = tmp_path / "m.tflite"
     options = ["--samples", "8", "--calibration", "photos:calibration", "--json", "-"]
-    command.main(
-        [str(tiny_keras), "-o", str(output), "--min-agreement", "1", "--data", str(pictures), *options],
-        standalone_mode=False,
-    )
+    run([tiny_keras, "-o", output, "--min-agreement", "1", "--data", pictures, *options])
     result = json.loads(capsys.readouterr().out)
     assert result["reached"] and result["steps"][0]["rung"] == "plain"
     assert output.exists()
     assert Step.__dataclass_fields__.keys() >= result["steps"][0].keys()
     assert np.isfinite(result["steps"][0]["latency_ms"])
+
+
+def test_command_that_can_t_reach_its_bound_ends_with_status_1(
+    tiny_keras: Path, tmp_path: Path, pictures: Path,
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    only(monkeypatch, "plain", "equalized", "qat")
+    arguments = [tiny_keras, "-o", tmp_path / "m.tflite", "--min-agreement", "101", "--data", pictures,
+                 "--samples", "8", "--calibration", "photos:calibration"]  # fmt: skip
+    monkeypatch.setattr("sys.argv", ["edgecnn", "quantize", *map(str, arguments)])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    shown = capsys.readouterr()
+    assert ended.value.code == 1
+    assert "qat skipped: needs --train-data" in shown.err and "Most of int8's noise comes from" in shown.err
+    assert "skipped" in shown.out and "missed" in shown.out
+    assert [path.name for path in tmp_path.iterdir()] == ["m-best.tflite"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--max-drop", "1"], "need --data"),
+        (["--max-drop", "1", "--data", "x", "--improve", "best"], "doesn't go with --improve"),
+        (["--max-drop", "1", "--data", "x", "--scheme", "float16"], "doesn't go with --scheme float16"),
+        (["--max-drop", "1", "--data", "x", "--keep-float", "stem"], "doesn't go with --keep-float"),
+        (["--max-drop", "1", "--data", "x", "--epochs", "1"], "--epochs needs --train-data"),
+        (["--train-data", "x"], "--train-data goes with --max-drop"),
+        (["--edge-tpu"], "--edge-tpu goes with --max-drop"),
+        (["--data", "x"], "--data goes with --max-drop"),
+        (["--scheme", "int8", "--keep-float", "stem"], "--keep-float goes with --scheme int8_mixed"),
+    ],
+)
+def test_options_that_don_t_go_together(tmp_path: Path, options: list[str], message: str) -> None:
+    with pytest.raises(click.UsageError, match=message):
+        run(["m.keras", "-o", tmp_path / "m.tflite", *options])

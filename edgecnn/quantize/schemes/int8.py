@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from edgecnn.errors import UsageError
 from edgecnn.quantize._scheme import Job, quantize_with_ranges
 
 SUMMARY = "int8 weights (per channel) and activations: for CPUs and the Edge TPU"
@@ -16,3 +19,29 @@ def convert(job: Job) -> bytes:
     if job.aware is not None:
         return job.aware.convert(job.io, job.inputs())
     return quantize_with_ranges(*job.prepare(True), job.io, per_channel=True)
+
+
+@dataclass(frozen=True)
+class Variant:
+    """The scheme with a single remedy: for the ladder."""
+
+    name: str
+    IO: tuple[str, ...] = IO
+    CALIBRATED: bool = CALIBRATED
+    INTEGER: bool = INTEGER
+    IMPROVE: str = "none"
+
+    def convert(self, job: Job) -> bytes:
+        """See `edgecnn.quantize._scheme.Job`."""
+        from edgecnn.quantize.schemes._int8_variants import VARIANTS
+
+        return VARIANTS[self.name](job)
+
+
+def configured(argument: str) -> Variant:
+    """The scheme for `int8:ranges` or `int8:equalized`."""
+    from edgecnn.quantize.schemes._int8_variants import VARIANTS
+
+    if argument not in VARIANTS:
+        raise UsageError(f"There is no int8:{argument}; there are: {', '.join(f'int8:{name}' for name in VARIANTS)}.")
+    return Variant(argument)

@@ -1,0 +1,60 @@
+"""Rungs that train: the model is fine-tuned, imitating what it was, and then quantized."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edgecnn import keras_file
+from edgecnn.errors import UsageError
+from edgecnn.runtime.contract import Contract
+from edgecnn.runtime.model_file import ModelFile
+
+if TYPE_CHECKING:
+    from edgecnn.quantize.ladder._rungs import Task
+
+
+def swap(to: str) -> Callable[[Task, Path], ModelFile]:
+    """Another activation for swish, a short fine-tuning, and the best rounding."""
+
+    def make(task: Task, output: Path) -> ModelFile:
+        from edgecnn.compress.swap import swish_layers
+
+        model, contract = _own(task.model)
+        if not swish_layers(model):
+            raise UsageError("the model has no swish")
+        return task.quantize(output, "int8", "best", _compressed(task, model, contract, "swap", {"to": to}))
+
+    return make
+
+
+def aware(task: Task, output: Path) -> ModelFile:
+    """Quantization-aware training."""
+    return task.quantize(output, "int8", None, _compressed(task, *_own(task.model), "qat", {}))
+
+
+def _own(model: Any) -> tuple[Any, Contract]:
+    """The Keras model and its contract.
+
+    Raises:
+        UsageError: it isn't one of ours, or doesn't know its classes.
+    """
+    if isinstance(model, (str, Path)) and Path(model).suffix == ".keras":
+        model = keras_file.load(model)
+    if not isinstance(model, tuple) or model[1] is None or not model[1].labels:
+        raise UsageError("only a .keras file of edgecnn that knows its classes can be trained on")
+    return model
+
+
+def _compressed(task: Task, model: Any, contract: Contract, method: str, options: dict[str, Any]) -> Any:
+    from edgecnn.compress import Tuning, compress
+
+    assert task.training is not None
+    overrides = {} if task.training.epochs is None else {"epochs": task.training.epochs}
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.keras"
+        keras_file.save(model, contract, path)
+        found = compress(path, method, Tuning(task.training.data, overrides=overrides), options, progress=task.progress)
+    return found.model, found.contract

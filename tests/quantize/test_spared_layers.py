@@ -1,0 +1,149 @@
+"""What saves a layer that int8 ruins: its channels equalized, narrower ranges, int16 or float around it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edgecnn._tensorflow import keras
+from edgecnn.compress.swap import swapped
+from edgecnn.errors import UsageError
+from edgecnn.models import _blocks
+from edgecnn.quantize import Calibration, quantize
+from edgecnn.quantize._int16 import SUPPORTED, with_int16
+from edgecnn.quantize._refusals import float_operators
+from edgecnn.quantize.improve.ranges import Histogram
+from edgecnn.quantize.schemes._int8_variants import _CURVES, least_error
+from edgecnn.registry import SCHEMES
+from edgecnn.runtime import golden
+from edgecnn.runtime.contract import Contract, Preprocessing
+from edgecnn.runtime.engine import Engine, interpreter_module
+from edgecnn.runtime.model_file import ModelFile
+from edgecnn.runtime.tflite import parse
+from edgecnn.verify.statistics import signal_to_noise_db
+
+CONTRACT = Contract(Preprocessing(32, 32, crop=1.0))
+PICTURES = [golden.picture(5, index, (32, 32, 3)) for index in range(12)]
+
+
+def classifier(activation: str = "relu6", loud: float = 1.0) -> Any:
+    """A small network; one channel of `squeeze` can be loud without a change of the function."""
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((32, 32, 3))
+    x = keras.layers.Conv2D(16, 3, 2, "same", name="stem")(inputs)
+    x = _blocks.activate(x, activation, "stem_act")
+    x = keras.layers.Conv2D(8, 1, name="squeeze")(x)
+    x = keras.layers.Conv2D(24, 1, activation="relu", name="expand")(x)
+    x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
+    model = keras.Model(inputs, keras.layers.Dense(5, name="scores")(x))
+    factors = np.ones(8, np.float32)
+    factors[3] = loud
+    kernel, bias = model.get_layer("squeeze").get_weights()
+    model.get_layer("squeeze").set_weights([kernel * factors, bias * factors])
+    kernel, bias = model.get_layer("expand").get_weights()
+    model.get_layer("expand").set_weights([kernel / factors[:, None], bias])
+    return model
+
+
+def made(model: Any, tmp_path: Path, scheme: str, improve: str | None = None) -> tuple[ModelFile, float]:
+    """The artifact, and the signal-to-noise ratio of its scores in decibels."""
+    calibration = Calibration("photos", 16, improve=improve)
+    file = quantize((model, CONTRACT), tmp_path / "m.tflite", scheme=scheme, calibration=calibration)
+    engine = Engine(file)
+    mean, std = (np.asarray(values, np.float32) for values in (CONTRACT.preprocessing.mean, CONTRACT.preprocessing.std))
+    expected = model((np.stack(PICTURES).astype(np.float32) - mean) / std).numpy()
+    got = np.stack([engine.scores(engine.tensor(picture)) for picture in PICTURES])
+    return file, signal_to_noise_db(expected, got)
+
+
+def test_every_remedy_saves_a_network_with_an_exploding_channel(tmp_path: Path) -> None:
+    model = classifier(loud=1000.0)
+    _, lost = made(model, tmp_path, "int8", "fast")
+    for scheme in ("int8:equalized", "int8_mixed", "int8_int16"):
+        file, saved = made(model, tmp_path, scheme)
+        assert saved > lost + 10, (scheme, lost, saved)
+        assert bool(float_operators(file.model.graph)) == (scheme == "int8_mixed")
+
+
+@pytest.mark.parametrize("activation", ["hard_swish", "swish"])
+def test_ranges_leave_out_what_the_next_operator_makes_0_of(tmp_path: Path, activation: str) -> None:
+    inputs = keras.Input((32, 32, 3))
+    x = keras.layers.Conv2D(5, 8, 8, kernel_initializer="ones", bias_initializer="ones", name="stem")(inputs)
+    x = keras.layers.GlobalMaxPooling2D(name="scores")(_blocks.activate(x, activation, "act"))
+    model = keras.Model(inputs, x)
+    kernel, bias = model.get_layer("stem").get_weights()
+    signs = np.array([-1, -1, 1, -1, 1], np.float32)
+    model.get_layer("stem").set_weights([kernel * signs * np.linspace(0.01, 0.03, 5), bias * (signs - 1) * 3])
+    _, plain = made(model, tmp_path, "int8", "none")
+    _, narrow = made(model, tmp_path, "int8:ranges")
+    assert narrow > plain + 1, (plain, narrow)
+
+
+def test_ranges_by_curve() -> None:
+    values = np.random.default_rng(0).normal(-10, 6, 100_000)
+    low, high = least_error(Histogram.of(values), _CURVES[frozenset({"HARD_SWISH"})])
+    assert -6 < low < -2 and high == pytest.approx(values.max())  # 0 below -3, the identity above 3
+
+
+@pytest.mark.parametrize("activation", ["relu6", "swish"])
+def test_every_int16_kernel_computes_what_int8_does(tmp_path: Path, activation: str) -> None:
+    """All operators at once: a wrong scale or bias would move the scores by far more than one step of int8."""
+    file, _ = made(classifier(activation), tmp_path, "int8")
+    graph = file.model.graph
+    chosen = [operator.index for operator in graph.operators if operator.name in SUPPORTED]
+    wide = with_int16(bytes(file.data), chosen)
+    kinds = {(o.name, parse(wide).graph.tensors[o.outputs[0]].dtype) for o in parse(wide).graph.operators}
+    wanted = {"CONV_2D", "FULLY_CONNECTED"} | ({"LOGISTIC", "MUL"} if activation == "swish" else set())
+    assert {(name, "INT16") for name in wanted} <= kinds
+    outputs = []
+    for content in (bytes(file.data), wide):
+        interpreter = interpreter_module().Interpreter(model_content=content)
+        interpreter.allocate_tensors()
+        details = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+        rows = []
+        for picture in PICTURES:
+            interpreter.set_tensor(details[0]["index"], picture[None])
+            interpreter.invoke()
+            rows.append(interpreter.get_tensor(details[1]["index"])[0].astype(int))
+        outputs.append(np.stack(rows))
+    assert np.abs(outputs[0] - outputs[1]).max() <= 12 and np.ptp(outputs[0]) > 50
+
+
+def test_named_layers_and_their_readers_stay_float(tmp_path: Path) -> None:
+    file, _ = made(classifier(), tmp_path, "int8_mixed:squeeze")
+    graph = file.model.graph
+    floats = [o for o in graph.operators if o.name == "CONV_2D" and graph.tensors[o.outputs[0]].dtype == "FLOAT32"]
+    names = [graph.tensors[operator.outputs[0]].name for operator in floats]
+    assert len(names) == 2 and "/squeeze/" in names[0] and "/expand/" in names[1]
+    assert file.contract.provenance["scheme"] == "int8_mixed:squeeze"
+
+
+@pytest.mark.parametrize(
+    ("scheme", "message"),
+    [
+        ("int8_mixed:sqeeze", "There are, for example: squeeze"),
+        ("int8_mixed: ,", "expected names of layers"),
+        ("int8:nothing", "there are: int8:ranges, int8:equalized"),
+        ("float16:x", "takes nothing after a colon"),
+    ],
+)
+def test_wrong_arguments_of_schemes_are_named(tmp_path: Path, scheme: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        made(classifier(), tmp_path, scheme)
+    assert not list(tmp_path.iterdir())
+    assert all(":" not in name for name in SCHEMES.names())
+
+
+@pytest.mark.parametrize("to", ["hard_swish", "relu6"])
+def test_swap_keeps_weights_and_changes_the_curve(to: str) -> None:
+    inputs = keras.Input((4, 4, 2))
+    x = keras.layers.Conv2D(3, 1, name="conv")(inputs)
+    model = keras.Model(inputs, keras.layers.Activation("swish", name="act")(x))
+    picture = np.random.default_rng(0).normal(0, 5, (2, 4, 4, 2)).astype(np.float32)
+    kernel, bias = model.get_layer("conv").get_weights()
+    before = picture @ kernel[0, 0] + bias
+    wanted = {"hard_swish": before * np.clip(before + 3, 0, 6) / 6, "relu6": np.clip(before, 0, 6)}[to]
+    np.testing.assert_allclose(swapped(model, to)(picture).numpy(), wanted, rtol=1e-4, atol=1e-5)
