@@ -15,7 +15,7 @@ from edgecnn.cli._output import emit, json_option, note, print_table
     "--all", "everything", is_flag=True, help="Also the layers that run in place: norms, activations, reshapes."
 )
 @click.option("--geometry", is_flag=True, help="A second table: output-size arithmetic, padding, dilation, centers.")
-@click.option("--effective", is_flag=True, help="Measure the receptive field by gradients (Keras models).")
+@click.option("--effective", is_flag=True, help="Measure the receptive field by gradients (not of a .tflite).")
 @click.option("--layer", "layers", multiple=True, metavar="NAME", help="Measure this layer; may be repeated.")
 @click.option("--input-size", metavar="N[,N...]", help="Build at another input size; several: how the cost grows.")
 @click.option("--no-timing", is_flag=True, help="With several sizes: count only.")
@@ -40,6 +40,8 @@ def command(models: tuple[str, ...], json_path: str | None, html_path: str | Non
     sizes = _sizes(options["input_size"])
     if len(models) > 2:
         raise click.UsageError(f"Expected one model, or two to compare; got {len(models)}.")
+    if (options["effective"] or options["layers"]) and (len(models) > 1 or len(sizes) > 1):
+        raise click.UsageError("--effective and --layer measure one model at one input size; give just one of each.")
     if len(sizes) > 1:
         _sweep(models, sizes, options, json_path, html_path)
     elif len(models) == 2:
@@ -92,7 +94,8 @@ def _effective(source: Any, report: Any, options: dict[str, Any]) -> list[Any]:
         return []
     if source.keras_model is None:
         raise click.UsageError(
-            "--effective needs gradients, and a .tflite file has none; give the .keras file it was made from."
+            "--effective and --layer need gradients, and a .tflite file has none. Give the .keras file it was made "
+            "from, or a name that `edgecnn models` lists: it is built with random weights."
         )
     from edgecnn.inspect.effective import measure_stages
 

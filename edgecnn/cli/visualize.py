@@ -72,6 +72,9 @@ def command(model: str, image: str, output: str, json_path: str | None, **option
     fitted = found.fitted(picture)
     written = page.write(output, found, fitted, Path(image).name, panels)
     values = {**page.values(found, fitted, Path(image).name, panels), "files": written}
+    for panel in panels:
+        if panel.missing:
+            note(f"No {panel.name}: {panel.missing}")
     emit(values, json_path, lambda: _show(written, output))
 
 

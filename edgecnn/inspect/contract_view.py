@@ -6,6 +6,8 @@ from typing import Any
 
 from edgecnn.runtime.contract import Contract, Preprocessing
 
+_LONG = 12  # entries of one value; more (the calibration pictures) are counted instead of listed
+
 
 def summary(contract: Contract, sealed: bool) -> dict[str, Any]:
     """JSON values; long lists are counted instead of shown."""
@@ -63,7 +65,9 @@ def _flat(values: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
     rows: list[tuple[str, str]] = []
     for key, value in values.items():
         name = f"{prefix}{key}"
-        if isinstance(value, dict):
+        if isinstance(value, dict) and len(value) > _LONG:
+            rows.append((name, f"{len(value)}: {', '.join(list(value)[:3])}, ..."))
+        elif isinstance(value, dict):
             rows += _flat(value, f"{name}.")
         elif isinstance(value, (list, tuple)):
             short = ", ".join(str(item) for item in value[:3]) + (", ..." if len(value) > 3 else "")

@@ -67,9 +67,9 @@ def _by_map_size(report: Report) -> str:
     weights = [(name, entry[1], f"{entry[1] / parameters:.0%}") for name, entry in work.items() if any(entry)]
     return (
         "<h3>Multiply-accumulates by size of the feature map</h3>"
-        + images.wide(charts.bars(macs, summary="Share of the multiply-accumulates by map size"))
+        + charts.bars(macs, summary="Share of the multiply-accumulates by map size", width=400)
         + "<h3>Parameters by size of the feature map</h3>"
-        + images.wide(charts.bars(weights, summary="Share of the parameters by map size"))
+        + charts.bars(weights, summary="Share of the parameters by map size", width=400)
         + paragraph("Early layers work on large maps with few weights, late ones on small maps with many.", "note")
     )
 
@@ -183,7 +183,7 @@ def _bars(models: Sequence[str], values: dict[str, Any], key: str) -> str:
         if stage["first"][key] or stage["second"][key]
     ]
     names = paragraph(f"A: {models[0]}, B: {models[1]}", "note")
-    return images.wide(charts.bars(items, summary=f"{key} by size of the feature map")) + names
+    return charts.bars(items, summary=f"{key} by size of the feature map", width=400) + names
 
 
 def _two_curves(models: Sequence[str], fields: Sequence[list[float]]) -> str:

@@ -68,7 +68,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: boo
 
 def facts(rows: Iterable[tuple[str, str]]) -> str:
     """A table of names and values, plain text; rows without a value are left out."""
-    return table((), [row for row in rows if row[1]], numbers=False)
+    return f'<div class="facts">{table((), [row for row in rows if row[1]], numbers=False)}</div>'
 
 
 def paragraph(text: str, kind: str = "") -> str:

@@ -36,17 +36,25 @@ def histogram(values: Sequence[float], unit: str, *, marks: Sequence[tuple[float
     return _svg(parts, summary)
 
 
-def bars(items: Sequence[tuple[str, float, str]], *, summary: str) -> str:
-    """Horizontal bars: (name, value, text behind the bar)."""
+def bars(items: Sequence[tuple[str, float, str]], *, summary: str, width: int = _WIDTH) -> str:
+    """Horizontal bars: (name, value, text behind the bar). At most 400 wide they are legible on a telephone."""
     most = max((value for _, value, _ in items), default=0) or 1
-    x = _scale(0, most, 230, _WIDTH - 110)
+    names = [_short(name, 30) for name, _, _ in items]
+    left = 12 + max(map(_text_width, names), default=0)
+    x = _scale(0, most, left, width - 12 - 1.2 * max((_text_width(text) for _, _, text in items), default=0))
     parts = []
-    for row, (name, value, text) in enumerate(items):
+    for row, (name, (_, value, text)) in enumerate(zip(names, items)):
         y = 8 + 26 * row
-        parts.append(f'<text x="222" y="{y + 14}" text-anchor="end">{escape(_short(name, 30))}</text>')
-        parts.append(f'<rect class="bar" x="230" y="{y + 2}" width="{max(x(value) - 230, 1):.1f}" height="16" rx="2"/>')
+        length = max(x(value) - left, 1)
+        parts.append(f'<text x="{left - 8:.0f}" y="{y + 14}" text-anchor="end">{escape(name)}</text>')
+        parts.append(f'<rect class="bar" x="{left:.0f}" y="{y + 2}" width="{length:.1f}" height="16" rx="2"/>')
         parts.append(f'<text class="strong" x="{x(value) + 6:.1f}" y="{y + 14}">{escape(text)}</text>')
-    return _svg(parts, summary, height=16 + 26 * len(items))
+    return _svg(parts, summary, height=16 + 26 * len(items), width=width)
+
+
+def _text_width(text: str) -> float:
+    """About how wide a text is at 13 px."""
+    return 7.6 * len(text)
 
 
 def lines(x_values: Sequence[float], series: Sequence[tuple[str, Sequence[float]]], x_label: str, y_label: str) -> str:
@@ -60,13 +68,23 @@ def lines(x_values: Sequence[float], series: Sequence[tuple[str, Sequence[float]
         parts.append(f'<line class="axis" x1="{_LEFT}" x2="{_WIDTH - 110}" y1="{y(value):.1f}" y2="{y(value):.1f}"/>')
         parts.append(f'<text x="{_LEFT - 6}" y="{y(value) + 4:.1f}" text-anchor="end">{value:.4g}</text>')
     parts.append(f'<text x="{_LEFT}" y="12">{escape(y_label)}</text>')
+    labels = _spread([y(values[-1]) + 4 for _, values in series])
     for number, (name, values) in enumerate(series, start=1):
         points = " ".join(f"{x(a):.1f},{y(b):.1f}" for a, b in zip(x_values, values) if b == b)
         parts.append(f'<polyline class="curve curve-{number}" points="{points}"/>')
         parts.append(
-            f'<text class="strong" x="{_WIDTH - 104}" y="{y(values[-1]) + 4:.1f}">{escape(_short(name, 14))}</text>'
+            f'<text class="strong" x="{_WIDTH - 104}" y="{labels[number - 1]:.1f}">{escape(_short(name, 14))}</text>'
         )
     return _svg(parts, f"{y_label} over {x_label}: " + ", ".join(name for name, _ in series))
+
+
+def _spread(places: Sequence[float], apart: float = 15) -> list[float]:
+    """The same places in the same order, moved so that texts there don't cover each other."""
+    order = sorted(range(len(places)), key=lambda index: places[index], reverse=True)
+    spread = list(places)
+    for below, above in zip(order, order[1:]):  # from the axis upwards
+        spread[above] = min(spread[above], spread[below] - apart)
+    return spread
 
 
 def _scale(low: float, high: float, start: float, end: float):  # type: ignore[no-untyped-def]
@@ -108,8 +126,8 @@ def _short(text: str, most: int) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
-def _svg(parts: Sequence[str], summary: str, height: int = _HEIGHT) -> str:
+def _svg(parts: Sequence[str], summary: str, height: int = _HEIGHT, width: int = _WIDTH) -> str:
     return (
-        f'<svg viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}" role="img" aria-label="{escape(summary)}">'
+        f'<svg viewBox="0 0 {width} {height}" width="{width}" role="img" aria-label="{escape(summary)}">'
         f"<title>{escape(summary)}</title>{''.join(parts)}</svg>"
     )

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from edgecnn.errors import UsageError
-from edgecnn.report._page import paragraph
 from edgecnn.visualize import images
 from edgecnn.visualize.panel import Drawing, Panel
 from edgecnn.visualize.subject import Subject
@@ -39,9 +38,7 @@ def grad_cam(subject: Subject, fitted: np.ndarray, classes: list[int], layer: st
     row = subject.layer(layer) if layer else subject.report.last_map
     title = "Grad-CAM: what speaks for the class"
     if row is None:
-        return Panel(
-            "gradcam", title, html=paragraph("The model has no feature map, so there is nothing to draw.", "note")
-        )
+        return Panel("gradcam", title, missing="The model has no feature map, so there is nothing to draw.")
     picture = subject.shown(fitted)
     drawings = []
     try:
@@ -51,7 +48,7 @@ def grad_cam(subject: Subject, fitted: np.ndarray, classes: list[int], layer: st
             name = f"gradcam_{index}"
             drawings.append(Drawing(name, images.over(picture, scaled), subject.contract.label(index), _peak(scaled)))
     except UsageError as error:
-        return Panel("gradcam", title, html=paragraph(str(error), "note"))
+        return Panel("gradcam", title, missing=str(error))
     size = f"{row.output_shape[1]} x {row.output_shape[2]}"
     note = (
         f"The channels of {row.layer.name} ({size}), weighted by how much each raises the class's score (Selvaraju "

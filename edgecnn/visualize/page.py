@@ -44,7 +44,7 @@ def values(subject: Subject, fitted: np.ndarray, name: str, panels: Sequence[Pan
         "model": subject.name,
         "picture": name,
         "classes": answers,
-        **{panel.name: panel.values for panel in panels},
+        **{panel.name: {"missing": panel.missing} if panel.missing else panel.values for panel in panels},
     }
 
 
@@ -55,7 +55,7 @@ def html(subject: Subject, fitted: np.ndarray, name: str, panels: Sequence[Panel
     top = (
         '<div style="display:flex;flex-wrap:wrap;gap:1.5rem;align-items:center;margin-top:1.5rem">'
         f'<div style="width:14rem">{images.image(subject.shown(fitted), f"{name}, as the model gets it")}</div>'
-        f'<div style="flex:1 1 22rem">{images.wide(charts.bars(items, summary="The five best classes"))}</div></div>'
+        f'<div style="flex:1 1 18rem">{charts.bars(items, summary="The five best classes", width=400)}</div></div>'
     )
     sections = [Section(panel.title, _panel(panel)) for panel in panels]
     size = "x".join(str(side) for side in fitted.shape[:2])
@@ -68,7 +68,7 @@ def html(subject: Subject, fitted: np.ndarray, name: str, panels: Sequence[Panel
 
 
 def _panel(panel: Panel) -> str:
-    note = paragraph(panel.note, "note") if panel.note else ""
+    note = "".join(paragraph(text, "note") for text in (panel.note, panel.missing) if text)
     items = [
         (
             images.image(drawing.picture, f"{panel.title}: {drawing.caption}", pixelated=drawing.pixelated),

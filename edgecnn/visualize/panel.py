@@ -40,6 +40,7 @@ class Panel:
         html: charts and tables after the pictures.
         values: what was measured, as JSON values.
         width: CSS width that a drawing wants at least.
+        missing: why there is nothing to see; empty where there is.
     """
 
     name: str
@@ -49,3 +50,4 @@ class Panel:
     html: str = ""
     values: dict[str, Any] = field(default_factory=dict)
     width: str = "11rem"
+    missing: str = ""

@@ -6,6 +6,7 @@ Pictures are uint8 (height, width, channels) as the contract fits them; feature 
 from __future__ import annotations
 
 import functools
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -27,7 +28,7 @@ _BATCH = 16
 
 
 @dataclass(frozen=True, eq=False)
-class Subject:
+class Subject(ABC):
     """What the drawings ask of a model; see `KerasSubject` and `TFLiteSubject`."""
 
     name: str
@@ -64,21 +65,21 @@ class Subject:
         """The best classes; see `edgecnn.runtime.classify.top`."""
         return top(self.probabilities(fitted[np.newaxis])[0], self, count)
 
+    @abstractmethod
     def probabilities(self, pictures: np.ndarray) -> np.ndarray:
         """Class probabilities of fitted pictures, (n, height, width, channels) -> float32 (n, classes)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def maps(self, fitted: np.ndarray, rows: Sequence[LayerReport]) -> list[np.ndarray]:
         """The feature maps of some layers for one picture, in real values."""
-        raise NotImplementedError
 
+    @abstractmethod
     def first_kernel(self) -> tuple[str, np.ndarray]:
         """The first convolution's name and kernel, float32 (height, width, input channels, filters)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def class_activation(self, fitted: np.ndarray, index: int, row: LayerReport) -> np.ndarray:
         """How much each place of a feature map speaks for a class, float32 (height, width), >= 0 (Grad-CAM)."""
-        raise NotImplementedError
 
     def first_convolution(self) -> LayerReport:
         """The first layer with a kernel over the picture.
@@ -135,8 +136,7 @@ class KerasSubject(Subject):
         return name, self.model.get_layer(name).get_weights()[0]
 
     def class_activation(self, fitted: np.ndarray, index: int, row: LayerReport) -> np.ndarray:
-        """Grad-CAM: Selvaraju et al., ICCV 2017, equations 1 and 2; the score is the logit, or the log "
-        "probability."""
+        """Grad-CAM: Selvaraju et al., ICCV 2017, equations 1 and 2; the score is the logit, or the log probability."""
         from edgecnn._tensorflow import keras, tf
 
         part = keras.Model(self.model.inputs, [self.model.get_layer(row.layer.name).output, self.model.output])

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -60,7 +61,7 @@ def test_our_artifact_shows_its_contract(tmp_path):
     from edgecnn.quantize import Calibration, quantize
 
     built = build_model("mobilenet_v1", input_size=32, width=0.25, classes=10)
-    quantize(built, tmp_path / "m.tflite", calibration=Calibration("photos", 4))
+    quantize(built, tmp_path / "m.tflite", calibration=Calibration("photos", 16))
     text = run(str(tmp_path / "m.tflite")).stdout
     for words in (
         "its digest is right",
@@ -73,7 +74,8 @@ def test_our_artifact_shows_its_contract(tmp_path):
     ):
         assert words in text
     values = json.loads(run(str(tmp_path / "m.tflite"), "--json", "-").stdout)
-    assert values["contract"]["provenance"]["calibration"]
+    assert re.search(r"calibration\.pictures +16: \S+, \S+, \S+, \.\.\.\n", text)  # counted, not listed
+    assert len(values["contract"]["provenance"]["calibration"]["pictures"]) == 16
     assert "outputs" not in values["contract"]["golden"]
 
 
@@ -98,6 +100,8 @@ def test_a_name_with_effective_fields_and_sweep(tmp_path):
         (("a", "b", "c"), 2, "two to compare"),
         (("mobilenet_v1", "--input-size", "x"), 2, "whole numbers"),
         ((BY_OTHERS, "--effective"), 2, "gradients"),
+        (("mobilenet_v1", "mobilenet_v2", "--effective"), 2, "one model"),
+        (("mobilenet_v1", "--input-size", "64,96", "--layer", "block1_pointwise_conv"), 2, "one input size"),
         ((BY_OTHERS, "--input-size", "64"), 2, "fixed input"),
         ((BY_OTHERS, "--target", "abacus"), 2, "edgetpu"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -93,6 +94,18 @@ def test_histogram_counts_every_value(values: list[float]) -> None:
     _checked(f"<p>{drawing}</p>")
     assert drawing.count('class="bar"') >= 1
     assert f"Histogram of {len(values)} values" in drawing
+
+
+def test_texts_of_charts_neither_overlap_nor_leave_the_drawing() -> None:
+    curves = charts.lines([0, 1], [("a", [0, 0.5]), ("b", [0, 0.501]), ("c", [0, 0.499])], "x", "y")
+    places = sorted(float(y) for y in re.findall(r'class="strong" x="\d+" y="([\d.]+)"', curves))
+    assert len(places) == 3 and min(b - a for a, b in zip(places, places[1:])) >= 14.9
+    drawing = charts.bars(
+        [("a rather long name of a bar, cut", 1.0, "100.0%"), ("b", 0.0, "0%")], summary="s", width=400
+    )
+    ends = [(float(x), text) for x, text in re.findall(r'class="strong" x="([\d.]+)" y="\d+">([^<]+)', drawing)]
+    assert [text for _, text in ends] == ["100.0%", "0%"]
+    assert all(x + 8.5 * len(text) <= 400 for x, text in ends)
 
 
 def test_ticks_are_round_numbers_inside_the_range() -> None:

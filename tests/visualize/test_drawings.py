@@ -190,4 +190,4 @@ def test_class_activation_is_refused_where_it_would_be_wrong(tmp_path: Path):
     found = subject(open_source(str(tmp_path / "m.tflite")))
     panel = heat.grad_cam(found, found.fitted(painted(0, 0)), [0])
     assert not panel.drawings
-    assert "not followed by a mean and one linear layer" in panel.html
+    assert "not followed by a mean and one linear layer" in panel.missing
