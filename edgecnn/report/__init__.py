@@ -8,6 +8,7 @@ from typing import Any
 
 from edgecnn import files
 from edgecnn.report import _sections as parts
+from edgecnn.report._ladder import ladder
 from edgecnn.report._operators import operators
 from edgecnn.report._page import Section, cards, page
 from edgecnn.report._sustained import sustained as minutes
@@ -44,6 +45,7 @@ def report(
     sections = [
         Section("What it says of pictures", parts.answers(verification)),
         Section("Size and accuracy", parts.accuracy(file, verification)),
+        Section("What was tried to keep within the bound", ladder(file)),
         Section("Pictures with another answer than the float model's", parts.flipped(verification)),
         *(Section(f"Speed on {parts.device_name(profile)}", parts.speed(profile)) for profile in profiles),
         *(Section(f"Where the time goes on {parts.device_name(entry)}", operators(entry)) for entry in per_op),

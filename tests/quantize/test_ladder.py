@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from color_pictures import write_pictures
 
-from edgecnn import cli
+from edgecnn import cli, report
 from edgecnn.data import open_data
 from edgecnn.errors import BoundNotMetError, DataError, UsageError
 from edgecnn.quantize import Calibration
@@ -64,6 +64,8 @@ def test_what_can_t_be_reached_leaves_the_best_beside_and_says_so(
     assert [path.name for path in tmp_path.iterdir()] == ["m-best.tflite"]
     account = model_file.read(tmp_path / "m-best.tflite").contract.provenance["ladder"]
     assert {entry["rung"]: entry.get("reason") for entry in account}["qat"] == "needs --train-data"
+    page = report.report(tmp_path / "m-best.tflite")
+    assert "What was tried" in page and "skipped: needs --train-data" in page and "m-best" in page
     with pytest.raises(BoundNotMetError, match=r"--max-drop -100.*m-best\.tflite"):
         check(climbed, NEVER)
     reason = blame(climbed, tiny_keras, str(pictures))
