@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -32,6 +33,15 @@ def test_a_tflite_by_others_needs_no_tensorflow():
     assert values["last_feature_map"]["receptive_field"]["size"] == [315, 315]
     assert values["contract"]["classes_with_names"] == 1001
     assert values["contract"]["sealed"] is False
+
+
+@needs_coral
+def test_a_tflite_by_others_takes_less_than_a_second():
+    """Of processor time: it is what a quiet machine needs, however busy this one is."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    run(BY_OTHERS)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 1.0
 
 
 @needs_coral
