@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edgecnn.errors import UsageError
 from edgecnn.inspect.analysis import LayerReport
 from edgecnn.inspect.effective import stage_ends
 from edgecnn.progress import Progress, silent
@@ -51,10 +52,8 @@ def _panels(subject: Subject, picture: np.ndarray, request: Request, progress: P
     classes = chosen or [answer["index"] for answer in subject.answers(fitted, 2)]
     for name in request.panels:
         progress(f"Drawing {name}", 0, 0)
-        if name == "filters":
-            yield filters.panel(subject)
-        elif name == "features":
-            yield features.panel(subject, fitted, features.chosen_layers(subject, request.layers))
+        if name in ("filters", "features"):
+            yield _layers(name, subject, fitted, request)
         elif name == "gradcam":
             yield heat.grad_cam(subject, fitted, classes)
         elif name == "occlusion":
@@ -66,6 +65,18 @@ def _panels(subject: Subject, picture: np.ndarray, request: Request, progress: P
             yield int8.panel(subject, reference, fitted, request.layers)
         elif name == "translation":
             yield translation.panel(subject, picture, request.shift)
+
+
+def _layers(name: str, subject: Subject, fitted: np.ndarray, request: Request) -> Panel:
+    """Filters or feature maps; a model that has none for them still gets its other panels."""
+    try:
+        if name == "filters":
+            return filters.panel(subject)
+        return features.panel(subject, fitted, features.chosen_layers(subject, request.layers))
+    except UsageError as error:
+        if name == "features" and request.layers:  # asked for by name: not to be passed over
+            raise
+        return Panel(name, name.capitalize(), missing=str(error))
 
 
 def _patches(subject: Subject, fitted: np.ndarray, request: Request, progress: Progress) -> Panel:

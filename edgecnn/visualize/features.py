@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from edgecnn.errors import UsageError
 from edgecnn.inspect.analysis import LayerReport
 from edgecnn.inspect.effective import stage_ends
 from edgecnn.inspect.view import field_size, shape
@@ -19,8 +20,15 @@ _TILE = 72
 
 
 def chosen_layers(subject: Subject, names: Sequence[str]) -> list[LayerReport]:
-    """The layers that were named, or the last one of every map size."""
-    return [subject.layer(name) for name in names] if names else stage_ends(subject.report)
+    """The layers that were named, or the last one of every map size.
+
+    Raises:
+        UsageError: a name is no layer's, or the model has no feature map.
+    """
+    rows = [subject.layer(name) for name in names] if names else stage_ends(subject.report)
+    if not rows:
+        raise UsageError(f"{subject.name} has no feature map to draw.")
+    return rows
 
 
 def panel(subject: Subject, fitted: np.ndarray, rows: Sequence[LayerReport], most: int = MOST) -> Panel:

@@ -122,24 +122,28 @@ class KerasSubject(Subject):
     def _part(self, names: tuple[str, ...]) -> Any:
         from edgecnn._tensorflow import keras
 
+        outputs = [self._layer(name).output for name in names]
+        return keras.Model(self.model.inputs, outputs if len(outputs) > 1 else outputs[0])
+
+    def _layer(self, name: str) -> Any:
         try:
-            outputs = [self.model.get_layer(name).output for name in names]
-            return keras.Model(self.model.inputs, outputs if len(outputs) > 1 else outputs[0])
+            return self.model.get_layer(name)
         except ValueError as error:
             raise UsageError(
-                f"{self.name}: layers inside a nested model can't be drawn ({', '.join(names)})."
+                f"{self.name}: {name} is inside a nested model, of which nothing can be drawn. Quantize it (--scheme "
+                "float32 keeps its numbers) and give the .tflite file."
             ) from error
 
     def first_kernel(self) -> tuple[str, np.ndarray]:
         """See `Subject.first_kernel`."""
         name = self.first_convolution().layer.name
-        return name, self.model.get_layer(name).get_weights()[0]
+        return name, self._layer(name).get_weights()[0]
 
     def class_activation(self, fitted: np.ndarray, index: int, row: LayerReport) -> np.ndarray:
         """Grad-CAM: Selvaraju et al., ICCV 2017, equations 1 and 2; the score is the logit, or the log probability."""
         from edgecnn._tensorflow import keras, tf
 
-        part = keras.Model(self.model.inputs, [self.model.get_layer(row.layer.name).output, self.model.output])
+        part = keras.Model(self.model.inputs, [self._layer(row.layer.name).output, self.model.output])
         picture = tf.constant(self.tensor(fitted[np.newaxis]))
         with tf.GradientTape() as tape:
             tape.watch(picture)  # so that what is computed from it is recorded, frozen weights or not

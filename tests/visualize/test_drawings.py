@@ -13,10 +13,12 @@ from edgecnn.inspect.source import open_source
 from edgecnn.quantize import quantize
 from edgecnn.runtime.contract import Contract, Preprocessing
 from edgecnn.visualize import features, filters, heat, images, patches
+from edgecnn.visualize.draw import Request, draw
 from edgecnn.visualize.subject import KerasSubject, subject
 
 SIZE = 32
 CONTRACT = Contract(Preprocessing(SIZE, SIZE, crop=1.0), labels=("red thing", "green thing", "blue thing"))
+PANELS = ("filters", "features", "gradcam", "occlusion")
 
 
 @pytest.fixture(scope="module")
@@ -191,3 +193,27 @@ def test_class_activation_is_refused_where_it_would_be_wrong(tmp_path: Path):
     panel = heat.grad_cam(found, found.fitted(painted(0, 0)), [0])
     assert not panel.drawings
     assert "not followed by a mean and one linear layer" in panel.missing
+
+
+@pytest.mark.parametrize("suffix", ["keras", "tflite"])
+def test_a_model_without_maps_gets_its_other_panels(suffix: str, tmp_path: Path):
+    picture = keras.Input((SIZE, SIZE, 3))
+    model = keras.Model(picture, keras.layers.Dense(3)(keras.layers.Flatten()(picture)))
+    if suffix == "tflite":
+        quantize((model, CONTRACT), tmp_path / "m.tflite", scheme="float32")
+    found = subject(open_source(str(tmp_path / "m.tflite"))) if suffix == "tflite" else _keras_subject(model)
+    panels = {panel.name: panel for panel in draw(found, painted(0, 0), Request(PANELS))}
+    missing = {name: panel.missing for name, panel in panels.items() if panel.missing}
+    assert set(missing) == {"filters", "features", "gradcam"} and panels["occlusion"].drawings
+    assert "no convolution" in missing["filters"] and all(
+        "no feature map" in missing[n] for n in ("features", "gradcam")
+    )
+
+
+def test_layers_inside_a_nested_model_are_refused_in_words(colors):
+    picture = keras.Input((SIZE, SIZE, 3))
+    found = _keras_subject(keras.Model(picture, keras.layers.Softmax()(colors(picture))))
+    panels = {panel.name: panel for panel in draw(found, painted(0, 0), Request(PANELS))}
+    assert all("inside a nested model" in panels[name].missing for name in ("filters", "features", "gradcam"))
+    with pytest.raises(UsageError, match="inside a nested model"):
+        draw(found, painted(0, 0), Request(("features",), layers=("conv",)))
