@@ -92,7 +92,8 @@ def load(path: str | Path, *, trust: bool = False) -> tuple[Any, Contract | None
         UntrustedModelError: the file asks for code and `trust` is False.
         ModelFileError: the file is missing, damaged or of another kind.
     """
-    config, contract = _read(Path(path))
+    path = Path(path)
+    config, contract = _read(path)
     if not trust:
         check_config(config, path)
     _register_own_layers(config)

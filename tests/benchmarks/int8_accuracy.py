@@ -6,8 +6,9 @@ DATA is a folder of labeled pictures (ImageNet classes). Calibration is on `phot
 if it is installed (pip install ai-edge-quantizer). Processor seconds stand beside wall seconds, because they hold on a
 busy machine too. Latency is taken in turns, against our plain int8.
 
-Not explained yet: ai-edge-quantizer 0.10's Lite0 answers nearly everything wrong here, with XNNPACK and without.
-Find out whether it is called wrongly before quoting its row.
+ai-edge-quantizer 0.10 answers nearly everything wrong on these models: some of their channels are all but dead, with
+weights so small that the channel's bias, in units of input scale times weight scale, is beyond 32 bits. It casts all the
+same (NumPy warns), and the bias becomes garbage. TensorFlow's converter and edgecnn keep the scale large enough.
 """
 
 from __future__ import annotations

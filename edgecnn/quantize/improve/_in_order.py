@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from edgecnn.progress import Progress
@@ -14,6 +16,7 @@ from edgecnn.quantize.improve._statistics import moments, positions, windows
 from edgecnn.quantize.improve.ranges import Histogram
 
 _WINDOWS = 8192  # sampled inputs of a layer, over all pictures
+_TRIED_WINDOWS = 2048  # of them to choose a range by
 # Operators that pass their input's grid on.
 _SAME_GRID = ("RESHAPE", "PAD", "MAX_POOL_2D", "AVERAGE_POOL_2D", "SQUEEZE", "TRANSPOSE")
 _UNIT_RANGE = ("LOGISTIC", "SOFTMAX")  # TFLite fixes their grid
@@ -71,8 +74,9 @@ class InOrder:
             for values in (reference, quantized):
                 values.clip(*layer.limits, out=values)
         output = network.graph.operators[number].outputs[0]
-        if layer is None or np.isinf(layer.limits).any():
-            self.ranges[output] = ranges.percentile(Histogram.of(reference))
+        bounded = layer is not None and np.isfinite(layer.limits).all()
+        if not bounded and output not in network.graph.outputs:  # the output's was chosen by its probabilities
+            self.ranges[output] = self._range(output, reference)
         grid = self._grid(number, inputs, output)
         self._float[output] = Values(reference)
         self._quantized[output] = Values(grid.encode(quantized), grid)
@@ -87,6 +91,25 @@ class InOrder:
         network.set_matrix(layer, new)
         shift = bias_correction.from_inputs(old, new, found.mean)
         network.set_values(layer.bias, network.values(layer.bias) + shift)
+
+    def _range(self, tensor: int, values: np.ndarray) -> ranges.Range:
+        """The candidate that disturbs the outputs of the layers that read this activation least."""
+        candidates = {method(Histogram.of(values)) for method in ranges.METHODS.values()}
+        readers = [layer for layer in self._network.layers.values() if layer.input == tensor]
+        if not readers:
+            return ranges.percentile(Histogram.of(values))
+        return min(sorted(candidates), key=lambda found: self._disturbance(Grid.of(*found), values, readers))
+
+    def _disturbance(self, grid: Grid, values: np.ndarray, readers: Sequence[Layer]) -> float:
+        """Squared error of the readers' outputs before their activations, each relative to its power."""
+        total = 0.0
+        for layer in readers:
+            shape = self._network.graph.tensors[layer.output].shape
+            seen = windows(layer, Values(values), positions(layer, values.shape, shape, _TRIED_WINDOWS))
+            matrix = self._network.matrix(layer).astype(np.float32).transpose(0, 2, 1)
+            error = (grid.decode(grid.encode(seen)) - seen) @ matrix
+            total += float(np.square(error).mean() / np.square(seen @ matrix).mean())
+        return total
 
     def _grid(self, number: int, inputs: list[int], output: int) -> Grid:
         name = self._network.graph.operators[number].name

@@ -17,7 +17,7 @@ from edgecnn.quantize._ranges import activation_ranges
 from edgecnn.quantize.improve import bias_correction, equalization, rounding
 from edgecnn.quantize.improve._in_order import InOrder
 from edgecnn.quantize.improve._network import Layer, Network
-from edgecnn.quantize.improve._observe import InputSamples, observe_channels
+from edgecnn.quantize.improve._observe import Answers, InputSamples, observe_channels
 from edgecnn.runtime.engine import default_threads
 
 LEVELS = ("none", "fast", "best")
@@ -83,7 +83,11 @@ def improve(
 
     def calibrated(changed: bytes, *visits: Visit) -> Ranges:
         start = pictures.start()
-        return activation_ranges(changed, start, lambda done: progress("Calibrating", done, pictures.count), visits)
+        answers = Answers(changed)
+        found = activation_ranges(
+            changed, start, lambda done: progress("Calibrating", done, pictures.count), (answers.visit, *visits)
+        )
+        return {**found, **answers.ranges()} if level != "none" else found
 
     if level == "none":
         return Improved(model, calibrated(model), {"level": level})

@@ -7,10 +7,13 @@ from collections.abc import Callable
 import numpy as np
 
 from edgecnn.quantize._activations import Read, activations, visit_activations
-from edgecnn.quantize.improve._network import Layer, Network
+from edgecnn.quantize._flatbuffer import Ranges
+from edgecnn.quantize.improve import ranges
+from edgecnn.quantize.improve._network import WEIGHTED, Layer, Network
 from edgecnn.quantize.improve._replay import Values
 from edgecnn.quantize.improve._statistics import Moments, moments, positions, windows
 from edgecnn.quantize.improve.equalization import Channels
+from edgecnn.runtime.tflite import parse
 
 
 def observe_channels(network: Network, pictures: np.ndarray) -> dict[int, Channels]:
@@ -33,6 +36,30 @@ def observe_channels(network: Network, pictures: np.ndarray) -> dict[int, Channe
 
     visit_activations(network.to_bytes(), (picture[None] for picture in pictures), [visit])
     return {tensor: Channels(low[tensor].min(0), high[tensor].max(0), power[tensor].mean(0)) for tensor in tensors}
+
+
+class Answers:
+    """The logits of all pictures, gathered by `visit`, for the range of the model's output.
+
+    Args:
+        model: float `.tflite`.
+    """
+
+    def __init__(self, model: bytes) -> None:
+        graph = parse(model).graph
+        last = graph.operators[-1]
+        self._output = last.outputs[0]
+        self._are_logits = last.name in WEIGHTED and graph.outputs == (self._output,)
+        self._found: list[np.ndarray] = []
+
+    def visit(self, number: int, read: Read) -> None:
+        """See `edgecnn.quantize._activations.Visit`."""
+        if self._are_logits:
+            self._found.append(read(self._output).reshape(1, -1).copy())
+
+    def ranges(self) -> Ranges:
+        """Of the output; none where it isn't logits."""
+        return {self._output: ranges.logits(np.concatenate(self._found))} if self._found else {}
 
 
 class InputSamples:

@@ -6,6 +6,8 @@ Each method takes the histogram of one activation and answers with a range insid
     percentile   leaves out a share of the values at each end (Wu et al., "Integer Quantization", 2020, section 5)
     mse          the least mean squared error of clipping and rounding together (Sung et al. 2015; Banner et al. 2019)
     kl           the least Kullback-Leibler divergence from the float histogram (Migacz, "8-bit Inference", 2017)
+
+The model's own output has a method of its own, `logits`: what counts there is which class is ahead, and by how much.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import numpy as np
 
 BINS = 2048
 _LEVELS = 256
+_LOGIT_LOWS = 13  # lower ends of the logits' range that are tried
 _SHARES = np.linspace(0.4, 1.0, 25)  # of the extremes that are tried
 
 
@@ -80,6 +83,39 @@ def kl(histogram: Histogram) -> Range:
     """Least divergence; both ends are shrunk alike."""
     share = float(_best(_SHARES, [_divergence(histogram, histogram.low * s, histogram.high * s) for s in _SHARES]))
     return histogram.low * share, histogram.high * share
+
+
+def logits(values: np.ndarray) -> Range:
+    """The range of logits that changes their probabilities least.
+
+    Most logits belong to classes that are out of question, and spread far below the others. A grid that holds them all
+    has steps so wide that the two classes ahead often share a code, and then the wrong one may be named.
+
+    Args:
+        values: float32 (pictures, classes).
+
+    Returns:
+        The candidate with the least mean Kullback-Leibler divergence of the softmax.
+    """
+    low, high = min(float(values.min()), 0.0), max(float(values.max()), 0.0)
+    expected = _softmax(values)
+    lows = np.linspace(low, 0.0, _LOGIT_LOWS)
+
+    def divergence(start: float) -> float:
+        step = (high - start) / (_LEVELS - 1)
+        if step <= 0:
+            return float("inf")
+        zero = np.rint(-start / step)
+        found = _softmax((np.clip(np.rint(values / step) + zero, 0, _LEVELS - 1) - zero) * step)
+        return float((expected * np.log(np.maximum(expected, 1e-30) / np.maximum(found, 1e-30))).sum(axis=1).mean())
+
+    return float(lows[int(np.argmin([divergence(start) for start in lows]))]), high
+
+
+def _softmax(values: np.ndarray) -> np.ndarray:
+    powers = np.exp(values - values.max(axis=1, keepdims=True))
+    result: np.ndarray = powers / powers.sum(axis=1, keepdims=True)
+    return result
 
 
 METHODS: dict[str, Callable[[Histogram], Range]] = {"min_max": min_max, "percentile": percentile, "mse": mse, "kl": kl}

@@ -15,7 +15,7 @@ from edgecnn.quantize.improve._network import Network
 from edgecnn.quantize.improve._observe import observe_channels
 from edgecnn.quantize.improve._replay import Values, run
 from edgecnn.quantize.improve._statistics import moments, positions, windows
-from edgecnn.quantize.improve.ranges import METHODS, Histogram
+from edgecnn.quantize.improve.ranges import METHODS, Histogram, logits
 
 RNG = np.random.default_rng(0)
 
@@ -116,6 +116,25 @@ def test_mse_range_is_the_best_of_all_by_trying() -> None:
         error(values.min() * a, values.max() * b) for a in np.linspace(0.4, 1, 13) for b in np.linspace(0.4, 1, 13)
     ]
     assert error(*found) < 1.1 * min(tried)
+
+
+def test_logits_get_the_range_that_keeps_their_probabilities() -> None:
+    random = np.random.default_rng(0)
+    values = random.normal(0, 0.3, (50, 100)).astype(np.float32)
+    values[np.arange(50), random.integers(0, 100, 50)] += 8  # one class ahead
+    values[0, :20] = -40  # out of question already at -4
+
+    def divergence(low: float, high: float) -> float:
+        grid = Grid.of(low, high)
+        expected, found = (
+            np.exp(array) / np.exp(array).sum(axis=1, keepdims=True)
+            for array in (values, grid.decode(grid.encode(values)))
+        )
+        return float((expected * np.log(expected / found)).sum(axis=1).mean())
+
+    low, high = logits(values)
+    assert high == values.max() and -8 < low < -0.5
+    assert divergence(low, high) < 0.2 * divergence(float(values.min()), high)
 
 
 def test_grid_is_the_quantizers() -> None:
