@@ -1,7 +1,9 @@
 """The live demo against its bars, and its soak.
 
-    python tests/benchmarks/camera.py bars MODEL.tflite [--threads N] [--repeat N]
-    python tests/benchmarks/camera.py soak MODEL.tflite --seconds 3600
+    python tests/benchmarks/camera.py bars [MODEL.tflite] [--threads N] [--repeat N]
+    python tests/benchmarks/camera.py soak [MODEL.tflite] --seconds 3600
+
+Without MODEL.tflite, EfficientNet-Lite0 in int8.
 
 Each figure comes from a demo in a process of its own: real video (640x480 Motion-JPEG of photographs), real sockets,
 viewers in processes of their own. What is compared runs in turns, so that a busy machine hits all alike; the median
@@ -48,7 +50,7 @@ time.sleep(1e6)
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=("bars", "soak", "one"))
-    parser.add_argument("model")
+    parser.add_argument("model", nargs="?")
     parser.add_argument("--threads", type=int, default=1, help="of the model; the other core reads the camera")
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--frames", type=int, default=400)
@@ -62,6 +64,7 @@ def main() -> int:
         return 0
     with tempfile.TemporaryDirectory() as folder:
         video = make_video(Path(folder) / "photos.avi")
+        options.model = options.model or make_model(Path(folder) / "lite0.tflite")
         return bars(options, video) if options.what == "bars" else soak(options, video)
 
 
@@ -69,6 +72,14 @@ def make_video(path: Path) -> str:
     from scenes import PHOTOS, pan, photo, write_video
 
     return str(write_video(path, (frame for name in PHOTOS for frame in pan(photo(name), 250))))
+
+
+def make_model(path: Path) -> str:
+    """In a process of its own: TensorFlow's threads and memory would be measured too."""
+    model = "edgecnn.build('efficientnet_lite0', weights='imagenet')"
+    script = f"import sys, edgecnn; edgecnn.quantize({model}, sys.argv[1])"
+    subprocess.run([sys.executable, "-c", script, str(path)], check=True, stderr=subprocess.DEVNULL)
+    return str(path)
 
 
 def one(model: str, threads: int, **scenario: Any) -> dict[str, Any]:

@@ -7,8 +7,8 @@ if it is installed (pip install ai-edge-quantizer). Processor seconds stand besi
 busy machine too. Latency is taken in turns, against our plain int8.
 
 ai-edge-quantizer 0.10 answers nearly everything wrong on these models: some of their channels are all but dead, with
-weights so small that the channel's bias, in units of input scale times weight scale, is beyond 32 bits. It casts all the
-same (NumPy warns), and the bias becomes garbage. TensorFlow's converter and edgecnn keep the scale large enough.
+weights so small that the channel's bias, in units of input scale times weight scale, is beyond 32 bits. It casts all
+the same (NumPy warns), and the bias becomes garbage. TensorFlow's converter and edgecnn keep the scale large enough.
 """
 
 from __future__ import annotations
