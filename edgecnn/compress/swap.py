@@ -18,7 +18,13 @@ from edgecnn.train import FitSettings
 
 SUMMARY = "replace swish by hard-swish or ReLU6, which lose less in int8"
 DEFAULTS = FitSettings(
-    epochs=3, learning_rate=2e-4, backbone_learning_rate=2e-4, label_smoothing=0.0, weight_decay=0.0, augment="flip"
+    epochs=3,
+    learning_rate=1e-4,
+    backbone_learning_rate=1e-4,
+    label_smoothing=0.0,
+    weight_decay=0.0,
+    augment="flip",
+    distillation_weight=1.0,  # to be what it was, not to fit the few pictures of a fine-tuning
 )
 CHOICES = ("hard_swish", "relu6")
 _SWISH = ("swish", "silu")
@@ -45,7 +51,7 @@ def swish_layers(model: Any) -> list[str]:
 
 
 def compress(job: Job, options: Options) -> Outcome:
-    """Swap, settle the batch norms, train.
+    """Swap, settle the batch norms, train the rest.
 
     Raises:
         UsageError: the model has no swish.
@@ -56,7 +62,12 @@ def compress(job: Job, options: Options) -> Outcome:
     job.progress(f"Swapping swish for {options.to}", 0, 0)
     model = swapped(job.model, options.to)
     _batch_norms.settle(model, job.batches)
-    return Outcome(job.train(model), {"method": "swap", "to": options.to, "layers": names})
+    # From here on they keep their statistics: the few pictures of a fine-tuning would only unsettle them.
+    for layer in model.layers:
+        layer.trainable = not isinstance(layer, keras.layers.BatchNormalization)
+    job.train(model)
+    model.trainable = True
+    return Outcome(model, {"method": "swap", "to": options.to, "layers": names})
 
 
 def swapped(model: Any, to: str) -> Any:
