@@ -119,7 +119,7 @@ class QuantizeSection(Section):
 
     scheme: Annotated[str, AfterValidator(_registered(SCHEMES))] = "int8"
     calibration: str = "photos"
-    samples: int = Field(100, ge=1)
+    samples: int | None = Field(None, ge=1)
     seed: int = 0
     improve: Annotated[str | None, AfterValidator(lambda value: value and _one_of(value, ("none", "fast", "best")))] = (
         None

@@ -21,7 +21,7 @@ from edgecnn.quantize._flatbuffer import Ranges
 from edgecnn.quantize._float_model import FloatModel
 from edgecnn.quantize._scheme import Job
 from edgecnn.quantize._source import Hints, Source
-from edgecnn.quantize.improve import LEVELS, Pictures, improve
+from edgecnn.quantize.improve import LEVELS, SAMPLES, Pictures, improve
 from edgecnn.registry import SCHEMES
 from edgecnn.runtime import golden, model_file
 from edgecnn.runtime.contract import Contract
@@ -36,20 +36,20 @@ class Calibration:
 
     Attributes:
         data: any DATA.
-        samples: how many of its pictures.
+        samples: how many of its pictures; None takes 100, and for the level "best" 256.
         seed: of their choice.
         improve: how much is made of them, a level of `edgecnn.quantize.improve`; None takes the scheme's own.
     """
 
     data: str = "photos"
-    samples: int = 100
+    samples: int | None = None
     seed: int = 0
     improve: str | None = None
 
     def __post_init__(self) -> None:
         if self.improve not in (None, *LEVELS):
             raise UsageError(f"There is no --improve {self.improve}; choose one of: {', '.join(LEVELS)}.")
-        if self.samples < 1:
+        if self.samples is not None and self.samples < 1:
             raise UsageError(f"Calibration needs at least 1 picture; got --samples {self.samples}. 100 is usual.")
 
 
@@ -86,7 +86,8 @@ def quantize(
     _check_output(output)
     calibration = Calibration(calibration) if isinstance(calibration, str) else calibration
     level = _checked_level(scheme, getattr(plugin, "IMPROVE", None), calibration.improve)
-    data = open_data(calibration.data).sample(calibration.samples, calibration.seed) if plugin.CALIBRATED else None
+    samples = calibration.samples or SAMPLES[level]
+    data = open_data(calibration.data).sample(samples, calibration.seed) if plugin.CALIBRATED else None
     progress("Loading the model", 0, 0)
     source = _open(model, trust, hints)
     if any(entry["method"] == "clusters" for entry in source.contract.model.get("compression", ())):

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from edgecnn.quantize.improve._levels import LEVELS, Improved, Pictures, improve
+from edgecnn.quantize.improve._levels import LEVELS, SAMPLES, Improved, Pictures, improve
 
-__all__ = ["LEVELS", "Improved", "Pictures", "improve"]
+__all__ = ["LEVELS", "SAMPLES", "Improved", "Pictures", "improve"]

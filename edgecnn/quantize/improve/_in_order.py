@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from edgecnn.progress import Progress
@@ -16,6 +14,7 @@ from edgecnn.quantize.improve._statistics import moments, positions, windows
 from edgecnn.quantize.improve.ranges import Histogram
 
 _WINDOWS = 8192  # sampled inputs of a layer, over all pictures
+_GROUPED_WINDOWS = 2048  # the same where each output sees a few inputs only
 _TRIED_WINDOWS = 2048  # of them to choose a range by
 # Operators that pass their input's grid on.
 _SAME_GRID = ("RESHAPE", "PAD", "MAX_POOL_2D", "AVERAGE_POOL_2D", "SQUEEZE", "TRANSPOSE")
@@ -84,7 +83,8 @@ class InOrder:
     def _fit(self, layer: Layer) -> None:
         network = self._network
         values = self._quantized[layer.input]
-        at = positions(layer, values.array.shape, network.graph.tensors[layer.output].shape, _WINDOWS)
+        most = _WINDOWS if layer.groups == 1 else _GROUPED_WINDOWS
+        at = positions(layer, values.array.shape, network.graph.tensors[layer.output].shape, most)
         found = moments(windows(layer, values, at))
         old = network.matrix(layer)
         new = rounding.rounded(old, found.covariance, per_channel=self._per_channel)
@@ -94,22 +94,18 @@ class InOrder:
 
     def _range(self, tensor: int, values: np.ndarray) -> ranges.Range:
         """The candidate that disturbs the outputs of the layers that read this activation least."""
-        candidates = {method(Histogram.of(values)) for method in ranges.METHODS.values()}
-        readers = [layer for layer in self._network.layers.values() if layer.input == tensor]
+        histogram = Histogram.of(values)
+        readers = [self._seen(layer, values) for layer in self._network.layers.values() if layer.input == tensor]
         if not readers:
-            return ranges.percentile(Histogram.of(values))
-        return min(sorted(candidates), key=lambda found: self._disturbance(Grid.of(*found), values, readers))
+            return ranges.percentile(histogram)
+        candidates = sorted({method(histogram) for method in ranges.METHODS.values()})
+        return min(candidates, key=lambda found: sum(_disturbance(Grid.of(*found), *seen) for seen in readers))
 
-    def _disturbance(self, grid: Grid, values: np.ndarray, readers: Sequence[Layer]) -> float:
-        """Squared error of the readers' outputs before their activations, each relative to its power."""
-        total = 0.0
-        for layer in readers:
-            shape = self._network.graph.tensors[layer.output].shape
-            seen = windows(layer, Values(values), positions(layer, values.shape, shape, _TRIED_WINDOWS))
-            matrix = self._network.matrix(layer).astype(np.float32).transpose(0, 2, 1)
-            error = (grid.decode(grid.encode(seen)) - seen) @ matrix
-            total += float(np.square(error).mean() / np.square(seen @ matrix).mean())
-        return total
+    def _seen(self, layer: Layer, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Some windows that a layer sees, (groups, positions, columns), and its matrix (groups, columns, outputs)."""
+        at = positions(layer, values.shape, self._network.graph.tensors[layer.output].shape, _TRIED_WINDOWS)
+        matrix = self._network.matrix(layer).astype(np.float32).transpose(0, 2, 1)
+        return windows(layer, Values(values), at), matrix
 
     def _grid(self, number: int, inputs: list[int], output: int) -> Grid:
         name = self._network.graph.operators[number].name
@@ -117,3 +113,9 @@ class InOrder:
             return _UNIT_GRID
         passed_on = self._quantized[inputs[0]].grid
         return passed_on if name in _SAME_GRID and passed_on else Grid.of(*self.ranges[output])
+
+
+def _disturbance(grid: Grid, seen: np.ndarray, matrix: np.ndarray) -> float:
+    """Squared error of a layer's outputs before the activation, relative to their power, if its input has this grid."""
+    error = grid.decode(grid.encode(seen)) - seen
+    return float(np.square(error @ matrix).mean() / max(np.square(seen @ matrix).mean(), 1e-30))

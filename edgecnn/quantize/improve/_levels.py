@@ -26,6 +26,8 @@ REMEDIES: dict[str, tuple[str, ...]] = {
     "fast": ("rounding", "bias_correction"),
     "best": ("ranges", "rounding", "bias_correction"),
 }
+SAMPLES = {"none": 100, "fast": 100, "best": 256}
+"""How many calibration pictures a level takes, unless the user says how many."""
 PICTURES = {"none": 0, "fast": 48, "best": 256}
 """How many of the calibration pictures a level looks at more closely than for their ranges."""
 _LEAST_SAMPLES = 192  # of each layer's inputs, over all pictures; or twice as many as the layer has columns
