@@ -15,8 +15,8 @@ from edgecnn.models import _blocks
 from edgecnn.quantize import Calibration, quantize
 from edgecnn.quantize._int16 import SUPPORTED, with_int16
 from edgecnn.quantize._refusals import float_operators
+from edgecnn.quantize.improve.curves import CURVES, least_error
 from edgecnn.quantize.improve.ranges import Histogram
-from edgecnn.quantize.schemes._int8_variants import _CURVES, least_error
 from edgecnn.registry import SCHEMES
 from edgecnn.runtime import golden
 from edgecnn.runtime.contract import Contract, Preprocessing
@@ -84,7 +84,7 @@ def test_ranges_leave_out_what_the_next_operator_makes_0_of(tmp_path: Path, acti
 
 def test_ranges_by_curve() -> None:
     values = np.random.default_rng(0).normal(-10, 6, 100_000)
-    low, high = least_error(Histogram.of(values), _CURVES[frozenset({"HARD_SWISH"})])
+    low, high = least_error(Histogram.of(values), CURVES[frozenset({"HARD_SWISH"})])
     assert -6 < low < -2 and high == pytest.approx(values.max())  # 0 below -3, the identity above 3
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from edgecnn.progress import Progress
 from edgecnn.quantize._flatbuffer import Ranges
-from edgecnn.quantize.improve import bias_correction, ranges, rounding
+from edgecnn.quantize.improve import bias_correction, curves, ranges, rounding
 from edgecnn.quantize.improve._grid import Grid
 from edgecnn.quantize.improve._network import Layer, Network
 from edgecnn.quantize.improve._replay import Values, run
@@ -39,6 +39,7 @@ class InOrder:
         self._network = network
         self.ranges = dict(known)
         self._per_channel = per_channel
+        self._curves = curves.read_by(network)
         source = network.graph.inputs[0]
         grid = Grid.of(*known[source])
         self._float = {source: Values(pictures)}
@@ -95,6 +96,8 @@ class InOrder:
     def _range(self, tensor: int, values: np.ndarray) -> ranges.Range:
         """The candidate that disturbs the outputs of the layers that read this activation least."""
         histogram = Histogram.of(values)
+        if tensor in self._curves:
+            return curves.least_error(histogram, self._curves[tensor])
         readers = [self._seen(layer, values) for layer in self._network.layers.values() if layer.input == tensor]
         if not readers:
             return ranges.percentile(histogram)

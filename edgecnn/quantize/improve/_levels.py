@@ -14,7 +14,7 @@ from edgecnn.progress import Progress, silent
 from edgecnn.quantize._activations import Visit
 from edgecnn.quantize._flatbuffer import Ranges
 from edgecnn.quantize._ranges import activation_ranges
-from edgecnn.quantize.improve import bias_correction, equalization, rounding
+from edgecnn.quantize.improve import bias_correction, curves, equalization, rounding
 from edgecnn.quantize.improve._in_order import InOrder
 from edgecnn.quantize.improve._network import Layer, Network
 from edgecnn.quantize.improve._observe import Answers, InputSamples, observe_channels
@@ -23,8 +23,8 @@ from edgecnn.runtime.engine import default_threads
 LEVELS = ("none", "fast", "best")
 REMEDIES: dict[str, tuple[str, ...]] = {
     "none": (),
-    "fast": ("rounding", "bias_correction"),
-    "best": ("ranges", "rounding", "bias_correction"),
+    "fast": ("curves", "rounding", "bias_correction"),
+    "best": ("ranges", "curves", "rounding", "bias_correction"),
 }
 SAMPLES = {"none": 100, "fast": 100, "best": 256}
 """How many calibration pictures a level takes, unless the user says how many."""
@@ -89,7 +89,9 @@ def improve(
         found = activation_ranges(
             changed, start, lambda done: progress("Calibrating", done, pictures.count), (answers.visit, *visits)
         )
-        return {**found, **answers.ranges()} if level != "none" else found
+        if level == "none":
+            return found
+        return {**found, **curves.narrowed(changed, found, pictures.start()), **answers.ranges()}
 
     if level == "none":
         return Improved(model, calibrated(model), {"level": level})
