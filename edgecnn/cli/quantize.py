@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 @click.option(
     "--calibration", "data", default="photos", show_default=True, metavar="DATA", help="Pictures to calibrate on."
 )
-@click.option("--samples", type=int, default=100, show_default=True, metavar="N", help="How many of them.")
+@click.option(
+    "--samples", type=int, metavar="N", help="How many of them.  [default: 100; 256 for --improve best and for a bound]"
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of their choice.")
 @click.option(
     "--improve",

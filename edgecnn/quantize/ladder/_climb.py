@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from edgecnn.data import DataSet, open_data
 from edgecnn.errors import BoundNotMetError, DataError, QuantizationError, UsageError
 from edgecnn.progress import Progress, silent
 from edgecnn.quantize._quantize import Calibration
+from edgecnn.quantize.improve import SAMPLES
 from edgecnn.quantize.ladder._judge import Judge, held_out
 from edgecnn.quantize.ladder._rungs import RUNGS, Rung, Task
 from edgecnn.quantize.ladder._values import Bounds, Climb, Skipped, Step, Training
@@ -39,7 +41,7 @@ def climb(
             kept beside it as `NAME-best.tflite`.
         bounds: what may be lost.
         data: pictures to judge by; those that were calibrated or trained on are left out, by content.
-        calibration: what the rungs calibrate on; its `improve` is the rungs' affair.
+        calibration: what the rungs calibrate on, all of them on the same pictures; its `improve` is the rungs' affair.
         training: what the rungs that train learn from; without it they are skipped.
         trust: run code that a model file carries.
         progress: called with (stage, done, total).
@@ -49,6 +51,8 @@ def climb(
         QuantizationError: no rung can have the model.
     """
     output = Path(output)
+    # The same pictures for every rung: those of the dearest are then left out for all.
+    calibration = dataclasses.replace(calibration, samples=calibration.samples or SAMPLES["best"])
     task = Task(model, bounds, calibration, training, trust, progress)
     return _Climbing(task, output, *held_out(data, bounds, training)).run()
 
