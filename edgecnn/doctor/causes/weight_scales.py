@@ -38,7 +38,7 @@ def examine(case: Case) -> Finding | None:
         + ("" if curves else " (or --scheme int8_per_tensor --improve best, if the accelerator has no other)"),
         case.layer_of(worst.output),
         case.before_snr_db,
-        case.after_snr_db(level="fast"),
+        case.after_snr_db(level=case.level),
     )
 
 
