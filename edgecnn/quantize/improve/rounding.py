@@ -4,8 +4,8 @@ Frantar and Alistarh, "Optimal Brain Compression", 2022, and Frantar et al., "GP
 another, and each one's error is made up for by those still to come, as far as the inputs' second moments allow.
 
 Going on from there with AdaRound's problem (Nagel et al. 2020: which way each weight is rounded, given all others), by
-coordinate descent until no single change helped, gained -0.1, 0.0 and +0.1 dB on EfficientNet-Lite0, 1 and 2: with these
-weights and float activations Lite0 agrees with the float network in all of 500 pictures, so it is not done.
+coordinate descent until no single change helped, gained -0.1, 0.0 and +0.1 dB on EfficientNet-Lite0, 1 and 2, so it is
+not done: with these weights and float activations, Lite0 agrees with the float network in all of 500 pictures.
 """
 
 from __future__ import annotations
