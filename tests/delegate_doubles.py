@@ -4,7 +4,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import pytest
+from requirements import unavailable
 
 # The head of `struct TfLiteDelegate` in tensorflow/lite/core/c/common.h.
 _HEAD = """
@@ -52,7 +52,7 @@ void tflite_plugin_destroy_delegate(Delegate* self) { free(self); }
 def build(name: str, folder: Path) -> Path:
     """Compile one of the doubles into a folder; returns the library's path."""
     if shutil.which("gcc") is None:
-        pytest.skip("gcc is not installed: the delegate doubles can't be compiled")
+        unavailable("gcc is not installed: the delegate doubles can't be compiled")
     source, library = folder / f"{name}.c", folder / f"lib_double_{name}.so"
     source.write_text(_HEAD + DOUBLES[name])
     subprocess.run(["gcc", "-shared", "-fPIC", "-o", str(library), str(source)], check=True)

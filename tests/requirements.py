@@ -12,3 +12,15 @@ def unavailable(reason: str) -> None:
     if os.environ.get("EDGECNN_REQUIRE_ALL"):
         pytest.fail(f"required here, but {reason}")
     pytest.skip(reason)
+
+
+def stand_in_pi() -> None:
+    """Make the emulated Pi's userland; where the tests must run (also by EDGECNN_REQUIRE_FAKE_PI=1), fail without."""
+    import fake_pi
+
+    try:
+        fake_pi.prepare()
+    except fake_pi.CantMakeError as error:
+        if os.environ.get("EDGECNN_REQUIRE_FAKE_PI"):
+            raise
+        unavailable(f"there is no stand-in Pi: {error}")

@@ -49,10 +49,6 @@ def visit_activations(
         with lock:  # pictures are decoded here, while other threads compute
             return next(numbered, None)
 
-    def read(interpreter: Any, picture: np.ndarray, tensor: int) -> np.ndarray:
-        values: np.ndarray = picture if tensor == source else interpreter.tensor(tensor)()
-        return values
-
     def work(interpreter: Any) -> None:
         nonlocal finished
         while item := following():
@@ -60,7 +56,7 @@ def visit_activations(
             interpreter.set_tensor(source_place, picture)
             interpreter.invoke()
             for visit in visits:
-                visit(number, functools.partial(read, interpreter, picture))
+                visit(number, functools.partial(_read, interpreter, source, picture))
             with lock:
                 finished += 1
                 done(finished)
@@ -73,3 +69,8 @@ def visit_activations(
     source_place = interpreters[0].get_input_details()[0]["index"]
     with ThreadPoolExecutor(len(interpreters)) as pool:
         list(pool.map(work, interpreters))
+
+
+def _read(interpreter: Any, source: int, picture: np.ndarray, tensor: int) -> np.ndarray:
+    values: np.ndarray = picture if tensor == source else interpreter.tensor(tensor)()
+    return values

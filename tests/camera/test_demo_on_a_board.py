@@ -2,7 +2,6 @@
 
 import fcntl
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import fake_pi
 import pytest
+from requirements import stand_in_pi, unavailable
 from scenes import GREEN, RED, plain, write_video
 from test_demo_command import Running, answers, demo
 
@@ -24,8 +24,8 @@ OPENCV = "opencv-python-headless==4.11.0.86"
 @pytest.fixture(scope="module")
 def host(tmp_path_factory):
     """A test double of a board: a real ssh server, but its Python is this machine's."""
-    if fake_pi._sshd() is None and not os.environ.get("EDGECNN_REQUIRE_ALL"):
-        pytest.skip("needs sshd (Debian: apt install openssh-server)")
+    if fake_pi._sshd() is None:
+        unavailable("there is no sshd (Debian: apt install openssh-server)")
     board = fake_pi.FakePi("cortex-a72", tmp_path_factory.mktemp("host"), name="here")
     for name in ("home", "bin", "tmp"):
         (board.folder / name).mkdir()
@@ -158,12 +158,7 @@ def test_a_board_without_packages_says_what_installs_them(name, color_model, hos
 
 def test_on_an_emulated_pi(color_model, video, tmp_path, monkeypatch):
     """aarch64 Python, LiteRT and OpenCV; its times are QEMU's."""
-    try:
-        fake_pi.prepare()
-    except fake_pi.CantMakeError as error:
-        if os.environ.get("EDGECNN_REQUIRE_FAKE_PI") or os.environ.get("EDGECNN_REQUIRE_ALL"):
-            raise
-        pytest.skip(f"no stand-in Pi: {error}")
+    stand_in_pi()
     site = _opencv_for_arm()
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     with fake_pi.running(tmp_path / "board") as board:

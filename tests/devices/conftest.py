@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import fake_pi
 import pytest
+from requirements import stand_in_pi
 
 from edgecnn.devices import _known, open_device
 from edgecnn.devices.ssh import SshDevice
 
 
-def make_or_skip() -> None:
-    """Skip without QEMU, sshd or apt; where the tests must run (EDGECNN_REQUIRE_FAKE_PI=1), fail instead."""
-    try:
-        fake_pi.prepare()
-    except fake_pi.CantMakeError as error:
-        if os.environ.get("EDGECNN_REQUIRE_FAKE_PI") or os.environ.get("EDGECNN_REQUIRE_ALL"):
-            raise
-        pytest.skip(f"no stand-in Pi: {error}")
-
-
 @pytest.fixture(scope="session")
 def pi(tmp_path_factory: pytest.TempPathFactory) -> Iterator[fake_pi.FakePi]:
     """A Pi 4 that all tests of this process share; tests that break something make their own with `spare_pi`."""
-    make_or_skip()
+    stand_in_pi()
     with fake_pi.running(tmp_path_factory.mktemp("pi") / "board") as board:
         yield board
 
@@ -34,7 +24,7 @@ def pi(tmp_path_factory: pytest.TempPathFactory) -> Iterator[fake_pi.FakePi]:
 @pytest.fixture(scope="session", params=sorted(fake_pi.BOARDS))
 def each_pi(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[fake_pi.FakePi]:
     """A Pi 3, 4 and 5."""
-    make_or_skip()
+    stand_in_pi()
     with fake_pi.running(tmp_path_factory.mktemp(request.param) / "board", request.param) as board:
         yield board
 
@@ -42,7 +32,7 @@ def each_pi(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 @pytest.fixture
 def spare_pi(tmp_path: Path) -> Iterator[fake_pi.FakePi]:
     """A Pi 4 of one test's own; it costs a quarter of a second."""
-    make_or_skip()
+    stand_in_pi()
     with fake_pi.running(tmp_path / "board") as board:
         yield board
 
@@ -50,7 +40,7 @@ def spare_pi(tmp_path: Path) -> Iterator[fake_pi.FakePi]:
 @pytest.fixture
 def bare_pi(tmp_path: Path) -> Iterator[fake_pi.FakePi]:
     """A Pi 4 as it comes: Python, but neither NumPy nor LiteRT."""
-    make_or_skip()
+    stand_in_pi()
     with fake_pi.running(tmp_path / "board", packages=False) as board:
         yield board
 

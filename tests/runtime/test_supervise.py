@@ -128,5 +128,6 @@ def test_job_dies_with_a_supervisor_that_is_killed(tmp_path):
     process.kill()
     process.wait()
     wait_until_dead(pids[0])
+    assert not is_alive(pids[0])
     if is_alive(pids[1]):
         os.kill(pids[1], signal.SIGKILL)  # the test's own grandchild does not ask to die with its parent

@@ -8,16 +8,14 @@ from edgecnn.doctor._case import Case, Finding
 from edgecnn.quantize.improve import equalization
 from edgecnn.quantize.improve._network import Network
 
-_TIMES = 64.0  # the median of the other channels
-
 
 def examine(case: Case) -> Finding | None:
     """Look for the activation with the largest ratio of a channel to the median channel."""
-    ratios = {index: _ratio(channels.reach) for index, channels in case.channels.items()}
+    ratios = {index: channels.ratio for index, channels in case.channels.items()}
     source = case.network.graph.inputs[0]
     ratios.pop(source, None)
     worst = max(ratios, key=lambda index: ratios[index])
-    if ratios[worst] < _TIMES or case.network.graph.tensors[worst].shape[-1] < 4:
+    if ratios[worst] < equalization.EXPLODING or case.network.graph.tensors[worst].shape[-1] < 4:
         return None
     reach = case.channels[worst].reach
     median = float(np.median(reach[reach > 0]))
@@ -37,8 +35,3 @@ def examine(case: Case) -> Finding | None:
         case.before_snr_db,
         case.after_snr_db(model=network.to_bytes()) if curable else None,
     )
-
-
-def _ratio(reach: np.ndarray) -> float:
-    alive = reach[reach > 0]
-    return float(alive.max() / np.median(alive)) if alive.size else 0.0

@@ -75,7 +75,8 @@ class InOrder:
                 values.clip(*layer.limits, out=values)
         output = network.graph.operators[number].outputs[0]
         bounded = layer is not None and np.isfinite(layer.limits).all()
-        if not bounded and output not in network.graph.outputs:  # the output's was chosen by its probabilities
+        chosen = output in network.graph.outputs  # by its probabilities
+        if not chosen and (output in self._curves or not bounded):
             self.ranges[output] = self._range(output, reference)
         grid = self._grid(number, inputs, output)
         self._float[output] = Values(reference)

@@ -31,7 +31,7 @@ SAMPLES = {"none": 100, "fast": 100, "best": 256}
 """How many calibration pictures a level takes, unless the user says how many."""
 PICTURES = {"none": 0, "fast": 48, "best": 256}
 """How many of the calibration pictures a level looks at more closely than for their ranges."""
-_IN_ORDER_TIMES = 12  # the time of calibration, on two x86 cores: 11.8 for Lite0, 11.4 for Lite2, 5.8 for a small B0
+_IN_ORDER_TIMES = 12  # the time of calibration, on two x86 cores: 11.8 for Lite0, 11.4 for Lite2
 _LEAST_SAMPLES = 192  # of each layer's inputs, over all pictures; or twice as many as the layer has columns
 
 
@@ -85,18 +85,8 @@ def improve(
         progress: called with (stage, done, total).
     """
 
-    def calibrated(changed: bytes, *visits: Visit) -> Ranges:
-        start = pictures.start()
-        answers = Answers(changed)
-        found = activation_ranges(
-            changed, start, lambda done: progress("Calibrating", done, pictures.count), (answers.visit, *visits)
-        )
-        if level == "none":
-            return found
-        return {**found, **curves.narrowed(changed, found, pictures.start()), **answers.ranges()}
-
     if level == "none":
-        return Improved(model, calibrated(model), {"level": level})
+        return Improved(model, _calibrated(model, pictures, progress), {"level": level})
     network = Network(model)
     chosen = pictures.spread(PICTURES[level])
     account: dict[str, Any] = {"level": level, "pictures": len(chosen), "layers": len(network.layers)}
@@ -105,23 +95,25 @@ def improve(
             progress("Equalizing", 0, 0)
             channels = observe_channels(network, pictures.some(PICTURES[level]))
             account["equalized"] = len(equalization.equalize(network, channels, per_channel=False))
-        if level == "fast":
-            samples = InputSamples(network, chosen, lambda columns: max(_LEAST_SAMPLES, 2 * columns) // len(chosen))
-            ranges = calibrated(network.to_bytes(), samples.visit)
-            _at_once(network, samples, per_channel, progress)
-        else:
-            shown = pictures.some(PICTURES[level])
-            started = time.perf_counter()
-            known = calibrated(network.to_bytes())
-            estimate = _IN_ORDER_TIMES * (time.perf_counter() - started) * len(shown) / pictures.count
-            progress(f"Rounding layer by layer: about {estimate:.0f} s, an estimate", 0, 0)
-            ranges = InOrder(network, shown, known, per_channel).run(progress)
+        by_level = _at_once if level == "fast" else _layer_by_layer
+        ranges = by_level(network, pictures, chosen, per_channel, progress)
     account["remedies"] = list(REMEDIES[level] if per_channel else ("equalization", *REMEDIES[level]))
     return Improved(network.to_bytes(), ranges, account)
 
 
-def _at_once(network: Network, samples: InputSamples, per_channel: bool, progress: Progress) -> None:
+def _calibrated(model: bytes, pictures: Pictures, progress: Progress, *visits: Visit) -> Ranges:
+    return activation_ranges(
+        model, pictures.start(), lambda done: progress("Calibrating", done, pictures.count), visits
+    )
+
+
+def _at_once(network: Network, pictures: Pictures, chosen: set[int], per_channel: bool, progress: Progress) -> Ranges:
     """Each layer by itself, on the float network's inputs."""
+    model = network.to_bytes()
+    answers = Answers(model)
+    samples = InputSamples(network, chosen, lambda columns: max(_LEAST_SAMPLES, 2 * columns) // len(chosen))
+    ranges = _calibrated(model, pictures, progress, answers.visit, samples.visit)
+    ranges = {**ranges, **curves.narrowed(model, ranges, pictures.start()), **answers.ranges()}
     total = len(network.layers)
     progress("Rounding", 0, total)
 
@@ -135,3 +127,17 @@ def _at_once(network: Network, samples: InputSamples, per_channel: bool, progres
             network.set_matrix(layer, weights)
             network.set_values(layer.bias, network.values(layer.bias) + bias)
             progress("Rounding", done + 1, total)
+    return ranges
+
+
+def _layer_by_layer(
+    network: Network, pictures: Pictures, chosen: set[int], per_channel: bool, progress: Progress
+) -> Ranges:
+    """Each layer on inputs as they will be quantized; says beforehand how long that takes."""
+    started = time.perf_counter()
+    model = network.to_bytes()
+    answers = Answers(model)
+    ranges = {**_calibrated(model, pictures, progress, answers.visit), **answers.ranges()}
+    estimate = _IN_ORDER_TIMES * (time.perf_counter() - started) * len(chosen) / pictures.count
+    progress(f"Rounding layer by layer: about {estimate:.0f} s, an estimate", 0, 0)
+    return InOrder(network, pictures.some(len(chosen)), ranges, per_channel).run(progress)

@@ -17,6 +17,8 @@ from edgecnn.quantize.improve._network import NO_ACTIVATION, RELU, RELU6, Layer,
 
 # Operators that give each channel on unmixed, times the same factor.
 _TRANSPARENT = ("ADD", "PAD", "MEAN", "AVERAGE_POOL_2D", "MAX_POOL_2D", "RELU")
+EXPLODING = 64.0
+"""From so many times the median channel on, the largest leaves the others too few steps."""
 _STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
 _MOST = 64.0  # a channel that hardly ever speaks isn't made louder than this
 _OUTLIER = 32.0  # times the median reach
@@ -36,6 +38,12 @@ class Channels:
     def reach(self) -> np.ndarray:
         """Largest magnitude."""
         return np.maximum(np.abs(self.low), np.abs(self.high))
+
+    @property
+    def ratio(self) -> float:
+        """The largest reach to the median of those that aren't 0; 0 if all are."""
+        alive = self.reach[self.reach > 0]
+        return float(alive.max() / np.median(alive)) if alive.size else 0.0
 
     def scaled(self, factors: np.ndarray) -> Channels:
         """The same after the channels were multiplied."""

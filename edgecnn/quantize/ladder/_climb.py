@@ -14,7 +14,8 @@ from edgecnn.progress import Progress, silent
 from edgecnn.quantize._quantize import Calibration
 from edgecnn.quantize.improve import SAMPLES
 from edgecnn.quantize.ladder._judge import Judge, held_out
-from edgecnn.quantize.ladder._rungs import RUNGS, Rung, Task
+from edgecnn.quantize.ladder._rungs import RUNGS, Rung
+from edgecnn.quantize.ladder._task import Task
 from edgecnn.quantize.ladder._values import Bounds, Climb, Skipped, Step, Training
 from edgecnn.runtime.model_file import ModelFile
 

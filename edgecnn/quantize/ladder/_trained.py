@@ -5,15 +5,13 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from edgecnn import keras_file
 from edgecnn.errors import UsageError
+from edgecnn.quantize.ladder._task import Task
 from edgecnn.runtime.contract import Contract
 from edgecnn.runtime.model_file import ModelFile
-
-if TYPE_CHECKING:
-    from edgecnn.quantize.ladder._rungs import Task
 
 
 def swap(to: str) -> Callable[[Task, Path], ModelFile]:

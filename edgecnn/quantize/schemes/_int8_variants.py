@@ -12,7 +12,6 @@ from edgecnn.quantize.improve import Pictures, curves, equalization, improve
 from edgecnn.quantize.improve._network import Network
 from edgecnn.quantize.improve._observe import observe_channels
 
-_TIMES = 64.0  # the median channel; what `edgecnn doctor` calls exploding
 _PICTURES = 48
 
 
@@ -43,12 +42,13 @@ def equalized(job: Job) -> bytes:
     channels = observe_channels(network, pictures.some(_PICTURES))
     changed = 0
     for tensor, found in channels.items():
-        reach = found.reach[found.reach > 0]
-        if reach.size >= 4 and reach.max() > _TIMES * np.median(reach):
+        if np.count_nonzero(found.reach) >= 4 and found.ratio > equalization.EXPLODING:
             changed += len(equalization.equalize(network, channels, only=tensor))
             channels = observe_channels(network, pictures.some(_PICTURES))
     if not changed:
-        raise QuantizationError(f"No channel that could be scaled is {_TIMES:.0f} times as large as the others.")
+        raise QuantizationError(
+            f"No channel that could be scaled is {equalization.EXPLODING:.0f} times as large as the others."
+        )
     improved = improve(network.to_bytes(), pictures, "fast")
     return quantize_with_ranges(improved.model, improved.ranges, job.io, per_channel=True)
 
