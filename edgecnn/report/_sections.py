@@ -216,6 +216,8 @@ def repeat(file: ModelFile, recipe: str) -> str:
         return paragraph("Save this recipe and run it with: edgecnn run RECIPE.toml") + code(recipe)
     calibration = source.get("calibration", {})
     options = f" --calibration {calibration['data']} --samples {calibration['samples']}" if calibration else ""
+    if improve := source.get("improve"):
+        options += f" --improve {improve['level']}"
     build = f"edgecnn build {file.contract.name} --weights {file.contract.model.get('weights', 'none')} -o model.keras"
     quantize = f"edgecnn quantize model.keras -o {file.name} --scheme {source.get('scheme', 'int8')}{options}"
     return code(f"{build}\n{quantize}\nedgecnn profile {file.name} --device local")

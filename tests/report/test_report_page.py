@@ -74,6 +74,18 @@ def test_page_without_measurements(tiny_int8: Path) -> None:
     assert "Not verified" in page.text and "Speed on" not in page.text
 
 
+@pytest.mark.parametrize("level", ["none", "best"])
+def test_the_command_to_repeat_it_has_the_level(tiny_int8: Path, tmp_path: Path, level: str) -> None:
+    file = model_file.read(tiny_int8)
+    provenance = {**file.contract.provenance, "improve": {"level": level}}
+    artifact.rewrite(tmp_path / "m.tflite", file, file.contract.replace(provenance=provenance))
+    text = _checked(report.report(tmp_path / "m.tflite")).text
+    assert (
+        f"edgecnn quantize model.keras -o m.tflite --scheme int8 --calibration photos --samples 8 --improve {level}"
+        in text
+    )
+
+
 def test_labels_from_outside_are_escaped(tiny_int8: Path, tmp_path: Path) -> None:
     file = model_file.read(tiny_int8)
     evil = ("<script>alert(1)</script>", "b", "c", "d", "e")
