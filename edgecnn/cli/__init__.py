@@ -53,28 +53,45 @@ def _interrupt_again(ignored: Any) -> None:
 
 def main() -> None:
     """Entry point: run a command and turn what a user can cause into one message and an exit status."""
-    sys.unraisablehook = _interrupt_again
-    signal.signal(signal.SIGALRM, signal.default_int_handler)
+    try:
+        sys.unraisablehook = _interrupt_again
+        signal.signal(signal.SIGALRM, signal.default_int_handler)
+        code = _status()
+        _ignore_interrupts()
+    except (click.Abort, KeyboardInterrupt):
+        _ignore_interrupts()
+        click.echo("Interrupted; no half-written file is left.", err=True)
+        code = 130
+    sys.exit(code)
+
+
+def _status() -> int:
+    """Run the command that was typed; its exit status. Ctrl-C is left to the caller."""
     try:
         status = cli.main(standalone_mode=False)
         sys.stdout.flush()
-        code = status if isinstance(status, int) else 0
+        return status if isinstance(status, int) else 0
     except click.exceptions.Exit as error:
-        code = error.exit_code
+        return error.exit_code
     except click.ClickException as error:
         error.show()
-        code = 2 if isinstance(error, click.UsageError) else 1
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("Interrupted; no half-written file is left.", err=True)
-        code = 130
+        return 2 if isinstance(error, click.UsageError) else 1
     except EdgecnnError as error:
         click.echo(f"Error: {error}", err=True)
-        code = error.exit_status
+        return error.exit_status
     except BrokenPipeError:
         # The reader of our output (`| head`) went away; Python would complain again while it exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 141
+        return 141
     except MemoryError:
         click.echo("Error: out of memory. Use a smaller model, picture or --samples.", err=True)
-        code = 1
-    sys.exit(code)
+        return 1
+
+
+def _ignore_interrupts() -> None:
+    """From here on only Python's own clean-up runs, which takes a moment with TensorFlow loaded.
+
+    It gives signals back their default action; a late Ctrl-C would then kill the process and hide its exit status.
+    """
+    for number in (signal.SIGINT, signal.SIGALRM):
+        signal.signal(number, signal.SIG_IGN)

@@ -198,6 +198,21 @@ def test_stopped_quantize_leaves_no_half_file(tiny_keras: Path, tmp_path: Path, 
     assert model_file.read(tmp_path / "m.tflite").sealed
 
 
+def test_interrupt_after_the_work_is_done(tiny_keras: Path, tmp_path: Path) -> None:
+    """Python needs a while to end with TensorFlow loaded; a Ctrl-C then must not hide the exit status."""
+    output = tmp_path / "m.tflite"
+    command = [sys.executable, "-m", "edgecnn", "quantize", str(tiny_keras), "-o", str(output), "--samples", "4"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None and str(output) in process.stdout.readline()
+    while process.poll() is None:
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.02)
+    _, errors = process.communicate()
+    assert "Traceback" not in errors
+    assert process.returncode in (0, 130)
+    assert model_file.read(output).sealed
+
+
 def test_every_command_has_help_with_an_example() -> None:
     import click
 
