@@ -1,12 +1,12 @@
-"""How much each channel matters: the three criteria of `prune --method channels`.
+"""How much each channel and each weight matters.
 
-All give group -> float (channels,), higher is more important. Taylor's is in units of the loss and compares across
+The three criteria of `prune --method channels` give group -> float (channels,), higher is more important. Taylor's is in units of the loss and compares across
 groups; those that look at weights alone are relative: shares of their group.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -73,6 +73,28 @@ def taylor(model: Any, coupling: Coupling, batches: Batches) -> Importance:
             _add(change, coupling, along, _along((weight * gradient).numpy(), axis))
         for group, value in change.items():
             total[group] += value**2
+    return total
+
+
+def curvature(model: Any, kernels: Mapping[str, Any], batches: Batches) -> dict[str, np.ndarray]:
+    """How fast the loss rises when a weight moves away, by the diagonal of the Fisher information.
+
+    That is the mean squared gradient of trained weights (arXiv:1801.05787, equation 7); here of batches, which is the
+    same up to a factor.
+
+    Args:
+        model: to logits or probabilities.
+        kernels: name -> variable of the model.
+        batches: see `Batches`.
+
+    Returns:
+        Name -> float, shaped as the kernel.
+    """
+    total = {name: np.zeros(kernel.shape) for name, kernel in kernels.items()}
+    gradients = _gradients(model, list(kernels.values()))
+    for pictures, classes in batches:
+        for squares, gradient in zip(total.values(), gradients(pictures, classes)):
+            squares += gradient.numpy().astype(np.float64) ** 2
     return total
 
 

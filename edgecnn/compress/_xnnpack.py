@@ -17,6 +17,9 @@ from edgecnn._tensorflow import keras
 from edgecnn.errors import UsageError
 
 LEAST_ZEROS = 2 / 3
+"""Share of zeros of all 1x1 convolutions together from which XNNPACK takes its sparse kernels."""
+LEAST_ZEROS_OF_LAYER = 0.5
+"""A single layer that has fewer costs more time sparse than dense (arXiv:1911.09723, figure 3)."""
 _INSIDE = {"BatchNormalization", "ReLU", "HardSwish", "LeakyReLU", "ELU", "Add", "Multiply", "Dropout", "ZeroPadding2D"}
 _UNARY = ("relu", "relu6", "leaky_relu", "elu", "sigmoid", "linear")
 

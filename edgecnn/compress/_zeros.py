@@ -17,20 +17,34 @@ SETTLED = 0.6
 _TOP = 0.5  # of TFMOT's schedule, which refuses 1; scaled to each kernel's own share
 
 
-def uniform(kernels: Mapping[str, Any], sparsity: float) -> dict[str, float]:
+def uniform(kernels: Mapping[str, Any], sparsity: float, least: float = 0.0) -> dict[str, float]:
     """The same share of zeros in every kernel."""
-    return dict.fromkeys(kernels, sparsity)
+    return dict.fromkeys(kernels, max(sparsity, least))
 
 
-def layerwise(kernels: Mapping[str, Any], sparsity: float) -> dict[str, float]:
+def layerwise(kernels: Mapping[str, Any], sparsity: float, least: float = 0.0) -> dict[str, float]:
     """Share of zeros of each kernel when all weights compete by their LAMP score (arXiv:2010.07611, equation 3).
 
     A weight's score is its square as a share of the squares of all weights of its layer that are not smaller. It makes
     layers comparable: what is 90 % of a narrow layer's strength stays, what is one of a million equal weights goes.
+
+    Args:
+        kernels: layer name -> variable.
+        sparsity: share of zeros of all kernels together, 0..1.
+        least: share of zeros that every kernel has at least, 0..sparsity.
     """
     scores = {name: _lamp(kernel.numpy()) for name, kernel in kernels.items()}
-    threshold = np.quantile(np.concatenate(list(scores.values())), sparsity)
-    return {name: float((score < threshold).mean()) for name, score in scores.items()}
+    total = sum(score.size for score in scores.values())
+
+    def shares(threshold: float) -> dict[str, float]:
+        return {name: max(float((score < threshold).mean()), least) for name, score in scores.items()}
+
+    low, high = -30.0, 0.1  # powers of ten; a score is at most 1
+    for _ in range(60):
+        middle = (low + high) / 2
+        zeros = sum(share * scores[name].size for name, share in shares(10**middle).items())
+        low, high = (middle, high) if zeros < sparsity * total else (low, middle)
+    return shares(10**high)
 
 
 def _lamp(kernel: np.ndarray) -> np.ndarray:

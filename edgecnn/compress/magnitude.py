@@ -64,7 +64,8 @@ def compress(job: Job, options: Options) -> Outcome:
         model = clone(job.model)
         names = ordinary(model)
     kernels = {name: model.get_layer(name).kernel for name in names}
-    zeroing = Zeroing(kernels, RANKINGS[options.scope](kernels, options.sparsity), job.steps)
+    least = _xnnpack.LEAST_ZEROS_OF_LAYER if options.target == "xnnpack" else 0.0
+    zeroing = Zeroing(kernels, RANKINGS[options.scope](kernels, options.sparsity, least), job.steps)
     model = job.train(model, (zeroing,))
     zeroing.finish()
     account = {

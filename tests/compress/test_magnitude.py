@@ -47,6 +47,13 @@ def test_layers_that_compete_lose_where_the_weights_are_weak() -> None:
     assert shares["spread"] > 0.85 and shares["even"] < 0.15
 
 
+def test_layers_that_compete_keep_their_least() -> None:
+    kernels = variables()
+    shares = layerwise(kernels, 0.5, least=0.3)
+    assert np.mean(list(shares.values())) == pytest.approx(0.5, abs=0.01)
+    assert shares["even"] == pytest.approx(0.3) and shares["spread"] == pytest.approx(0.7, abs=0.02)
+
+
 def test_zeros_come_gradually_and_stay() -> None:
     kernels = variables()
     zeroing = Zeroing(kernels, uniform(kernels, 0.9), STEPS)
