@@ -1,7 +1,7 @@
 """How much each channel and each weight matters.
 
-The three criteria of `prune --method channels` give group -> float (channels,), higher is more important. Taylor's is in units of the loss and compares across
-groups; those that look at weights alone are relative: shares of their group.
+The criteria of `prune --method channels` give group -> float (channels,), higher is more important. Taylor's is in
+units of the loss and compares across groups; those that look at weights alone are relative: shares of their group.
 """
 
 from __future__ import annotations

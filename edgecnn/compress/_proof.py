@@ -13,6 +13,7 @@ from typing import Any
 
 from edgecnn import artifact, keras_file
 from edgecnn.errors import QuantizationError
+from edgecnn.profiling.kernels import kernels
 from edgecnn.progress import Progress, silent
 from edgecnn.quantize import Calibration, quantize
 from edgecnn.runtime.engine import Engine
@@ -22,6 +23,7 @@ from edgecnn.runtime.model_file import ModelFile
 
 RUNS, TURNS, WAIT_S = 10, 10, 600.0
 SCHEMES = ("float32", "int8")
+SPARSE_KERNEL = "SPMM"
 
 
 @dataclass(frozen=True)
@@ -41,17 +43,27 @@ class Figures:
 
 @dataclass(frozen=True)
 class Proof:
-    """Figures before and after by scheme, and model facts before and after."""
+    """Figures before and after by scheme, and model facts before and after.
+
+    Attributes:
+        figures: scheme -> before, after.
+        parameters: before, after.
+        macs: before, after.
+        sparse: whether the model was pruned by weights, and the float one is stored sparse.
+        kernels: XNNPACK kernel -> operators that it ran in the sparse float model; None if unknown.
+    """
 
     figures: dict[str, tuple[Figures, Figures]]
     parameters: tuple[int, int]
     macs: tuple[int, int]
     sparse: bool
+    kernels: dict[str, int] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
         pairs = {scheme: [vars(before), vars(after)] for scheme, (before, after) in self.figures.items()}
-        return {"machine": platform.machine(), "threads": 1, **pairs, "parameters": self.parameters, "macs": self.macs}
+        facts = {"parameters": self.parameters, "macs": self.macs, "xnnpack_kernels": self.kernels}
+        return {"machine": platform.machine(), "threads": 1, **pairs, **facts}
 
     def rows(self) -> list[tuple[str, str, str, str]]:
         """For a table: what, before, after, ratio."""
@@ -64,16 +76,22 @@ class Proof:
 
     def notes(self) -> list[str]:
         """What the figures don't say."""
-        if not self.sparse:
+        if not self.sparse or "float32" not in self.figures:
             return []
         before, after = self.figures["float32"]
-        saved, time = after.size_bytes / before.size_bytes, after.latency_ms / before.latency_ms
-        where = platform.machine()
-        kernels = "" if where == "aarch64" else f" XNNPACK has no sparse kernels for {where}: they run on aarch64."
-        return [
-            f"Note: on this machine zeros save download size ({saved:.2f} of it, stored sparse), and time {time:.2f}."
-            f"{kernels} int8 kernels gain no time from zeros anywhere."
-        ]
+        paid = f"size x {after.size_bytes / before.size_bytes:.2f}, time x {after.latency_ms / before.latency_ms:.2f}"
+        if self.kernels is None:
+            return [f"Note: LiteRT doesn't tell here which kernels ran. With the zeros: {paid}."]
+        machine, ran = platform.machine(), ", ".join(f"{count} {name}" for name, count in self.kernels.items())
+        sparse = sum(count for name, count in self.kernels.items() if SPARSE_KERNEL in name)
+        if sparse:
+            told = f"{sparse} of them use the zeros ({SPARSE_KERNEL}): {paid}."
+        else:
+            told = (
+                f"None of them uses the zeros: they save download size and no time ({paid}). XNNPACK's sparse kernels "
+                f"({SPARSE_KERNEL}) run on aarch64, in a model pruned with --for xnnpack; int8 gains no time anywhere."
+            )
+        return [f"Note: XNNPACK's kernels for the sparse float32 model on this {machine}: {ran}. {told}"]
 
 
 def prove(before: str | Path, after: str | Path, data: str, progress: Progress = silent) -> Proof:
@@ -88,22 +106,27 @@ def prove(before: str | Path, after: str | Path, data: str, progress: Progress =
     contracts = [keras_file.read_contract(path) for path in (before, after)]
     facts = [contract.model if contract else {} for contract in contracts]
     sparse = any(entry["method"] == "magnitude" for entry in facts[1].get("compression", ()))
-    figures = {}
+    figures, ran = {}, None
     for scheme in SCHEMES:
         progress(f"Converting to {scheme}", 0, 0)
         with tempfile.TemporaryDirectory() as folder:
-            first = _converted(before, folder, scheme, data)
-            second = _converted(after, folder, "float32_sparse" if sparse and scheme == "float32" else scheme, data)
+            stored_sparse = sparse and scheme == "float32"
+            first = _converted(before, Path(folder) / "before.tflite", scheme, data)
+            second = _converted(
+                after, Path(folder) / "after.tflite", "float32_sparse" if stored_sparse else scheme, data
+            )
+            if stored_sparse:
+                ran = kernels(Path(folder) / "after.tflite")
         if first and second:
             progress(f"Timing {scheme}", 0, 0)
             figures[scheme] = _compared(first, second)
     counted = [(int(fact.get("parameters", 0)), int(fact.get("macs", 0))) for fact in facts]
-    return Proof(figures, (counted[0][0], counted[1][0]), (counted[0][1], counted[1][1]), sparse)
+    return Proof(figures, (counted[0][0], counted[1][0]), (counted[0][1], counted[1][1]), sparse, ran)
 
 
-def _converted(path: str | Path, folder: str, scheme: str, data: str) -> ModelFile | None:
+def _converted(model: str | Path, output: Path, scheme: str, data: str) -> ModelFile | None:
     try:
-        return quantize(path, Path(folder) / "model.tflite", scheme=scheme, calibration=Calibration(data))
+        return quantize(model, output, scheme=scheme, calibration=Calibration(data))
     except QuantizationError:
         return None
 

@@ -51,6 +51,23 @@ def test_prune_channels_from_file_to_file(folder: Path) -> None:
     assert not list(folder.glob("small.keras.training/*/checkpoint.npz"))
 
 
+def test_prune_measures_what_it_saved(folder: Path) -> None:
+    arguments = ["prune", str(folder / "model.keras"), "--method", "magnitude", "--for", "xnnpack", "--epochs", "1"]
+    arguments += ["--data", str(folder / "data"), "--validation-share", "0.25", "--batch-size", "8"]
+    result = CliRunner().invoke(cli, [*arguments, "-o", str(folder / "sparse.keras"), "--json", str(folder / "s.json")])
+    assert result.exit_code == 0, result.output
+    measured = json.loads((folder / "s.json").read_text())["measured"]
+    for scheme in ("float32", "int8"):
+        before, after = measured[scheme]
+        assert after["gzip_bytes"] < 0.7 * before["gzip_bytes"] and min(before["latency_ms"], after["latency_ms"]) > 0
+    assert measured["float32"][1]["size_bytes"] < 0.5 * measured["float32"][0]["size_bytes"]
+    kernels = measured["xnnpack_kernels"]
+    assert sum(kernels.values()) > 20  # 13 blocks of two convolutions
+    uses_zeros = any("SPMM" in name for name in kernels)
+    assert uses_zeros == (measured["machine"] == "aarch64")
+    assert ("None of them uses the zeros" in result.output) != uses_zeros
+
+
 def test_train_with_rounding_writes_the_ranges(folder: Path) -> None:
     arguments = ["train", str(folder / "model.keras"), "--qat", "--data", str(folder / "data"), "--epochs", "1"]
     run(*arguments, "--batch-size", "8", "-o", str(folder / "aware.keras"), "--json", "-")
