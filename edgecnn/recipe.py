@@ -12,12 +12,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from edgecnn.data.augment import PRESETS
 from edgecnn.errors import EdgecnnError, RecipeError
 from edgecnn.models import spec
-from edgecnn.registry import SCHEMES, TRAINING_STRATEGIES, Registry
+from edgecnn.registry import COMPRESSION, SCHEMES, TRAINING_STRATEGIES, Registry
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -114,6 +114,59 @@ class TrainSection(Section):
         return {**values, "overrides": overrides}
 
 
+class TuningSection(Section):
+    """What [prune] and [qat] share: how a trained model is trained further; `data` is [train]'s unless it is given."""
+
+    data: str | None = None
+    validation: str | None = None
+    validation_share: float = Field(0.1, gt=0, le=0.9)
+    test: str | None = None
+    distill: bool = True
+    epochs: int | None = Field(None, ge=1)
+    batch_size: int | None = Field(None, ge=1)
+    learning_rate: float | None = Field(None, ge=0, le=10)
+    augment: Annotated[str | None, AfterValidator(lambda value: value and _one_of(value, tuple(PRESETS)))] = None
+    seed: int | None = Field(None, ge=0)
+
+    def tuning(self, train: TrainSection | None) -> dict[str, Any]:
+        """The arguments of `edgecnn.compress.Tuning`."""
+        names = ("epochs", "batch_size", "learning_rate", "augment", "seed")
+        overrides = {name: value for name in names if (value := getattr(self, name)) is not None}
+        given = {name: getattr(self, name) for name in ("data", "validation", "validation_share", "test")}
+        if self.data is None and train is not None:
+            given = {name: getattr(train, name) for name in given}
+        return {**given, "distill": self.distill, "overrides": overrides}
+
+
+class PruneSection(TuningSection):
+    """[prune], or several [[prune]] one after the other: what `edgecnn prune` takes."""
+
+    method: Annotated[str, AfterValidator(_registered(COMPRESSION))]
+    keep: float | None = None
+    cost: str | None = None
+    criterion: str | None = None
+    floor: float | None = None
+    rounds: int | None = None
+    sparsity: float | None = None
+    scope: str | None = None
+    target: str | None = Field(None, alias="for")
+    clusters: int | None = None
+    bits: float | None = None
+
+    @model_validator(mode="after")
+    def _options_of_method(self) -> PruneSection:
+        try:
+            COMPRESSION.load(self.method).Options(**self.options())
+        except (EdgecnnError, TypeError) as error:
+            raise ValueError(f"the method {self.method} doesn't take this: {error}") from error
+        return self
+
+    def options(self) -> dict[str, Any]:
+        """Fields of the method's `Options`."""
+        own = self.model_dump(exclude={*TuningSection.model_fields, "method"})
+        return {name: value for name, value in own.items() if value is not None}
+
+
 class QuantizeSection(Section):
     """[quantize]: what `edgecnn quantize` takes."""
 
@@ -158,9 +211,23 @@ class Recipe(Section):
 
     model: ModelSection
     train: TrainSection | None = None
+    prune: Annotated[tuple[PruneSection, ...], BeforeValidator(lambda value: _several(value))] = ()
+    qat: TuningSection | None = None
     quantize: QuantizeSection = QuantizeSection.model_validate({})
     verify: VerifySection | None = None
     profile: ProfileSection | None = None
+
+    @model_validator(mode="after")
+    def _something_to_tune_on(self) -> Recipe:
+        for name, section in (*(("prune", each) for each in self.prune), ("qat", self.qat)):
+            if section is not None and section.data is None and self.train is None:
+                raise ValueError(f"{name}.data: missing, and there is no [train] to take it from")
+        return self
+
+
+def _several(value: Any) -> Any:
+    """[prune] is one step, [[prune]] are several."""
+    return (value,) if isinstance(value, dict) else value
 
 
 def read(path: str | Path) -> tuple[Recipe, str]:
@@ -199,11 +266,13 @@ def _sentence(fault: dict[str, Any]) -> str:
 def _valid_keys(place: list[str]) -> str:
     section: Any = Recipe
     for part in place:
+        if part.isdigit():  # which of several [[prune]]
+            continue
         annotation = section.model_fields[part].annotation
         section = next(
             kind for kind in (annotation, *getattr(annotation, "__args__", ())) if hasattr(kind, "model_fields")
         )
-    return f"Valid keys: {', '.join(section.model_fields)}."
+    return f"Valid keys: {', '.join(field.alias or name for name, field in section.model_fields.items())}."
 
 
 def json_schema() -> dict[str, Any]:

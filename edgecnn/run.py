@@ -18,7 +18,7 @@ from typing import Any
 from edgecnn import __version__, files
 from edgecnn.errors import BoundNotMetError, EdgecnnError
 from edgecnn.progress import Progress, silent
-from edgecnn.recipe import Recipe, read
+from edgecnn.recipe import Recipe, TuningSection, read
 
 STATE = "state.json"
 
@@ -49,7 +49,22 @@ class Context:
     @property
     def float_model(self) -> Path:
         """The Keras model that is quantized."""
+        return self.folder / "qat.keras" if self.recipe.qat else self.pruned
+
+    @property
+    def trained(self) -> Path:
+        """The Keras model that knows its classes."""
         return self.folder / "trained.keras" if self.recipe.train else self.built
+
+    @property
+    def pruned(self) -> Path:
+        """The Keras model after the last step of pruning."""
+        return self.pruned_steps[-1] if self.pruned_steps else self.trained
+
+    @property
+    def pruned_steps(self) -> list[Path]:
+        """One Keras model for each step."""
+        return [self.folder / f"pruned{number}.keras" for number, _ in enumerate(self.recipe.prune, 1)]
 
     @property
     def training(self) -> Path:
@@ -223,7 +238,7 @@ def _train(context: Context) -> None:
     assert section is not None
     folder = context.folder / "training"
     found = train(context.built, TrainOptions(**section.options()), folder=folder, progress=context.progress)
-    keras_file.save(found.model, found.contract, context.float_model)
+    keras_file.save(found.model, found.contract, context.trained)
     files.write_json(context.training, found.to_dict())
     remove_checkpoints(folder)
 
@@ -234,6 +249,46 @@ def _train_inputs(context: Context) -> Any:
         return None
     data = [_data(spec) for spec in (section.data, section.validation, section.test) if spec]
     return [section.model_dump(), _file(context.built), _file(section.teacher) if section.teacher else "", data]
+
+
+def _prune(context: Context) -> None:
+    before = context.trained
+    for step, after in zip(context.recipe.prune, context.pruned_steps):
+        _compress(context, before, step.method, step, step.options(), after)
+        before = after
+
+
+def _compress(
+    context: Context, before: Path, method: str, section: TuningSection, options: dict[str, Any], after: Path
+) -> None:
+    from edgecnn import keras_file
+    from edgecnn.compress import Tuning, compress
+    from edgecnn.train import remove_checkpoints
+
+    tuning, folder = Tuning(**section.tuning(context.recipe.train)), context.folder / "training" / after.stem
+    found = compress(before, method, tuning, options, folder=folder, progress=context.progress)
+    keras_file.save(found.model, found.contract, after)
+    files.write_json(after.with_suffix(".json"), found.to_dict())
+    remove_checkpoints(folder)
+
+
+def _tuning_inputs(context: Context, section: TuningSection) -> Any:
+    tuning = section.tuning(context.recipe.train)
+    data = [_data(tuning[name]) for name in ("data", "validation", "test") if tuning[name]]
+    return [section.model_dump(), tuning, data]
+
+
+def _prune_inputs(context: Context) -> Any:
+    return [_file(context.trained), *(_tuning_inputs(context, section) for section in context.recipe.prune)]
+
+
+def _qat(context: Context) -> None:
+    assert context.recipe.qat is not None
+    _compress(context, context.pruned, "qat", context.recipe.qat, {}, context.float_model)
+
+
+def _qat_inputs(context: Context) -> Any:
+    return [_file(context.pruned), _tuning_inputs(context, context.recipe.qat)] if context.recipe.qat else None
 
 
 def _quantize(context: Context) -> None:
@@ -320,9 +375,11 @@ STAGES = (
         "train",
         lambda c: c.recipe.train is not None,
         _train_inputs,
-        lambda c: [c.float_model, c.training],
+        lambda c: [c.trained, c.training],
         _train,
     ),
+    Stage("prune", lambda c: bool(c.recipe.prune), _prune_inputs, lambda c: c.pruned_steps, _prune),
+    Stage("qat", lambda c: c.recipe.qat is not None, _qat_inputs, lambda c: [c.float_model], _qat),
     Stage("quantize", _always, _quantize_inputs, lambda c: [c.quantized], _quantize),
     Stage(
         "verify",

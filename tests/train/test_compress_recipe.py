@@ -1,0 +1,77 @@
+"""[prune] and [qat] in a recipe: stages like the others, and what one made the next one keeps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgecnn import keras_file
+from edgecnn.errors import RecipeError
+from edgecnn.recipe import read
+from edgecnn.run import run
+from edgecnn.runtime import model_file
+
+RECIPE = """
+[model]
+file = "{model}"
+[train]
+data = "{data}"
+strategy = "head"
+epochs = 1
+[[prune]]
+method = "magnitude"
+sparsity = 0.6
+epochs = 1
+[[prune]]
+method = "clusters"
+clusters = 9
+epochs = 1
+[qat]
+epochs = 1
+[quantize]
+calibration = "{data}/train"
+samples = 6
+improve = "none"
+"""
+
+
+def test_zeros_and_clusters_of_a_recipe_are_in_its_artifact(small_keras: Path, pictures: Path, tmp_path: Path) -> None:
+    recipe, folder = tmp_path / "all.toml", tmp_path / "out"
+    recipe.write_text(RECIPE.format(model=small_keras, data=pictures))
+    found = run(recipe, folder=folder)
+    assert found.ran == ("train", "prune", "qat", "quantize", "verify", "report")
+    contract = keras_file.read_contract(folder / "qat.keras")
+    assert contract is not None
+    steps = contract.model["compression"]
+    assert [step["method"] for step in steps] == ["magnitude", "clusters", "qat"]
+    tensors = model_file.read(found.artifact).model.graphs[0].tensors
+    kernels = [tensor.values() for tensor in tensors if tensor.dtype == "INT8" and tensor.is_constant]
+    kept = [kernel for kernel in kernels if kernel.ndim == 4 and len(np.unique(kernel)) <= 9]
+    assert len(kept) == len(steps[1]["layers"]) == 7  # two in each of three blocks, and the top
+    assert np.mean([(kernel == 0).mean() for kernel in kept]) >= 0.6
+    assert run(recipe, folder=folder).ran == ()
+    recipe.write_text(recipe.read_text().replace("[qat]\nepochs = 1", "[qat]\nepochs = 2"))
+    assert run(recipe, folder=folder).ran[0] == "qat"
+
+
+@pytest.mark.parametrize(
+    ("section", "sentence"),
+    [
+        ('[prune]\nmethod = "channels"\nkeep = 2.0\ndata = "photos"', "keep is 2.0; expected a share between 0 and 1"),
+        ('[prune]\nmethod = "channels"\nclusters = 4\ndata = "photos"', "the method channels doesn't take this"),
+        ('[prune]\nmethod = "melt"\ndata = "photos"', "expected one of: channels, clusters, magnitude"),
+        ('[prune]\nkeep = 0.5\ndata = "photos"', "prune.0.method: missing"),
+        ('[prune]\nmethod = "channels"\nkep = 0.5\ndata = "photos"', "prune.0.kep: unknown key. Valid keys: data, "),
+        ('[prune]\nmethod = "magnitude"\nfor = "tpu"\ndata = "photos"', "Unknown target 'tpu'. Choose one of: xnnpack"),
+        ("[qat]\nepochs = 2", "qat.data: missing, and there is no [train]"),
+        ('[[prune]]\nmethod = "channels"', "prune.data: missing, and there is no [train]"),
+    ],
+)
+def test_faults_of_the_sections_are_named(tmp_path: Path, section: str, sentence: str) -> None:
+    path = tmp_path / "wrong.toml"
+    path.write_text(f'[model]\nname = "mobilenet_v2"\n{section}\n')
+    with pytest.raises(RecipeError) as error:
+        read(path)
+    assert sentence in str(error.value)
