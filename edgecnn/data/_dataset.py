@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 
 from edgecnn.errors import DataError, PictureError
-from edgecnn.files import file_sha256
+from edgecnn.files import file_sha256, sha256
 from edgecnn.runtime.contract import Contract
 from edgecnn.runtime.preprocess import read_picture
 
@@ -36,7 +36,7 @@ class Example(Protocol):
         """
 
     def sha256(self) -> str:
-        """Digest of its content."""
+        """Digest of its content; of its name if that can't be read, which `read` will report."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,10 @@ class FileExample:
 
     def sha256(self) -> str:
         """See `Example.sha256`."""
-        return file_sha256(self.path)
+        try:
+            return file_sha256(self.path)
+        except OSError:
+            return sha256(f"unreadable: {self.name}".encode())
 
 
 @dataclass(frozen=True)

@@ -112,16 +112,9 @@ def _labeled(data: DataSet) -> DataSet:
 
 
 def digests_of(data: DataSet) -> tuple[str, ...]:
-    """SHA-256 of each picture, in order.
-
-    Raises:
-        DataError: a file can't be read.
-    """
+    """SHA-256 of each picture, in order."""
     with ThreadPoolExecutor() as pool:
-        try:
-            return tuple(pool.map(lambda example: example.sha256(), data.examples))
-        except OSError as error:
-            raise DataError(f"Can't read {error.filename} of {data.name}: {error.strerror}. Remove it.") from error
+        return tuple(pool.map(lambda example: example.sha256(), data.examples))
 
 
 def _part(data: DataSet, digests: tuple[str, ...], chosen: list[bool], which: bool) -> tuple[DataSet, tuple[str, ...]]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -37,6 +40,19 @@ def part(folder: Path) -> Part:
 
 
 @pytest.fixture()
+def not_root(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty folder; root, who may read everything, is an ordinary user while the test runs."""
+    user = os.geteuid()
+    with tempfile.TemporaryDirectory() as folder:
+        monkeypatch.setenv("EDGECNN_CACHE", f"{folder}/cache")
+        if user == 0:
+            os.chown(folder, 65534, 65534)
+            os.seteuid(65534)
+        yield Path(folder)
+        os.seteuid(user)
+
+
+@pytest.fixture()
 def corrupt(tmp_path: Path) -> Path:
     root = tmp_path / "train"
     for seed in range(8):
@@ -63,6 +79,16 @@ def test_every_fault_of_a_corrupt_set_is_named(corrupt: Path) -> None:
     text = "\n".join(found.warnings())
     for name in ("truncated.jpg", "text.jpg", "empty.png", "tiny.png", "cat"):
         assert name in text
+
+
+def test_a_picture_without_permission_is_named(not_root: Path) -> None:
+    for seed in range(4):
+        write(not_root / ("ant" if seed % 2 else "bee") / f"good{seed}.jpg", photo(seed))
+    (not_root / "bee" / "good0.jpg").chmod(0)
+    found = examine({"train": part(not_root)}, str(not_root))
+    assert found.counts["train"] == {"ant": 2, "bee": 1}
+    [(name, reason)] = found.unreadable["train"]
+    assert name == "bee/good0.jpg" and "Permission denied" in reason
 
 
 def test_good_pictures_are_what_the_runtime_makes_of_them(corrupt: Path) -> None:
