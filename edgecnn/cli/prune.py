@@ -26,7 +26,7 @@ _DATA = ("data", "validation", "validation_share", "test", "distill")
 @click.option("-o", "--output", required=True, metavar="FILE", help="Where to write the model; ends with .keras.")
 @click.option("--keep", type=float, metavar="SHARE", help="channels: share of the cost that stays.  [default: 0.5]")
 @click.option(
-    "--cost", metavar="macs|latency", help="channels: what to count; latency is measured here.  [default: macs]"
+    "--cost", metavar="macs|latency|size", help="channels: what to count; latency is measured here.  [default: macs]"
 )
 @click.option("--criterion", metavar="NAME", help="channels: taylor, bn or l1 ranks the channels.  [default: taylor]")
 @click.option("--floor", type=float, metavar="SHARE", help="channels: share that every layer keeps.  [default: 0.25]")

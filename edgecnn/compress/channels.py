@@ -20,9 +20,19 @@ from edgecnn.compress._layer_latency import measured_ms
 from edgecnn.compress._rebuild import rebuild
 from edgecnn.errors import UsageError
 from edgecnn.models import _macs
+from edgecnn.train import FitSettings
 
 SUMMARY = "remove whole channels across coupled layers: fewer MACs, faster on every kernel"
-COSTS = ("macs", "latency")
+DEFAULTS = FitSettings(
+    epochs=20,
+    learning_rate=1e-3,
+    backbone_learning_rate=1e-3,
+    warmup=0.05,
+    label_smoothing=0.0,
+    augment="cutmix",  # with distillation: ever new pictures to imitate the whole model on (arXiv:2106.05237)
+    keep_best=False,
+)
+COSTS = ("macs", "latency", "size")
 
 
 @dataclass(frozen=True)
@@ -31,7 +41,8 @@ class Options:
 
     Attributes:
         keep: share of the cost that stays, 0..1.
-        cost: what is counted: "macs", or "latency" (measured layer by layer on this machine, float32, one thread).
+        cost: what is counted: "macs", or "latency" (measured layer by layer on this machine, float32, one
+            thread), or "size" (weights).
         criterion: which channels go first, a name of `_importance.CRITERIA`.
         floor: share of its channels that every layer keeps at least.
         rounds: in how many steps; each looks at the importance anew.
@@ -92,6 +103,8 @@ def _floors(model: Any, options: Options) -> dict[str, int]:
 def _costs(model: Any, options: Options, job: Job) -> dict[str, float]:
     if options.cost == "macs":
         return {name: float(count) for name, count in _macs.per_layer(model).items()}
+    if options.cost == "size":
+        return {name: float(model.get_layer(name).count_params()) for name in _macs.per_layer(model)}
     return measured_ms(model, lambda done, total: job.progress("Measuring layers", done, total))
 
 

@@ -102,6 +102,16 @@ def test_measured_latency_spares_what_is_cheap_to_run() -> None:
     assert outcome.account["cost"] == "latency" and _macs.total(outcome.model) < _macs.total(model)
 
 
+def test_size_counts_weights() -> None:
+    model, _ = build_model("mobilenet_v2", input_size=64, width=0.35, classes=3)
+    sizes = {}
+    for cost in ("macs", "size"):
+        options = channels.Options(keep=0.6, cost=cost, criterion="l1", rounds=1)
+        sizes[cost] = channels.compress(job(model), options).model.count_params()
+    # The last layers have most of the weights and few of the MACs.
+    assert sizes["size"] < 0.65 * model.count_params() and sizes["size"] < sizes["macs"]
+
+
 def test_what_cannot_be_done_is_refused() -> None:
     model = small()
     with pytest.raises(UsageError, match=r"can be cut to 1.00 of what this costs; received a target of 0.50"):
