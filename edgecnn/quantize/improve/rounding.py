@@ -37,7 +37,8 @@ def rounded(weights: np.ndarray, covariance: np.ndarray, *, per_channel: bool = 
     target = np.take_along_axis(weights / scales, order[:, None, :], axis=2)
     groups = np.arange(len(order))[:, None, None]
     moments = damped(covariance[groups, order[:, :, None], order[:, None, :]])
-    codes = _in_one_pass(target, _decorrelation(moments), _largest(target, per_channel=per_channel))
+    fixed = _fixed(target, per_channel=per_channel)
+    codes = _in_one_pass(target, _decorrelation(moments), fixed)
     back = np.argsort(order, axis=1)
     result: np.ndarray = np.take_along_axis(codes, back[:, None, :], axis=2) * scales
     return result
@@ -78,20 +79,29 @@ def _inverse_of_lower(matrix: np.ndarray) -> np.ndarray:
     return result
 
 
-def _largest(target: np.ndarray, *, per_channel: bool) -> np.ndarray:
-    """Where the weight lies that sets each scale: it stays at 127 steps, or the converter would choose another grid."""
+def _fixed(target: np.ndarray, *, per_channel: bool) -> np.ndarray:
+    """Codes that are not chosen by output error; NaN for all others.
+
+    The weight that sets each scale stays at 127 steps, or the converter would choose another grid. A pruned weight
+    stays zero (as in SparseGPT, Frantar and Alistarh 2023).
+    """
     magnitude = np.abs(target)
-    if not per_channel:
-        return (magnitude == magnitude.max()) & (magnitude > 0)
-    places: np.ndarray = np.arange(target.shape[2]) == magnitude.argmax(axis=2)[:, :, None]
-    return places & (magnitude > 0)
+    if per_channel:
+        largest = np.arange(target.shape[2]) == magnitude.argmax(axis=2)[:, :, None]
+    else:
+        largest = magnitude == magnitude.max()
+    codes = np.where(target == 0, np.float32(0), np.float32(np.nan))
+    np.copyto(
+        codes, np.copysign(np.float32(WEIGHT_STEPS), target), where=largest & (magnitude > 0), casting="same_kind"
+    )
+    return codes
 
 
-def _in_one_pass(target: np.ndarray, factors: np.ndarray, pinned: np.ndarray) -> np.ndarray:
+def _in_one_pass(target: np.ndarray, factors: np.ndarray, fixed: np.ndarray) -> np.ndarray:
     """Codes of (groups, output channels, columns); works on (columns, groups, output channels), a column in a row."""
     left = np.ascontiguousarray(target.transpose(2, 0, 1), np.float32)
-    extremes = np.copysign(np.float32(WEIGHT_STEPS), left)
-    pinned = np.ascontiguousarray(pinned.transpose(2, 0, 1))
+    fixed = np.ascontiguousarray(fixed.transpose(2, 0, 1))
+    free = np.isnan(fixed)
     rows = np.ascontiguousarray(factors.transpose(1, 2, 0))[..., None]  # (column, later column, groups, 1)
     codes, errors = np.empty_like(left), np.empty_like(left)
     columns = len(left)
@@ -99,8 +109,7 @@ def _in_one_pass(target: np.ndarray, factors: np.ndarray, pinned: np.ndarray) ->
         stop = min(start + _BLOCK, columns)
         for column in range(start, stop):
             nearest = np.rint(left[column]).clip(-WEIGHT_STEPS, WEIGHT_STEPS)
-            np.copyto(nearest, extremes[column], where=pinned[column])
-            codes[column] = nearest
+            codes[column] = nearest = np.where(free[column], nearest, fixed[column])
             errors[column] = (left[column] - nearest) / rows[column, column]
             left[column + 1 : stop] -= rows[column, column + 1 : stop] * errors[column]
         if stop < columns:

@@ -42,6 +42,15 @@ def test_rounding_by_outputs_beats_rounding_to_nearest(groups: int, outputs: int
     assert output_error(better - weights, spread) < 0.7 * output_error(nearest(weights) - weights, spread)
 
 
+def test_pruned_weights_stay_zero_while_others_make_up() -> None:
+    random = np.random.default_rng(1)
+    weights, spread = random.normal(size=(1, 16, 200)), covariance(200, rank=30)
+    weights[random.uniform(size=weights.shape) < 0.7] = 0
+    better = rounding.rounded(weights, spread)
+    np.testing.assert_array_equal(better[weights == 0], 0)
+    assert output_error(better - weights, spread) < 0.8 * output_error(nearest(weights) - weights, spread)
+
+
 def test_rounding_comes_near_the_best_of_all_choices() -> None:
     weights = RNG.normal(size=(1, 1, 8))
     spread = covariance(8, rank=4)
