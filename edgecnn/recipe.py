@@ -152,6 +152,7 @@ class PruneSection(TuningSection):
     target: str | None = Field(None, alias="for")
     clusters: int | None = None
     bits: float | None = None
+    to: str | None = None
 
     @model_validator(mode="after")
     def _options_of_method(self) -> PruneSection:

@@ -19,7 +19,7 @@ _DATA = ("data", "validation", "validation_share", "test", "distill")
 
 @click.command()
 @click.argument("model", metavar="MODEL.keras")
-@click.option("--method", required=True, metavar="METHOD", help="channels, magnitude or clusters.")
+@click.option("--method", required=True, metavar="METHOD", help="channels, magnitude, clusters or swap.")
 @click.option(
     "--data", required=True, metavar="DATA", help="What to fine-tune on: folder per class, manifest, named set."
 )
@@ -36,6 +36,7 @@ _DATA = ("data", "validation", "validation_share", "test", "distill")
 @click.option("--for", "target", metavar="xnnpack", help="magnitude: build the layout of XNNPACK's sparse kernels.")
 @click.option("--clusters", type=int, metavar="N", help="clusters: different values in each kernel.  [default: 16]")
 @click.option("--bits", type=float, metavar="F", help="clusters: mean entropy of a weight's value.  [default: 1.7]")
+@click.option("--to", metavar="hard_swish|relu6", help="swap: what swish becomes.  [default: hard_swish]")
 @click.option("--epochs", type=int, metavar="N", help="Passes over the pictures.  [default: the method's]")
 @click.option("--learning-rate", type=float, metavar="F", help="Highest learning rate of the fine-tuning.")
 @click.option("--batch-size", type=int, metavar="N", help="Pictures per step.")
@@ -54,7 +55,7 @@ def command(model: str, method: str, output: str, measure: bool, json_path: str 
 
     channels removes whole channels: fewer multiplications, faster everywhere. magnitude sets weights to zero: a
     smaller download, and with --for xnnpack faster float kernels on ARM. clusters lets weights share values: a smaller
-    download.
+    download. swap replaces swish, which is slow or unknown to many accelerators.
     An interrupted run goes on where it was when the same command is given again.
 
     \b

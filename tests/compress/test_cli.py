@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,11 @@ import pytest
 from click.testing import CliRunner
 
 from edgecnn import keras_file
-from edgecnn.cli import cli
+from edgecnn.cli import cli, prune
 from edgecnn.errors import UsageError
 from edgecnn.models import build_model
+from edgecnn.recipe import PruneSection
+from edgecnn.registry import COMPRESSION
 from edgecnn.runtime.preprocess import opencv
 
 
@@ -73,6 +76,14 @@ def test_train_with_rounding_writes_the_ranges(folder: Path) -> None:
     run(*arguments, "--batch-size", "8", "-o", str(folder / "aware.keras"), "--json", "-")
     contract = keras_file.read_contract(folder / "aware.keras")
     assert contract is not None and {"image", "stem_act", "logits"} <= contract.model["qat"]["ranges"].keys()
+
+
+def test_every_option_of_a_method_can_be_given() -> None:
+    given = {parameter.name for parameter in prune.command.params}
+    for method in COMPRESSION.names():
+        fields = {field.name for field in dataclasses.fields(COMPRESSION.load(method).Options)} - {"divisor"}
+        assert fields <= given, method
+        assert fields <= PruneSection.model_fields.keys(), method
 
 
 @pytest.mark.parametrize(
