@@ -23,7 +23,7 @@ class Graph:
         self.graph.tensors, self.graph.operators, self.graph.inputs, self.graph.outputs = [], [], [], []
         self.model.subgraphs = [self.graph]
 
-    def tensor(self, name, shape, dtype="i1", scale=(0.05,), values=None, free=()):
+    def tensor(self, name, shape, dtype="i1", scale=(0.05,), values=None, free=(), zero_point=0):
         """Returns the tensor's number; a constant where `values` are given; `free` axes have the signature -1."""
         tensor = schema.TensorT()
         tensor.name, tensor.shape, tensor.type = name, list(shape), TYPES[dtype]
@@ -32,7 +32,7 @@ class Graph:
         if dtype in ("i1", "u1", "i2"):
             tensor.quantization = schema.QuantizationParametersT()
             tensor.quantization.scale = list(scale)
-            tensor.quantization.zeroPoint = [0] * len(scale)
+            tensor.quantization.zeroPoint = [zero_point] * len(scale)
         if values is not None:
             buffer = schema.BufferT()
             buffer.data = np.frombuffer(np.asarray(values, np.dtype("<" + dtype)).tobytes(), np.uint8)

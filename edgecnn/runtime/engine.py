@@ -1,4 +1,4 @@
-"""A model that is ready to run: the TFLite interpreter behind the contract."""
+"""A model behind its contract: what goes in and comes out, and the TFLite interpreter that runs it."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import numpy as np
 from .errors import ModelFileError, RuntimeMissingError
 from .model_file import ModelFile
 from .preprocess import apply_table, fit, input_table
+from .tflite import TENSOR_TYPES, Graph
 
 
 @dataclass(frozen=True)
@@ -56,34 +57,22 @@ def default_threads() -> int:
     return min(4, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
 
 
-class Engine:
-    """One model, allocated.
+class Interface:
+    """What goes into a model and what comes out, by its contract; nothing runs here, so any file has one.
 
     Args:
         file: the model with its contract.
-        threads: processor threads; None takes `default_threads()`.
-        delegates: delegate objects that the interpreter should hand operators to.
+        input: of the model; by default what the file says.
+        output: the same.
 
     Raises:
-        ModelFileError: the runtime refuses the model.
-        RuntimeMissingError: no TFLite runtime is installed.
+        ModelFileError: the input differs from the contract's.
     """
 
-    def __init__(self, file: ModelFile, threads: int | None = None, delegates: list[Any] | None = None) -> None:
-        self.file = file
-        self.contract = file.contract
-        self.threads = threads or default_threads()
-        module = interpreter_module()
-        try:
-            with quiet():
-                self.interpreter = module.Interpreter(
-                    model_content=file.data, num_threads=self.threads, experimental_delegates=delegates
-                )
-                self.interpreter.allocate_tensors()
-        except (RuntimeError, ValueError) as error:
-            raise ModelFileError(f"{file.name}: the TFLite runtime refuses it: {_explain(str(error))}") from error
-        self.input = _info(self.interpreter.get_input_details()[0])
-        self.output = _info(self.interpreter.get_output_details()[0])
+    def __init__(self, file: ModelFile, input: TensorInfo | None = None, output: TensorInfo | None = None) -> None:
+        self.file, self.contract = file, file.contract
+        self.input = input or _stored(file.model.graph, file.model.graph.inputs[0])
+        self.output = output or _stored(file.model.graph, file.model.graph.outputs[0])
         if self.input.shape != (1, *self.contract.preprocessing.shape):
             expected = [1, *self.contract.preprocessing.shape]
             raise ModelFileError(f"{file.name}: input {list(self.input.shape)} differs from the contract's {expected}.")
@@ -99,12 +88,49 @@ class Engine:
         """The input tensor for a picture that has the input's size and color order already."""
         return apply_table(fitted, self._table)
 
+    def interpret(self, output: np.ndarray) -> np.ndarray:
+        """A raw output as probabilities, float32 (classes,)."""
+        scores = self.output.dequantize(output)
+        return softmax(scores) if self.contract.output == "logits" else scores
+
+
+class Engine(Interface):
+    """One model, allocated.
+
+    Args:
+        file: the model with its contract.
+        threads: processor threads; None takes `default_threads()`.
+        delegates: delegate objects that the interpreter should hand operators to.
+
+    Raises:
+        ModelFileError: the runtime refuses the model.
+        RuntimeMissingError: no TFLite runtime is installed.
+    """
+
+    def __init__(self, file: ModelFile, threads: int | None = None, delegates: list[Any] | None = None) -> None:
+        self.threads = threads or default_threads()
+        module = interpreter_module()
+        try:
+            with quiet():
+                self.interpreter = module.Interpreter(
+                    model_content=file.data, num_threads=self.threads, experimental_delegates=delegates
+                )
+                self.interpreter.allocate_tensors()
+        except (RuntimeError, ValueError) as error:
+            raise ModelFileError(f"{file.name}: the TFLite runtime refuses it: {_explain(str(error))}") from error
+        details = self.interpreter.get_input_details()[0], self.interpreter.get_output_details()[0]
+        super().__init__(file, *map(_info, details))
+
     def invoke(self, tensor: np.ndarray) -> np.ndarray:
         """Run once; returns a copy of the raw output, shape (classes,)."""
         self.interpreter.set_tensor(self.input.index, tensor)
         self.interpreter.invoke()
         output: np.ndarray = self.interpreter.get_tensor(self.output.index)
         return output.reshape(-1)
+
+    def run(self, tensors: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+        """`invoke` on each of the input tensors."""
+        return map(self.invoke, tensors)
 
     def scores(self, tensor: np.ndarray) -> np.ndarray:
         """Run once; returns the output as real values, float32 (classes,): logits or probabilities, as contracted."""
@@ -113,11 +139,6 @@ class Engine:
     def probabilities(self, tensor: np.ndarray) -> np.ndarray:
         """Run once; returns float32 (classes,), summing to about 1."""
         return self.interpret(self.invoke(tensor))
-
-    def interpret(self, output: np.ndarray) -> np.ndarray:
-        """A raw output of `invoke` as probabilities, float32 (classes,)."""
-        scores = self.output.dequantize(output)
-        return softmax(scores) if self.contract.output == "logits" else scores
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
@@ -135,6 +156,19 @@ def _info(details: dict[str, Any]) -> TensorInfo:
         np.dtype(details["dtype"]),
         float(scale),
         int(zero_point),
+    )
+
+
+def _stored(graph: Graph, index: int) -> TensorInfo:
+    tensor = graph.tensors[index]
+    dtype = {name: dtype for name, dtype, _ in TENSOR_TYPES}[tensor.dtype]
+    quantized = len(tensor.scale) == 1
+    return TensorInfo(
+        index,
+        tensor.shape,
+        np.dtype(dtype).newbyteorder("="),
+        float(tensor.scale[0]) if quantized else 0.0,
+        int(tensor.zero_point[0]) if quantized else 0,
     )
 
 

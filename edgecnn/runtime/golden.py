@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .engine import Engine
+from .engine import Engine, Interface
 from .errors import ModelFileError
 
 GENERATOR = "splitmix64-blocks-1"
@@ -88,28 +88,27 @@ class GoldenResult:
 Runner = Callable[[Iterator[np.ndarray]], Iterator[np.ndarray]]
 
 
-def replay(engine: Engine, runner: Runner | None = None) -> GoldenResult:
-    """Run the contract's golden vectors, on this machine or wherever `runner` runs input tensors.
+def replay(interface: Interface, runner: Runner) -> GoldenResult:
+    """Run the contract's golden vectors wherever `runner` runs input tensors.
 
     Raises:
         ModelFileError: the file carries none, or they were made by a newer generator.
     """
-    golden = engine.contract.golden
+    golden = interface.contract.golden
     if golden.get("generator") != GENERATOR:
-        raise ModelFileError(f"{engine.file.name} carries no golden vectors that this version can replay.")
-    shape, seed = engine.input.shape[1:], golden["seed"]
-    tensors = [engine.tensor(picture(seed, index, shape)) for index in range(len(golden["outputs"]))]  # type: ignore[arg-type]
+        raise ModelFileError(f"{interface.file.name} carries no golden vectors that this version can replay.")
+    shape, seed = interface.input.shape[1:], golden["seed"]
+    tensors = [interface.tensor(picture(seed, index, shape)) for index in range(len(golden["outputs"]))]  # type: ignore[arg-type]
     dtype = np.dtype(golden["dtype"]).newbyteorder("<")
     expected = [np.frombuffer(base64.b64decode(text), dtype) for text in golden["outputs"]]
-    got = runner(iter(tensors)) if runner else map(engine.invoke, tensors)
-    return compare(engine, list(zip(expected, got)))
+    return compare(interface, list(zip(expected, runner(iter(tensors)))))
 
 
-def compare(engine: Engine, pairs: list[tuple[np.ndarray, np.ndarray]]) -> GoldenResult:
+def compare(interface: Interface, pairs: list[tuple[np.ndarray, np.ndarray]]) -> GoldenResult:
     """Compare (expected, got) raw outputs."""
-    quantized = bool(engine.output.scale)
+    quantized = bool(interface.output.scale)
     steps = [int(np.abs(e.astype(np.int64) - g.astype(np.int64)).max()) if quantized else 0 for e, g in pairs]
-    real = [np.abs(engine.output.dequantize(e) - engine.output.dequantize(g)).max() for e, g in pairs]
+    real = [np.abs(interface.output.dequantize(e) - interface.output.dequantize(g)).max() for e, g in pairs]
     return GoldenResult(
         count=len(pairs),
         identical=sum(e.tobytes() == g.tobytes() for e, g in pairs),

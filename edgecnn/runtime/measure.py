@@ -120,7 +120,7 @@ def measure(file: ModelFile, plan: Plan) -> tuple[Measurement, dict[str, Any] | 
         after=after,
         delegated_operators=_delegated(file, plan),
     )
-    return result, golden.replay(engine).to_dict() if file.contract.golden else None
+    return result, golden.replay(engine, engine.run).to_dict() if file.contract.golden else None
 
 
 def open_engine(file: ModelFile, plan: Plan) -> Engine:

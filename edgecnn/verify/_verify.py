@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import dataclasses
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -17,14 +16,15 @@ from edgecnn.errors import BoundNotMetError
 from edgecnn.progress import Progress, silent
 from edgecnn.runtime import golden, guard, model_file
 from edgecnn.runtime.classify import top
-from edgecnn.runtime.engine import Engine, softmax
+from edgecnn.runtime.engine import Engine, Interface, softmax
+from edgecnn.runtime.golden import Runner
 from edgecnn.runtime.model_file import ModelFile
 from edgecnn.runtime.preprocess import fit, opencv
 from edgecnn.verify._reference import open_reference
 from edgecnn.verify.statistics import Share, in_top, paired_drop, share, signal_to_noise_db
 
 # Input tensors -> raw output tensors, in order; on this machine or on a board.
-Runner = Callable[[Iterator[np.ndarray]], Iterator[np.ndarray]]
+
 _BATCH = 32
 _MOST_PICTURES_SHOWN = 24
 _THUMBNAIL_PIXELS = 160
@@ -111,20 +111,19 @@ def verify(
         DataError: the data can't be read or doesn't match the labels.
     """
     file = model if isinstance(model, ModelFile) else model_file.read(model)
-    if not file.sealed:
+    if not file.sealed and runner is None:
         guard.try_out(file)
     data = data if isinstance(data, DataSet) else open_data(data)
     classes = class_indices(data, file.contract) if data.classes else {}
-    engine = Engine(file)
+    interface, run = (Interface(file), runner) if runner else _here(file)
     name, reference = open_reference(against, file.contract, trust=trust)
-    comparison = _Comparison(engine, classes)
+    comparison = _Comparison(interface, classes)
     skipped: dict[str, str] = {}
     pictures = readable(data, lambda example, why: skipped.update({example.name: str(why)}))
     while batch := list(islice(pictures, _BATCH)):
         fitted = np.stack([fit(picture, file.contract.preprocessing) for _, picture in batch])
-        tensors = (engine.tensor(picture) for picture in fitted)
-        outputs = runner(tensors) if runner else map(engine.invoke, tensors)
-        comparison.add([example for example, _ in batch], fitted, reference(fitted), list(outputs))
+        outputs = list(run(interface.tensor(picture) for picture in fitted))
+        comparison.add([example for example, _ in batch], fitted, reference(fitted), outputs)
         progress("Verifying", comparison.count + len(skipped), len(data))
     return comparison.result(
         model=file.name,
@@ -134,21 +133,26 @@ def verify(
         data_sha256=data.digest(),
         device=device,
         skipped=skipped,
-        golden=golden.replay(engine, runner).to_dict() if file.contract.golden else {},
+        golden=golden.replay(interface, run).to_dict() if file.contract.golden else {},
     )
+
+
+def _here(file: ModelFile) -> tuple[Interface, Runner]:
+    engine = Engine(file)
+    return engine, engine.run
 
 
 class _Comparison:
     """Collects both models' scores, and what a person may want to look at."""
 
-    def __init__(self, engine: Engine, classes: dict[str, int]) -> None:
-        self._engine = engine
+    def __init__(self, interface: Interface, classes: dict[str, int]) -> None:
+        self._interface = interface
         self._classes = classes
         self._reference: list[np.ndarray] = []
         self._scores: list[np.ndarray] = []
         self._truth: list[int] = []
         self._calibrated_on = 0
-        self._used = set(engine.contract.provenance.get("calibration", {}).get("pictures", {}).values())
+        self._used = set(interface.contract.provenance.get("calibration", {}).get("pictures", {}).values())
         self.flipped: list[dict[str, Any]] = []
         self.answers: list[dict[str, Any]] = []
 
@@ -160,7 +164,7 @@ class _Comparison:
     def add(self, examples: list[Any], fitted: np.ndarray, reference: np.ndarray, outputs: list[np.ndarray]) -> None:
         """One batch: fitted pictures (n, height, width, channels), float scores (n, classes), raw outputs."""
         for example, picture, expected, output in zip(examples, fitted, reference, outputs):
-            scores = self._engine.output.dequantize(output)
+            scores = self._interface.output.dequantize(output)
             self._reference.append(expected)
             self._scores.append(scores)
             self._truth.append(self._classes.get(example.label, -1))
@@ -174,22 +178,22 @@ class _Comparison:
     ) -> None:
         entry = {
             "name": example.name,
-            "truth": self._engine.contract.label(self._truth[-1]) if self._truth[-1] >= 0 else None,
+            "truth": self._interface.contract.label(self._truth[-1]) if self._truth[-1] >= 0 else None,
             "float": self._answer(expected),
             "artifact": self._answer(scores),
             "thumbnail": None,
         }
         shown = self.flipped if flipped else self.answers
         if len(shown) < _MOST_PICTURES_SHOWN:
-            entry["thumbnail"] = _thumbnail(picture, self._engine.contract.preprocessing.color)
+            entry["thumbnail"] = _thumbnail(picture, self._interface.contract.preprocessing.color)
         if self.count <= _MOST_PICTURES_SHOWN:
             self.answers.append(entry)
         if flipped:
             self.flipped.append(entry)
 
     def _answer(self, scores: np.ndarray) -> dict[str, Any]:
-        logits = self._engine.contract.output == "logits"
-        return top(softmax(scores) if logits else scores, self._engine, 1)[0]
+        logits = self._interface.contract.output == "logits"
+        return top(softmax(scores) if logits else scores, self._interface, 1)[0]
 
     def result(self, **about: Any) -> Verification:
         """The record."""

@@ -41,7 +41,7 @@ def test_scheme_agrees_with_the_float_model(tiny_keras: Path, tmp_path: Path, sc
     tolerance = {"float32": 1e-4, "float16": 3e-2, "dynamic_int8": 0.3, "int16x8": 0.4}.get(scheme, 0.5)
     noise = np.linalg.norm(got - expected) / np.linalg.norm(expected)
     assert noise <= tolerance, noise
-    assert golden.replay(engine).passed
+    assert golden.replay(engine, engine.run).passed
     assert file.contract.provenance["scheme"] == scheme
 
 

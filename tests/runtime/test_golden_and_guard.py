@@ -42,7 +42,7 @@ def test_pictures_differ_and_use_the_whole_range() -> None:
 def test_replay_passes_here_and_notices_a_changed_output(tiny_int8: Path) -> None:
     file = model_file.read(tiny_int8)
     engine = Engine(file)
-    assert golden.replay(engine).identical == golden.COUNT
+    assert golden.replay(engine, engine.run).identical == golden.COUNT
     outputs = [engine.invoke(engine.tensor(golden.picture(golden.SEED, i, (32, 32, 3)))) for i in range(2)]
     changed = outputs[1].copy()
     changed[0] += 3
@@ -55,7 +55,7 @@ def test_a_file_without_vectors_says_so(tiny_int8: Path) -> None:
     engine = Engine(model_file.read(tiny_int8))
     engine.contract = engine.contract.replace(golden={})
     with pytest.raises(ModelFileError, match="no golden vectors"):
-        golden.replay(engine)
+        golden.replay(engine, engine.run)
 
 
 def _segfault() -> None:

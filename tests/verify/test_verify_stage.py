@@ -7,12 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from small_graphs import Graph
 
 from edgecnn import artifact
 from edgecnn.data import open_data
-from edgecnn.errors import BoundNotMetError, DataError, UsageError
+from edgecnn.errors import BoundNotMetError, DataError, ModelFileError, UsageError
 from edgecnn.quantize import Calibration, quantize
 from edgecnn.runtime import model_file
+from edgecnn.runtime.engine import Engine
 from edgecnn.verify import check_bounds, verify
 
 
@@ -107,3 +109,24 @@ def test_lite0_int8_on_imagenet(lite0_keras: Path, lite0_int8: Path, shared: Pat
     assert found.pictures == 500 and found.calibrated_on == 0
     assert found.float_top1 is not None and found.float_top1.percent > 88
     check_bounds(found, max_drop=0.6, min_agreement=98.0)
+
+
+def test_a_file_that_only_an_edge_tpu_can_run(tiny_keras: Path, tiny_int8: Path, picture_folder: Path) -> None:
+    """The runner is a double of an Edge TPU: it computes what the file was compiled from."""
+    original = model_file.read(tiny_int8)
+    engine = Engine(original)
+    graph = Graph()
+    ends = [
+        graph.tensor(name, end.shape, end.dtype.str[1:], (end.scale,), zero_point=end.zero_point)
+        for name, end in (("picture", engine.input), ("scores", engine.output))
+    ]
+    graph.operator("CUSTOM", ends[:1], ends[1:])
+    graph.model.operatorCodes[0].customCode = "edgetpu-custom-op"
+    compiled = model_file.from_bytes(
+        artifact.seal(graph.build(ends[:1], ends[1:]), original.contract), "m_edgetpu.tflite"
+    )
+    with pytest.raises(ModelFileError, match="compiled for a Coral Edge TPU"):
+        verify(compiled, tiny_keras, str(picture_folder))
+    found = verify(compiled, tiny_keras, str(picture_folder), device="double of an Edge TPU", runner=engine.run)
+    here = verify(original, tiny_keras, str(picture_folder))
+    assert found.answers == here.answers and found.golden == here.golden and found.golden["identical"] == 4
