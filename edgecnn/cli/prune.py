@@ -91,8 +91,6 @@ def _tuning(options: dict[str, Any]) -> Any:
     from edgecnn.compress import Tuning
 
     overrides = {name: value for name in _FIT if (value := options.pop(name)) is not None}
-    if "learning_rate" in overrides:  # of all layers: none of them is new
-        overrides["backbone_learning_rate"] = overrides["learning_rate"]
     return Tuning(overrides=overrides, **{name: options.pop(name) for name in _DATA})
 
 

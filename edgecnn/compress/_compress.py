@@ -37,7 +37,8 @@ class Tuning:
         validation: `DATA` to validate on; by default a share of the training pictures.
         test: `DATA` to test on; by default the data set's own test pictures, if it has any.
         validation_share: see `edgecnn.data.open_splits`.
-        overrides: fields of `FitSettings` that replace the method's defaults.
+        overrides: fields of `FitSettings` that replace the method's defaults; `learning_rate` is that of all layers, as
+            none of them is new, unless `backbone_learning_rate` is given too.
         distill: imitate the model as it was before.
     """
 
@@ -47,6 +48,11 @@ class Tuning:
     validation_share: float = 0.1
     overrides: Mapping[str, Any] = field(default_factory=dict)
     distill: bool = True
+
+    def settings(self, defaults: FitSettings) -> FitSettings:
+        """A method's defaults with these changes."""
+        rate = self.overrides.get("learning_rate")
+        return defaults.replace(**{"backbone_learning_rate": rate, **self.overrides})
 
 
 @dataclass(frozen=True)
@@ -108,7 +114,7 @@ def compress(
     """
     plugin = COMPRESSION.load(method)
     chosen = plugin.Options(**(options or {}))
-    settings = getattr(plugin, "DEFAULTS", DEFAULTS).replace(**tuning.overrides)
+    settings = tuning.settings(getattr(plugin, "DEFAULTS", DEFAULTS))
     model, contract = keras_file.load(model_file)
     if contract is None or not contract.labels:
         raise UsageError(

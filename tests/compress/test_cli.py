@@ -102,3 +102,15 @@ def test_wrong_use_is_told(folder: Path, arguments: tuple[str, ...], message: st
     files = (str(folder / "model.keras"), "--data", str(folder / "data"), "-o", str(folder / "x.keras"))
     with pytest.raises(UsageError, match=message):
         run(command, *files, *rest)
+
+
+def test_the_learning_rate_is_that_of_all_layers() -> None:
+    from edgecnn.compress import Tuning
+    from edgecnn.train import FitSettings
+
+    defaults = FitSettings(learning_rate=1e-4, backbone_learning_rate=1e-4)
+    both = Tuning("data", overrides={"learning_rate": 2e-3, "epochs": 3}).settings(defaults)
+    assert (both.learning_rate, both.backbone_learning_rate, both.epochs) == (2e-3, 2e-3, 3)
+    own = Tuning("data", overrides={"learning_rate": 2e-3, "backbone_learning_rate": 1e-5}).settings(defaults)
+    assert own.backbone_learning_rate == 1e-5
+    assert Tuning("data").settings(defaults) == defaults
