@@ -185,8 +185,7 @@ class _Builder:
 
         if layer.name in self._twins:
             return self._twins[layer.name]
-        kind = _fake_quant.RoundedHardSigmoid if type(layer).__name__ == "HardSigmoid" else type(layer)
-        copy = kind.from_config(layer.get_config())
+        copy = _fake_quant.rounded_kind(layer).from_config(layer.get_config())
         copy.build(layer.get_input_shape_at(0))
         copy.set_weights(layer.get_weights())
         self._variables[layer.name] = list(copy.weights)

@@ -26,7 +26,7 @@ from tensorflow_model_optimization.python.core.quantization.keras.quantizers imp
     MovingAverageQuantizer,
 )
 
-__all__ = ["Kernel", "QuantizeLayer", "QuantizeWrapperV2", "RoundedHardSigmoid", "Rule", "activations"]
+__all__ = ["Kernel", "QuantizeLayer", "QuantizeWrapperV2", "Rule", "activations", "rounded_kind"]
 
 PACKAGE = "edgecnn"
 # Output ranges that TFLite's specification fixes.
@@ -134,6 +134,25 @@ class RoundedHardSigmoid(HardSigmoid):
         """Element by element; any shape."""
         inner = tf.quantization.fake_quant_with_min_max_args(tf.nn.relu6(inputs + 3.0), min=0.0, max=6.0)
         return inner * (1.0 / 6.0)
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class RoundedSwish(keras.layers.Activation):  # type: ignore[misc]
+    """Swish as TFLite computes it: a sigmoid, rounded to its fixed 1/256, then a multiplication."""
+
+    def call(self, inputs: Any) -> Any:
+        """Element by element; any shape."""
+        low, high = FIXED["sigmoid"]
+        return inputs * tf.quantization.fake_quant_with_min_max_args(tf.sigmoid(inputs), min=low, max=high)
+
+
+def rounded_kind(layer: Any) -> type[Any]:
+    """The layer class that rounds inside as TFLite does, for layers that become several operators there."""
+    if isinstance(layer, HardSigmoid):
+        return RoundedHardSigmoid
+    if type(layer) is keras.layers.Activation and keras.activations.serialize(layer.activation) in ("swish", "silu"):
+        return RoundedSwish
+    return type(layer)
 
 
 Rules = Callable[[Any], Rule]

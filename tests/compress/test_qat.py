@@ -30,6 +30,12 @@ STYLES = {
 }
 
 
+@pytest.fixture(autouse=True)
+def seeded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test draws the same numbers, whichever ran before; with these, the networks answer with several classes."""
+    monkeypatch.setitem(globals(), "RNG", np.random.default_rng(5))
+
+
 def network(style: Style) -> Any:
     """A stem, two inverted residuals with squeeze-excite and a shortcut, a head; weights that tell pictures apart."""
     keras.utils.set_random_seed(1)
@@ -113,6 +119,21 @@ def test_the_file_becomes_an_integer_model_that_agrees(style: str, tmp_path: Pat
     assert artifact.model.graph.tensors[depthwise.inputs[1]].shape[-1] == 16
 
 
+@pytest.mark.parametrize(("style", "most"), [("relu6", 0.1), ("swish", 0.3), ("hard_swish", 0.7)])
+def test_the_file_computes_what_the_rounding_twin_computes(style: str, most: float) -> None:
+    """Number by number: what TFLite rounds inside swish is rounded in training too (its hard-swish is approximate)."""
+    model = network(STYLES[style])
+    emulation = Emulation.of(model)
+    emulation.set_ranges(emulation.observed(CONTRACT.preprocessing, batches()))
+    contract = CONTRACT.replace(model={"qat": _aware.record(emulation, model)})
+    pictures = [tensor.numpy()[None] for tensor in batches()[0][0]]
+    lite = _aware._Lite(_aware.Aware(model, contract).convert("float32", pictures))
+    found = np.stack([lite.run(picture) for picture in pictures])
+    low, high = emulation.ranges()["logits"]
+    steps = np.abs(found - emulation.model.predict(np.concatenate(pictures), verbose=0)) / ((high - low) / 255)
+    assert steps.mean() < most
+
+
 def test_ranges_of_other_weights_are_not_used() -> None:
     model = network(STYLES["relu6"])
     outcome = qat.compress(Job(model, CONTRACT, batches(), leave, 0), qat.Options())
@@ -132,7 +153,7 @@ def test_a_difference_names_the_first_layer() -> None:
     graph = _aware.Aware(model, contract).convert("uint8", pictures)
     assert _aware.check(emulation, graph, pictures) >= 0.99
     kernel, *rest = model.get_layer("block1_expand_conv").get_weights()
-    model.get_layer("block1_expand_conv").set_weights([-kernel, *rest])
+    model.get_layer("block1_expand_conv").set_weights([-3 * kernel[..., ::-1], *rest])
     other = Emulation.of(model)
     other.set_ranges(emulation.ranges())
     with pytest.raises(QuantizationError, match=r"first layer that differs is block1_expand_act: by \d"):
