@@ -147,6 +147,7 @@ class PruneSection(TuningSection):
     criterion: str | None = None
     floor: float | None = None
     rounds: int | None = None
+    divisor: int | None = None
     sparsity: float | None = None
     scope: str | None = None
     target: str | None = Field(None, alias="for")

@@ -30,6 +30,9 @@ _DATA = ("data", "validation", "validation_share", "test", "distill")
 )
 @click.option("--criterion", metavar="NAME", help="channels: taylor, bn or l1 ranks the channels.  [default: taylor]")
 @click.option("--floor", type=float, metavar="SHARE", help="channels: share that every layer keeps.  [default: 0.25]")
+@click.option(
+    "--divisor", type=int, metavar="N", help="channels: counts that change become its multiples.  [default: 8]"
+)
 @click.option("--rounds", type=int, metavar="N", help="channels: steps to the goal.  [default: 4]")
 @click.option("--sparsity", type=float, metavar="SHARE", help="magnitude: share of zeros.  [default: 0.85]")
 @click.option("--scope", metavar="layer|global", help="magnitude: the same share everywhere, or layers compete.")
@@ -105,7 +108,7 @@ def _chosen(method: str, options: dict[str, Any]) -> dict[str, Any]:
     given = {name: value for name, value in options.items() if value is not None}
     for name in given.keys() - known:
         option = "--for" if name == "target" else f"--{name.replace('_', '-')}"
-        choices = ", ".join(f"--{'for' if each == 'target' else each}" for each in sorted(known - {"divisor"}))
+        choices = ", ".join(f"--{'for' if each == 'target' else each}" for each in sorted(known))
         raise UsageError(f"{option} doesn't go with --method {method}; it has: {choices or 'none'}.")
     return given
 

@@ -46,7 +46,8 @@ class Options:
         criterion: which channels go first, a name of `_importance.CRITERIA`.
         floor: share of its channels that every layer keeps at least.
         rounds: in how many steps; each looks at the importance anew.
-        divisor: channel counts that change become multiples of it; kernels work on 8 channels at once.
+        divisor: channel counts that change become multiples of it. Kernels work on 8 channels at once; int8 kernels with
+            dot products (AVX-512 VNNI, ARMv8.2) on 16, which makes 16 a little faster there.
     """
 
     keep: float = 0.5

@@ -17,6 +17,7 @@ from edgecnn.data import class_indices
 from edgecnn.data._report import DataReport, examine
 from edgecnn.data._split import Splits, open_splits
 from edgecnn.errors import DataError, UsageError
+from edgecnn.models import _macs
 from edgecnn.progress import Progress, silent
 from edgecnn.registry import MODEL_FAMILIES, TRAINING_STRATEGIES
 from edgecnn.runtime.contract import Contract
@@ -195,7 +196,8 @@ def _fitting_model(model_file: str | Path, contract: Contract, splits: Splits) -
             pass
     model = with_head(model, len(classes))
     arguments = {**contract.model.get("arguments", {}), "classes": len(classes)}
-    described = {**contract.model, "arguments": arguments, "parameters": model.count_params()}
+    counts = {"parameters": model.count_params(), "macs": _macs.total(model)}
+    described = {**contract.model, "arguments": arguments, **counts}
     return model, contract.replace(labels=classes, label_ids=(), output="logits", model=described)
 
 
