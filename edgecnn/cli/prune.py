@@ -35,7 +35,9 @@ _DATA = ("data", "validation", "validation_share", "test", "distill")
 )
 @click.option("--rounds", type=int, metavar="N", help="channels: steps to the goal.  [default: 4]")
 @click.option("--sparsity", type=float, metavar="SHARE", help="magnitude: share of zeros.  [default: 0.85]")
-@click.option("--scope", metavar="layer|global", help="magnitude: the same share everywhere, or layers compete.")
+@click.option(
+    "--scope", metavar="global|layer", help="magnitude: layers compete, or the same share.  [default: global]"
+)
 @click.option("--for", "target", metavar="xnnpack", help="magnitude: build the layout of XNNPACK's sparse kernels.")
 @click.option("--clusters", type=int, metavar="N", help="clusters: different values in each kernel.  [default: 16]")
 @click.option("--bits", type=float, metavar="F", help="clusters: mean entropy of a weight's value.  [default: 1.7]")

@@ -23,9 +23,6 @@ from edgecnn.train._evaluate import Score, score
 from edgecnn.train._learner import normalized
 
 SAMPLES, BATCH = 512, 32
-DEFAULTS = FitSettings(
-    epochs=4, learning_rate=5e-4, backbone_learning_rate=5e-4, warmup=0.05, label_smoothing=0.0, keep_best=False
-)
 
 
 @dataclass(frozen=True)
@@ -114,7 +111,7 @@ def compress(
     """
     plugin = COMPRESSION.load(method)
     chosen = plugin.Options(**(options or {}))
-    settings = tuning.settings(getattr(plugin, "DEFAULTS", DEFAULTS))
+    settings = tuning.settings(plugin.DEFAULTS)
     model, contract = keras_file.load(model_file)
     if contract is None or not contract.labels:
         raise UsageError(

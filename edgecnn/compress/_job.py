@@ -9,6 +9,17 @@ from typing import Any, Protocol
 from edgecnn.compress._importance import Batches
 from edgecnn.progress import Progress, silent
 from edgecnn.runtime.contract import Contract
+from edgecnn.train import FitSettings
+
+PATIENT = FitSettings(
+    learning_rate=1e-3,
+    backbone_learning_rate=1e-3,
+    warmup=0.05,
+    label_smoothing=0.0,
+    augment="cutmix",
+    keep_best=False,
+)
+"""For much that is lost at once: a consistent teacher and ever new mixed pictures, for long (arXiv:2106.05237)."""
 
 
 class Train(Protocol):

@@ -15,23 +15,14 @@ from edgecnn.compress import _batch_norms
 from edgecnn.compress._allocation import Budget, allocate
 from edgecnn.compress._coupling import Coupling
 from edgecnn.compress._importance import CRITERIA, RELATIVE, Batches
-from edgecnn.compress._job import Job, Outcome
+from edgecnn.compress._job import PATIENT, Job, Outcome
 from edgecnn.compress._layer_latency import measured_ms
 from edgecnn.compress._rebuild import rebuild
 from edgecnn.errors import UsageError
 from edgecnn.models import _macs
-from edgecnn.train import FitSettings
 
 SUMMARY = "remove whole channels across coupled layers: fewer MACs, faster on every kernel"
-DEFAULTS = FitSettings(
-    epochs=20,
-    learning_rate=1e-3,
-    backbone_learning_rate=1e-3,
-    warmup=0.05,
-    label_smoothing=0.0,
-    augment="cutmix",  # with distillation: ever new pictures to imitate the whole model on (arXiv:2106.05237)
-    keep_best=False,
-)
+DEFAULTS = PATIENT.replace(epochs=20)
 COSTS = ("macs", "latency", "size")
 
 
@@ -46,8 +37,8 @@ class Options:
         criterion: which channels go first, a name of `_importance.CRITERIA`.
         floor: share of its channels that every layer keeps at least.
         rounds: in how many steps; each looks at the importance anew.
-        divisor: channel counts that change become multiples of it. Kernels work on 8 channels at once; int8 kernels with
-            dot products (AVX-512 VNNI, ARMv8.2) on 16, which makes 16 a little faster there.
+        divisor: channel counts that change become multiples of it. Kernels work on 8 channels at once; int8 kernels
+            with dot products (AVX-512 VNNI, ARMv8.2) on 16, which makes 16 a little faster there.
     """
 
     keep: float = 0.5

@@ -18,16 +18,13 @@ import numpy as np
 
 from edgecnn._tensorflow import keras, tf
 from edgecnn.compress._importance import curvature
-from edgecnn.compress._job import Job, Outcome
+from edgecnn.compress._job import PATIENT, Job, Outcome
 from edgecnn.compress._structure import ZEROS_FROM, channel_maxima
 from edgecnn.compress.magnitude import clone, ordinary
 from edgecnn.errors import UsageError
-from edgecnn.train import FitSettings
 
 SUMMARY = "let the weights of a layer share a few values: a smaller download"
-DEFAULTS = FitSettings(
-    epochs=12, learning_rate=1e-3, backbone_learning_rate=1e-3, warmup=0.05, label_smoothing=0.0, keep_best=False
-)
+DEFAULTS = PATIENT.replace(epochs=12)
 
 
 @dataclass(frozen=True)

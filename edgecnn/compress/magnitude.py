@@ -11,16 +11,13 @@ from typing import Any
 
 from edgecnn._tensorflow import keras
 from edgecnn.compress import _xnnpack
-from edgecnn.compress._job import Job, Outcome
+from edgecnn.compress._job import PATIENT, Job, Outcome
 from edgecnn.compress._zeros import RANKINGS, Zeroing, share_of_zeros
 from edgecnn.errors import UsageError
 from edgecnn.models._blocks import HEAD
-from edgecnn.train import FitSettings
 
 SUMMARY = "set the smallest weights to zero: a smaller download; with --for xnnpack also faster on ARM"
-DEFAULTS = FitSettings(
-    epochs=6, learning_rate=5e-4, backbone_learning_rate=5e-4, warmup=0.05, label_smoothing=0.0, keep_best=False
-)
+DEFAULTS = PATIENT.replace(epochs=24)
 TARGETS = ("", "xnnpack")
 
 
@@ -30,13 +27,14 @@ class Options:
 
     Attributes:
         sparsity: share of zeros, 0..1.
-        scope: "layer" (the same share in every layer) or "global" (layers compete).
+        scope: "global" (layers compete; for XNNPACK each has at least half zeros) or "layer" (the same share in every
+            layer).
         target: "xnnpack" builds the layout of its sparse kernels and prunes the 1x1 convolutions in it; "" prunes all
             convolutions but the first, and dense layers but the last.
     """
 
     sparsity: float = 0.85
-    scope: str = "layer"
+    scope: str = "global"
     target: str = ""
 
     def __post_init__(self) -> None:
