@@ -52,14 +52,12 @@ def _interrupt_again(ignored: Any) -> None:
 
 
 def main() -> None:
-    """Entry point: run a command and turn what a user can cause into one message and an exit status."""
+    """Run a command, turn what a user can cause into one message and an exit status, and exit with it."""
     try:
         sys.unraisablehook = _interrupt_again
         signal.signal(signal.SIGALRM, signal.default_int_handler)
         code = _status()
-        _ignore_interrupts()
     except (click.Abort, KeyboardInterrupt):
-        _ignore_interrupts()
         click.echo("Interrupted; no half-written file is left.", err=True)
         code = 130
     sys.exit(code)
@@ -86,12 +84,3 @@ def _status() -> int:
     except MemoryError:
         click.echo("Error: out of memory. Use a smaller model, picture or --samples.", err=True)
         return 1
-
-
-def _ignore_interrupts() -> None:
-    """From here on only Python's own clean-up runs, which takes a moment with TensorFlow loaded.
-
-    It gives signals back their default action; a late Ctrl-C would then kill the process and hide its exit status.
-    """
-    for number in (signal.SIGINT, signal.SIGALRM):
-        signal.signal(number, signal.SIG_IGN)

@@ -34,7 +34,9 @@ _FIT = (
 @click.option("--unfreeze", type=int, metavar="N", help="Fine-tune the last N blocks only.  [default: all]")
 @click.option("--epochs", type=int, metavar="N", help="Passes over the training pictures.")
 @click.option("--batch-size", type=int, metavar="N", help="Pictures per step, over all machines together.")
-@click.option("--learning-rate", type=float, metavar="F", help="Highest learning rate of the head.")
+@click.option(
+    "--learning-rate", type=float, metavar="F", help="Highest learning rate of the head; with --qat of all layers."
+)
 @click.option("--backbone-learning-rate", type=float, metavar="F", help="Highest learning rate of all other layers.")
 @click.option("--weight-decay", type=float, metavar="F", help="AdamW's weight decay.")
 @click.option("--warmup", type=float, metavar="SHARE", help="Share of the steps in which the learning rate rises.")

@@ -9,21 +9,13 @@ import numpy as np
 
 from edgecnn._tensorflow import keras, tf
 from edgecnn.compress._emulation import Emulation
+from edgecnn.compress._weights import ZEROS_FROM, channel_maxima
 
-ZEROS_FROM = 0.3
-"""Share of exact zeros from which a kernel counts as pruned."""
 CLUSTERS_TO = 256
 """Number of different values up to which a kernel counts as clustered."""
 
 
 _DIGITS = 5  # float32 loses the last ones when a value is scaled and scaled back
-
-
-def channel_maxima(weights: np.ndarray) -> np.ndarray:
-    """The largest absolute weight of each output channel (the last axis), shaped to divide by; never 0."""
-    axes = tuple(range(weights.ndim - 1))
-    largest: np.ndarray = np.abs(weights).max(axis=axes, keepdims=True)
-    return np.where(largest == 0, np.float32(1), largest)
 
 
 @dataclass(frozen=True)

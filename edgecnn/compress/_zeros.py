@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -73,6 +73,15 @@ class Zeroing(keras.callbacks.Callback):  # type: ignore[misc]
         self._end = end
         self._project = tf.function(self._projected)
 
+    def state(self) -> list[np.ndarray]:
+        """What a checkpoint needs beside the weights."""
+        return [mask.numpy() for mask in self._masks.values()]
+
+    def restore(self, state: Sequence[np.ndarray]) -> None:
+        """The inverse of `state`."""
+        for mask, values in zip(self._masks.values(), state):
+            mask.assign(values)
+
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Update the masks when it is their time, and set to zero what they cover."""
         step = int(self.model.optimizer.iterations)  # goes on where it was after an interruption
@@ -104,7 +113,7 @@ class Zeroing(keras.callbacks.Callback):  # type: ignore[misc]
             kernel.assign(kernel * self._masks[name])
 
 
-RANKINGS = {"layer": uniform, "global": layerwise}
+RANKINGS = {"global": layerwise, "layer": uniform}
 
 
 def share_of_zeros(kernels: Mapping[str, Any]) -> float:

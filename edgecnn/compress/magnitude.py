@@ -12,12 +12,12 @@ from typing import Any
 from edgecnn._tensorflow import keras
 from edgecnn.compress import _xnnpack
 from edgecnn.compress._job import PATIENT, Job, Outcome
-from edgecnn.compress._zeros import RANKINGS, Zeroing, share_of_zeros
 from edgecnn.errors import UsageError
 from edgecnn.models._blocks import HEAD
 
 SUMMARY = "set the smallest weights to zero: a smaller download; with --for xnnpack also faster on ARM"
 DEFAULTS = PATIENT.replace(epochs=24)
+SCOPES = ("global", "layer")
 TARGETS = ("", "xnnpack")
 
 
@@ -40,7 +40,7 @@ class Options:
     def __post_init__(self) -> None:
         if not 0 < self.sparsity < 1:
             raise UsageError(f"sparsity is {self.sparsity}; expected a share between 0 and 1.")
-        for name, value, choices in (("scope", self.scope, tuple(RANKINGS)), ("target", self.target, TARGETS)):
+        for name, value, choices in (("scope", self.scope, SCOPES), ("target", self.target, TARGETS)):
             if value not in choices:
                 raise UsageError(f"Unknown {name} {value!r}. Choose one of: {', '.join(filter(None, choices))}.")
         if self.target == "xnnpack" and self.sparsity <= _xnnpack.LEAST_ZEROS:
@@ -55,6 +55,8 @@ def compress(job: Job, options: Options) -> Outcome:
     Raises:
         UsageError: the model can't have the layout that was asked for.
     """
+    from edgecnn.compress._zeros import RANKINGS, Zeroing, share_of_zeros  # defines a Keras callback
+
     if options.target == "xnnpack":
         model = _xnnpack.symmetric(job.model)
         names = _xnnpack.chain(model)

@@ -55,7 +55,7 @@ class FileExample:
         """See `Example.sha256`."""
         try:
             return file_sha256(self.path)
-        except OSError:
+        except (PermissionError, FileNotFoundError):
             return sha256(f"unreadable: {self.name}".encode())
 
 

@@ -50,7 +50,7 @@ def fit(
         validation: what decides which epoch is the best.
         settings: see `FitSettings`.
         teacher: imitate this model (distillation).
-        callbacks: Keras callbacks, for example TFMOT's `UpdatePruningStep`.
+        callbacks: Keras callbacks. One that has `state()` -> arrays and `restore(arrays)` goes on where it was, too.
         folder: where the checkpoint and the TensorBoard log live; an interrupted fit of the same model, data and
             settings is taken up there, and a finished one is not repeated. None keeps nothing.
         progress: told the epoch, the step in it, and the steps of an epoch.
@@ -63,7 +63,7 @@ def fit(
     """
     trainee = Trainee.of(model)
     with whole_batch_norms(trainee.network), _lost_workers():
-        return _Fit(trainee, train, validation, settings, teacher, folder, progress).run(list(callbacks))
+        return _Fit(trainee, train, validation, settings, teacher, list(callbacks), folder, progress).run()
 
 
 @contextlib.contextmanager
@@ -90,6 +90,7 @@ class _Fit:
         validation: Source,
         settings: FitSettings,
         teacher: Teacher | None,
+        callbacks: list[Any],
         folder: Path | None,
         progress: Progress,
     ) -> None:
@@ -98,7 +99,7 @@ class _Fit:
         self.per_epoch = self.batches.steps_per_epoch
         self.total = self.per_epoch * settings.epochs
         self.model, self.validation, self.settings = trainee.model, validation, settings
-        self.folder, self.progress = folder, progress
+        self.callbacks, self.folder, self.progress = callbacks, folder, progress
         self.learner = Learner(
             trainee, settings, train.preprocessing, steps=self.total, batch_size=self.batches.size, teacher=teacher
         )
@@ -107,10 +108,10 @@ class _Fit:
         self.best: list[np.ndarray] | None = None
         self.started, self.cpu_started = time.monotonic(), time.process_time()
 
-    def run(self, callbacks: list[Any]) -> History:
+    def run(self) -> History:
         """All epochs that are left."""
         self._resume()
-        hooks = keras.callbacks.CallbackList(callbacks, model=self.model)
+        hooks = keras.callbacks.CallbackList(self.callbacks, model=self.model)
         hooks.on_train_begin()
         with _events.writer(self.folder if is_chief() else None) as events:
             batches = iter(_distributed(lambda: self.batches.dataset(self.done, self.total)))
@@ -185,9 +186,16 @@ class _Fit:
         if self.settings.keep_best and best is record:
             self.best = self.model.get_weights()
 
+    def _lasting(self) -> list[tuple[int, Any]]:
+        return [(number, callback) for number, callback in enumerate(self.callbacks) if hasattr(callback, "restore")]
+
+    def _state(self) -> dict[str, list[np.ndarray]]:
+        callbacks = {f"callback{number}": callback.state() for number, callback in self._lasting()}
+        return {**self.learner.state(), **callbacks}
+
     def _save(self) -> None:
         """All workers take part (some weights are averaged when they are read); the chief writes."""
-        arrays = self.learner.state()
+        arrays = self._state()
         if self.best is not None:
             arrays["best"] = self.best
         meta = {**self.task, "done": self.done, "sums": self.sums.tolist(), "history": self.history.to_dict()}
@@ -198,11 +206,13 @@ class _Fit:
         found = _checkpoint.load(self._path()) if self.folder is not None and is_chief() else None
         if found is not None and {key: found.meta.get(key) for key in self.task} != self.task:
             found = None
-        arrays = self.learner.state()
+        arrays = self._state()
         found = from_chief(found, like=Checkpoint({**arrays, "best": self.model.get_weights()}, {}))
         if found is None:
             return
         self.learner.restore(found.arrays)
+        for number, callback in self._lasting():
+            callback.restore(found.arrays[f"callback{number}"])
         self.done, self.sums = found.meta["done"], np.array(found.meta["sums"])
         self.best = list(found.arrays["best"]) if "best" in found.arrays else None
         self.history = _history(found.meta["history"], self.done)

@@ -11,8 +11,10 @@ import pytest
 from edgecnn import artifact
 from edgecnn._tensorflow import tf
 from edgecnn.compress import clusters
+from edgecnn.compress._clustering import Clustering
+from edgecnn.compress._codebook import Codebook, codebooks, entropy_bits, relative
 from edgecnn.compress._job import Job
-from edgecnn.compress.clusters import Clustering, Codebook, Options, codebooks, entropy_bits, relative
+from edgecnn.compress.clusters import Options
 from edgecnn.errors import UsageError
 from edgecnn.models import build_model
 from edgecnn.quantize import Calibration, quantize
@@ -37,7 +39,7 @@ def test_each_weight_belongs_to_the_nearest_cluster() -> None:
 def test_entropy_goes_where_the_loss_needs_it(bits: float) -> None:
     kernels = {name: kernel() for name in ("calm", "steep", "calm too")}
     curvatures = {name: np.full((1, 1, 64, 32), 100.0 if name == "steep" else 1.0) for name in kernels}
-    books = codebooks(kernels, curvatures, Options(16, bits))
+    books = codebooks(kernels, curvatures, 16, bits)
     assert max(len(book.values) for book in books.values()) <= 15
     assert len(books["steep"].values) > len(books["calm"].values)
     needed = [entropy_bits(books[name].members(relative(kernels[name].numpy()))) for name in kernels]

@@ -13,6 +13,9 @@ import pytest
 
 from edgecnn import keras_file
 from edgecnn._tensorflow import keras, tf
+from edgecnn.compress._clustering import Clustering
+from edgecnn.compress._codebook import Codebook
+from edgecnn.compress._zeros import Zeroing
 from edgecnn.errors import EdgecnnError, UsageError
 from edgecnn.train import FitSettings, Source, Teacher, fit, open_sources
 from edgecnn.train._learner import Learner
@@ -94,6 +97,41 @@ def test_resume_after_kill_is_exact(small_keras: Path, pictures: Path, tmp_path:
 
 def _events(file: Path) -> Any:
     return [tf.compat.v1.Event.FromString(record.numpy()) for record in tf.data.TFRecordDataset(str(file))]
+
+
+class Stop(keras.callbacks.Callback):
+    """A Ctrl-C after so many steps."""
+
+    def __init__(self, steps: int) -> None:
+        super().__init__()
+        self._steps = steps
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        if int(self.model.optimizer.iterations) == self._steps:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("stop", [5, 14])
+@pytest.mark.parametrize("method", ["magnitude", "clusters"])
+def test_zeros_and_clusters_go_on_where_they_were(method: str, stop: int, tmp_path: Path) -> None:
+    def run(folder: Path | None, *more: Any) -> np.ndarray:
+        model = linear()
+        kernels = {"logits": model.get_layer("logits").kernel}
+        if method == "magnitude":
+            callback: Any = Zeroing(kernels, {"logits": 0.7}, 16)
+        else:
+            callback = Clustering(kernels, {"logits": Codebook.even(3)})
+        settings = FitSettings(epochs=4, augment="none", learning_rate=0.05, batch_size=50, save_every_steps=3)
+        fit(
+            model, blobs(), blobs(seed=1), settings.replace(keep_best=False), callbacks=[callback, *more], folder=folder
+        )
+        return np.asarray(kernels["logits"].numpy())
+
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, Stop(stop))
+    resumed, whole = run(tmp_path), run(None)
+    np.testing.assert_array_equal(resumed, whole)
+    assert (whole == 0).mean() > 0.6 if method == "magnitude" else len(np.unique(whole)) <= 3 * 7
 
 
 def test_another_task_does_not_take_up_the_checkpoint(tmp_path: Path) -> None:
