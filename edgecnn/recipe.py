@@ -14,6 +14,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from edgecnn.compress._options import options_of
 from edgecnn.data.augment import PRESETS
 from edgecnn.errors import EdgecnnError, RecipeError
 from edgecnn.models import spec
@@ -114,14 +115,21 @@ class TrainSection(Section):
         return {**values, "overrides": overrides}
 
 
+_SPLITS = ("data", "validation", "validation_share", "test")
+
+
 class TuningSection(Section):
-    """What [prune] and [qat] share: how a trained model is trained further; `data` is [train]'s unless it is given."""
+    """What [prune] and [qat] share: how a trained model is trained further; `data` is [train]'s unless it is given.
+
+    `max_drop` bounds the points of top-1 that the step costs the float model; [verify] compares with what it left.
+    """
 
     data: str | None = None
     validation: str | None = None
     validation_share: float = Field(0.1, gt=0, le=0.9)
     test: str | None = None
     distill: bool = True
+    max_drop: float | None = None
     epochs: int | None = Field(None, ge=1)
     batch_size: int | None = Field(None, ge=1)
     learning_rate: float | None = Field(None, ge=0, le=10)
@@ -132,9 +140,8 @@ class TuningSection(Section):
         """The arguments of `edgecnn.compress.Tuning`."""
         names = ("epochs", "batch_size", "learning_rate", "augment", "seed")
         overrides = {name: value for name in names if (value := getattr(self, name)) is not None}
-        given = {name: getattr(self, name) for name in ("data", "validation", "validation_share", "test")}
-        if self.data is None and train is not None:
-            given = {name: getattr(train, name) for name in given}
+        own = {name for name in _SPLITS if train is None or self.data is not None or name in self.model_fields_set}
+        given = {name: getattr(self if name in own else train, name) for name in _SPLITS}
         return {**given, "distill": self.distill, "overrides": overrides}
 
 
@@ -158,9 +165,9 @@ class PruneSection(TuningSection):
     @model_validator(mode="after")
     def _options_of_method(self) -> PruneSection:
         try:
-            COMPRESSION.load(self.method).Options(**self.options())
-        except (EdgecnnError, TypeError) as error:
-            raise ValueError(f"the method {self.method} doesn't take this: {error}") from error
+            options_of(self.method, self.options(), lambda name: name)
+        except EdgecnnError as error:
+            raise ValueError(str(error)) from error
         return self
 
     def options(self) -> dict[str, Any]:
@@ -221,7 +228,7 @@ class Recipe(Section):
 
     @model_validator(mode="after")
     def _something_to_tune_on(self) -> Recipe:
-        for name, section in (*(("prune", each) for each in self.prune), ("qat", self.qat)):
+        for name, section in (*((f"prune.{n}", each) for n, each in enumerate(self.prune)), ("qat", self.qat)):
             if section is not None and section.data is None and self.train is None:
                 raise ValueError(f"{name}.data: missing, and there is no [train] to take it from")
         return self
@@ -261,6 +268,8 @@ def _sentence(fault: dict[str, Any]) -> str:
     if fault["type"] == "missing":
         return f"{key}: missing. {_valid_keys(place[:-1])}"
     message = str(fault["msg"]).removeprefix("Value error, ")
+    if not key:  # of several sections together
+        return message
     got = fault["input"]
     return f"{key}: {message}" if isinstance(got, dict) else f"{key} is {got!r}: {message}"
 

@@ -137,14 +137,15 @@ def run(recipe: str | Path, *, folder: str | Path | None = None, progress: Progr
 
     Raises:
         RecipeError: the recipe is wrong.
-        BoundNotMetError: a bound in [verify] was not met; all files are there all the same.
+        BoundNotMetError: a bound in [prune], [qat] or [verify] was not met; all files are there all the same.
         EdgecnnError: a stage failed; what was finished before is kept.
     """
     settings, text = read(recipe)
     name = Path(recipe).stem
     context = Context(settings, text, Path(folder or Path("runs") / name), name, progress)
     with _locked(context.folder):
-        ran = tuple(stage.name for stage in STAGES if stage.wanted(context) and _bring_up_to_date(stage, context))
+        stages = (*_BEFORE_PRUNING, *_prune_stages(context), *_AFTER_PRUNING)
+        ran = tuple(stage.name for stage in stages if stage.wanted(context) and _bring_up_to_date(stage, context))
     result = Result(context.artifact, context.report, _json(context.verification), _json(context.profile), ran)
     _check_bounds(context, result)
     return result
@@ -251,13 +252,6 @@ def _train_inputs(context: Context) -> Any:
     return [section.model_dump(), _file(context.built), _file(section.teacher) if section.teacher else "", data]
 
 
-def _prune(context: Context) -> None:
-    before = context.trained
-    for step, after in zip(context.recipe.prune, context.pruned_steps):
-        _compress(context, before, step.method, step, step.options(), after)
-        before = after
-
-
 def _compress(
     context: Context, before: Path, method: str, section: TuningSection, options: dict[str, Any], after: Path
 ) -> None:
@@ -268,7 +262,6 @@ def _compress(
     tuning, folder = Tuning(**section.tuning(context.recipe.train)), context.folder / "training" / after.stem
     found = compress(before, method, tuning, options, folder=folder, progress=context.progress)
     keras_file.save(found.model, found.contract, after)
-    files.write_json(after.with_suffix(".json"), found.to_dict())
     remove_checkpoints(folder)
 
 
@@ -278,8 +271,20 @@ def _tuning_inputs(context: Context, section: TuningSection) -> Any:
     return [section.model_dump(), tuning, data]
 
 
-def _prune_inputs(context: Context) -> Any:
-    return [_file(context.trained), *(_tuning_inputs(context, section) for section in context.recipe.prune)]
+def _prune_stages(context: Context) -> Iterator[Stage]:
+    """One for each step, so that a later one is stopped or changed without doing the earlier ones again."""
+    before = context.trained
+    for number, (step, after) in enumerate(zip(context.recipe.prune, context.pruned_steps), 1):
+        yield Stage(
+            "prune" if len(context.recipe.prune) == 1 else f"prune {number}",
+            _always,
+            lambda c, before=before, step=step: [_file(before), _tuning_inputs(c, step)],  # type: ignore[misc]
+            lambda c, after=after: [after],  # type: ignore[misc]
+            lambda c, before=before, step=step, after=after: _compress(  # type: ignore[misc]
+                c, before, step.method, step, step.options(), after
+            ),
+        )
+        before = after
 
 
 def _qat(context: Context) -> None:
@@ -369,7 +374,7 @@ def _always(context: Context) -> bool:
     return True
 
 
-STAGES = (
+_BEFORE_PRUNING = (
     Stage("model", lambda c: c.recipe.model.file is None, _build_inputs, lambda c: [c.built], _build),
     Stage(
         "train",
@@ -378,7 +383,8 @@ STAGES = (
         lambda c: [c.trained, c.training],
         _train,
     ),
-    Stage("prune", lambda c: bool(c.recipe.prune), _prune_inputs, lambda c: c.pruned_steps, _prune),
+)
+_AFTER_PRUNING = (
     Stage("qat", lambda c: c.recipe.qat is not None, _qat_inputs, lambda c: [c.float_model], _qat),
     Stage("quantize", _always, _quantize_inputs, lambda c: [c.quantized], _quantize),
     Stage(
@@ -406,6 +412,7 @@ STAGES = (
 
 
 def _check_bounds(context: Context, result: Result) -> None:
+    _check_compression(context)
     section, found = context.recipe.verify, result.verification
     if section is None or found is None:
         return
@@ -416,3 +423,21 @@ def _check_bounds(context: Context, result: Result) -> None:
         raise BoundNotMetError(f"Top-1 drops by {drop['percent']} points; the recipe allows {section.max_drop}.")
     if section.min_agreement is not None and agreement["percent"] < section.min_agreement:
         raise BoundNotMetError(f"Agreement is {agreement['percent']} %; the recipe asks for {section.min_agreement} %.")
+
+
+def _check_compression(context: Context) -> None:
+    from edgecnn import keras_file
+
+    recipe = context.recipe
+    sections: list[TuningSection] = [*recipe.prune, *([recipe.qat] if recipe.qat else [])]
+    contract = keras_file.read_contract(context.float_model) if sections else None
+    if contract is None:
+        return
+    for section, step in zip(sections, contract.model["compression"][-len(sections) :]):
+        top1 = step["top1_percent"]
+        drop = round(top1["before"] - top1["after"], 3)
+        if section.max_drop is not None and drop > section.max_drop:
+            raise BoundNotMetError(
+                f"{step['method']} costs {drop} points of top-1 on {top1['pictures']} {top1['split']} pictures; the "
+                f"recipe allows {section.max_drop}."
+            )

@@ -101,17 +101,10 @@ def _tuning(options: dict[str, Any]) -> Any:
 
 def _chosen(method: str, options: dict[str, Any]) -> dict[str, Any]:
     """The options that were given; each must be one of the method's."""
-    import dataclasses
+    from edgecnn.compress._options import options_of
 
-    from edgecnn.errors import UsageError
-    from edgecnn.registry import COMPRESSION
-
-    known = {field.name for field in dataclasses.fields(COMPRESSION.load(method).Options)}
     given = {name: value for name, value in options.items() if value is not None}
-    for name in given.keys() - known:
-        option = "--for" if name == "target" else f"--{name.replace('_', '-')}"
-        choices = ", ".join(f"--{'for' if each == 'target' else each}" for each in sorted(known))
-        raise UsageError(f"{option} doesn't go with --method {method}; it has: {choices or 'none'}.")
+    options_of(method, given, lambda name: f"--{name}")
     return given
 
 

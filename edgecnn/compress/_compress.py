@@ -133,8 +133,8 @@ def compress(
     job = Job(model, contract, _sample(sources["train"], contract), trainer, trainer.steps, progress)
     outcome = plugin.compress(job, chosen)
     after = _score(outcome.model, contract, sources[split])
-    contract = _described(contract, outcome, after, split)
     pictures = (len(sources[split]), split)
+    contract = _described(contract, outcome, (before, after), pictures)
     return Compressed(outcome.model, contract, outcome.account, before, after, pictures, trainer.history)
 
 
@@ -149,11 +149,16 @@ def _score(model: Any, contract: Contract, source: Source) -> Score:
     return score(tf.function(lambda inputs: model(normalized(inputs, contract.preprocessing), training=False)), source)
 
 
-def _described(contract: Contract, outcome: Outcome, after: Score, split: str) -> Contract:
+def _described(
+    contract: Contract, outcome: Outcome, scores: tuple[Score, Score], pictures: tuple[int, str]
+) -> Contract:
+    count, split = pictures
+    before, after = (round(score.accuracy_percent, 3) for score in scores)
+    top1 = {"before": before, "after": after, "pictures": count, "split": split}
     model = {key: value for key, value in contract.model.items() if key != "qat"}  # ranges of the old weights
-    history = [*model.get("compression", ()), outcome.account]
+    history = [*model.get("compression", ()), {**outcome.account, "top1_percent": top1}]
     counts = {"parameters": outcome.model.count_params(), "macs": _macs.total(outcome.model)}
-    accuracy = {f"{split}_top1_percent": round(after.accuracy_percent, 3)}
+    accuracy = {f"{split}_top1_percent": after}
     return contract.replace(
         model={**model, **counts, "compression": history, **outcome.facts},
         accuracy={**contract.accuracy, "float": accuracy},

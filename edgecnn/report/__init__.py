@@ -12,7 +12,7 @@ from edgecnn.report._ladder import ladder
 from edgecnn.report._operators import operators
 from edgecnn.report._page import Section, cards, page
 from edgecnn.report._sustained import sustained as minutes
-from edgecnn.report._training import trained
+from edgecnn.report._training import compressed, trained
 from edgecnn.runtime import model_file
 
 __all__ = ["report", "write"]
@@ -51,6 +51,7 @@ def report(
         *(Section(f"Where the time goes on {parts.device_name(entry)}", operators(entry)) for entry in per_op),
         *(Section(f"Speed over {entry['seconds']:.0f} s on {entry['device']}", minutes(entry)) for entry in sustained),
         Section("How it was trained", trained(training)),
+        Section("How it was made smaller", compressed(file.contract.model.get("compression", ()))),
         Section("How to use it", parts.usage(file)),
         Section("Where it came from", parts.provenance(file)),
         Section("How to repeat this", parts.repeat(file, recipe)),

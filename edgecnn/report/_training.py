@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from edgecnn.report import charts
@@ -24,9 +25,30 @@ def trained(training: Record | None) -> str:
     on = "test" if training["test"] else "validation"
     measured = training[on]
     pictures = sum(map(sum, measured["confusion"]))
-    text = f"The float model has {measured['top1_percent']:.2f} % top-1 on {pictures} {on} pictures."
+    text = f"After training the float model has {measured['top1_percent']:.2f} % top-1 on {pictures} {on} pictures."
     stages = "".join(_curves(stage) for stage in training["stages"])
     return paragraph(text) + stages + _confusions(training["classes"], measured["confusion"], on)
+
+
+def compressed(steps: Sequence[Record]) -> str:
+    """The section; empty if the model was not made smaller.
+
+    Args:
+        steps: the contract's `model["compression"]`.
+    """
+    rows = [
+        (
+            step["method"],
+            f"{top1['before']:.2f} %",
+            f"{top1['after']:.2f} %",
+            f"{top1['after'] - top1['before']:+.2f}",
+            f"{top1['pictures']:,} {top1['split']}",
+        )
+        for step in steps
+        if (top1 := step.get("top1_percent"))
+    ]
+    heads = ("step", "top-1 before", "after", "points", "pictures")
+    return table(heads, rows) + paragraph("Of the float model; what int8 costs is told above.", "note") if rows else ""
 
 
 def _curves(stage: Record) -> str:

@@ -91,7 +91,7 @@ def test_every_option_of_a_method_can_be_given() -> None:
     [
         (
             ("prune", "--method", "magnitude", "--keep", "0.5"),
-            r"--keep doesn't go with --method magnitude; it has: --scope, --sparsity, --for",
+            r"--keep doesn't go with the method magnitude; it has: --scope, --sparsity, --for",
         ),
         (("prune", "--method", "nothing"), r"Unknown method 'nothing'. Choose one of: channels, clusters"),
         (("train", "--qat", "--unfreeze", "2"), r"--unfreeze doesn't go with --qat"),
