@@ -1,7 +1,12 @@
 """`edgecnn` and `python -m edgecnn`: a Ctrl-C ends both quietly, also while they are imported or clean up."""
 
+import atexit
+import contextlib
+import os
 import signal
 import sys
+
+INTERRUPTED = 130
 
 
 def main() -> None:
@@ -17,7 +22,24 @@ def main() -> None:
             for number in (signal.SIGINT, signal.SIGALRM):
                 signal.signal(number, signal.SIG_IGN)
     except KeyboardInterrupt:
-        sys.exit(130)
+        _leave()
+    except SystemExit as ended:
+        if ended.code == INTERRUPTED:
+            _leave()
+        raise
+
+
+def _leave() -> None:
+    """Exit as interrupted, not by the interpreter's own way out.
+
+    CPython kills itself with SIGINT in the end if a Ctrl-C ever fell into an `exec` of text (data classes are made by
+    one), also when it was caught.
+    """
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(INTERRUPTED)
 
 
 if __name__ == "__main__":

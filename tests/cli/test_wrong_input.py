@@ -213,6 +213,17 @@ def test_interrupt_after_the_work_is_done(tiny_keras: Path, tmp_path: Path) -> N
     assert model_file.read(output).sealed
 
 
+def test_interrupt_that_falls_into_an_exec_of_text(tmp_path: Path) -> None:
+    """CPython remembers such a Ctrl-C, and kills itself in the end though it was caught."""
+    (tmp_path / "late.py").write_text(
+        "import sys, edgecnn.cli, edgecnn.__main__\n"
+        "try:\n    exec('raise KeyboardInterrupt')\nexcept KeyboardInterrupt:\n    pass\n"
+        "edgecnn.cli.main = lambda: sys.exit(130)\n"
+        "edgecnn.__main__.main()\n"
+    )
+    assert subprocess.run([sys.executable, "-m", "late"], cwd=tmp_path, check=False).returncode == 130
+
+
 def test_every_command_has_help_with_an_example() -> None:
     import click
 
