@@ -52,11 +52,11 @@ def codebooks(
         most_bits: entropy of a weight's value, in the mean over all weights.
     """
     most = (most_values - 1) // 2
-    weights = {name: relative(kernel.numpy()) for name, kernel in kernels.items()}
-    scales = {name: channel_maxima(kernel.numpy()) for name, kernel in kernels.items()}
+    arrays = {name: kernel.numpy() for name, kernel in kernels.items()}
+    weights = {name: relative(array) for name, array in arrays.items()}
     slopes = {
-        name: float((curvatures[name] * scales[name] ** 2)[alive(kernel.numpy())].mean())
-        for name, kernel in kernels.items()
+        name: float((curvatures[name] * channel_maxima(array) ** 2)[alive(array)].mean())
+        for name, array in arrays.items()
     }
     total = sum(values.size for values in weights.values())
 

@@ -6,12 +6,12 @@ TFMOT's own rules refuse several of our layers, quantize depthwise kernels per t
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from edgecnn._tensorflow import keras, tf
+from edgecnn.compress.swap import is_swish
 from edgecnn.models._layers import HardSigmoid
 
 keras.layers  # noqa: B018  - TensorFlow with its settings, before TFMOT imports it without
@@ -150,9 +150,6 @@ def rounded_kind(layer: Any) -> type[Any]:
     """The layer class that rounds inside as TFLite does, for layers that become several operators there."""
     if isinstance(layer, HardSigmoid):
         return RoundedHardSigmoid
-    if type(layer) is keras.layers.Activation and keras.activations.serialize(layer.activation) in ("swish", "silu"):
+    if is_swish(layer):
         return RoundedSwish
     return type(layer)
-
-
-Rules = Callable[[Any], Rule]

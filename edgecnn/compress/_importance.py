@@ -79,8 +79,8 @@ def taylor(model: Any, coupling: Coupling, batches: Batches) -> Importance:
 def curvature(model: Any, kernels: Mapping[str, Any], batches: Batches) -> dict[str, np.ndarray]:
     """How fast the loss rises when a weight moves away, by the diagonal of the Fisher information.
 
-    That is the mean squared gradient of trained weights (arXiv:1801.05787, equation 7); here of batches, which is the
-    same up to a factor.
+    That is the mean squared gradient of trained weights (Fisher pruning, arXiv:1801.05787); here of batches, which is
+    the same up to a factor.
 
     Args:
         model: to logits or probabilities.

@@ -47,7 +47,7 @@ class Options:
 
 def swish_layers(model: Any) -> list[str]:
     """Names of the layers that are nothing but swish."""
-    return [layer.name for layer in model.layers if _is_swish(layer)]
+    return [layer.name for layer in model.layers if is_swish(layer)]
 
 
 def compress(job: Job, options: Options) -> Outcome:
@@ -74,7 +74,7 @@ def swapped(model: Any, to: str) -> Any:
     """The same model, weights included, with another activation."""
 
     def replaced(layer: Any) -> Any:
-        if not _is_swish(layer):
+        if not is_swish(layer):
             return type(layer).from_config(layer.get_config())
         if to == "relu6":
             return keras.layers.ReLU(6.0, name=layer.name)
@@ -88,5 +88,6 @@ def swapped(model: Any, to: str) -> Any:
     return result
 
 
-def _is_swish(layer: Any) -> bool:
+def is_swish(layer: Any) -> bool:
+    """Whether a layer is nothing but swish."""
     return type(layer).__name__ == "Activation" and layer.get_config().get("activation") in _SWISH
