@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from edgecnn.data._report import DataReport
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -51,3 +54,14 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: st
 def note(message: str) -> None:
     """A line for a person, on standard error."""
     click.echo(message, err=True)
+
+
+def show_data_report(report: DataReport) -> None:
+    """What was found in training data, before training starts."""
+    for split, counts in report.counts.items():
+        few = sorted(counts.items(), key=lambda item: item[1])[:1]
+        note(
+            f"{split}: {sum(counts.values())} pictures of {len(counts)} classes, the fewest {few[0][1]} ({few[0][0]})."
+        )
+    for warning in report.warnings():
+        note(f"Note: {warning}")

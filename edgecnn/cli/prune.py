@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgecnn.cli._output import emit, json_option, note, print_table
+from edgecnn.cli._output import emit, json_option, note, print_table, show_data_report
 
 if TYPE_CHECKING:
     from edgecnn.compress import Compressed
@@ -54,8 +54,11 @@ _DATA = ("data", "validation", "validation_share", "test", "distill")
 @click.option(
     "--measure/--no-measure", default=True, show_default=True, help="Convert and time both models at the end."
 )
+@click.option("--restart", is_flag=True, help="Begin anew instead of going on with an interrupted run.")
 @json_option
-def command(model: str, method: str, output: str, measure: bool, json_path: str | None, **options: Any) -> None:
+def command(
+    model: str, method: str, output: str, measure: bool, restart: bool, json_path: str | None, **options: Any
+) -> None:
     """Make the trained MODEL.keras smaller, fine-tune it on DATA, and show what that saved.
 
     channels removes whole channels: fewer multiplications, faster everywhere. magnitude sets weights to zero: a
@@ -71,14 +74,19 @@ def command(model: str, method: str, output: str, measure: bool, json_path: str 
     from edgecnn import keras_file
     from edgecnn.compress import compress
     from edgecnn.progress import Terminal
+    from edgecnn.train import remove_checkpoints
 
     keras_file.checked_name(output)
     tuning, chosen = _tuning(options), _chosen(method, options)
     folder = Path(f"{output}.training")
+    if restart:
+        remove_checkpoints(folder)
     progress = Terminal()
     proof = None
     try:
-        compressed = compress(model, method, tuning, chosen, folder=folder, progress=progress)
+        compressed = compress(
+            model, method, tuning, chosen, folder=folder, progress=progress, show_report=show_data_report
+        )
         keras_file.save(compressed.model, compressed.contract, output)
         if measure:
             from edgecnn.compress._proof import prove
@@ -86,8 +94,7 @@ def command(model: str, method: str, output: str, measure: bool, json_path: str 
             proof = prove(model, output, tuning.data, progress)
     finally:
         progress.close()
-    for checkpoint in folder.glob("*/checkpoint.npz"):
-        checkpoint.unlink()
+    remove_checkpoints(folder)
     result = {"output": output, **compressed.to_dict(), "measured": proof.to_dict() if proof else None}
     emit(result, json_path, lambda: _show(output, compressed, proof))
 

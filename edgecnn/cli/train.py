@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgecnn.cli._output import emit, json_option, note, print_table
+from edgecnn.cli._output import emit, json_option, note, print_table, show_data_report
 
 if TYPE_CHECKING:
-    from edgecnn.data._report import DataReport
     from edgecnn.train import Trained, TrainOptions
 
 _FIT = (
@@ -83,7 +82,7 @@ def command(model: str, output: str, json_path: str | None, restart: bool, qat: 
         return
     progress = Terminal()
     try:
-        shown = {"show_report": _show_data, "show_model": _warn}
+        shown = {"show_report": show_data_report, "show_model": _warn}
         trained = train(model, _options(options), folder=folder, progress=progress, **shown)
     finally:
         progress.close()
@@ -115,7 +114,8 @@ def _train_aware(model: str, output: str, folder: Path, json_path: str | None, o
     known = {name: options[name] for name in ("data", "validation", "validation_share", "test")}
     progress = Terminal()
     try:
-        trained = compress(model, "qat", Tuning(**known, overrides=overrides), folder=folder, progress=progress)
+        tuning = Tuning(**known, overrides=overrides)
+        trained = compress(model, "qat", tuning, folder=folder, progress=progress, show_report=show_data_report)
     finally:
         progress.close()
     keras_file.save(trained.model, trained.contract, output)
@@ -137,16 +137,6 @@ def _options(options: dict[str, Any]) -> TrainOptions:
     overrides = {name: value for name in _FIT if (value := options.pop(name)) is not None}
     cluster = tuple((options.pop("cluster") or "").split(",")) if options.get("cluster") else ()
     return TrainOptions(overrides=overrides, **{**options, "cluster": cluster})
-
-
-def _show_data(report: DataReport) -> None:
-    for split, counts in report.counts.items():
-        few = sorted(counts.items(), key=lambda item: item[1])[:1]
-        note(
-            f"{split}: {sum(counts.values())} pictures of {len(counts)} classes, the fewest {few[0][1]} ({few[0][0]})."
-        )
-    for warning in report.warnings():
-        note(f"Note: {warning}")
 
 
 def _warn(keras_model: Any) -> None:

@@ -9,7 +9,6 @@ import numpy as np
 
 from edgecnn.compress._coupling import Axis, Coupling
 from edgecnn.compress._importance import Importance
-from edgecnn.errors import UsageError
 
 
 class Budget:
@@ -42,6 +41,10 @@ class Budget:
     def after(self, sizes: Mapping[int, int]) -> dict[str, float]:
         """What each layer costs when groups have these channel counts."""
         return {name: self._cost(name, sizes) for name in self._costs}
+
+    def least(self, sizes: Mapping[int, int], least: Mapping[int, int]) -> float:
+        """The network's cost when every group has as few channels as it may."""
+        return self.total({group: min(size, least[group]) for group, size in sizes.items()})
 
     def saving(self, group: int, channels: int, sizes: Mapping[int, int]) -> float:
         """What removing that many more channels of a group saves."""
@@ -80,22 +83,14 @@ def allocate(
         divisor: channel counts that change become multiples of it.
 
     Returns:
-        Group -> which of its channels stay, bool (channels,).
-
-    Raises:
-        UsageError: even with every group at its least the network costs more.
+        Group -> which of its channels stay, bool (channels,). When every group is at its least, the network may still
+        cost more than the target; see `Budget.least`.
     """
     order = {group: np.argsort(-value, kind="stable") for group, value in importance.items()}
     ranked = {group: np.concatenate([[0.0], np.cumsum(importance[group][order[group]])]) for group in sizes}
     left = dict(sizes)
-    whole = cost = budget.total(left)
-    while cost > target:
-        best = _cheapest(left, least, ranked, budget, divisor)
-        if best is None:
-            raise UsageError(
-                f"The channels can be cut to {cost / whole:.2f} of what this costs; received a target of "
-                f"{target / whole:.2f}. Keep more, lower the floor that every layer keeps, or build a narrower model."
-            )
+    cost = budget.total(left)
+    while cost > target and (best := _cheapest(left, least, ranked, budget, divisor)):
         group, channels = best
         cost -= budget.saving(group, channels, left)
         left[group] -= channels

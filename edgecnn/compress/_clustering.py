@@ -27,6 +27,7 @@ class Clustering(keras.callbacks.Callback):  # type: ignore[misc]
     def __init__(self, kernels: Mapping[str, Any], books: Mapping[str, Codebook]) -> None:
         super().__init__()
         self._states = [_State.of(kernel, books[name]) for name, kernel in kernels.items()]
+        self.purpose = {name: book.boundaries.tolist() for name, book in books.items()}
         self._project = tf.function(self._projected)
         self._projected()
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import numpy as np
 from edgecnn import keras_file
 from edgecnn._tensorflow import keras, tf
 from edgecnn.compress._job import Job, Outcome
+from edgecnn.data._report import DataReport
 from edgecnn.errors import UsageError
 from edgecnn.models import _macs
 from edgecnn.progress import Progress, silent
@@ -94,6 +95,7 @@ def compress(
     *,
     folder: Path | None = None,
     progress: Progress = silent,
+    show_report: Callable[[DataReport], None] = lambda report: None,
 ) -> Compressed:
     """Compress a trained model and fine-tune it.
 
@@ -104,6 +106,7 @@ def compress(
         options: fields of the method's `Options`.
         folder: where checkpoints live; an interrupted fine-tuning goes on there.
         progress: told what is being done.
+        show_report: called with what was found in the data, before training starts.
 
     Raises:
         UsageError: an option is wrong, or the method can't do what was asked for with this model.
@@ -113,13 +116,9 @@ def compress(
     chosen = plugin.Options(**(options or {}))
     settings = tuning.settings(plugin.DEFAULTS)
     model, contract = keras_file.load(model_file)
-    if contract is None or not contract.labels:
-        raise UsageError(
-            f"{model_file} doesn't know its classes, so there is nothing to keep while it gets smaller. "
-            f"Train it first: edgecnn train {model_file} --data {tuning.data} -o trained.keras"
-        )
+    contract = _trained(contract, model_file, tuning)
     keras.utils.set_random_seed(settings.seed)
-    sources, _ = open_sources(
+    sources, report = open_sources(
         tuning.data,
         contract,
         validation=tuning.validation,
@@ -127,10 +126,12 @@ def compress(
         share=tuning.validation_share,
         progress=progress,
     )
+    show_report(report)
     split = "test" if "test" in sources else "validation"
     before = _score(model, contract, sources[split])
     trainer = _Trainer(model, contract, sources, settings, tuning.distill, folder, progress)
-    job = Job(model, contract, _sample(sources["train"], contract), trainer, trainer.steps, progress)
+    batches = _sample(sources["train"], contract, settings.seed)
+    job = Job(model, contract, batches, trainer, trainer.steps, folder, progress)
     outcome = plugin.compress(job, chosen)
     after = _score(outcome.model, contract, sources[split])
     pictures = (len(sources[split]), split)
@@ -138,10 +139,23 @@ def compress(
     return Compressed(outcome.model, contract, outcome.account, before, after, pictures, trainer.history)
 
 
-def _sample(source: Source, contract: Contract) -> list[tuple[Any, np.ndarray]]:
-    """A few batches of training pictures, evenly over the data."""
-    chosen = np.random.default_rng(0).permutation(len(source))[:SAMPLES]
-    parts = [chosen[start : start + BATCH] for start in range(0, len(chosen), BATCH)]
+def _trained(contract: Contract | None, model_file: str | Path, tuning: Tuning) -> Contract:
+    """The contract of a model that has learned its classes and ends in logits, which is what the losses take."""
+    if contract is None or not contract.labels:
+        problem = "doesn't know its classes, so there is nothing to keep while it gets smaller"
+    elif contract.output != "logits":
+        problem = f"ends in {contract.output}, and fine-tuning needs logits"
+    else:
+        return contract
+    raise UsageError(
+        f"{model_file} {problem}. Train it first: edgecnn train {model_file} --data {tuning.data} -o trained.keras"
+    )
+
+
+def _sample(source: Source, contract: Contract, seed: int) -> list[tuple[Any, np.ndarray]]:
+    """A few batches of training pictures, drawn at random and as even in size as can be: each counts the same."""
+    chosen = np.random.default_rng(seed).permutation(len(source))[:SAMPLES]
+    parts = np.array_split(chosen, math.ceil(len(chosen) / BATCH))
     return [(normalized(source.batch(part), contract.preprocessing), source.labels[part]) for part in parts]
 
 
@@ -185,13 +199,13 @@ class _Trainer:
         self.steps = settings.epochs * max(len(sources["train"]) // min(settings.batch_size, len(sources["train"])), 1)
         self.history: History | None = None
 
-    def __call__(self, model: Any, callbacks: Sequence[Any] = (), **changes: Any) -> Any:
+    def __call__(self, model: Any, callbacks: Sequence[Any] = ()) -> Any:
         """Train in place."""
         self.history = fit(
             model,
             self._sources["train"],
             self._sources["validation"],
-            dataclasses.replace(self._settings, **changes),
+            self._settings,
             teacher=self._teacher,
             callbacks=callbacks,
             folder=self._folder and self._folder / "tune",

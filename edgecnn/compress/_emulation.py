@@ -189,36 +189,41 @@ class _Builder:
         copy.build(layer.get_input_shape_at(0))
         copy.set_weights(layer.get_weights())
         self._variables[layer.name] = list(copy.weights)
-        kernel, output, before = self._rule(layer)
         self._twins[layer.name] = _fake_quant.QuantizeWrapperV2(
-            copy, _fake_quant.Rule(kernel, output, before), name_prefix=""
+            copy, _fake_quant.Rule(*self._rule(layer)), name_prefix=""
         )
         return self._twins[layer.name]
 
-    def _rule(self, layer: Any) -> tuple[str | None, str | None, bool]:
-        """Kernel, output and activation, as `_fake_quant.Rule` has them."""
+    def _rule(self, layer: Any) -> tuple[str | None, str | None]:
+        """Kernel and output, as `_fake_quant.Rule` has them."""
         kind = type(layer).__name__
         if kind in _KERNELS:
-            name = keras.activations.serialize(layer.activation)
-            output = None if self._is_fused(layer) else self._activation(layer, name, "range")
-            return _KERNELS[kind] if self._kernels else None, output, name in ("softmax", "sigmoid", "tanh")
+            self._check_own_activation(layer)
+            return _KERNELS[kind] if self._kernels else None, None if self._is_fused(layer) else "range"
         if kind == "BatchNormalization":
             self._check_batch_norm(layer)
-            return None, None if self._is_fused(layer) else "range", False
+            return None, None if self._is_fused(layer) else "range"
         if kind == "Activation":
-            return None, self._activation(layer, keras.activations.serialize(layer.activation), None), False
+            return None, self._activation(layer)
         if kind in _ROUNDING:
-            return None, None if self._is_fused(layer) else "range", False
+            return None, None if self._is_fused(layer) else "range"
         if kind in _PASSING:
-            return None, None, False
+            return None, None
         raise QuantizationError(
             f"Quantization-aware training doesn't know how TFLite rounds the layer {layer.name} ({kind}). Train "
             "without --qat and quantize with calibration, or replace the layer."
         )
 
-    def _activation(self, layer: Any, name: Any, linear: str | None) -> str | None:
-        if name == "linear":
-            return linear
+    def _check_own_activation(self, layer: Any) -> None:
+        name = keras.activations.serialize(layer.activation)
+        if name not in ("linear", *_FUSED):
+            raise QuantizationError(
+                f"TFLite computes {name!r} of the layer {layer.name} in an operator of its own, with a rounding of its "
+                "own between the two. Quantization-aware training takes it as a layer of its own: Activation(...)."
+            )
+
+    def _activation(self, layer: Any) -> str | None:
+        name = keras.activations.serialize(layer.activation)
         if name not in _ACTIVATIONS:
             raise QuantizationError(
                 f"Quantization-aware training doesn't know how TFLite rounds {name!r} of the layer {layer.name}. "
@@ -256,8 +261,5 @@ class _Builder:
 
 def _range_variables(twin: Any) -> dict[str, Any] | None:
     """The learned range of a wrapped layer, if it has one."""
-    if twin._quantize_activations:
-        variables: dict[str, Any] = twin._quantize_activations[0]._pre_activation_vars
-        return variables
     found: dict[str, Any] | None = getattr(twin, "_output_quantizer_vars", None)
     return found

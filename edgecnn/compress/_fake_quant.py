@@ -90,19 +90,18 @@ class Rule(QuantizeConfig):  # type: ignore[misc]
         kernel: attribute of the layer that holds its kernel; None for a layer without.
         output: "range" (learned), a key of `FIXED`, or None where TFLite has no rounding: the next layer is fused into
             this one, or the operator passes its input's numbers on.
-        before: quantize also what enters the layer's own activation (a dense layer with softmax).
     """
 
-    def __init__(self, kernel: str | None = None, output: str | None = None, before: bool = False) -> None:
-        self.kernel, self.output, self.before = kernel, output, before
+    def __init__(self, kernel: str | None = None, output: str | None = None) -> None:
+        self.kernel, self.output = kernel, output
 
     def get_weights_and_quantizers(self, layer: Any) -> list[tuple[Any, Any]]:
         """The kernel."""
         return [(getattr(layer, self.kernel), Kernel())] if self.kernel else []
 
     def get_activations_and_quantizers(self, layer: Any) -> list[tuple[Any, Any]]:
-        """The layer's own activation, if its input must be rounded."""
-        return [(layer.activation, activations())] if self.before else []
+        """None: what is computed in the same operator is rounded behind it."""
+        return []
 
     def set_quantize_weights(self, layer: Any, quantize_weights: list[Any]) -> None:
         """Let the layer compute with the rounded kernel."""
@@ -110,9 +109,7 @@ class Rule(QuantizeConfig):  # type: ignore[misc]
             setattr(layer, self.kernel, quantize_weights[0])
 
     def set_quantize_activations(self, layer: Any, quantize_activations: list[Any]) -> None:
-        """Let the layer use the rounding activation."""
-        if self.before:
-            layer.activation = quantize_activations[0]
+        """Nothing to set; TFMOT asks all the same."""
 
     def get_output_quantizers(self, layer: Any) -> list[Any]:
         """The output's."""
@@ -123,7 +120,7 @@ class Rule(QuantizeConfig):  # type: ignore[misc]
 
     def get_config(self) -> dict[str, Any]:
         """The arguments."""
-        return {"kernel": self.kernel, "output": self.output, "before": self.before}
+        return {"kernel": self.kernel, "output": self.output}
 
 
 @keras.saving.register_keras_serializable(PACKAGE)

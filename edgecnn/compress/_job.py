@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 from edgecnn.compress._importance import Batches
@@ -39,6 +40,7 @@ class Job:
         batches: some training pictures, (float32 (batch, height, width, channels), int (batch,)), normalized.
         train: fine-tunes.
         steps: training steps that `train` will take.
+        folder: where checkpoints live, for what a method must find again after an interruption; None keeps none.
         progress: called with (stage, done, total).
     """
 
@@ -47,6 +49,7 @@ class Job:
     batches: Batches
     train: Train
     steps: int
+    folder: Path | None = None
     progress: Progress = silent
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from edgecnn import artifact, keras_file
+from edgecnn.compress._weights import still_holds
 from edgecnn.errors import QuantizationError
 from edgecnn.profiling.kernels import kernels
 from edgecnn.progress import Progress, silent
@@ -105,7 +106,7 @@ def prove(before: str | Path, after: str | Path, data: str, progress: Progress =
     """
     contracts = [keras_file.read_contract(path) for path in (before, after)]
     facts = [contract.model if contract else {} for contract in contracts]
-    sparse = any(entry["method"] == "magnitude" for entry in facts[1].get("compression", ()))
+    sparse = still_holds(keras_file.load(after)[0], facts[1].get("compression", ()), "magnitude")
     figures, ran = {}, None
     for scheme in SCHEMES:
         progress(f"Converting to {scheme}", 0, 0)

@@ -9,13 +9,7 @@ import numpy as np
 
 from edgecnn._tensorflow import keras, tf
 from edgecnn.compress._emulation import Emulation
-from edgecnn.compress._weights import ZEROS_FROM, channel_maxima
-
-CLUSTERS_TO = 256
-"""Number of different values up to which a kernel counts as clustered."""
-
-
-_DIGITS = 5  # float32 loses the last ones when a value is scaled and scaled back
+from edgecnn.compress._weights import channel_maxima, clusters, is_pruned
 
 
 @dataclass(frozen=True)
@@ -62,14 +56,12 @@ class KeepStructure(keras.callbacks.Callback):  # type: ignore[misc]
 
     def _watch(self, name: str, kernel: Any) -> None:
         weights = kernel.numpy()
-        zeros = float((weights == 0).mean())
-        scale = channel_maxima(weights)
-        values, members = np.unique(np.round(weights / scale, _DIGITS), return_inverse=True)
-        pruned = f"{zeros:.2f} zeros" if zeros >= ZEROS_FROM else ""
-        if len(values) <= min(CLUSTERS_TO, weights.size // 4):
+        pruned = f"{float((weights == 0).mean()):.2f} zeros" if is_pruned(weights) else ""
+        if found := clusters(weights):
+            values, members = found
             self._kinds[name] = f"{len(values)} values" + (f", {pruned}" if pruned else "")
             alive = (values != 0).astype(np.float32) if pruned else np.ones(len(values), np.float32)
-            constants = [tf.constant(array) for array in (scale, members.reshape(-1).astype(np.int32), alive)]
+            constants = [tf.constant(array) for array in (channel_maxima(weights), members.astype(np.int32), alive)]
             self._kept.append(_Clusters(kernel, *constants))
         elif pruned:
             self._kinds[name] = pruned

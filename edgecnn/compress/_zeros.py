@@ -71,6 +71,7 @@ class Zeroing(keras.callbacks.Callback):  # type: ignore[misc]
         self._schedule = PolynomialDecay(0.0, _TOP, begin_step=0, end_step=end, power=3, frequency=min(FREQUENCY, end))
         self._masks = {name: tf.Variable(tf.ones(kernel.shape), trainable=False) for name, kernel in kernels.items()}
         self._end = end
+        self.purpose = {"sparsity": self._sparsity, "steps": steps}
         self._project = tf.function(self._projected)
 
     def state(self) -> list[np.ndarray]:

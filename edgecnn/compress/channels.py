@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,7 @@ from edgecnn.compress._job import PATIENT, Job, Outcome
 from edgecnn.compress._layer_latency import measured_ms
 from edgecnn.compress._rebuild import rebuild
 from edgecnn.errors import UsageError
+from edgecnn.files import read_json, sha256, write_json
 from edgecnn.models import _macs
 
 SUMMARY = "remove whole channels across coupled layers: fewer MACs, faster on every kernel"
@@ -68,11 +70,29 @@ def compress(job: Job, options: Options) -> Outcome:
     """
     state = _State(job.model, _costs(job.model, options, job), _floors(job.model, options))
     whole = sum(state.costs.values())
+    _check_reachable(state, whole, options)
     for number in range(1, options.rounds + 1):
         job.progress("Pruning channels", number, options.rounds)
         state = _round(state, whole * options.keep ** (number / options.rounds), options, job.batches)
     model = job.train(state.model)
     return Outcome(model, _account(job.model, model, options))
+
+
+def _check_reachable(state: _State, whole: float, options: Options) -> None:
+    coupling = Coupling.of(state.model)
+    sizes = coupling.prunable()
+    if not sizes:
+        raise UsageError(
+            f"No channels of {state.model.name} can be removed: all its layers are coupled to the input, the output or "
+            "layers that pruning doesn't know. Prune channels before quantization-aware training."
+        )
+    floors = {group: state.floors[coupling.name(group)] for group in sizes}
+    share = Budget(coupling, state.costs).least(sizes, floors) / whole
+    if share > options.keep:
+        raise UsageError(
+            f"The channels can be cut to {share:.2f} of what the model costs in {options.cost}; received keep = "
+            f"{options.keep}. Keep more, lower the floor that every layer keeps, or build a narrower model."
+        )
 
 
 @dataclass(frozen=True)
@@ -97,17 +117,25 @@ def _costs(model: Any, options: Options, job: Job) -> dict[str, float]:
         return {name: float(count) for name, count in _macs.per_layer(model).items()}
     if options.cost == "size":
         return {name: float(model.get_layer(name).count_params()) for name in _macs.per_layer(model)}
-    return measured_ms(model, lambda done, total: job.progress("Measuring layers", done, total))
+    return _remembered(job, lambda: measured_ms(model, lambda done, n: job.progress("Measuring layers", done, n)))
+
+
+def _remembered(job: Job, measure: Callable[[], dict[str, float]]) -> dict[str, float]:
+    """A second measurement would prune other channels, and an interrupted fine-tuning could not go on."""
+    if job.folder is None:
+        return measure()
+    path, key = job.folder / "channels" / "checkpoint.json", sha256(job.model.to_json().encode())
+    kept = read_json(path)
+    if kept is None or kept.get("model") != key:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        kept = {"model": key, "latency_ms": measure()}
+        write_json(path, kept)
+    return dict(kept["latency_ms"])
 
 
 def _round(state: _State, target: float, options: Options, batches: Batches) -> _State:
     model, coupling = state.model, Coupling.of(state.model)
     sizes, budget = coupling.prunable(), Budget(coupling, state.costs)
-    if not sizes:
-        raise UsageError(
-            f"No channels of {model.name} can be removed: all its layers are coupled to the input, the output or "
-            "layers that pruning doesn't know. Prune channels before quantization-aware training."
-        )
     importance = CRITERIA[options.criterion](model, coupling, batches)
     if options.criterion in RELATIVE:
         # Losing a share of a group weighs as much as the layers that it goes through.

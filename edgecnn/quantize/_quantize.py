@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from edgecnn import __version__, artifact
+from edgecnn.compress._weights import still_holds
 from edgecnn.data import DataSet, open_data, readable
 from edgecnn.errors import ModelFileError, QuantizationError, UsageError
 from edgecnn.files import sha256
@@ -90,7 +91,9 @@ def quantize(
     data = open_data(calibration.data).sample(samples, calibration.seed) if plugin.CALIBRATED else None
     progress("Loading the model", 0, 0)
     source = _open(model, trust, hints)
-    if any(entry["method"] == "clusters" for entry in source.contract.model.get("compression", ())):
+    if source.keras_model is not None and still_holds(
+        source.keras_model, source.contract.model.get("compression", ()), "clusters"
+    ):
         level = calibration.improve or "none"  # rounding weight by weight would spread the clusters again
     progress("Converting to float", 0, 0)
     float_model = FloatModel.trace(source)

@@ -50,7 +50,8 @@ def fit(
         validation: what decides which epoch is the best.
         settings: see `FitSettings`.
         teacher: imitate this model (distillation).
-        callbacks: Keras callbacks. One that has `state()` -> arrays and `restore(arrays)` goes on where it was, too.
+        callbacks: Keras callbacks. One that has `state()` -> arrays and `restore(arrays)` goes on where it was, too;
+            its `purpose` says as JSON values what it was made to do, and is part of the task.
         folder: where the checkpoint and the TensorBoard log live; an interrupted fit of the same model, data and
             settings is taken up there, and a finished one is not repeated. None keeps nothing.
         progress: told the epoch, the step in it, and the steps of an epoch.
@@ -104,6 +105,7 @@ class _Fit:
             trainee, settings, train.preprocessing, steps=self.total, batch_size=self.batches.size, teacher=teacher
         )
         self.task = _task(trainee.network, train, validation, settings, teacher)
+        self.task["callbacks"] = [callback.purpose for _, callback in self._lasting()]
         self.done, self.sums, self.history = 0, np.zeros(2), History()
         self.best: list[np.ndarray] | None = None
         self.started, self.cpu_started = time.monotonic(), time.process_time()

@@ -128,6 +128,7 @@ def train(
     """
     strategy = TRAINING_STRATEGIES.load(options.strategy)
     strategy.DEFAULTS.replace(**options.overrides)  # refuses what is out of range before anything is read
+    _check_options(options)
     config = cluster_config(options.cluster, options.worker, os.environ)
     contract = _contract(model_file, options.crop)
     splits = open_splits(options.data, validation=options.validation, test=options.test, share=options.validation_share)
@@ -159,6 +160,18 @@ def train(
     model = plain_copy(model, weights) if several else model
     result = _result(model, contract, stages, sources, report, options)
     return dataclasses.replace(result, is_chief=chief)
+
+
+def _check_options(options: TrainOptions) -> None:
+    """Refuse what would be ignored."""
+    if options.unfreeze is not None and options.strategy in ("head", "scratch"):
+        raise UsageError(
+            f"--unfreeze says how many blocks finetune and auto train; the strategy {options.strategy} doesn't choose. "
+            "Use finetune, or leave --unfreeze out."
+        )
+    of_teacher = [name for name in ("temperature", "distillation_weight") if name in options.overrides]
+    if of_teacher and options.teacher is None:
+        raise UsageError(f"--{of_teacher[0].replace('_', '-')} needs a --teacher to learn from.")
 
 
 def _contract(model_file: str | Path, crop: float | None) -> Contract:
@@ -261,5 +274,5 @@ def _account(stage: Stage) -> dict[str, Any]:
 
 def remove_checkpoints(folder: Path) -> None:
     """Forget an interrupted run, or tidy up after a finished one."""
-    for checkpoint in folder.glob("*/checkpoint.npz"):
+    for checkpoint in folder.glob("*/checkpoint.*"):
         checkpoint.unlink()

@@ -143,6 +143,20 @@ def test_another_task_does_not_take_up_the_checkpoint(tmp_path: Path) -> None:
     assert fit(linear(), blobs(), blobs(seed=1), settings, folder=tmp_path).resumed_at_step == 0
 
 
+@pytest.mark.parametrize("method", ["magnitude", "clusters"])
+def test_another_sparsity_or_codebook_does_not_take_up_the_checkpoint(method: str, tmp_path: Path) -> None:
+    def resumed_at(size: int) -> int:
+        model = linear()
+        kernels = {"logits": model.get_layer("logits").kernel}
+        callback: Any = Clustering(kernels, {"logits": Codebook.even(size)})
+        if method == "magnitude":
+            callback = Zeroing(kernels, {"logits": size / 10}, 6)
+        settings = FitSettings(epochs=2, augment="none", keep_best=False)
+        return fit(model, blobs(), blobs(seed=1), settings, callbacks=[callback], folder=tmp_path).resumed_at_step
+
+    assert [resumed_at(size) for size in (5, 5, 7)] == [0, 6, 0]
+
+
 def test_stops_early_and_keeps_the_best_epoch() -> None:
     noise = Source(blobs().inputs, np.arange(60), np.random.default_rng(3).integers(0, 3, 60), 3, None, "noise")
     model = linear()

@@ -1,0 +1,37 @@
+"""A recipe's [train]: what `edgecnn train` does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from edgecnn import files
+from edgecnn.recipe import TrainSection
+from edgecnn.stages._stage import Context, Stage, data_digest, digest
+
+
+class Train(Stage):
+    """Keras model -> Keras model that knows its classes."""
+
+    name = "train"
+
+    def __init__(self, section: TrainSection) -> None:
+        self._section = section
+
+    def inputs(self, context: Context) -> Any:
+        section = self._section
+        data = [data_digest(spec) for spec in (section.data, section.validation, section.test) if spec]
+        return [section.model_dump(), digest(context.built), digest(section.teacher) if section.teacher else "", data]
+
+    def outputs(self, context: Context) -> list[Path]:
+        return [context.trained, context.training]
+
+    def work(self, context: Context) -> None:
+        from edgecnn import keras_file
+        from edgecnn.train import TrainOptions, remove_checkpoints, train
+
+        folder, options = context.folder / "training", TrainOptions(**self._section.options())
+        found = train(context.built, options, folder=folder, progress=context.progress)
+        keras_file.save(found.model, found.contract, context.trained)
+        files.write_json(context.training, found.to_dict())
+        remove_checkpoints(folder)

@@ -1,0 +1,64 @@
+"""A recipe's [verify]: what `edgecnn verify` does; the artifact gets the accuracy that was measured."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from edgecnn import artifact, files
+from edgecnn.errors import BoundNotMetError
+from edgecnn.recipe import VerifySection
+from edgecnn.stages._stage import Context, Stage, data_digest, digest
+
+
+class Verify(Stage):
+    """Artifact and float model -> verification, and the artifact that tells it.
+
+    Args:
+        section: what to verify on; None leaves the artifact as it is.
+    """
+
+    name = "verify"
+
+    def __init__(self, section: VerifySection | None) -> None:
+        self._section = section
+
+    def inputs(self, context: Context) -> Any:
+        models = [digest(context.quantized), digest(context.float_model)]
+        if self._section is None:
+            return models
+        # The bounds are held against the stored result: to change one measures nothing again.
+        settings = self._section.model_dump(exclude={"max_drop", "min_agreement"})
+        return [settings, data_digest(self._section.data, self._section.samples), *models]
+
+    def outputs(self, context: Context) -> list[Path]:
+        return [context.artifact, context.verification] if self._section else [context.artifact]
+
+    def work(self, context: Context) -> None:
+        from edgecnn.data import open_data
+        from edgecnn.runtime import model_file
+        from edgecnn.verify import verify
+
+        file = model_file.read(context.quantized)
+        if self._section is None:
+            artifact.rewrite(context.artifact, file, file.contract)
+            return
+        data = open_data(self._section.data)
+        data = data if self._section.samples is None else data.sample(self._section.samples)
+        found = verify(file, context.float_model, data, progress=context.progress)
+        files.write_json(context.verification, found.to_dict())
+        artifact.rewrite(context.artifact, file, file.contract.replace(accuracy=found.summary()))
+
+    def check_bounds(self, context: Context) -> None:
+        section, found = self._section, files.read_json(context.verification)
+        if section is None or found is None:
+            return
+        drop, agreement = found["drop"], found["agreement"]
+        if section.max_drop is not None and drop is None:
+            raise BoundNotMetError(f"max_drop = {section.max_drop} needs labels, and {section.data} has none.")
+        if section.max_drop is not None and drop["percent"] > section.max_drop:
+            raise BoundNotMetError(f"Top-1 drops by {drop['percent']} points; the recipe allows {section.max_drop}.")
+        if section.min_agreement is not None and agreement["percent"] < section.min_agreement:
+            raise BoundNotMetError(
+                f"Agreement is {agreement['percent']} %; the recipe asks for {section.min_agreement} %."
+            )

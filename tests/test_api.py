@@ -1,0 +1,42 @@
+"""The Python API, as the README shows it."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+import pytest
+from skimage import data
+
+import edgecnn
+from edgecnn.errors import EdgecnnError
+
+
+def test_from_a_name_to_a_named_picture(tmp_path: Path) -> None:
+    model = edgecnn.build("mobilenet_v1", input_size=32, width=0.25, classes=5)
+    for name in ("first.tflite", "again.tflite"):  # the first call imports the package of the function's name
+        edgecnn.quantize(model, tmp_path / name, scheme="float32")
+        found = edgecnn.verify(tmp_path / name, model, "photos:test")
+        assert found.agreement.percent == 100
+        assert (
+            edgecnn.profile(tmp_path / name, runs=3).to_dict()["model"]["size_bytes"]
+            == (tmp_path / name).stat().st_size
+        )
+    classifier = edgecnn.load(tmp_path / "again.tflite")
+    best = classifier.classify(data.astronaut(), 2)
+    assert len(best) == 2 and best[0]["label"] in {str(index) for index in range(5)}
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("quantize", ("missing.keras", "out.tflite")),
+        ("run", ("missing.toml",)),
+        ("verify", ("missing.tflite", "missing.keras", "photos")),
+    ],
+)
+def test_module_of_a_functions_name_does_not_hide_the_function(name: str, arguments: tuple[str, ...]) -> None:
+    module = importlib.import_module(f"edgecnn.{name}")
+    assert getattr(edgecnn, name) is module
+    with pytest.raises(EdgecnnError, match=r"missing\."):
+        getattr(edgecnn, name)(*arguments)
