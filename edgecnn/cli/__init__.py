@@ -18,7 +18,7 @@ import click
 from edgecnn import __version__
 from edgecnn.runtime.errors import EdgecnnError
 
-_ORDER = ("models", "build", "quantize", "verify", "profile", "classify", "inspect", "report", "run")
+_ORDER = ["models", "build", "train", "prune", "quantize", "verify", "profile", "classify", "inspect", "report", "run"]
 
 
 class _Commands(click.Group):
@@ -77,6 +77,12 @@ def _status() -> int:
     except EdgecnnError as error:
         click.echo(f"Error: {error}", err=True)
         return error.exit_status
+    except ModuleNotFoundError as error:
+        module = (error.name or "edgecnn").partition(".")[0]
+        if module == "edgecnn" or module in getattr(sys, "stdlib_module_names", ()):
+            raise  # not an extra that could be installed
+        click.echo(f'Error: this needs {module}, which is not installed: pip install "edgecnn[host]"', err=True)
+        return 1
     except BrokenPipeError:
         # The reader of our output (`| head`) went away; Python would complain again while it exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -18,6 +18,7 @@ COLORS = ("rgb", "gray")
 INPUT_SIZES = (32, 2048)
 WIDTHS = (0.1, 4.0)
 CLASSES = (2, 100_000)
+SEEDS = (0, 2**32 - 1)  # what NumPy and TensorFlow take
 
 
 def build_model(
@@ -52,7 +53,7 @@ def build_model(
         WeightsError: the weights are not at hand, or don't fit.
     """
     spec = _catalog.spec(name)
-    _check(input_size, width, classes, color)
+    _check(input_size, width, classes, color, seed)
     _check_range(f"input size of {name}", input_size, (spec.smallest, INPUT_SIZES[1]), " pixels")
     pretrained.check(spec, name, weights)
     preprocessing = spec.preprocessing(input_size, color)
@@ -102,10 +103,11 @@ def _labels(weights: str, classes: int, saved: Contract | None) -> dict[str, tup
     return {}
 
 
-def _check(input_size: int | None, width: float, classes: int | None, color: str) -> None:
+def _check(input_size: int | None, width: float, classes: int | None, color: str, seed: int) -> None:
     _check_range("input size", input_size, INPUT_SIZES, " pixels; the networks halve the picture five times")
     _check_range("width", width, WIDTHS, ", a factor on the channel counts")
     _check_range("class count", classes, CLASSES, "")
+    _check_range("seed", seed, SEEDS, "")
     if color not in COLORS:
         raise UsageError(f"Unknown color {color!r}. Choose one of: {', '.join(COLORS)}.")
 

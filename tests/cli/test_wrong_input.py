@@ -129,11 +129,26 @@ def test_odd_pictures_get_right_answers(tiny_int8: Path, picture: Path, tmp_path
         (["quantize", "m.keras", "-o", "m.tflite", "--scheme", "int4"], "int8_per_tensor"),
         (["quantize", "m.keras", "-o", "m.bin"], ".tflite"),
         (["build", "no_such_net", "-o", "m.keras"], "edgecnn models"),
+        (["build", "mobilenet_v1", "-o", "m.keras", "--seed", "-1"], "The seed is -1; expected 0 to 4294967295"),
+        (["build", "mobilenet_v1", "-o", "m.keras", "--seed", str(2**32)], "The seed is 4294967296"),
         (["profile", "m.tflite", "--threads", "many"], "threads"),
     ],
 )
 def test_wrong_usage_exits_with_2(tmp_path: Path, arguments: list[str], sentence: str) -> None:
     assert sentence in check_clean_failure(run_cli(*arguments, cwd=tmp_path), status=2)
+
+
+@pytest.mark.parametrize("module", ["pydantic", "threadpoolctl"])
+def test_a_board_without_the_hosts_libraries_says_what_to_install(
+    tiny_keras: Path, tmp_path: Path, module: str
+) -> None:
+    (tmp_path / "r.toml").write_text('[model]\nname = "mobilenet_v1"\ninput_size = 32\nwidth = 0.25\nclasses = 5\n')
+    arguments = {"pydantic": ["run", "r.toml"], "threadpoolctl": ["quantize", str(tiny_keras), "-o", "m.tflite"]}
+    code = f"import sys\nsys.modules[{module!r}] = None\nfrom edgecnn.cli import main\nmain()"
+    command = [sys.executable, "-c", code, *arguments[module]]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    message = check_clean_failure(done)
+    assert module in message and 'pip install "edgecnn[host]"' in message
 
 
 def test_missing_inputs_are_named(tmp_path: Path, tiny_int8: Path) -> None:
