@@ -17,8 +17,10 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from edgecnn.compress._options import options_of
 from edgecnn.data.augment import PRESETS
 from edgecnn.errors import EdgecnnError, RecipeError
-from edgecnn.models import spec
+from edgecnn.models import _build, spec
+from edgecnn.quantize.improve import LEVELS
 from edgecnn.registry import COMPRESSION, SCHEMES, TRAINING_STRATEGIES, Registry
+from edgecnn.train._settings import RANGES
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -49,17 +51,22 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def _within(limits: tuple[float, float], default: Any = None) -> Any:
+    """A field with the range that the library itself checks."""
+    return Field(default, ge=limits[0], le=limits[1])
+
+
 class ModelSection(Section):
     """[model]: what `edgecnn build` takes, or the file of a model that exists already."""
 
     name: Annotated[str | None, AfterValidator(_architecture)] = None
     file: str | None = None
-    input_size: int | None = Field(None, ge=32, le=2048)
-    width: float = Field(1.0, ge=0.1, le=4.0)
-    classes: int | None = Field(None, ge=2)
-    color: Annotated[str, AfterValidator(lambda value: _one_of(value, ("rgb", "gray")))] = "rgb"
+    input_size: int | None = _within(_build.INPUT_SIZES)
+    width: float = _within(_build.WIDTHS, 1.0)
+    classes: int | None = _within(_build.CLASSES)
+    color: Annotated[str, AfterValidator(lambda value: _one_of(value, _build.COLORS))] = "rgb"
     weights: str = "none"
-    seed: int = 0
+    seed: int = _within(_build.SEEDS, 0)
 
     @model_validator(mode="after")
     def _name_or_file(self) -> ModelSection:
@@ -89,21 +96,19 @@ class TrainSection(Section):
     crop: float | None = Field(None, gt=0, le=1)
     unfreeze: int | None = Field(None, ge=0)
     teacher: str | None = None
-    cluster: tuple[str, ...] = ()
-    worker: int | None = Field(None, ge=0)
-    epochs: int | None = Field(None, ge=1)
-    batch_size: int | None = Field(None, ge=1)
-    learning_rate: float | None = Field(None, ge=0, le=10)
-    backbone_learning_rate: float | None = Field(None, ge=0, le=10)
-    weight_decay: float | None = Field(None, ge=0, le=1)
-    warmup: float | None = Field(None, ge=0, le=1)
-    label_smoothing: float | None = Field(None, ge=0, le=0.9)
-    patience: int | None = Field(None, ge=0)
+    epochs: int | None = _within(RANGES["epochs"])
+    batch_size: int | None = _within(RANGES["batch_size"])
+    learning_rate: float | None = _within(RANGES["learning_rate"])
+    backbone_learning_rate: float | None = _within(RANGES["backbone_learning_rate"])
+    weight_decay: float | None = _within(RANGES["weight_decay"])
+    warmup: float | None = _within(RANGES["warmup"])
+    label_smoothing: float | None = _within(RANGES["label_smoothing"])
+    patience: int | None = _within(RANGES["patience"])
     augment: Annotated[str | None, AfterValidator(lambda value: value and _one_of(value, tuple(PRESETS)))] = None
     class_weights: bool | None = None
-    temperature: float | None = Field(None, ge=0.1, le=1000)
-    distillation_weight: float | None = Field(None, ge=0, le=1)
-    seed: int | None = Field(None, ge=0)
+    temperature: float | None = _within(RANGES["temperature"])
+    distillation_weight: float | None = _within(RANGES["distillation_weight"])
+    seed: int | None = _within(RANGES["seed"])
 
     def options(self) -> dict[str, Any]:
         """The arguments of `edgecnn.train.TrainOptions`."""
@@ -130,11 +135,11 @@ class TuningSection(Section):
     test: str | None = None
     distill: bool = True
     max_drop: float | None = None
-    epochs: int | None = Field(None, ge=1)
-    batch_size: int | None = Field(None, ge=1)
-    learning_rate: float | None = Field(None, ge=0, le=10)
+    epochs: int | None = _within(RANGES["epochs"])
+    batch_size: int | None = _within(RANGES["batch_size"])
+    learning_rate: float | None = _within(RANGES["learning_rate"])
     augment: Annotated[str | None, AfterValidator(lambda value: value and _one_of(value, tuple(PRESETS)))] = None
-    seed: int | None = Field(None, ge=0)
+    seed: int | None = _within(RANGES["seed"])
 
     def tuning(self, train: TrainSection | None) -> dict[str, Any]:
         """The arguments of `edgecnn.compress.Tuning`."""
@@ -183,9 +188,7 @@ class QuantizeSection(Section):
     calibration: str = "photos"
     samples: int | None = Field(None, ge=1)
     seed: int = 0
-    improve: Annotated[str | None, AfterValidator(lambda value: value and _one_of(value, ("none", "fast", "best")))] = (
-        None
-    )
+    improve: Annotated[str | None, AfterValidator(lambda value: value and _one_of(value, LEVELS))] = None
     io: str | None = None
 
     @model_validator(mode="after")
@@ -284,9 +287,3 @@ def _valid_keys(place: list[str]) -> str:
             kind for kind in (annotation, *getattr(annotation, "__args__", ())) if hasattr(kind, "model_fields")
         )
     return f"Valid keys: {', '.join(field.alias or name for name, field in section.model_fields.items())}."
-
-
-def json_schema() -> dict[str, Any]:
-    """For editors."""
-    schema: dict[str, Any] = Recipe.model_json_schema()
-    return schema

@@ -42,7 +42,7 @@ def run(path: str | Path, *, folder: str | Path | None = None, progress: Progres
         progress: called with (stage, done, total).
 
     Raises:
-        RecipeError: the recipe is wrong.
+        RecipeError: the recipe is wrong, or asks for what its data doesn't have.
         BoundNotMetError: a bound in [prune], [qat] or [verify] was not met; all files are there all the same.
         EdgecnnError: a stage failed; what was finished before is kept.
     """
@@ -50,6 +50,8 @@ def run(path: str | Path, *, folder: str | Path | None = None, progress: Progres
     name = Path(path).stem
     context = Context(settings, text, Path(folder or Path("runs") / name), name, progress)
     stages = stages_of(settings)
+    for stage in stages:
+        stage.refuse(context)
     with _locked(context.folder):
         ran = tuple(stage.name for stage in stages if _bring_up_to_date(stage, context))
         for stage in stages:

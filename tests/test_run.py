@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import json
 import signal
 import subprocess
 import sys
@@ -12,8 +12,11 @@ from pathlib import Path
 import pytest
 from commands import check_clean_failure, run_cli
 
-from edgecnn.errors import BoundNotMetError, EdgecnnError
+from edgecnn.errors import BoundNotMetError, EdgecnnError, RecipeError
+from edgecnn.progress import silent
+from edgecnn.recipe import read
 from edgecnn.run import STATE, run
+from edgecnn.stages import Context, stages_of
 
 RECIPE = """
 [model]
@@ -94,11 +97,32 @@ def test_stopped_anywhere_it_goes_on(recipe: Path, tmp_path: Path, stop: signal.
     assert result.artifact.read_bytes() == reference.artifact.read_bytes()
 
 
-def test_bound_that_is_not_met_fails_after_the_work(recipe: Path, tmp_path: Path) -> None:
-    recipe.write_text(RECIPE.replace("samples = 12", "samples = 12\nmax_drop = 0.5"))
-    with pytest.raises(BoundNotMetError, match="needs labels"):
+def test_bound_that_is_not_met_fails_after_the_work(recipe: Path, tmp_path: Path, picture_folder: Path) -> None:
+    for number, name in enumerate(("ant", "bee")):  # the model has no labels: a class is an index
+        (picture_folder / name).rename(picture_folder / str(number))
+    text = RECIPE.replace("photos:test", str(picture_folder))
+    recipe.write_text(text.replace("samples = 12", "samples = 6\nmax_drop = -101"))
+    with pytest.raises(BoundNotMetError, match=r"top-1 drops by .* points; at most -101"):
         run(recipe, folder=tmp_path / "out")
     assert (tmp_path / "out" / "report.html").is_file()
+
+
+def test_golden_vectors_that_differ_fail_a_run_too(recipe: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    run(recipe, folder=folder)
+    found = json.loads((folder / "verification.json").read_text())
+    found["golden"]["passed"] = False
+    (folder / "verification.json").write_text(json.dumps(found))
+    context = Context(read(recipe)[0], "", folder, "small", silent)
+    with pytest.raises(BoundNotMetError, match="golden vectors"):
+        next(stage for stage in stages_of(context.recipe) if stage.name == "verify").check_bounds(context)
+
+
+def test_bound_on_accuracy_without_labels_is_refused_before_any_stage(recipe: Path, tmp_path: Path) -> None:
+    recipe.write_text(RECIPE.replace("samples = 12", "samples = 12\nmax_drop = 0.5"))
+    with pytest.raises(RecipeError, match=r"verify\.max_drop is 0\.5, which needs labels, and photos:test has none"):
+        run(recipe, folder=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_two_runs_in_one_folder_do_not_mix(recipe: Path, tmp_path: Path) -> None:
@@ -112,7 +136,6 @@ def test_two_runs_in_one_folder_do_not_mix(recipe: Path, tmp_path: Path) -> None
             run(recipe, folder=folder)
 
 
-@pytest.mark.skipif(os.geteuid() != 0 and not os.access("/dev/full", os.W_OK), reason="needs /dev/full")
 def test_folder_that_cannot_be_written(recipe: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     done = run_cli("run", recipe, "-o", tmp_path / "file" / "out")

@@ -85,6 +85,14 @@ class Stage(abc.ABC):
 
     name: str
 
+    def refuse(self, context: Context) -> None:  # noqa: B027 (most stages have nothing to refuse)
+        """Say before any stage works what is bound to fail after hours.
+
+        Raises:
+            UsageError: the recipe asks for what can't be, here or with this data.
+            DataError: the data can't be read.
+        """
+
     @abc.abstractmethod
     def inputs(self, context: Context) -> Any:
         """What it depends on besides the program: JSON values, with the digests of files and data sets."""

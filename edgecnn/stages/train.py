@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import os
 from pathlib import Path
 from typing import Any
 
 from edgecnn import files
+from edgecnn.errors import UsageError
 from edgecnn.recipe import TrainSection
 from edgecnn.stages._stage import Context, Stage, data_digest, digest
 
@@ -17,6 +21,16 @@ class Train(Stage):
 
     def __init__(self, section: TrainSection) -> None:
         self._section = section
+
+    def refuse(self, context: Context) -> None:
+        # Only `edgecnn train` knows which worker writes; here each would run all stages into the same folder.
+        with contextlib.suppress(ValueError, KeyError, TypeError):  # what is no cluster, training names
+            workers = json.loads(os.environ["TF_CONFIG"])["cluster"]["worker"]
+            if len(workers) > 1:
+                raise UsageError(
+                    f"TF_CONFIG names {len(workers)} workers, and a recipe runs on one machine. Train with `edgecnn "
+                    "train`, and name the file that it writes in the recipe: [model] file."
+                )
 
     def inputs(self, context: Context) -> Any:
         section = self._section

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from edgecnn import artifact, files
-from edgecnn.errors import BoundNotMetError
+from edgecnn.errors import RecipeError
 from edgecnn.recipe import VerifySection
 from edgecnn.stages._stage import Context, Stage, data_digest, digest
 
@@ -22,6 +22,16 @@ class Verify(Stage):
 
     def __init__(self, section: VerifySection | None) -> None:
         self._section = section
+
+    def refuse(self, context: Context) -> None:
+        from edgecnn.data import open_data
+
+        if self._section is None or self._section.max_drop is None or open_data(self._section.data).classes:
+            return
+        raise RecipeError(
+            f"verify.max_drop is {self._section.max_drop}, which needs labels, and {self._section.data} has none. Use "
+            "min_agreement."
+        )
 
     def inputs(self, context: Context) -> Any:
         models = [digest(context.quantized), digest(context.float_model)]
@@ -50,15 +60,8 @@ class Verify(Stage):
         artifact.rewrite(context.artifact, file, file.contract.replace(accuracy=found.summary()))
 
     def check_bounds(self, context: Context) -> None:
-        section, found = self._section, files.read_json(context.verification)
-        if section is None or found is None:
-            return
-        drop, agreement = found["drop"], found["agreement"]
-        if section.max_drop is not None and drop is None:
-            raise BoundNotMetError(f"max_drop = {section.max_drop} needs labels, and {section.data} has none.")
-        if section.max_drop is not None and drop["percent"] > section.max_drop:
-            raise BoundNotMetError(f"Top-1 drops by {drop['percent']} points; the recipe allows {section.max_drop}.")
-        if section.min_agreement is not None and agreement["percent"] < section.min_agreement:
-            raise BoundNotMetError(
-                f"Agreement is {agreement['percent']} %; the recipe asks for {section.min_agreement} %."
-            )
+        from edgecnn.verify import Verification, check_bounds
+
+        found = files.read_json(context.verification)
+        if self._section is not None and found is not None:
+            check_bounds(Verification.from_dict(found), self._section.max_drop, self._section.min_agreement)

@@ -9,6 +9,21 @@ from typing import Any
 from edgecnn.data.augment import preset
 from edgecnn.errors import UsageError
 
+RANGES: dict[str, tuple[float, float]] = {
+    "epochs": (1, 100_000),
+    "batch_size": (1, 65_536),
+    "learning_rate": (0, 10),
+    "backbone_learning_rate": (0, 10),
+    "weight_decay": (0, 1),
+    "warmup": (0, 1),
+    "label_smoothing": (0, 0.9),
+    "patience": (0, 100_000),
+    "save_every_steps": (1, 1_000_000_000),
+    "temperature": (0.1, 1000),
+    "distillation_weight": (0, 1),
+    "seed": (0, 2**31 - 1),
+}
+
 
 @dataclass(frozen=True)
 class FitSettings:
@@ -51,20 +66,7 @@ class FitSettings:
 
     def __post_init__(self) -> None:
         preset(self.augment)
-        for name, low, high in (
-            ("epochs", 1, 100_000),
-            ("batch_size", 1, 65_536),
-            ("learning_rate", 0, 10),
-            ("backbone_learning_rate", 0, 10),
-            ("weight_decay", 0, 1),
-            ("warmup", 0, 1),
-            ("label_smoothing", 0, 0.9),
-            ("patience", 0, 100_000),
-            ("save_every_steps", 1, 1_000_000_000),
-            ("temperature", 0.1, 1000),
-            ("distillation_weight", 0, 1),
-            ("seed", 0, 2**31 - 1),
-        ):
+        for name, (low, high) in RANGES.items():
             value = getattr(self, name)
             if value is not None and not low <= value <= high:
                 raise UsageError(f"The training setting {name} is {value}; expected {low} to {high}.")

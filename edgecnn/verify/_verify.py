@@ -77,6 +77,12 @@ class Verification:
         """Plain JSON values."""
         return dataclasses.asdict(self)
 
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Verification:
+        """The record that `to_dict` gave, perhaps by way of a JSON file."""
+        shares = ("float_top1", "float_top5", "top1", "top5", "drop", "agreement")
+        return cls(**{**values, **{name: Share(**values[name]) for name in shares if values[name] is not None}})
+
     def summary(self) -> dict[str, Any]:
         """What goes into the artifact's contract: the measured shares and what they were measured on."""
         kept = ("against", "data", "data_sha256", "pictures", "snr_db", "calibrated_on")

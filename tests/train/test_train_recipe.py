@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 
 import pytest
 
 from edgecnn import keras_file
-from edgecnn.errors import RecipeError
+from edgecnn.errors import RecipeError, UsageError
 from edgecnn.recipe import TrainSection, read
 from edgecnn.run import run
 from edgecnn.train import FitSettings, TrainOptions
@@ -52,6 +53,18 @@ def test_the_section_has_every_option_of_the_function() -> None:
     section = TrainSection(data="x", epochs=3, seed=None)
     options = TrainOptions(**section.options())
     assert options.overrides == {"epochs": 3}
-    own = {"keep_best", "save_every_steps"}  # for programs, not for recipes
+    own = {"keep_best", "save_every_steps", "cluster", "worker"}  # for programs, and for `edgecnn train`
     named = {field.name for kind in (FitSettings, TrainOptions) for field in dataclasses.fields(kind)}
     assert set(TrainSection.model_fields) == named - own - {"overrides"}
+
+
+def test_workers_of_a_cluster_are_sent_to_the_command(
+    small_keras: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = tmp_path / "r.toml"
+    recipe.write_text(RECIPE.format(model=small_keras, data=pictures))
+    cluster = {"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": 1}}
+    monkeypatch.setenv("TF_CONFIG", json.dumps(cluster))
+    with pytest.raises(UsageError, match=r"names 2 workers, .*`edgecnn train`"):
+        run(recipe, folder=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
