@@ -10,8 +10,6 @@ import dataclasses
 import json
 import multiprocessing
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -22,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from edgecnn import _tensorflow
+from edgecnn.data._cache import cached
 from edgecnn.data._dataset import DataSet
 from edgecnn.errors import DataError, PictureError
 from edgecnn.files import sha256
@@ -32,8 +31,6 @@ from edgecnn.runtime.preprocess import fit, opencv
 THUMBNAIL = 16
 _FORMAT = 1
 _CHUNK = 64
-_SPARE_BYTES = 1 << 30
-_CACHE_BYTES = 30 << 30
 
 
 @dataclass(frozen=True)
@@ -58,12 +55,6 @@ class Fitted:
     key: str
 
 
-def cache_folder() -> Path:
-    """Where computed pictures and features are kept: $EDGECNN_CACHE, or edgecnn in the user's cache folder."""
-    fallback = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "edgecnn"
-    return Path(os.environ.get("EDGECNN_CACHE") or fallback)
-
-
 def fitted(
     data: DataSet, digests: Sequence[str], preprocessing: Preprocessing, *, progress: Progress = silent
 ) -> Fitted:
@@ -76,13 +67,15 @@ def fitted(
         progress: told how many pictures are done.
 
     Raises:
-        DataError: no picture can be read, a decoder crashed, or the disk is full.
+        DataError: no picture can be read, a decoder crashed, the disk is full, or the cache can't be written.
     """
     key = _key(digests, preprocessing)
-    folder = cache_folder() / f"pictures-{key[:32]}"
-    if not (folder / "errors.json").is_file():
-        _build(data, preprocessing, folder, progress)
-    found = _open(folder, key)
+    found = cached(
+        f"pictures-{key[:32]}",
+        len(data) * int(np.prod(preprocessing.shape)),
+        lambda folder: _read(folder, key),
+        lambda folder: _build(data, preprocessing, folder, progress),
+    )
     if len(found.errors) == len(data):
         name, reason = data.examples[0].name, next(iter(found.errors.values()))
         raise DataError(f"None of the {len(data)} pictures of {data.name} can be read; the first, {name}: {reason}")
@@ -95,8 +88,7 @@ def _key(digests: Sequence[str], preprocessing: Preprocessing) -> str:
     return sha256("\n".join((json.dumps(fields, sort_keys=True), *digests)).encode())
 
 
-def _open(folder: Path, key: str) -> Fitted:
-    os.utime(folder)  # the oldest are removed first
+def _read(folder: Path, key: str) -> Fitted:
     with np.load(folder / "survey.npz") as survey:
         arrays = {name: survey[name] for name in ("sizes", "hashes", "thumbnails")}
     errors = {int(row): reason for row, reason in json.loads((folder / "errors.json").read_text()).items()}
@@ -104,58 +96,18 @@ def _open(folder: Path, key: str) -> Fitted:
 
 
 def _build(data: DataSet, preprocessing: Preprocessing, folder: Path, progress: Progress) -> None:
-    make_room(len(data) * int(np.prod(preprocessing.shape)))
-    temporary = Path(tempfile.mkdtemp(prefix=".pictures-", dir=cache_folder()))
-    try:
-        shape = (len(data), *preprocessing.shape)
-        pictures = np.lib.format.open_memmap(temporary / "pictures.npy", "w+", np.uint8, shape)
-        rows = list(_surveyed(data, preprocessing, pictures, progress))
-        pictures.flush()
-        np.savez(
-            temporary / "survey.npz",
-            sizes=np.array([row.size for row in rows], np.int32),
-            hashes=np.array([row.hash for row in rows], np.uint64),
-            thumbnails=np.stack([row.thumbnail for row in rows]),
-        )
-        errors = {index: row.error for index, row in enumerate(rows) if row.error is not None}
-        (temporary / "errors.json").write_text(json.dumps(errors))
-        publish(temporary, folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
-def publish(temporary: Path, folder: Path) -> None:
-    """Rename a finished folder into its place, unless another process was faster."""
-    try:
-        temporary.rename(folder)
-    except OSError:
-        if not folder.is_dir():
-            raise
-
-
-def make_room(size_bytes: int) -> None:
-    """Remove the oldest entries of the cache until it holds less than 30 GB with this one.
-
-    Raises:
-        DataError: the disk has no room for it, or the cache folder can't be written.
-    """
-    root = cache_folder()
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-        entries = sorted((path for path in root.iterdir() if path.is_dir()), key=lambda path: path.stat().st_mtime)
-        sizes = {path: sum(file.stat().st_size for file in path.iterdir()) for path in entries}
-    except OSError as error:
-        raise DataError(
-            f"Can't use the cache folder {root}: {error.strerror}. Set EDGECNN_CACHE to another."
-        ) from error
-    while entries and sum(sizes[path] for path in entries) + size_bytes > _CACHE_BYTES:
-        shutil.rmtree(entries.pop(0), ignore_errors=True)
-    free = shutil.disk_usage(root).free
-    if free < size_bytes + _SPARE_BYTES:
-        raise DataError(
-            f"{root} has {free / 1e9:.1f} GB free; the decoded pictures need {size_bytes / 1e9:.1f} GB and 1 GB to "
-            "spare. Set EDGECNN_CACHE to a folder on a larger disk, or use a smaller input size."
-        )
+    shape = (len(data), *preprocessing.shape)
+    pictures = np.lib.format.open_memmap(folder / "pictures.npy", "w+", np.uint8, shape)
+    rows = list(_surveyed(data, preprocessing, pictures, progress))
+    pictures.flush()
+    np.savez(
+        folder / "survey.npz",
+        sizes=np.array([row.size for row in rows], np.int32),
+        hashes=np.array([row.hash for row in rows], np.uint64),
+        thumbnails=np.stack([row.thumbnail for row in rows]),
+    )
+    errors = {index: row.error for index, row in enumerate(rows) if row.error is not None}
+    (folder / "errors.json").write_text(json.dumps(errors))
 
 
 @dataclass(frozen=True)

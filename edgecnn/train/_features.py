@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from edgecnn._tensorflow import tf
-from edgecnn.data._fitted import cache_folder, make_room, publish
+from edgecnn.data._cache import cached
 from edgecnn.files import sha256
 from edgecnn.progress import Progress
 from edgecnn.train._evaluate import predictions
@@ -30,11 +26,13 @@ def features(backbone: Any, source: Source, progress: Progress) -> Source:
         progress: told how many are done.
     """
     key = _key(backbone, source)
-    folder = cache_folder() / f"features-{key[:32]}"
-    if not folder.is_dir():
-        _compute(backbone, source, folder, progress)
-    os.utime(folder)
-    return source.with_inputs(np.load(folder / "features.npy", mmap_mode="r"), key)
+    inputs = cached(
+        f"features-{key[:32]}",
+        len(source) * int(np.prod(backbone.output_shape[1:])) * 4,
+        lambda folder: np.load(folder / "features.npy", mmap_mode="r"),
+        lambda folder: np.save(folder / "features.npy", _computed(backbone, source, progress)),
+    )
+    return source.with_inputs(inputs, key)
 
 
 def _key(backbone: Any, source: Source) -> str:
@@ -44,12 +42,6 @@ def _key(backbone: Any, source: Source) -> str:
     return sha256("\n".join(map(str, parts)).encode())
 
 
-def _compute(backbone: Any, source: Source, folder: Path, progress: Progress) -> None:
-    make_room(len(source) * int(np.prod(backbone.output_shape[1:])) * 4)
+def _computed(backbone: Any, source: Source, progress: Progress) -> np.ndarray:
     compute = tf.function(lambda inputs: backbone(normalized(inputs, source.preprocessing), training=False))
-    temporary = Path(tempfile.mkdtemp(prefix=".features-", dir=cache_folder()))
-    try:
-        np.save(temporary / "features.npy", predictions(compute, source, progress, "features"))
-        publish(temporary, folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    return predictions(compute, source, progress, "features")

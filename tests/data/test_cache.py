@@ -1,0 +1,90 @@
+"""The cache after a Ctrl-C, a damaged file, a full disk's worth of entries, and without permission."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+
+from edgecnn.data import _cache
+from edgecnn.data._cache import cached
+from edgecnn.errors import DataError
+
+
+def read(folder: Path) -> str:
+    return (folder / "value").read_text()
+
+
+def entry(name: str, value: str = "new", size_bytes: int = 0) -> str:
+    def fill(folder: Path) -> None:
+        (folder / "value").write_text(value)
+
+    return cached(name, size_bytes, read, fill)
+
+
+@pytest.fixture()
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("EDGECNN_CACHE", str(tmp_path))
+    return tmp_path
+
+
+def test_made_once(cache: Path) -> None:
+    assert [entry("a", value) for value in ("first", "second")] == ["first", "first"]
+    assert [path.name for path in cache.iterdir()] == ["a"]
+
+
+def test_a_damaged_entry_is_made_again(cache: Path) -> None:
+    (cache / "a").mkdir()
+    (cache / "a" / "something else").touch()
+    assert [entry("a", value) for value in ("first", "second")] == ["first", "first"]
+    assert [path.name for path in (cache / "a").iterdir()] == ["value"]
+
+
+def test_ctrl_c_while_an_entry_is_removed_leaves_no_part_of_it(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    entry("old")
+    monkeypatch.setattr(_cache, "_CACHE_BYTES", 0)
+
+    def interrupted(path: Path, **options: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            entry("new")
+    assert [path.name for path in cache.iterdir() if not path.name.startswith(".")] == []
+    assert entry("old", "made again") == "made again"
+
+
+def test_the_oldest_leaves_first_and_work_of_other_processes_stays(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for age_s, name in enumerate(("b", "a", ".c-being-made", ".d-abandoned")):
+        entry(name)
+        os.utime(cache / name, (time.time() - age_s - 10,) * 2)
+    os.utime(cache / ".d-abandoned", (0, 0))
+    monkeypatch.setattr(_cache, "_CACHE_BYTES", 6)
+    entry("e", size_bytes=3)
+    assert sorted(path.name for path in cache.iterdir()) == [".c-being-made", "b", "e"]
+
+
+def test_an_entry_that_vanishes_while_it_is_looked_at(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    entry("a")
+    listed = Path.iterdir
+    monkeypatch.setattr(Path, "iterdir", lambda folder: iter([*listed(folder), folder / "vanished"]))
+    assert entry("b") == "new"
+
+
+def test_a_cache_that_can_t_be_written_serves_what_it_has(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    entry("a")
+
+    def refused(*arguments: object, **options: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "utime", refused)
+    monkeypatch.setattr("tempfile.mkdtemp", refused)
+    assert entry("a") == "new"
+    with pytest.raises(DataError, match=r"Permission denied. Set EDGECNN_CACHE"):
+        entry("b")
