@@ -15,7 +15,9 @@ from edgecnn.cli._output import emit, json_option, note, print_table
 @click.option(
     "--data", required=True, metavar="DATA", help="Pictures like those of its use; half of them try remedies."
 )
-@click.option("--samples", type=int, default=64, show_default=True, metavar="N", help="Use N of the pictures.")
+@click.option(
+    "--samples", type=click.IntRange(1), default=64, show_default=True, metavar="N", help="Use N of the pictures."
+)
 @click.option("-o", "--output", metavar="FILE", help="Write a page with drawings, .html.")
 @click.option("--trust", is_flag=True, help="Run code that the float model's file carries.")
 @json_option

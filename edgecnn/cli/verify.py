@@ -17,7 +17,9 @@ from edgecnn.cli._output import emit, json_option, note, print_table
     "--against", required=True, metavar="FLOAT", help="The float model: .keras, .h5, SavedModel folder or .tflite."
 )
 @click.option("--data", required=True, metavar="DATA", help="Pictures; with labels accuracy is measured too.")
-@click.option("--samples", type=int, metavar="N", help="Use N of the pictures, balanced over the classes.")
+@click.option(
+    "--samples", type=click.IntRange(1), metavar="N", help="Use N of the pictures, balanced over the classes."
+)
 @click.option("--max-drop", type=float, metavar="POINTS", help="Exit 1 if top-1 drops by more.")
 @click.option("--min-agreement", type=float, metavar="PERCENT", help="Exit 1 if fewer pictures agree.")
 @click.option("--device", default="local", show_default=True, metavar="DEVICE",

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
-from edgecnn.errors import DataError, PictureError
+from edgecnn.errors import DataError, PictureError, UsageError
 from edgecnn.files import file_sha256, sha256
 from edgecnn.runtime.contract import Contract
 from edgecnn.runtime.preprocess import read_picture
@@ -65,13 +65,24 @@ class DataSet:
 
     Attributes:
         name: what the user called it.
-        examples: sorted by name.
+        examples: sorted by name; all of them have a label, or none has.
         classes: class names, sorted; empty when nothing is labeled.
+
+    Raises:
+        DataError: some have a label and some have none: no accuracy could be told of such a set.
     """
 
     name: str
     examples: tuple[Example, ...]
     classes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        unlabeled = [example.name for example in self.examples if example.label is None] if self.classes else []
+        if unlabeled:
+            raise DataError(
+                f"{self.name}: {len(unlabeled)} of {len(self)} pictures have no label, the first is {unlabeled[0]}. "
+                "Label all of them, or none."
+            )
 
     def __len__(self) -> int:
         return len(self.examples)
@@ -80,18 +91,21 @@ class DataSet:
         """At most `count` examples, chosen by a seeded hash, balanced over the classes where there are any.
 
         The choice depends only on the names and the seed, so it is the same on every machine.
+
+        Raises:
+            UsageError: `count` is less than 1.
         """
+        if count < 1:
+            raise UsageError(f"{count} pictures of {self.name} were asked for; expected at least 1.")
         if count >= len(self):
             return self
         queues = _queues(self.examples, seed)
-        chosen: list[Example] = []
-        for position in range(max(map(len, queues))):
-            chosen += [queue[position] for queue in queues if position < len(queue)]
+        chosen: list[int] = []
+        for place in range(max(map(len, queues))):
+            chosen += [queue[place] for queue in queues if place < len(queue)]
             if len(chosen) >= count:
                 break
-        names = sorted(example.name for example in chosen[:count])
-        kept = set(names)
-        return DataSet(self.name, tuple(example for example in self.examples if example.name in kept), self.classes)
+        return DataSet(self.name, tuple(self.examples[row] for row in sorted(chosen[:count])), self.classes)
 
     def digest(self) -> str:
         """One digest of the names and contents."""
@@ -99,13 +113,13 @@ class DataSet:
         return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-def _queues(examples: Sequence[Example], seed: int) -> list[list[Example]]:
-    """The examples of each class in hashed order; the classes in hashed order too, so that a cut favors none."""
-    by_class: dict[str | None, list[Example]] = {}
-    for example in examples:
-        by_class.setdefault(example.label, []).append(example)
+def _queues(examples: Sequence[Example], seed: int) -> list[list[int]]:
+    """Rows of each class's examples in hashed order; the classes in hashed order too, so that a cut favors none."""
+    by_class: dict[str | None, list[int]] = {}
+    for row, example in enumerate(examples):
+        by_class.setdefault(example.label, []).append(row)
     labels = sorted(by_class, key=lambda label: _hash(f"class {label}", seed))
-    return [sorted(by_class[label], key=lambda example: _hash(example.name, seed)) for label in labels]
+    return [sorted(by_class[label], key=lambda row: _hash(examples[row].name, seed)) for label in labels]
 
 
 def _hash(name: str, seed: int) -> bytes:
@@ -158,7 +172,7 @@ def class_indices(data: DataSet, contract: Contract) -> dict[str, int]:
 
 def _find(name: str, lookup: dict[str, int], contract: Contract) -> int | None:
     index = lookup.get(_plain(name))
-    if index is None and name.isdigit() and (not contract.labels or int(name) < len(contract.labels)):
+    if index is None and name.isdecimal() and (not contract.labels or int(name) < len(contract.labels)):
         return int(name)
     return index
 

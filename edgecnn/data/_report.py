@@ -32,7 +32,7 @@ class DataReport:
         unreadable: per split, name and reason.
         tiny: per split, names of pictures of which a side is under half of the model's input.
         exact: pairs of names in two different splits with the same content.
-        near: pairs of names in two different splits that look the same.
+        near: pairs of a training picture and one of another split that look the same (see `look_alikes`).
         conflicting: pairs of names in one split with the same content and different classes.
         empty: class folders without a picture.
         classes_not_trained: classes of the validation or test split that have no training picture.
@@ -163,9 +163,20 @@ def _tiny(part: Part, side: int) -> tuple[str, ...]:
 def _notes(parts: Mapping[str, Part]) -> tuple[str, ...]:
     pictures = parts["train"].pictures
     side, typical = min(pictures.pictures.shape[1:3]), _typical(pictures)
-    if typical >= TINY * side:
-        return ()
-    return (f"the pictures are small: the shorter side is typically {typical} px, the model's input {side} px.",)
+    found = [
+        f"{split} and train have too many pictures to compare each with each: near duplicates were not looked for."
+        for split, part in parts.items()
+        if split != "train" and _too_many(parts["train"], part)
+    ]
+    if typical < TINY * side:
+        found.append(
+            f"the pictures are small: the shorter side is typically {typical} px, the model's input {side} px."
+        )
+    return tuple(found)
+
+
+def _too_many(train: Part, other: Part) -> bool:
+    return len(train.data) * len(other.data) > _NEAR_PAIRS
 
 
 def _exact(parts: Mapping[str, Part]) -> tuple[tuple[str, str], ...]:
@@ -196,7 +207,7 @@ def _near(parts: Mapping[str, Part], exact: tuple[tuple[str, str], ...]) -> tupl
     known, pairs = set(exact), []
     train = parts["train"]
     for split, part in parts.items():
-        if split == "train" or len(train.data) * len(part.data) > _NEAR_PAIRS:
+        if split == "train" or _too_many(train, part):
             continue
         for row, other in look_alikes(train.pictures, part.pictures):
             pair = (f"train:{train.data.examples[row].name}", f"{split}:{part.data.examples[other].name}")

@@ -20,7 +20,7 @@ _TEST = ("test",)
 
 @dataclass(frozen=True)
 class Splits:
-    """Three data sets that share no picture by content.
+    """Three data sets; `open_splits` puts a picture and its copies into one, but takes given splits as they are.
 
     Attributes:
         train: what the weights are fitted to.

@@ -17,17 +17,16 @@ def accepts(spec: str) -> bool:
 
 
 def open_data(spec: str) -> DataSet:
-    """List the pictures, sorted by class and name; hidden files and other kinds of files are passed over."""
+    """List the pictures, sorted by class and name; what is hidden and other kinds of files are passed over."""
     root = Path(spec)
-    folders = sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
     examples = [
         FileExample(path, path.relative_to(root).as_posix(), folder.name)
-        for folder in folders
+        for folder in sorted(path for path in root.iterdir() if path.is_dir())
         for path in sorted(folder.rglob("*"))
-        if _is_picture(path)
+        if _is_picture(path, root)
     ]
     if not examples:
-        examples = [FileExample(path, path.name) for path in sorted(root.iterdir()) if _is_picture(path)]
+        examples = [FileExample(path, path.name) for path in sorted(root.iterdir()) if _is_picture(path, root)]
     if not examples:
         raise DataError(
             f"The folder {spec} holds no pictures. Expected one folder per class, with files that end in "
@@ -37,5 +36,6 @@ def open_data(spec: str) -> DataSet:
     return DataSet(spec, tuple(examples), classes)
 
 
-def _is_picture(path: Path) -> bool:
-    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+def _is_picture(path: Path, root: Path) -> bool:
+    hidden = any(part.startswith(".") for part in path.relative_to(root).parts)
+    return path.suffix.lower() in SUFFIXES and not hidden and path.is_file()

@@ -2,7 +2,6 @@
 
 The files are those of Debian's package dataset-fashion-mnist, plain or gzipped; IDX is a big-endian header (two zero
 bytes, the type, the number of axes, each axis's length) followed by the values (Y. LeCun, the MNIST database page).
-Any four files of the same names and shapes will do (MNIST, KMNIST): give their folder.
 """
 
 from __future__ import annotations

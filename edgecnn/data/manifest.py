@@ -20,7 +20,7 @@ def open_data(spec: str) -> DataSet:
     """Read the manifest.
 
     Raises:
-        DataError: it has no `path` column, no rows, or names files that don't exist.
+        DataError: it has no `path` column, no rows, labels for some rows only, or names files that don't exist.
     """
     path = Path(spec)
     rows = _rows(path)

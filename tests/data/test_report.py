@@ -131,6 +131,15 @@ def test_duplicates_across_splits(tmp_path: Path) -> None:
     assert found.conflicting == (("ant/mislabeled.png", "bee/4.png"),)
 
 
+def test_sets_too_large_for_near_duplicates_say_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for split in ("train", "val"):
+        write(tmp_path / split / "ant" / "0.png", photo(len(split)))
+    parts = {"train": part(tmp_path / "train"), "validation": part(tmp_path / "val")}
+    assert not examine(parts).notes
+    monkeypatch.setattr("edgecnn.data._report._NEAR_PAIRS", 0)
+    assert "near duplicates were not looked for" in examine(parts).notes[0]
+
+
 def test_look_alikes_equals_counting_bits_pair_by_pair() -> None:
     random = np.random.default_rng(0)
     base = random.integers(0, 2**63, 40, dtype=np.uint64)
