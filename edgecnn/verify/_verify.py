@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from edgecnn.data import DataSet, class_indices, open_data, readable
-from edgecnn.errors import BoundNotMetError
+from edgecnn.errors import BoundNotMetError, UsageError
 from edgecnn.progress import Progress, silent
 from edgecnn.runtime import golden, guard, model_file
 from edgecnn.runtime.classify import top
@@ -22,8 +22,6 @@ from edgecnn.runtime.model_file import ModelFile
 from edgecnn.runtime.preprocess import fit, opencv
 from edgecnn.verify._reference import open_reference
 from edgecnn.verify.statistics import Share, in_top, paired_drop, share, signal_to_noise_db
-
-# Input tensors -> raw output tensors, in order; on this machine or on a board.
 
 _BATCH = 32
 _MOST_PICTURES_SHOWN = 24
@@ -113,7 +111,8 @@ def verify(
         progress: called with (stage, done, total).
 
     Raises:
-        ModelFileError: the artifact is damaged, or its input differs from the float model's.
+        ModelFileError: a model is damaged, or a runtime can't load it.
+        UsageError: the float model wants other pictures, or tells other classes apart.
         DataError: the data can't be read or doesn't match the labels.
     """
     file = model if isinstance(model, ModelFile) else model_file.read(model)
@@ -171,6 +170,11 @@ class _Comparison:
         """One batch: fitted pictures (n, height, width, channels), float scores (n, classes), raw outputs."""
         for example, picture, expected, output in zip(examples, fitted, reference, outputs):
             scores = self._interface.output.dequantize(output)
+            if expected.size != scores.size:
+                raise UsageError(
+                    f"The float model tells {expected.size} classes apart, the artifact {scores.size}. Compare it with "
+                    "its own source."
+                )
             self._reference.append(expected)
             self._scores.append(scores)
             self._truth.append(self._classes.get(example.label, -1))

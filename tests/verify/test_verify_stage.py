@@ -73,6 +73,16 @@ def test_reference_with_other_preprocessing_is_refused(tiny_keras: Path, tiny_in
         verify(tmp_path / "bgr.tflite", tiny_keras, "photos")
 
 
+@pytest.mark.parametrize("classes", [1, 3])
+def test_reference_with_other_classes_is_refused(tiny_int8: Path, picture_folder: Path, classes: int) -> None:
+    from edgecnn._tensorflow import keras
+
+    layers = [keras.Input((32, 32, 3)), keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(classes)]
+    keras.Sequential(layers).save(picture_folder.parent / "other.keras")
+    with pytest.raises(UsageError, match=f"{classes} classes apart, the artifact 5"):
+        verify(tiny_int8, picture_folder.parent / "other.keras", str(picture_folder))
+
+
 def test_classes_that_match_no_label_are_named(tiny_keras: Path, tiny_int8: Path, picture_folder: Path) -> None:
     (picture_folder / "ant").rename(picture_folder / "aardvark")
     with pytest.raises(DataError, match="aardvark"):
