@@ -21,7 +21,8 @@ edgecnn_setup() {
     return 2
   fi
   echo "Setting up .venv with $("$python" --version) (once; about 2 GB, 1 to 3 minutes) ..." >&2
-  [ -x .venv/bin/python ] || "$python" -m venv .venv || {
+  # Where Debian's python3-venv was missing, what is left has a python without pip.
+  .venv/bin/python -m pip --version >/dev/null 2>&1 || "$python" -m venv --clear .venv || {
     echo "Could not make a virtual environment. On Debian: apt install python3-venv" >&2
     return 1
   }
@@ -30,4 +31,12 @@ edgecnn_setup() {
     return 1
   }
   echo "$wanted" >"$stamp"
+}
+
+# usage: edgecnn_tool FILE ARGUMENT...   runs tools/FILE in the caller's folder: its arguments may be relative paths
+edgecnn_tool() {
+  local root
+  root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
+  (cd "$root" && edgecnn_setup host)
+  exec "$root/.venv/bin/python" "$root/tools/$1" "${@:2}"
 }

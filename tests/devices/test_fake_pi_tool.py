@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 from commands import run_cli
@@ -13,7 +12,7 @@ TOOL = Path(__file__).parents[2] / "tools/fake-pi"
 
 
 def tool(*words: str) -> subprocess.CompletedProcess:
-    return subprocess.run([sys.executable, TOOL, *words], capture_output=True, text=True, timeout=120)
+    return subprocess.run([TOOL, *words], capture_output=True, text=True, timeout=120)
 
 
 def test_start_check_stop(pi, tmp_path):
