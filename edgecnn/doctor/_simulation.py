@@ -50,7 +50,7 @@ def pair_up(network: Network, artifact: Graph) -> list[Pair]:
     """Match the operators of both, in order; conversions between float and int8 are passed over.
 
     Raises:
-        QuantizationError: the artifact isn't this network.
+        QuantizationError: the artifact isn't this network, or an operator has several outputs.
     """
     operators = [operator for operator in artifact.operators if operator.name not in BORDER]
     names = [operator.name for operator in network.graph.operators]
@@ -59,6 +59,9 @@ def pair_up(network: Network, artifact: Graph) -> list[Pair]:
             f"The artifact isn't made from this model: it has {len(operators)} operators, the model {len(names)}, or "
             "in another order. Give the float model that it was made from."
         )
+    several = [name for name, operator in zip(names, operators) if len(operator.outputs) > 1]
+    if several:
+        raise QuantizationError(f"{several[0]} has several outputs; the noise of single layers can't be told with it.")
     return [_pair(network, number, operator, artifact) for number, operator in enumerate(operators)]
 
 

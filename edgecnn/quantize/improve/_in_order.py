@@ -17,7 +17,7 @@ _WINDOWS = 8192  # sampled inputs of a layer, over all pictures
 _GROUPED_WINDOWS = 2048  # the same where each output sees a few inputs only
 _TRIED_WINDOWS = 2048  # of them to choose a range by
 # Operators that pass their input's grid on.
-_SAME_GRID = ("RESHAPE", "PAD", "MAX_POOL_2D", "AVERAGE_POOL_2D", "SQUEEZE", "TRANSPOSE")
+_SAME_GRID = ("RESHAPE", "PAD", "MAX_POOL_2D", "AVERAGE_POOL_2D", "SQUEEZE", "TRANSPOSE", "SPLIT", "UNPACK")
 _UNIT_RANGE = ("LOGISTIC", "SOFTMAX")  # TFLite fixes their grid
 _UNIT_GRID = Grid(1 / 256, 0)
 
@@ -51,31 +51,46 @@ class InOrder:
         for number in range(total):
             progress("Rounding", number, total)
             inputs = self._network.variable_inputs(number)
-            if inputs:
-                self._step(number, inputs)
+            if inputs and number in self._network.layers:
+                self._step(self._network.layers[number], inputs)
+            elif inputs:
+                self._pass_on(number, inputs)
             for tensor in inputs:
                 if self._network.last_use[tensor] == number:
                     del self._float[tensor], self._quantized[tensor]
         progress("Rounding", total, total)
         return self.ranges
 
-    def _step(self, number: int, inputs: list[int]) -> None:
+    def _step(self, layer: Layer, inputs: list[int]) -> None:
+        """A layer: its weights are rounded, its bias corrected."""
         network = self._network
-        layer = network.layers.get(number)
-        reference = run(network.operator_model(number, linear=True), [self._float[tensor] for tensor in inputs]).array
-        if layer:
-            self._fit(layer)
-        model = network.operator_model(number, linear=True)
-        quantized = run(model, [self._quantized[tensor] for tensor in inputs]).array
-        if layer:
-            shift = bias_correction.from_outputs(reference, quantized, layer.limits)
-            network.set_values(layer.bias, network.values(layer.bias) + shift)
-            quantized += shift.astype(np.float32)
-            for values in (reference, quantized):
-                values.clip(*layer.limits, out=values)
-        output = network.graph.operators[number].outputs[0]
-        bounded = layer is not None and np.isfinite(layer.limits).all()
-        chosen = output in network.graph.outputs  # by its probabilities
+        reference = self._output(layer.operator, inputs, self._float)
+        self._fit(layer)
+        quantized = self._output(layer.operator, inputs, self._quantized)
+        shift = bias_correction.from_outputs(reference, quantized, layer.limits)
+        network.set_values(layer.bias, network.values(layer.bias) + shift)
+        quantized += shift.astype(np.float32)
+        for values in (reference, quantized):
+            values.clip(*layer.limits, out=values)
+        bounded = bool(np.isfinite(layer.limits).all())
+        self._keep(layer.operator, inputs, layer.output, reference, quantized, bounded=bounded)
+
+    def _pass_on(self, number: int, inputs: list[int]) -> None:
+        """An operator without weights; it may have several outputs."""
+        for place, output in enumerate(self._network.graph.operators[number].outputs):
+            reference = self._output(number, inputs, self._float, place)
+            quantized = self._output(number, inputs, self._quantized, place)
+            self._keep(number, inputs, output, reference, quantized, bounded=False)
+
+    def _output(self, number: int, inputs: list[int], values: dict[int, Values], place: int = 0) -> np.ndarray:
+        model = self._network.operator_model(number, linear=True)
+        return run(model, [values[tensor] for tensor in inputs], output=place).array
+
+    def _keep(
+        self, number: int, inputs: list[int], output: int, reference: np.ndarray, quantized: np.ndarray, bounded: bool
+    ) -> None:
+        """Choose an activation's range, unless its layer bounds it, and hold both networks' values for its readers."""
+        chosen = output in self._network.graph.outputs  # by its probabilities
         if not chosen and (output in self._curves or not bounded):
             self.ranges[output] = self._range(output, reference)
         grid = self._grid(number, inputs, output)

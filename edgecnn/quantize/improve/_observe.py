@@ -50,16 +50,17 @@ class Answers:
         last = graph.operators[-1]
         self._output = last.outputs[0]
         self._are_logits = last.name in WEIGHTED and graph.outputs == (self._output,)
-        self._found: list[np.ndarray] = []
+        self._found: dict[int, np.ndarray] = {}
 
     def visit(self, number: int, read: Read) -> None:
         """See `edgecnn.quantize._activations.Visit`."""
         if self._are_logits:
-            self._found.append(read(self._output).reshape(1, -1).copy())
+            self._found[number] = read(self._output).reshape(1, -1).copy()
 
     def ranges(self) -> Ranges:
         """Of the output; none where it isn't logits."""
-        return {self._output: ranges.logits(np.concatenate(self._found))} if self._found else {}
+        in_order = [self._found[number] for number in sorted(self._found)]  # sums in another order round otherwise
+        return {self._output: ranges.logits(np.concatenate(in_order))} if in_order else {}
 
 
 class InputSamples:

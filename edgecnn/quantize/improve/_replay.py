@@ -33,22 +33,23 @@ class Values:
         return part if self.grid is None else self.grid.decode(part)
 
 
-def run(operator_model: bytes, inputs: Sequence[Values], grid: Grid | None = None) -> Values:
+def run(operator_model: bytes, inputs: Sequence[Values], grid: Grid | None = None, output: int = 0) -> Values:
     """Run one operator for every picture, on all cores.
 
     Args:
         operator_model: see `Network.operator_model`.
         inputs: its inputs in order.
         grid: of the result; None keeps float32.
+        output: which of its outputs.
     """
     count = len(inputs[0].array)
-    workers = [_Worker(operator_model) for _ in range(default_threads())]
+    workers = [_Worker(operator_model, output) for _ in range(default_threads())]
     result = np.empty((count, *workers[0].shape[1:]), np.float32 if grid is None else np.uint8)
 
     def work(number: int) -> None:
         for picture in range(number, count, len(workers)):
-            output = workers[number](inputs, picture)
-            result[picture : picture + 1] = output if grid is None else grid.encode(output)
+            found = workers[number](inputs, picture)
+            result[picture : picture + 1] = found if grid is None else grid.encode(found)
 
     with ThreadPoolExecutor(len(workers)) as pool:
         list(pool.map(work, range(len(workers))))
@@ -56,14 +57,14 @@ def run(operator_model: bytes, inputs: Sequence[Values], grid: Grid | None = Non
 
 
 class _Worker:
-    def __init__(self, model: bytes) -> None:
+    def __init__(self, model: bytes, output: int) -> None:
         with quiet():
             self._interpreter: Any = interpreter_module().Interpreter(model_content=model, num_threads=1)
             self._interpreter.allocate_tensors()
         self._inputs = [details["index"] for details in self._interpreter.get_input_details()]
-        output = self._interpreter.get_output_details()[0]
-        self._output = output["index"]
-        self.shape = tuple(int(size) for size in output["shape"])
+        details = self._interpreter.get_output_details()[output]
+        self._output = details["index"]
+        self.shape = tuple(int(size) for size in details["shape"])
 
     def __call__(self, inputs: Sequence[Values], picture: int) -> np.ndarray:
         for index, values in zip(self._inputs, inputs):

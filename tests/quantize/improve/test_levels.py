@@ -6,10 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from small_graphs import Graph
 
 from edgecnn import artifact, keras_file
-from edgecnn.errors import UsageError
+from edgecnn._tensorflow import keras, tf
+from edgecnn.errors import QuantizationError, UsageError
 from edgecnn.quantize import Calibration, quantize
+from edgecnn.quantize.improve import ranges
+from edgecnn.quantize.improve._observe import Answers
 from edgecnn.runtime import golden
 from edgecnn.runtime.engine import Engine
 from edgecnn.runtime.model_file import ModelFile
@@ -47,6 +51,40 @@ def test_improved_artifact_is_nearer_to_the_float_model(tiny_keras: Path, tmp_pa
     plain = snr_db(tiny_keras, made(tiny_keras, tmp_path, "none", scheme, 32))
     better = snr_db(tiny_keras, made(tiny_keras, tmp_path, "fast", scheme, 32))
     assert better > plain - 0.3, (plain, better)  # a random network has little to gain; trained ones: tools/bench
+
+
+@pytest.mark.parametrize("level", ["fast", "best"])
+def test_operators_with_several_outputs(tmp_path: Path, level: str) -> None:
+    inputs = keras.Input((16, 16, 3))
+    x = keras.layers.Conv2D(8, 3, 2, activation="relu")(inputs)
+    first, second = keras.layers.Lambda(lambda x: tf.split(x, 2, axis=-1))(x)
+    x = keras.layers.Concatenate()([keras.layers.Conv2D(4, 3)(first), keras.layers.Conv2D(4, 3)(second)])
+    model = keras.Model(inputs, keras.layers.Dense(3)(keras.layers.GlobalAveragePooling2D()(x)))
+    calibration = Calibration("photos", 8, improve=level)
+    file = quantize(model, tmp_path / "m.tflite", calibration=calibration)
+    assert [op.name for op in file.model.graph.operators].count("SPLIT") == 1
+    engine = Engine(file)
+    pictures = [golden.picture(5, index, (16, 16, 3)) for index in range(16)]
+    wanted = model(np.stack(pictures).astype(np.float32) / 127.5 - 1).numpy()
+    assert signal_to_noise_db(wanted, np.stack([engine.scores(engine.tensor(each)) for each in pictures])) > 20
+    with pytest.raises(QuantizationError, match="SPLIT has several outputs"):
+        quantize(model, tmp_path / "m.tflite", scheme="int8_mixed", calibration=calibration)
+
+
+def test_logits_are_gathered_in_the_pictures_order_whichever_thread_is_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their mean is a sum of float32, which another order rounds in another way."""
+    graph = Graph()
+    ends = [graph.tensor(name, (1, 4), "f4") for name in ("picture", "scores")]
+    graph.operator("FULLY_CONNECTED", [ends[0], graph.constant("weights", (4, 4), "f4")], ends[1:])
+    logits = np.random.default_rng(0).normal(size=(8, 1, 4)).astype(np.float32)
+    seen: list[np.ndarray] = []
+    monkeypatch.setattr(ranges, "logits", lambda values: seen.append(values) or (0.0, 1.0))
+    for order in (range(8), reversed(range(8))):
+        answers = Answers(graph.build(ends[:1], ends[1:]))
+        for number in order:
+            answers.visit(number, lambda tensor, number=number: logits[number])
+        answers.ranges()
+    np.testing.assert_array_equal(seen, [logits[:, 0]] * 2)
 
 
 def test_same_request_gives_the_same_bytes(tiny_keras: Path, tmp_path: Path) -> None:
