@@ -103,6 +103,7 @@ def _train_aware(model: str, output: str, folder: Path, json_path: str | None, o
     from edgecnn import keras_file
     from edgecnn.compress import Tuning, compress
     from edgecnn.errors import UsageError
+    from edgecnn.files import write_json
     from edgecnn.progress import Terminal
     from edgecnn.train import remove_checkpoints
 
@@ -119,8 +120,9 @@ def _train_aware(model: str, output: str, folder: Path, json_path: str | None, o
     finally:
         progress.close()
     keras_file.save(trained.model, trained.contract, output)
-    remove_checkpoints(folder)
     result = {"output": output, **trained.to_dict()}
+    write_json(folder / "result.json", result)
+    remove_checkpoints(folder)
     emit(
         result,
         json_path,

@@ -21,8 +21,10 @@ def options_of(method: str, given: Mapping[str, Any], spelled: Callable[[str], s
         spelled: how the user writes the option of that name.
 
     Raises:
-        UsageError: the method doesn't have it, or its value can't be.
+        UsageError: the method doesn't have it, its value can't be, or the method makes nothing smaller.
     """
+    if method == "qat":
+        raise UsageError("qat is no pruning: that is `edgecnn train --qat`, in a recipe [qat].")
     kind = COMPRESSION.load(method).Options
     known = [field.name for field in dataclasses.fields(kind)]
     for name in given:

@@ -23,7 +23,6 @@ from edgecnn.errors import UsageError
 from edgecnn.files import read_json, sha256, write_json
 from edgecnn.models import _macs
 
-SUMMARY = "remove whole channels across coupled layers: fewer MACs, faster on every kernel"
 DEFAULTS = PATIENT.replace(epochs=20)
 COSTS = ("macs", "latency", "size")
 

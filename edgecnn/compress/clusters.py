@@ -17,7 +17,6 @@ from edgecnn.compress._job import PATIENT, Job, Outcome
 from edgecnn.compress.magnitude import clone, ordinary
 from edgecnn.errors import UsageError
 
-SUMMARY = "let the weights of a layer share a few values: a smaller download"
 DEFAULTS = PATIENT.replace(epochs=12)
 
 

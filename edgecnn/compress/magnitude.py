@@ -15,7 +15,6 @@ from edgecnn.compress._job import PATIENT, Job, Outcome
 from edgecnn.errors import UsageError
 from edgecnn.models._blocks import HEAD
 
-SUMMARY = "set the smallest weights to zero: a smaller download; with --for xnnpack also faster on ARM"
 DEFAULTS = PATIENT.replace(epochs=24)
 SCOPES = ("global", "layer")
 TARGETS = ("", "xnnpack")
@@ -40,9 +39,9 @@ class Options:
     def __post_init__(self) -> None:
         if not 0 < self.sparsity < 1:
             raise UsageError(f"sparsity is {self.sparsity}; expected a share between 0 and 1.")
-        for name, value, choices in (("scope", self.scope, SCOPES), ("target", self.target, TARGETS)):
+        for name, value, choices in (("scope", self.scope, SCOPES), ("for", self.target, TARGETS)):
             if value not in choices:
-                raise UsageError(f"Unknown {name} {value!r}. Choose one of: {', '.join(filter(None, choices))}.")
+                raise UsageError(f"{name} is {value!r}; expected one of: {', '.join(filter(None, choices))}.")
         if self.target == "xnnpack" and self.sparsity <= _xnnpack.LEAST_ZEROS:
             raise UsageError(
                 f"sparsity is {self.sparsity}; XNNPACK takes its sparse kernels from 2/3 zeros on. 0.85 is usual."

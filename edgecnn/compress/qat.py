@@ -16,7 +16,6 @@ from edgecnn.compress._structure import KeepStructure
 from edgecnn.quantize import _aware
 from edgecnn.train import FitSettings
 
-SUMMARY = "train with int8's rounding, so that quantizing costs less accuracy"
 DEFAULTS = FitSettings(
     epochs=2, learning_rate=1e-4, backbone_learning_rate=1e-4, label_smoothing=0.0, weight_decay=0.0, augment="flip"
 )

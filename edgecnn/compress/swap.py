@@ -16,7 +16,6 @@ from edgecnn.compress._job import Job, Outcome
 from edgecnn.errors import UsageError
 from edgecnn.train import FitSettings
 
-SUMMARY = "replace swish by hard-swish or ReLU6, which lose less in int8"
 DEFAULTS = FitSettings(
     epochs=3,
     learning_rate=1e-4,

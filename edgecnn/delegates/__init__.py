@@ -1,8 +1,8 @@
 """Delegates: one file per accelerator.
 
-A file has `SUMMARY` (one line), `SYNTAX` (how it is written) and `resolve(argument, options)`, which returns the text
-that `edgecnn.runtime.delegate` understands on the device: `cpu`, `edgetpu...` or a library with its options. The
-argument is what follows the name's colon, the options are the comma-separated rest: `NAME[:ARGUMENT][,KEY=VALUE...]`.
+A file has `resolve(argument, options)`, which returns the text that `edgecnn.runtime.delegate` understands on the
+device: `cpu`, `edgetpu...` or a library with its options. The argument is what follows the name's colon, the options
+are the comma-separated rest: `NAME[:ARGUMENT][,KEY=VALUE...]`.
 """
 
 from __future__ import annotations
@@ -34,9 +34,3 @@ def resolve(text: str) -> str:
         )
     runtime.parse(resolved)
     return resolved
-
-
-def describe() -> list[tuple[str, str, str]]:
-    """(name, syntax, summary) of every delegate, for help and documentation."""
-    modules = [(name, DELEGATES.load(name)) for name in DELEGATES.names()]
-    return [(name, module.SYNTAX, module.SUMMARY) for name, module in modules]

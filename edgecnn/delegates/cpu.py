@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-SUMMARY = "The processor; LiteRT's XNNPACK kernels and its built-in ones for what XNNPACK leaves."
-SYNTAX = "cpu"
-
 
 def resolve(argument: str, options: str) -> str:
     """The device's text; any argument is refused there."""

@@ -7,9 +7,6 @@ accelerator's clock; the USB stick gets hot at `max`), and libedgetpu's own `Usb
 
 from __future__ import annotations
 
-SUMMARY = "Coral Edge TPU on USB or PCIe; needs libedgetpu on the device and a model made by `edgecnn compile`."
-SYNTAX = "edgetpu[:usb|:pci|:N][,power=low|medium|high|max]"
-
 
 def resolve(argument: str, options: str) -> str:
     """The device's text; argument and options are checked there."""

@@ -6,8 +6,6 @@ from edgecnn.train import finetune, head
 from edgecnn.train._settings import FitSettings
 from edgecnn.train._task import Stage, Task
 
-SUMMARY = "head, then finetune"
-PRETRAINED = True
 DEFAULTS = finetune.DEFAULTS
 
 

@@ -6,8 +6,6 @@ from edgecnn.train._model import unfreeze
 from edgecnn.train._settings import FitSettings
 from edgecnn.train._task import Stage, Task
 
-SUMMARY = "the last blocks (or all) learn, the backbone more slowly than the head"
-PRETRAINED = True
 DEFAULTS = FitSettings(epochs=8, batch_size=64, learning_rate=1e-3, backbone_learning_rate=1e-4, augment="light")
 
 

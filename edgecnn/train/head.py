@@ -9,8 +9,6 @@ from edgecnn.train._model import head_and_backbone
 from edgecnn.train._settings import FitSettings
 from edgecnn.train._task import Stage, Task
 
-SUMMARY = "the backbone is frozen; its features are computed once and cached"
-PRETRAINED = True
 DEFAULTS = FitSettings(epochs=40, batch_size=256, learning_rate=1e-3, weight_decay=1e-3, patience=10, augment="none")
 
 

@@ -6,8 +6,6 @@ from edgecnn.train._model import unfreeze
 from edgecnn.train._settings import FitSettings
 from edgecnn.train._task import Stage, Task
 
-SUMMARY = "everything learns at one learning rate, batch norms too"
-PRETRAINED = False
 DEFAULTS = FitSettings(epochs=30, batch_size=128, learning_rate=2e-3, weight_decay=2e-2, augment="light")
 
 

@@ -17,7 +17,7 @@ from edgecnn.report import charts
 from edgecnn.report._page import paragraph, table
 from edgecnn.runtime.preprocess import fit
 from edgecnn.visualize import images
-from edgecnn.visualize.panel import Drawing, Panel
+from edgecnn.visualize.panel import Panel
 from edgecnn.visualize.subject import KerasSubject, Subject
 
 
@@ -130,10 +130,3 @@ def _note(label: str, most: int, changed: int) -> str:
             "the second and third way, so compare how much a curve wavers, not how high it is."
         )
     return text
-
-
-def frames(subject: Subject, picture: np.ndarray, most: int = 16) -> list[Drawing]:
-    """The two ends and the middle of the slide, for the eye."""
-    shifts, pictures = shifted(subject, picture, most)
-    ends = (0, most, 2 * most)
-    return [Drawing(f"shift_{shifts[end]}", subject.shown(pictures[end]), f"{shifts[end]:+d} pixels") for end in ends]

@@ -74,6 +74,8 @@ def test_prune_measures_what_it_saved(folder: Path) -> None:
 def test_train_with_rounding_writes_the_ranges(folder: Path) -> None:
     arguments = ["train", str(folder / "model.keras"), "--qat", "--data", str(folder / "data"), "--epochs", "1"]
     run(*arguments, "--batch-size", "8", "-o", str(folder / "aware.keras"), "--json", "-")
+    stored = json.loads((folder / "aware.keras.training/result.json").read_text())
+    assert stored["output"] == str(folder / "aware.keras") and stored["method"] == "qat"
     contract = keras_file.read_contract(folder / "aware.keras")
     assert contract is not None and {"image", "stem_act", "logits"} <= contract.model["qat"]["ranges"].keys()
 
@@ -93,6 +95,8 @@ def test_every_option_of_a_method_can_be_given() -> None:
             ("prune", "--method", "magnitude", "--keep", "0.5"),
             r"--keep doesn't go with the method magnitude; it has: --scope, --sparsity, --for",
         ),
+        (("prune", "--method", "qat"), r"qat is no pruning: that is `edgecnn train --qat`, in a recipe \[qat\]"),
+        (("prune", "--method", "magnitude", "--for", "tpu"), r"for is 'tpu'; expected one of: xnnpack"),
         (("prune", "--method", "nothing"), r"Unknown method 'nothing'. Choose one of: channels, clusters"),
         (("train", "--qat", "--unfreeze", "2"), r"--unfreeze doesn't go with --qat"),
     ],

@@ -102,7 +102,11 @@ def test_what_is_given_counts_and_the_rest_is_the_training_s(tmp_path: Path) -> 
         ('[prune]\nmethod = "melt"\ndata = "photos"', "expected one of: channels, clusters, magnitude"),
         ('[prune]\nkeep = 0.5\ndata = "photos"', "prune.0.method: missing"),
         ('[prune]\nmethod = "channels"\nkep = 0.5\ndata = "photos"', "prune.0.kep: unknown key. Valid keys: data, "),
-        ('[prune]\nmethod = "magnitude"\nfor = "tpu"\ndata = "photos"', "Unknown target 'tpu'. Choose one of: xnnpack"),
+        ('[prune]\nmethod = "magnitude"\nfor = "tpu"\ndata = "photos"', "for is 'tpu'; expected one of: xnnpack"),
+        (
+            '[prune]\nmethod = "qat"\ndata = "photos"',
+            "qat is no pruning: that is `edgecnn train --qat`, in a recipe [qat]",
+        ),
         ("[qat]\nepochs = 2", "\n  qat.data: missing, and there is no [train]"),
         ('[[prune]]\nmethod = "channels"', "prune.0.data: missing, and there is no [train]"),
     ],

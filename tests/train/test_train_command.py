@@ -75,9 +75,9 @@ def test_head_computes_features_once(
 
 
 @pytest.mark.parametrize("name", TRAINING_STRATEGIES.names())
-def test_every_strategy_runs_and_is_explained(name: str, small_keras: Path, pictures: Path) -> None:
+def test_every_strategy_runs(name: str, small_keras: Path, pictures: Path) -> None:
     strategy = TRAINING_STRATEGIES.load(name)
-    assert strategy.SUMMARY and strategy.DEFAULTS
+    assert strategy.DEFAULTS
     trained = train(small_keras, TrainOptions(str(pictures), name, {"epochs": 1}))
     assert trained.stages[-1].history.epochs and trained.model.output_shape == (None, 3)
     json.dumps(trained.to_dict())
