@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from requirements import SHARED, WITHOUT_SHARED
 
 # A shell that starts the tests in the background lets them ignore Ctrl-C, and their children would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -17,10 +17,9 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of real data that EDGECNN_SHARED names."""
-    folder = os.environ.get("EDGECNN_SHARED")
-    if not folder:
-        pytest.skip("needs real pictures and models by others: set EDGECNN_SHARED to their folder")
-    return Path(folder) / "data"
+    if not SHARED.is_dir():
+        pytest.skip(WITHOUT_SHARED)
+    return SHARED
 
 
 @pytest.fixture(scope="session")

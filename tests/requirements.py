@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
+
+# Real pictures and models by others, which nothing here fetches: they stay optional where everything else is required.
+SHARED = Path(os.environ.get("EDGECNN_SHARED", "/nowhere")) / "data"
+CORAL = SHARED / "coral"
+WITHOUT_SHARED = "needs real pictures and models by others: set EDGECNN_SHARED to their folder"
+needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason=WITHOUT_SHARED)
 
 
 def unavailable(reason: str) -> None:

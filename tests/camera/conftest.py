@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import pytest
 from ai_edge_litert import schema_py_generated as schema
+from requirements import CORAL, SHARED
 from scenes import photo_frames, write_video
 from small_graphs import Graph
 
@@ -43,11 +41,9 @@ def color_model(tmp_path_factory):
 @pytest.fixture(scope="session")
 def photo_model(request):
     """Command line words for an ImageNet classifier: Coral's where it is at hand, otherwise our own Lite0."""
-    shared = os.environ.get("EDGECNN_SHARED")
-    if not shared:
+    if not SHARED.is_dir():
         return [str(request.getfixturevalue("lite0_int8"))]
-    folder = Path(shared) / "data/coral"
-    return [str(folder / "mobilenet_v2_1.0_224_quant.tflite"), "--labels", str(folder / "imagenet_labels.txt")]
+    return [str(CORAL / "mobilenet_v2_1.0_224_quant.tflite"), "--labels", str(CORAL / "imagenet_labels.txt")]
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import fake_pi
@@ -11,6 +10,7 @@ import numpy as np
 import pytest
 import tiny_models
 from commands import run_cli
+from requirements import CORAL, needs_shared
 
 from edgecnn import artifact
 from edgecnn.data import open_data
@@ -20,18 +20,15 @@ from edgecnn.runtime import golden, model_file
 from edgecnn.runtime.engine import Engine
 from edgecnn.verify import verify
 
-SHARED = os.environ.get("EDGECNN_SHARED")
-
 
 def coral() -> model_file.ModelFile:
     """Coral's small MobileNet with golden vectors that were made on this machine."""
-    file = model_file.read(Path(SHARED or "") / "data/coral/mobilenet_v1_0.25_128_quant.tflite")
+    file = model_file.read(CORAL / "mobilenet_v1_0.25_128_quant.tflite")
     contract = file.contract.replace(golden=golden.make(Engine(file, threads=1)))
     return model_file.from_bytes(artifact.seal(file.data, contract), file.name)
 
 
-@pytest.mark.parametrize("make", [tiny_models.classifier, pytest.param(coral, marks=pytest.mark.skipif(
-    not SHARED, reason="needs Coral's models: set EDGECNN_SHARED"))])  # fmt: skip
+@pytest.mark.parametrize("make", [tiny_models.classifier, pytest.param(coral, marks=needs_shared)])
 def test_golden_vectors(each_pi, reach, make):
     """Bit by bit the same on a Cortex-A72 and A76; on an A53 within 6 steps."""
     result = profile(make(), reach(each_pi), runs=5, warmup=0, threads=2)

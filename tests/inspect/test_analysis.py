@@ -1,11 +1,10 @@
 """Costs against tf_keras, against hand-made arithmetic and published figures; the same network in both formats."""
 
 import json
-import os
-from pathlib import Path
 
 import numpy as np
 import pytest
+from requirements import CORAL, needs_shared
 
 from edgecnn._tensorflow import keras
 from edgecnn.errors import ModelFileError, UsageError
@@ -157,11 +156,7 @@ def test_comparison(mobilenet):
     ]
 
 
-CORAL = Path(os.environ.get("EDGECNN_SHARED", "/nowhere")) / "data" / "coral"
-needs_coral = pytest.mark.skipif(not CORAL.is_dir(), reason="EDGECNN_SHARED doesn't point to the shared data")
-
-
-@needs_coral
+@needs_shared
 def test_corals_mobilenets():
     """Published: MobileNet V1 0.25 128 has 14 M MACs and 0.47 M parameters; V2 1.0 224 has 300 M and 3.47 M."""
     for name, macs, parameters, field in (
@@ -175,7 +170,7 @@ def test_corals_mobilenets():
         json.dumps(report.to_dict())
 
 
-@needs_coral
+@needs_shared
 def test_damaged_tflite_files_give_errors_only():
     data = (CORAL / "mobilenet_v1_0.25_128_quant.tflite").read_bytes()
     generator = np.random.default_rng(5)

@@ -1,8 +1,6 @@
-import os
-from pathlib import Path
-
 import pytest
 from ai_edge_litert import schema_py_generated as schema
+from requirements import CORAL, needs_shared
 from small_graphs import Graph
 
 from edgecnn.inspect import cost
@@ -17,10 +15,9 @@ from edgecnn.runtime import tflite
         ("mobilenet_v1_0.25_128_quant", 14, 0.47),
     ],
 )
+@needs_shared
 def test_coral_mobilenets_cost_what_their_authors_published(name, macs_m, parameters_m):
-    if "EDGECNN_SHARED" not in os.environ:
-        pytest.skip("EDGECNN_SHARED is not set: Coral's models are not at hand")
-    data = (Path(os.environ["EDGECNN_SHARED"]) / "data" / "coral" / f"{name}.tflite").read_bytes()
+    data = (CORAL / f"{name}.tflite").read_bytes()
     graph = tflite.parse(data).graph
     assert cost.total_macs(graph) / 1e6 == pytest.approx(macs_m, abs=0.8)
     parameters, parameter_bytes = cost.total_parameters(graph)

@@ -1,17 +1,13 @@
 """The command: what reaches the terminal, JSON, files; exit statuses; no TensorFlow for a `.tflite`."""
 
 import json
-import os
 import re
-import resource
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from requirements import CORAL, SHARED, WITHOUT_SHARED, needs_shared
 
-CORAL = Path(os.environ.get("EDGECNN_SHARED", "/nowhere")) / "data" / "coral"
-needs_coral = pytest.mark.skipif(not CORAL.is_dir(), reason="EDGECNN_SHARED doesn't point to the shared data")
 BY_OTHERS = str(CORAL / "mobilenet_v1_0.25_128_quant.tflite")
 
 
@@ -21,7 +17,7 @@ def run(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]
     )
 
 
-@needs_coral
+@needs_shared
 def test_a_tflite_by_others_needs_no_tensorflow():
     program = (
         "import sys; sys.modules['tensorflow'] = None; sys.modules['tf_keras'] = None\n"
@@ -35,16 +31,7 @@ def test_a_tflite_by_others_needs_no_tensorflow():
     assert values["contract"]["sealed"] is False
 
 
-@needs_coral
-def test_a_tflite_by_others_takes_less_than_a_second():
-    """Of processor time: it is what a quiet machine needs, however busy this one is."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    run(BY_OTHERS)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 1.0
-
-
-@needs_coral
+@needs_shared
 def test_tables_page_and_target(tmp_path):
     page = tmp_path / "page.html"
     done = run(BY_OTHERS, "--geometry", "--target", "edgetpu", "--html", str(page))
@@ -55,7 +42,7 @@ def test_tables_page_and_target(tmp_path):
     assert "http" not in text.replace("http://www.w3.org", "")
 
 
-@needs_coral
+@needs_shared
 def test_two_models(tmp_path):
     done = run(
         BY_OTHERS, str(CORAL / "mobilenet_v2_1.0_224_quant.tflite"), "--json", "-", "--html", str(tmp_path / "p.html")
@@ -117,8 +104,8 @@ def test_a_name_with_effective_fields_and_sweep(tmp_path):
     ],
 )
 def test_mistakes(arguments, status, words):
-    if BY_OTHERS in arguments and not CORAL.is_dir():
-        pytest.skip("EDGECNN_SHARED doesn't point to the shared data")
+    if BY_OTHERS in arguments and not SHARED.is_dir():
+        pytest.skip(WITHOUT_SHARED)
     done = run(*arguments, check=False)
     assert done.returncode == status
     assert words in done.stderr

@@ -1,12 +1,11 @@
-import os
 import subprocess
 import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
+from requirements import CORAL, needs_shared
 from small_graphs import Graph
 
 from edgecnn import targets
@@ -28,22 +27,19 @@ def _options(name, **values):
 
 
 @pytest.mark.parametrize("name", ["mobilenet_v1_0.25_128_quant", "mobilenet_v2_1.0_224_quant"])
+@needs_shared
 def test_corals_own_quantized_mobilenets_map_entirely(name):
-    if "EDGECNN_SHARED" not in os.environ:
-        pytest.skip("EDGECNN_SHARED is not set: Coral's models are not at hand")
-    data = (Path(os.environ["EDGECNN_SHARED"]) / "data" / "coral" / f"{name}.tflite").read_bytes()
+    data = (CORAL / f"{name}.tflite").read_bytes()
     report = targets.check(tflite.parse(data), name=name)
     assert report.maps_entirely and report.memory.streamed_bytes == 0
     assert report.memory.estimated and "Estimate" in report.memory.note
     assert report.first_refusal is None
 
 
+@needs_shared
 def test_corals_compiler_agrees_that_all_of_mobilenet_maps():
     """Its own output for the same model is at hand: one custom operator from input to output."""
-    if "EDGECNN_SHARED" not in os.environ:
-        pytest.skip("EDGECNN_SHARED is not set: Coral's models are not at hand")
-    folder = Path(os.environ["EDGECNN_SHARED"]) / "data" / "coral"
-    compiled = tflite.parse((folder / "mobilenet_v1_0.25_128_quant_edgetpu.tflite").read_bytes()).graph
+    compiled = tflite.parse((CORAL / "mobilenet_v1_0.25_128_quant_edgetpu.tflite").read_bytes()).graph
     assert [operator.name for operator in compiled.operators] == ["edgetpu-custom-op"]
     assert (compiled.inputs, compiled.outputs) == (compiled.operators[0].inputs, compiled.operators[0].outputs)
 
