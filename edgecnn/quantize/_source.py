@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,11 @@ from edgecnn.runtime.contract import Contract, Preprocessing
 from edgecnn.runtime.engine import quiet
 from edgecnn.runtime.model_file import read_labels
 
-# Operations of a SavedModel's graph that reach outside of it.
-_UNSAFE_OPERATIONS = ("PyFunc", "ReadFile", "WriteFile", "SaveV2", "LoadLibrary", "Print", "MatchingFiles", "Socket")
+# Parts of the names of operations that reach outside of a SavedModel's graph: to Python, files and other machines.
+_UNSAFE_OPERATIONS = (
+    "PyFunc", "ReadFile", "WriteFile", "MatchingFiles", "FileSystem", "Reader", "Dataset", "RecordInput", "Save",
+    "Checkpoint", "Print", "SummaryWriter", "SummaryFileWriter", "SummaryDbWriter", "Debug", "DumpTensor", "RemoteCall",
+)  # fmt: skip
 _SCALING_LAYERS = ("Rescaling", "Normalization")
 
 
@@ -197,14 +200,58 @@ def _refuse_unsafe_operations(graph_file: Path) -> None:
     except Exception as error:  # protobuf's DecodeError has no stable home
         raise ModelFileError(f"{graph_file} is damaged: {_first_line(error)}") from error
     for graph in message.meta_graphs:
-        functions = (node for function in graph.graph_def.library.function for node in function.node_def)
-        for node in (*graph.graph_def.node, *functions):
-            # The save function that every SavedModel carries is never called here.
-            if any(part in node.op for part in _UNSAFE_OPERATIONS) and node.op not in ("SaveV2", "MergeV2Checkpoints"):
+        for node in _runnable(graph):
+            if any(part in node.op for part in _UNSAFE_OPERATIONS):
                 raise UntrustedModelError(
                     f"{graph_file.parent}: the operation {node.name!r} ({node.op}) reaches outside of the model. "
                     "It was not loaded. With --trust it can run on this machine: is its source worth that?"
                 )
+
+
+def _runnable(graph: Any) -> Iterator[Any]:
+    """The nodes that loading a MetaGraphDef or calling it can run: all but the saving of variables."""
+    nodes = {node.name: node for node in graph.graph_def.node}
+    functions = {function.signature.name: function for function in graph.graph_def.library.function}
+    signatures = (tensor for signature in graph.signature_def.values() for tensor in signature.outputs.values())
+    outputs = {name for tensor in signatures for name in _tensor_names(tensor)}
+    outputs.update(name for collection in graph.collection_def.values() for name in collection.node_list.value)
+    outputs.add(graph.saver_def.restore_op_name)
+    own = list(_closure(outputs, lambda name: nodes[name].input if name in nodes else ()))
+    main = [nodes[name] for name in own if name in nodes]
+    called = {*graph.object_graph_def.concrete_functions, *(name for node in main for name in _called(node))}
+
+    def calls(name: str) -> Iterator[str]:
+        return (each for node in functions[name].node_def for each in _called(node)) if name in functions else iter(())
+
+    yield from main
+    for name in _closure(called, calls):
+        yield from functions[name].node_def if name in functions else ()
+
+
+def _closure(start: Iterable[str], following: Callable[[str], Iterable[str]]) -> Iterator[str]:
+    """All names that can be reached; an input's name may be "^node" or "node:0"."""
+    seen: set[str] = set()
+    waiting = list(start)
+    while waiting:
+        name = waiting.pop().lstrip("^").split(":")[0]
+        if name not in seen:
+            seen.add(name)
+            waiting.extend(following(name))
+            yield name
+
+
+def _tensor_names(tensor: Any) -> Iterator[str]:
+    sparse = tensor.coo_sparse
+    yield from (tensor.name, sparse.values_tensor_name, sparse.indices_tensor_name, sparse.dense_shape_tensor_name)
+    for part in tensor.composite_tensor.components:
+        yield from _tensor_names(part)
+
+
+def _called(node: Any) -> Iterator[str]:
+    """The functions that a node calls: by its attributes, or as an operation of that name."""
+    yield node.op
+    for value in node.attr.values():
+        yield from (function.name for function in (value.func, *value.list.func))
 
 
 def _foreign_contract(name: str, shape: tuple[int | None, ...], layers: list[str], hints: Hints) -> Contract:
@@ -216,11 +263,16 @@ def _foreign_contract(name: str, shape: tuple[int | None, ...], layers: list[str
     if not height or not width:
         raise ModelFileError(f"The model leaves its input size open ({list(shape)}). Say it with --input-size N.")
     assumed = ["The file has no contract: assumed RGB and a center crop of 0.875."]
-    mean, std = (127.5,), (127.5,)
-    if any(layer in _SCALING_LAYERS for layer in layers[:4]):
-        mean, std = (0.0,), (1.0,)
+    scales_itself = any(layer in _SCALING_LAYERS for layer in layers[:4])
+    mean, std = ((0.0,), (1.0,)) if scales_itself else ((127.5,), (127.5,))
+    if hints.mean is not None or hints.std is not None:
+        missing = [(name, value) for name, value in (("mean", mean), ("std", std)) if getattr(hints, name) is None]
+        assumed += [
+            f"Only one of --mean and --std was given: assumed --{name} {value[0]:g}." for name, value in missing
+        ]
+    elif scales_itself:
         assumed.append("It scales its input itself: assumed pixel values 0..255.")
-    elif hints.mean is None:
+    else:
         assumed.append("Assumed pixel values scaled from 0..255 to -1..1; --mean and --std say otherwise.")
     color = "gray" if shape[3] == 1 else "rgb"
     return Contract(

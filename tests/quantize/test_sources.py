@@ -13,7 +13,7 @@ import pytest
 from edgecnn._tensorflow import keras, tf
 from edgecnn.errors import ModelFileError, UntrustedModelError
 from edgecnn.quantize import Calibration, Hints, quantize
-from edgecnn.quantize._source import load
+from edgecnn.quantize._source import _UNSAFE_OPERATIONS, load
 
 FEW = Calibration("photos", 8)
 
@@ -88,6 +88,21 @@ def test_hints_replace_assumptions(tmp_path: Path, model: Any) -> None:
         load(tmp_path / "m.keras", hints=hints)
 
 
+@pytest.mark.parametrize(
+    ("hints", "expected"),
+    [
+        (Hints(), "assumed pixel values 0..255"),
+        (Hints(mean=(3.0,), std=(2.0,)), None),
+        (Hints(mean=(3.0,)), "assumed --std 1"),
+        (Hints(std=(2.0,)), "assumed --mean 0"),
+    ],
+)
+def test_only_what_was_assumed_is_called_so(tmp_path: Path, hints: Hints, expected: str | None) -> None:
+    keras.Sequential(_layers(keras, rescaling=True)).save(tmp_path / "m.keras")
+    said = load(tmp_path / "m.keras", hints=hints).contract.assumed[1:]
+    assert (expected in said[0]) if expected else not said
+
+
 def test_open_input_size_has_to_be_said(tmp_path: Path) -> None:
     layers = [keras.Input((None, None, 3)), keras.layers.Conv2D(4, 3), keras.layers.GlobalAveragePooling2D()]
     keras.Sequential([*layers, keras.layers.Dense(3)]).save(tmp_path / "m.keras")
@@ -125,18 +140,109 @@ def test_modules_named_by_a_file_are_not_imported(tmp_path: Path, model: Any) ->
         load(tmp_path / "bad.keras")
 
 
-def test_saved_model_that_touches_files_is_refused(tmp_path: Path) -> None:
+def _checkpoint(folder: str) -> None:
+    tf.raw_ops.SaveV2(prefix=f"{folder}/touched", tensor_names=["x"], shape_and_slices=[""], tensors=[tf.constant(1.0)])
+
+
+def _summary(folder: str) -> None:
+    writer = tf.raw_ops.SummaryWriter()
+    tf.raw_ops.CreateSummaryFileWriter(
+        writer=writer, logdir=f"{folder}/touched", max_queue=1, flush_millis=1, filename_suffix=""
+    )
+
+
+def _records(folder: str) -> None:
+    data = tf.data.Dataset.from_tensors("x")._variant_tensor
+    tf.raw_ops.DatasetToTFRecord(input_dataset=data, filename=f"{folder}/touched", compression_type="")
+
+
+REACHING: dict[str, Any] = {
+    "WriteFile": lambda folder: tf.io.write_file(f"{folder}/touched", "x"),
+    "SaveV2": _checkpoint,
+    "Summary": _summary,
+    "Dataset": _records,
+    "PrintV2": lambda folder: tf.print("x", output_stream=f"file://{folder}/touched"),
+    "PyFunc": lambda folder: tf.py_function(open, [f"{folder}/touched"], []),
+}
+
+
+@pytest.mark.parametrize("operation", REACHING)
+def test_saved_model_that_reaches_outside_is_refused(tmp_path: Path, operation: str) -> None:
     class Spy(tf.Module):
         @tf.function(input_signature=[tf.TensorSpec((1, 16, 16, 3), tf.float32)])
         def serve(self, image: Any) -> Any:
-            tf.io.write_file(str(tmp_path / "touched"), "x")
+            if tf.reduce_mean(image) > 0:  # a function within a function
+                REACHING[operation](str(tmp_path))
             return {"logits": tf.reduce_mean(image, axis=(1, 2))}
 
     module = Spy()
+    module.variable = tf.Variable(1.0)  # so that there is a function that saves, as in any model
     tf.saved_model.save(module, str(tmp_path / "saved"), signatures={"serving_default": module.serve})
+    with pytest.raises(UntrustedModelError, match=rf"\(\w*{operation}\w*\) reaches outside"):
+        load(tmp_path / "saved")
+    assert not list(tmp_path.glob("touched*"))
+
+
+def test_what_loading_alone_would_run_is_looked_at(tmp_path: Path) -> None:
+    from tensorflow.python.trackable.resource import TrackableResource
+
+    class Resource(TrackableResource):
+        def _create_resource(self) -> Any:
+            return tf.raw_ops.MutableHashTableV2(key_dtype=tf.string, value_dtype=tf.int64)
+
+        def _initialize(self) -> None:
+            tf.io.write_file(str(tmp_path / "touched"), "x")
+
+    class Spy(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec((1, 16, 16, 3), tf.float32)])
+        def serve(self, image: Any) -> Any:
+            return {"logits": tf.reduce_mean(image, axis=(1, 2))}
+
+    module = Spy()
+    module.resource = Resource()
+    tf.saved_model.save(module, str(tmp_path / "saved"), signatures={"serving_default": module.serve})
+    (tmp_path / "touched").unlink(missing_ok=True)
     with pytest.raises(UntrustedModelError, match="WriteFile"):
         load(tmp_path / "saved")
     assert not (tmp_path / "touched").exists()
+
+
+def _exported_tf_keras(folder: Path) -> None:
+    keras.Sequential(_layers(keras)).export(folder)
+
+
+def _saved_tf_keras(folder: Path) -> None:
+    model = keras.Sequential(_layers(keras))
+    model.compile("adam", "mse")
+    model.fit(np.zeros((2, 16, 16, 3)), np.zeros((2, 3)), verbose=0)
+    model.save(folder, save_format="tf")
+
+
+def _exported_keras_3(folder: Path) -> None:
+    keras3 = _keras3()
+    keras3.Sequential(_layers(keras3)).export(str(folder), verbose=False)
+
+
+def _saved_tensorflow_1(folder: Path) -> None:
+    v1 = tf.compat.v1
+    with tf.Graph().as_default(), v1.Session() as session:
+        image = v1.placeholder(tf.float32, (1, 16, 16, 3))
+        logits = tf.reduce_mean(image, (1, 2)) @ v1.get_variable("weights", (3, 3))
+        session.run(v1.global_variables_initializer())
+        v1.saved_model.simple_save(session, str(folder), {"image": image}, {"logits": logits})
+
+
+@pytest.mark.parametrize("save", [_exported_tf_keras, _saved_tf_keras, _exported_keras_3, _saved_tensorflow_1])
+def test_ordinary_saved_models_are_trusted(tmp_path: Path, save: Any) -> None:
+    save(tmp_path / "saved")
+    assert load(tmp_path / "saved").call(np.zeros((1, 16, 16, 3), np.float32)).shape == (1, 3)
+
+
+def test_every_part_of_an_unsafe_name_is_of_a_real_operation() -> None:
+    from tensorflow.python.client import pywrap_tf_session
+
+    known = pywrap_tf_session.TF_GetBuffer(pywrap_tf_session.TF_GetAllOpList()).decode("latin-1")
+    assert [part for part in _UNSAFE_OPERATIONS if part not in known] == []
 
 
 @pytest.mark.parametrize("name", ["m.keras", "m.h5", "m.tflite", "m.txt"])
