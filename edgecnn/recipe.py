@@ -21,6 +21,7 @@ from edgecnn.models import _build, spec
 from edgecnn.quantize.improve import LEVELS
 from edgecnn.registry import COMPRESSION, SCHEMES, TRAINING_STRATEGIES, Registry
 from edgecnn.train._settings import RANGES
+from edgecnn.words import counted
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -259,7 +260,7 @@ def read(path: str | Path) -> tuple[Recipe, str]:
         return Recipe.model_validate(values), text
     except ValidationError as error:
         faults = "\n".join(f"  {_sentence(dict(fault))}" for fault in error.errors())
-        raise RecipeError(f"The recipe {path} has {error.error_count()} fault(s):\n{faults}") from error
+        raise RecipeError(f"The recipe {path} has {counted(error.error_count(), 'fault')}:\n{faults}") from error
 
 
 def _sentence(fault: dict[str, Any]) -> str:

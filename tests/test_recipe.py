@@ -41,6 +41,7 @@ def test_recipes_that_ship_are_valid(path: Path) -> None:
         ('[model]\nname = "mobilenet_v2"\n[verify]\n', ["verify.data: missing"]),
         ('[model]\nname = "mobilenet_v2"\n[profile]\nthreads = [0]\n', ["profile.threads.0 is 0"]),
         ('[model]\nname = "mobilenet_v2\n', ["no valid TOML"]),
+        ('[model]\nname = "mobilenet_v2"\n[report]\n', ["has 1 fault:\n  report: unknown key"]),
     ],
 )
 def test_faults_are_named(tmp_path: Path, text: str, sentences: list[str]) -> None:

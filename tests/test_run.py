@@ -145,3 +145,11 @@ def test_folder_that_cannot_be_written(recipe: Path, tmp_path: Path) -> None:
 def test_recipe_faults_exit_with_2(tmp_path: Path) -> None:
     (tmp_path / "bad.toml").write_text("[model]\nnme = 1\n")
     assert "model.nme: unknown key" in check_clean_failure(run_cli("run", tmp_path / "bad.toml"), status=2)
+
+
+def test_one_thread_is_no_threads() -> None:
+    from edgecnn.cli.run import _latency
+
+    row = {"threads": 1, "latency_ms": {"median": 2.0, "p95": 3.0}, "noise": {"too_noisy": False}}
+    assert _latency(row, {"device": "local", "emulated": False})[0] == "local, 1 thread"
+    assert _latency({**row, "threads": 2}, {"device": "local", "emulated": False})[0] == "local, 2 threads"

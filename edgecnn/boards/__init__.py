@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edgecnn.registry import Registry
+from edgecnn.words import counted
 
 BOARDS = Registry("board", "edgecnn.boards")
 
@@ -77,8 +78,8 @@ def published(system: Mapping[str, Any], model: str, number_format: str) -> list
     board = None if system.get("emulated") else match(system)
     rows = [row for row in board.published if (row.model, row.scheme) == (model, number_format)] if board else []
     return [
-        f"Published for comparison: {row.model} {row.scheme}, {row.threads} threads, {row.latency_ms:g} ms on a "
-        f"{board.name if board else ''} ({row.source})."
+        f"Published for comparison: {row.model} {row.scheme}, {counted(row.threads, 'thread')}, "
+        f"{row.latency_ms:g} ms on a {board.name if board else ''} ({row.source})."
         for row in rows
     ]
 

@@ -169,8 +169,9 @@ def _show(found: _Found) -> None:
 
 def _show_operators(result: PerOperator) -> None:
     from edgecnn.profiling import per_op_text
+    from edgecnn.words import counted
 
-    where = f"{result.model} on {result.device}, {result.threads} threads"
+    where = f"{result.model} on {result.device}, {counted(result.threads, 'thread')}"
     print_table(*per_op_text.table(result), title=f"Operators of {where}")
     print_table(*per_op_text.by_type(result), title="By type")
     for line in result.remarks():

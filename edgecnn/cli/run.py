@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from edgecnn.cli._output import emit, json_option, note, print_table
+from edgecnn.words import counted
 
 
 @click.command()
@@ -14,7 +15,7 @@ from edgecnn.cli._output import emit, json_option, note, print_table
 @click.option("-o", "--output", metavar="FOLDER", help="Where to write.  [default: runs/NAME]")
 @json_option
 def command(recipe: str, output: str | None, json_path: str | None) -> None:
-    """Run RECIPE, a TOML file: build, quantize, verify, profile, report.
+    """Run RECIPE, a TOML file: build, train, prune, qat, quantize, verify, profile, report, as far as it names them.
 
     Stopped anywhere, it goes on from the last finished stage when it is run again; what changed, and what depends on
     it, is done again.
@@ -68,4 +69,4 @@ def _latency(row: dict[str, Any], profile: dict[str, Any]) -> list[str]:
     words = f"median {latency['median']:.2f} ms, p95 {latency['p95']:.2f} ms"
     words += " (emulated)" if profile["emulated"] else ""
     words += " (too noisy: see the report)" if row["noise"]["too_noisy"] else ""
-    return [f"{profile['device']}, {row['threads']} threads", words]
+    return [f"{profile['device']}, {counted(row['threads'], 'thread')}", words]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from edgecnn.profiling import Profile, Row
+from edgecnn.words import counted
 
 EMULATED = "emulated"
 _COLUMNS = ("first", "min", "median", "p90", "p95", "p99", "std")
@@ -71,7 +72,7 @@ def _remarks(profile: Profile) -> list[str]:
     lines += [_memory(profile), *_golden(profile)]
     for row in profile.rows:
         if row.noise.too_noisy and not profile.emulated:
-            where = f"{profile.model.name}, {row.measurement.threads} threads"
+            where = f"{profile.model.name}, {counted(row.measurement.threads, 'thread')}"
             lines.append(f"Too noisy ({where}): {' '.join(row.noise.reasons + row.noise.causes)}")
     return lines
 

@@ -10,6 +10,7 @@ from edgecnn.inspect.cost import total_macs
 from edgecnn.report import charts
 from edgecnn.report._page import code, facts, folded, paragraph, table
 from edgecnn.runtime.model_file import ModelFile
+from edgecnn.words import counted
 
 Record = dict[str, Any]
 
@@ -138,7 +139,7 @@ def speed(profile: Record) -> str:
     ]
     parts = [_emulated(profile), table(columns, rows), paragraph("Times in milliseconds per inference.", "note")]
     parts += [
-        f"<h3>Latency of {best['runs']} runs, {best['threads']} threads</h3>",
+        f"<h3>Latency of {counted(best['runs'], 'run')}, {counted(best['threads'], 'thread')}</h3>",
         charts.histogram(best["samples_ms"], "ms", marks=marks),
     ]
     parts += [

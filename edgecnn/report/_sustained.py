@@ -6,6 +6,7 @@ from typing import Any
 
 from edgecnn.report import charts
 from edgecnn.report._page import paragraph
+from edgecnn.words import counted
 
 
 def sustained(measured: dict[str, Any]) -> str:
@@ -19,7 +20,8 @@ def sustained(measured: dict[str, Any]) -> str:
     change = f"{abs(measured['fall']):.0%} {'below' if measured['fall'] > 0 else 'above'}"
     text = (
         f"{measured['steady_fps']:.1f} inferences a second in the steady state (the last third), {change} the "
-        f"{measured['initial_fps']:.1f} at the start; {measured['threads']} threads, delegate {measured['delegate']}."
+        f"{measured['initial_fps']:.1f} at the start; {counted(measured['threads'], 'thread')}, "
+        f"delegate {measured['delegate']}."
     )
     parts = [charts.lines(seconds, [("per second", [window["fps"] for window in windows])], "seconds", "per second")]
     for key, name in (("temperature_c", "°C"), ("clock_mhz", "MHz")):
