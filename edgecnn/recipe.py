@@ -231,6 +231,15 @@ class Recipe(Section):
     profile: ProfileSection | None = None
 
     @model_validator(mode="after")
+    def _not_improved_after_qat(self) -> Recipe:
+        if self.qat is not None and self.quantize.scheme == "int8" and self.quantize.improve not in (None, "none"):
+            raise ValueError(
+                f"quantize.improve is {self.quantize.improve!r}: after [qat] weights and ranges stay as they are; "
+                "leave it out"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _something_to_tune_on(self) -> Recipe:
         for name, section in (*((f"prune.{n}", each) for n, each in enumerate(self.prune)), ("qat", self.qat)):
             if section is not None and section.data is None and self.train is None:
@@ -278,13 +287,16 @@ def _sentence(fault: dict[str, Any]) -> str:
     return f"{key}: {message}" if isinstance(got, dict) else f"{key} is {got!r}: {message}"
 
 
+def section_of(section: type[Section], key: str) -> Any:
+    """The class of a section's subsection, of which there may be several, or none."""
+    annotation = section.model_fields[key].annotation
+    return next(kind for kind in (annotation, *getattr(annotation, "__args__", ())) if hasattr(kind, "model_fields"))
+
+
 def _valid_keys(place: list[str]) -> str:
     section: Any = Recipe
     for part in place:
         if part.isdigit():  # which of several [[prune]]
             continue
-        annotation = section.model_fields[part].annotation
-        section = next(
-            kind for kind in (annotation, *getattr(annotation, "__args__", ())) if hasattr(kind, "model_fields")
-        )
+        section = section_of(section, part)
     return f"Valid keys: {', '.join(field.alias or name for name, field in section.model_fields.items())}."

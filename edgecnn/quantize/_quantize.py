@@ -98,9 +98,8 @@ def quantize(
     progress("Converting to float", 0, 0)
     float_model = FloatModel.trace(source)
     inputs = _Inputs(data, source.contract)
-    aware = Aware.find(source)
     improvement = _Improvement(float_model, inputs, level, progress)
-    job = Job(float_model, io, inputs.start, improvement.prepare, aware)
+    job = Job(float_model, io, inputs.start, improvement.prepare, Aware.find(source), calibration.improve)
     graph = plugin.convert(job)
     _refusals.check(graph, integer=plugin.INTEGER)
     provenance = {
@@ -110,13 +109,15 @@ def quantize(
         "io": io,
         "float_sha256": sha256(float_model.float32),
         "float_size_bytes": len(float_model.float32),
+        "qat": False,
     }
     if data is not None:
         provenance["calibration"] = inputs.account(calibration)
     if improvement.account:
         provenance["improve"] = improvement.account
+    provenance |= job.notes
     described = {key: value for key, value in source.contract.model.items() if key != "qat"}  # the graph has the ranges
-    contract = source.contract.replace(provenance={**provenance, "qat": aware is not None}, model=described)
+    contract = source.contract.replace(provenance=provenance, model=described)
     progress("Writing golden vectors", 0, 0)
     return artifact.write(output, graph, contract.replace(golden=_golden(graph, contract)))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,6 +30,8 @@ class Job:
         prepare: calibrates and improves, when it is called: `prepare(per_channel)` gives a float `.tflite` whose
             weights are ready to be rounded, and the ranges.
         aware: the model with the ranges of its quantization-aware training, if it had one.
+        improve: the level of improvement that was asked for, if one was.
+        notes: what the scheme did that the contract's provenance should tell, by key.
     """
 
     model: FloatModel
@@ -37,6 +39,8 @@ class Job:
     inputs: Callable[[], Inputs]
     prepare: Callable[[bool], tuple[bytes, Ranges]]
     aware: Aware | None = None
+    improve: str | None = None
+    notes: dict[str, Any] = field(default_factory=dict)
 
 
 def quantize_with_ranges(

@@ -115,6 +115,10 @@ def test_the_file_becomes_an_integer_model_that_agrees(style: str, tmp_path: Pat
     artifact = quantize(tmp_path / "m.keras", tmp_path / "m.tflite", calibration=Calibration("photos", 24))
     assert artifact.contract.provenance["qat"] is True and "qat" not in artifact.contract.model
     assert float_operators(artifact.model.graph) == []
+    with pytest.raises(QuantizationError, match="--improve best goes with models that were not"):
+        quantize(tmp_path / "m.keras", tmp_path / "n.tflite", calibration=Calibration("photos", 8, improve="best"))
+    other = quantize(tmp_path / "m.keras", tmp_path / "n.tflite", scheme="dynamic_int8")
+    assert other.contract.provenance["qat"] is False
     depthwise = next(operator for operator in artifact.model.graph.operators if operator.name == "DEPTHWISE_CONV_2D")
     assert artifact.model.graph.tensors[depthwise.inputs[1]].shape[-1] == 16
 

@@ -10,7 +10,7 @@ import pytest
 
 from edgecnn._tensorflow import keras
 from edgecnn.compress.swap import swapped
-from edgecnn.errors import UsageError
+from edgecnn.errors import QuantizationError, UsageError
 from edgecnn.models import _blocks
 from edgecnn.quantize import Calibration, quantize
 from edgecnn.quantize._int16 import SUPPORTED, with_int16
@@ -66,6 +66,11 @@ def test_every_remedy_saves_a_network_with_an_exploding_channel(tmp_path: Path) 
         file, saved = made(model, tmp_path, scheme)
         assert saved > lost + 10, (scheme, lost, saved)
         assert bool(float_operators(file.model.graph)) == (scheme == "int8_mixed")
+        told = file.contract.provenance
+        assert told["improve"]["level"] == "fast" and told.get("qat") is False
+        assert told["improve"].get("equalized", 0) == (scheme == "int8:equalized")
+        for key, kind in (("float_layers", "int8_mixed"), ("int16_layers", "int8_int16")):
+            assert any("/squeeze/" in name for name in told.get(key, ())) == (scheme == kind)
 
 
 @pytest.mark.parametrize("activation", ["hard_swish", "swish"])
@@ -119,6 +124,15 @@ def test_named_layers_and_their_readers_stay_float(tmp_path: Path) -> None:
     names = [graph.tensors[operator.outputs[0]].name for operator in floats]
     assert len(names) == 2 and "/squeeze/" in names[0] and "/expand/" in names[1]
     assert file.contract.provenance["scheme"] == "int8_mixed:squeeze"
+    assert file.contract.provenance["float_layers"] == names
+
+
+def test_int8_mixed_without_a_float_layer_is_not_called_so(tmp_path: Path) -> None:
+    """What reads the only other operator's output is too large."""
+    inputs = keras.Input((32, 32, 3))
+    model = keras.Model(inputs, keras.layers.Dense(100, name="scores")(keras.layers.Flatten()(inputs)))
+    with pytest.raises(QuantizationError, match="No layer of the model stays in float"):
+        made(model, tmp_path, "int8_mixed")
 
 
 @pytest.mark.parametrize(

@@ -109,6 +109,7 @@ def test_what_is_given_counts_and_the_rest_is_the_training_s(tmp_path: Path) -> 
         ),
         ("[qat]\nepochs = 2", "\n  qat.data: missing, and there is no [train]"),
         ('[[prune]]\nmethod = "channels"', "prune.0.data: missing, and there is no [train]"),
+        ('[qat]\ndata = "photos"\n[quantize]\nimprove = "best"', "quantize.improve is 'best': after [qat]"),
     ],
 )
 def test_faults_of_the_sections_are_named(tmp_path: Path, section: str, sentence: str) -> None:

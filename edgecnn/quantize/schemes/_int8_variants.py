@@ -50,6 +50,8 @@ def equalized(job: Job) -> bytes:
             f"No channel that could be scaled is {equalization.EXPLODING:.0f} times as large as the others."
         )
     improved = improve(network.to_bytes(), pictures, "fast")
+    remedies = ["equalization", *improved.account["remedies"]]
+    job.notes["improve"] = {**improved.account, "equalized": changed, "remedies": remedies}
     return quantize_with_ranges(improved.model, improved.ranges, job.io, per_channel=True)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edgecnn.errors import UsageError
+from edgecnn.errors import QuantizationError, UsageError
 from edgecnn.quantize._scheme import Job, quantize_with_ranges
 
 SUMMARY = "int8 weights (per channel) and activations: for CPUs and the Edge TPU"
@@ -15,8 +15,18 @@ IMPROVE = "fast"  # level of `edgecnn.quantize.improve`, unless another is asked
 
 
 def convert(job: Job) -> bytes:
-    """See `edgecnn.quantize._scheme.Job`. After quantization-aware training, with the ranges of the training."""
+    """See `edgecnn.quantize._scheme.Job`. After quantization-aware training, with the ranges of the training.
+
+    Raises:
+        QuantizationError: an improvement was asked for, which that training leaves no room for.
+    """
     if job.aware is not None:
+        if job.improve not in (None, "none"):
+            raise QuantizationError(
+                f"The model was trained with int8's rounding: weights and ranges stay as they are. --improve "
+                f"{job.improve} goes with models that were not; leave it out."
+            )
+        job.notes["qat"] = True
         return job.aware.convert(job.io, job.inputs())
     return quantize_with_ranges(*job.prepare(True), job.io, per_channel=True)
 

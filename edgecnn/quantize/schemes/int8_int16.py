@@ -33,6 +33,7 @@ def convert(job: Job) -> bytes:
             f"No activation of the model can have 16 bits: LiteRT has such kernels for {', '.join(SUPPORTED)} only, "
             "and what makes and reads it must be among them. Try --scheme int8_mixed."
         )
+    job.notes["int16_layers"] = _spared.outputs(model, numbers)
     at = _spared.places(graph)
     return with_int16(graph, [at[number] for number in numbers])
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edgecnn.errors import UsageError
+from edgecnn.errors import QuantizationError, UsageError
 from edgecnn.quantize import _spared
+from edgecnn.quantize._flatbuffer import Ranges
 from edgecnn.quantize._scheme import Job, quantize_with_ranges
 from edgecnn.quantize.improve._network import Network
 
@@ -23,17 +24,35 @@ _LARGEST_SHARE, _LARGEST = 0.1, 50_000
 
 
 def convert(job: Job) -> bytes:
-    """See `edgecnn.quantize._scheme.Job`. Quantizes twice: once to find the layers."""
+    """See `edgecnn.quantize._scheme.Job`. Quantizes twice: once to find the layers.
+
+    Raises:
+        QuantizationError: none of the layers is small enough to stay in float.
+    """
     model, ranges = job.prepare(True)
     graph = quantize_with_ranges(model, ranges, job.io, per_channel=True)
-    kept = _spared.outputs(model, _spared.noisiest(job, model, graph, _is_small))
+    numbers = _spared.noisiest(job, model, graph, _is_small)
+    if not numbers:
+        raise QuantizationError(
+            "No layer of the model stays in float: each one that could has too many weights, or a reader that has. "
+            "Name layers with --keep-float, or try --scheme int8."
+        )
+    return _with_float(job, model, ranges, numbers)
+
+
+def _with_float(job: Job, model: bytes, ranges: Ranges, numbers: list[int]) -> bytes:
+    job.notes["float_layers"] = kept = _spared.outputs(model, numbers)
     return quantize_with_ranges(model, ranges, job.io, per_channel=True, keep_float=kept)
 
 
 def _is_small(network: Network, number: int) -> bool:
     """Whether the file hardly grows: a classifier with 1,000 outputs in float would nearly double Lite0."""
-    weights = {each: network.graph.tensors[layer.weights].elements for each, layer in network.layers.items()}
-    return weights.get(number, 0) <= max(_LARGEST, _LARGEST_SHARE * sum(weights.values()))
+    tensors = network.graph.tensors
+    constants = [
+        sum(tensors[index].elements for index in operator.inputs if index >= 0 and tensors[index].is_constant)
+        for operator in network.graph.operators
+    ]
+    return constants[number] <= max(_LARGEST, _LARGEST_SHARE * sum(constants))
 
 
 @dataclass(frozen=True)
@@ -53,9 +72,7 @@ class Named:
             UsageError: the model has no such layer.
         """
         numbers = _spared.named(job.model.float32, self.layers)
-        model, ranges = job.prepare(True)
-        kept = _spared.outputs(model, numbers)
-        return quantize_with_ranges(model, ranges, job.io, per_channel=True, keep_float=kept)
+        return _with_float(job, *job.prepare(True), numbers)
 
 
 def configured(argument: str) -> Named:
