@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import os
 import re
 import sys
@@ -85,3 +87,15 @@ def check() -> None:
         raise CameraError(
             "--window: there is no screen here (DISPLAY is not set). Leave --window out and look at the web page."
         )
+    _use_systems_xcb()
+
+
+def _use_systems_xcb() -> None:
+    """Let Qt get the events that are meant for it.
+
+    opencv-python brings an old libX11-xcb, but not the libX11 that it reaches into. With a newer libX11 its
+    XSetEventQueueOwner sets the wrong field, Xlib takes events off Qt's queue, and a window on a busy machine may never
+    learn that it was mapped: it stays black. The system's own library, loaded first, answers to the same name.
+    """
+    with contextlib.suppress(OSError):
+        ctypes.CDLL("libX11-xcb.so.1", mode=ctypes.RTLD_GLOBAL)
