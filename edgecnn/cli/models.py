@@ -19,9 +19,9 @@ def command(filter_text: str, json_path: str | None) -> None:
     """List the models that can be built; FILTER is a part of their names.
 
     Parameters, multiply-accumulates (MACs) and sizes of the .tflite files are measured with 1,000 classes at the input
-    size shown. Top-1 is what the paper published for ImageNet. All models convert to int8 as a whole; TPU says whether
-    the Edge TPU's published rules let it run all of that, and below the table is what they don't. ImageNet weights are
-    installed (yes), to download, or nowhere (no).
+    size shown. Top-1 of ImageNet was published by the paper or by the authors of the weights (see the model's file).
+    All models convert to int8 as a whole; TPU says whether the Edge TPU's published rules let it run all of that, and
+    below the table is what they don't. ImageNet weights are installed (yes), to download, or nowhere (no).
 
     \b
     Example:

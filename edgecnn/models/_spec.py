@@ -38,7 +38,7 @@ class ModelSpec:
         url: where the paper is.
         parameters: published count of trainable parameters with a head of 1,000 classes, as many digits as printed.
         macs: published multiply-accumulates for one picture at `input_size`.
-        top1: published ImageNet top-1 accuracy in percent.
+        top1: ImageNet top-1 accuracy in percent, as published by the paper or by the authors of the weights.
         arguments: keyword arguments of the family's `build` function that make this variant.
         mean: input normalization per channel, in pixel values 0..255; the model sees (pixel - mean) / std.
         std: see `mean`.

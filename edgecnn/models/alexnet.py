@@ -1,11 +1,11 @@
 """AlexNet, and the version in one tower that most frameworks ship.
 
 Paper: ImageNet Classification with Deep Convolutional Neural Networks (NIPS 2012), section 3.5 and figure 2: "60
-million parameters"; layer by layer they are 60,965,224. Multiply-accumulates, 724 million: Sze et al., Efficient
-Processing of Deep Neural Networks, arXiv:1703.09039, table II. The convolutions 2, 4 and 5 see half of the channels
-each, which was made for two GPUs. One tower: One weird trick for parallelizing convolutional neural networks,
-arXiv:1404.5997; figures in full digits: torchvision's documentation of its weights (0.714 billion
-multiply-accumulates).
+million parameters"; layer by layer they are 60,965,224. Accuracy: table 2, one network (40.7 % top-1 error).
+Multiply-accumulates, 724 million: Sze et al., Efficient Processing of Deep Neural Networks, arXiv:1703.09039, table II.
+The convolutions 2, 4 and 5 see half of the channels each, which was made for two GPUs. One tower: One weird trick for
+parallelizing convolutional neural networks, arXiv:1404.5997; figures in full digits: torchvision's documentation of its
+weights (0.714 billion multiply-accumulates).
 
 Left out: local response normalization. TFLite computes it in float only, it has no weights, and VGG's paper (table 3,
 A against A-LRN) found no use in it.

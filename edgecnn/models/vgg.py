@@ -1,8 +1,8 @@
 """VGG-16 and VGG-19: nothing but 3x3 convolutions, five times pooled.
 
 Paper: Very Deep Convolutional Networks for Large-Scale Image Recognition, arXiv:1409.1556, table 1 (configurations D
-and E), table 3 (one crop: 25.6 % and 25.5 % top-1 error). Parameters and multiply-accumulates (15.47 and 19.632
-billion) in full digits: torchvision's documentation of its weights.
+and E), table 3 (trained at 256 to 512 pixels, tested at 384: 25.6 % and 25.5 % top-1 error). Parameters and
+multiply-accumulates (15.47 and 19.632 billion) in full digits: torchvision's documentation of its weights.
 
 Weights of tf_keras.applications' VGG16 and VGG19: they want the mean color subtracted, nothing divided, and blue first;
 the first kernel is turned around when they are loaded, so that the picture stays red first.

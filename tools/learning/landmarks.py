@@ -44,7 +44,7 @@ LANDMARKS = (
         2014,
         "parallel kernels behind 1x1 bottlenecks; mean instead of dense layers",
         10.1,
-        "the paper's table 3, one model, one crop (it prints no top-1 error; that is torchvision's, with batch norms)",
+        "the paper's table 3, one model, one crop (it prints no top-1 error; that is Caffe's bvlc_googlenet)",
     ),
     Landmark("resnet50", 2015, "shortcuts: layers learn a residual, so depth stops hurting", 7.1, TORCHVISION),
     Landmark("resnet152", 2015, "152 layers train as easily as 50", 6.0, TORCHVISION),
