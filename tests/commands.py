@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 from pathlib import Path
+
+import click
+
+from edgecnn.cli import cli
 
 
 def run_cli(*arguments: str | Path, cwd: Path | None = None, timeout: float = 120) -> subprocess.CompletedProcess[str]:
@@ -19,3 +24,17 @@ def check_clean_failure(done: subprocess.CompletedProcess[str], status: int = 1)
     assert "Traceback" not in done.stderr + done.stdout, done.stderr
     assert done.stderr.strip(), "no message"
     return done.stderr
+
+
+def parse_command(line: str) -> None:
+    """Parse a line of the documentation as the command line would, without doing it; a comment may follow."""
+    program, *arguments = shlex.split(line, comments=True)
+    assert program == "edgecnn"
+    command: click.Command = cli
+    name = program
+    while isinstance(command, click.Group):
+        name, *arguments = arguments
+        found = command.get_command(click.Context(command), name)
+        assert found is not None, line
+        command = found
+    command.make_context(name, arguments)  # raises UsageError

@@ -65,14 +65,15 @@ def command(model: str, output: str, json_path: str | None, **options: Any) -> N
 
     \b
     Schemes:
-      int8             int8 weights (per channel) and activations: CPUs and the Edge TPU
-      int8_per_tensor  one weight scale per tensor: accelerators without per-channel scales
+      int8             int8 weights (per channel) and activations: for CPUs and the Edge TPU
+      int8_per_tensor  int8, one weight scale per tensor: accelerators without per-channel scales
       int8_mixed       int8, the layers that lose most in float: CPU only
       int8_int16       int8, int16 activations around the layers that lose most: integer CPUs, slow
       int16x8          int8 weights, int16 activations: nearly float accuracy, slower
       dynamic_int8     int8 weights, activations quantized at run time: no calibration
-      float16          half the file, float speed
-      float32          no quantization
+      float16          float16 weights, float activations: half the file
+      float32          float weights and activations
+      float32_sparse   float, zeros not stored: pruned models, and XNNPACK's sparse kernels on ARM
     \b
     Example:
       edgecnn quantize lite0.keras -o lite0.tflite --calibration photos

@@ -6,7 +6,7 @@ from edgecnn._tensorflow import tf
 from edgecnn.quantize._float_model import convert as run
 from edgecnn.quantize._scheme import Job
 
-SUMMARY = "float, zeros not stored: for pruned models; sparse kernels on ARM where the layout allows"
+SUMMARY = "float, zeros not stored: pruned models, and XNNPACK's sparse kernels on ARM"
 IO = ("float32",)
 CALIBRATED = False
 INTEGER = False
