@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from commands import check_clean_failure, run_cli
 
-from edgecnn.errors import BoundNotMetError, EdgecnnError, RecipeError
+from edgecnn.errors import BoundNotMetError, DataError, EdgecnnError, RecipeError
 from edgecnn.progress import silent
 from edgecnn.recipe import read
 from edgecnn.run import STATE, run
@@ -102,7 +102,7 @@ def test_bound_that_is_not_met_fails_after_the_work(recipe: Path, tmp_path: Path
         (picture_folder / name).rename(picture_folder / str(number))
     text = RECIPE.replace("photos:test", str(picture_folder))
     recipe.write_text(text.replace("samples = 12", "samples = 6\nmax_drop = -101"))
-    with pytest.raises(BoundNotMetError, match=r"top-1 drops by .* points; at most -101"):
+    with pytest.raises(BoundNotMetError, match=r"top-1 drops by -?[\d.]+ \[.*\] points; at most -101"):
         run(recipe, folder=tmp_path / "out")
     assert (tmp_path / "out" / "report.html").is_file()
 
@@ -121,6 +121,16 @@ def test_golden_vectors_that_differ_fail_a_run_too(recipe: Path, tmp_path: Path)
 def test_bound_on_accuracy_without_labels_is_refused_before_any_stage(recipe: Path, tmp_path: Path) -> None:
     recipe.write_text(RECIPE.replace("samples = 12", "samples = 12\nmax_drop = 0.5"))
     with pytest.raises(RecipeError, match=r"verify\.max_drop is 0\.5, which needs labels, and photos:test has none"):
+        run(recipe, folder=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("section", ["train", "prune", "qat", "quantize", "verify"])
+def test_data_that_is_not_there_is_told_before_any_stage(recipe: Path, tmp_path: Path, section: str) -> None:
+    keys = {"prune": 'method = "channels"\ndata = "none"', "quantize": 'calibration = "none"'}
+    text = RECIPE.partition("[quantize]")[0]
+    recipe.write_text(f"{text}[{section}]\n" + keys.get(section, 'data = "none"'))
+    with pytest.raises(DataError, match="There is no data set 'none'"):
         run(recipe, folder=tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

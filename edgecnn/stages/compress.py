@@ -27,9 +27,19 @@ class _Compress(Stage):
     def after(self, context: Context) -> Path:
         """The model that it makes."""
 
+    def refuse(self, context: Context) -> None:
+        from edgecnn.data import open_data
+
+        for spec in self._data(context):
+            open_data(spec)
+
+    def _data(self, context: Context) -> list[str]:
+        tuning = self._section.tuning(context.recipe.train)
+        return [tuning[name] for name in ("data", "validation", "test") if tuning[name]]
+
     def inputs(self, context: Context) -> Any:
         tuning = self._section.tuning(context.recipe.train)
-        data = [data_digest(tuning[name]) for name in ("data", "validation", "test") if tuning[name]]
+        data = [data_digest(spec) for spec in self._data(context)]
         return [digest(self.before(context)), self._section.model_dump(), tuning, data]
 
     def outputs(self, context: Context) -> list[Path]:

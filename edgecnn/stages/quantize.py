@@ -13,6 +13,11 @@ class Quantize(Stage):
 
     name = "quantize"
 
+    def refuse(self, context: Context) -> None:
+        from edgecnn.data import open_data
+
+        open_data(context.recipe.quantize.calibration)
+
     def inputs(self, context: Context) -> Any:
         section = context.recipe.quantize
         data = data_digest(section.calibration, section.samples, section.seed)

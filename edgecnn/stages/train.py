@@ -23,6 +23,10 @@ class Train(Stage):
         self._section = section
 
     def refuse(self, context: Context) -> None:
+        from edgecnn.data import open_data
+
+        for spec in self._data():
+            open_data(spec)
         # Only `edgecnn train` knows which worker writes; here each would run all stages into the same folder.
         with contextlib.suppress(ValueError, KeyError, TypeError):  # what is no cluster, training names
             workers = json.loads(os.environ["TF_CONFIG"])["cluster"]["worker"]
@@ -32,9 +36,12 @@ class Train(Stage):
                     "train`, and name the file that it writes in the recipe: [model] file."
                 )
 
+    def _data(self) -> list[str]:
+        return [spec for spec in (self._section.data, self._section.validation, self._section.test) if spec]
+
     def inputs(self, context: Context) -> Any:
         section = self._section
-        data = [data_digest(spec) for spec in (section.data, section.validation, section.test) if spec]
+        data = [data_digest(spec) for spec in self._data()]
         return [section.model_dump(), digest(context.built), digest(section.teacher) if section.teacher else "", data]
 
     def outputs(self, context: Context) -> list[Path]:

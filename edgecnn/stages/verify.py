@@ -26,12 +26,14 @@ class Verify(Stage):
     def refuse(self, context: Context) -> None:
         from edgecnn.data import open_data
 
-        if self._section is None or self._section.max_drop is None or open_data(self._section.data).classes:
+        if self._section is None:
             return
-        raise RecipeError(
-            f"verify.max_drop is {self._section.max_drop}, which needs labels, and {self._section.data} has none. Use "
-            "min_agreement."
-        )
+        labeled = open_data(self._section.data).classes
+        if self._section.max_drop is not None and not labeled:
+            raise RecipeError(
+                f"verify.max_drop is {self._section.max_drop}, which needs labels, and {self._section.data} has none. "
+                "Use min_agreement."
+            )
 
     def inputs(self, context: Context) -> Any:
         models = [digest(context.quantized), digest(context.float_model)]

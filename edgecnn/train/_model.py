@@ -74,15 +74,24 @@ def unfreeze(model: Any, blocks: int | None = None, *, batch_norms: bool = False
     Raises:
         UsageError: the model has fewer blocks.
     """
-    total = block_count(model)
-    if blocks is not None and not 0 <= blocks <= total:
-        raise UsageError(f"--unfreeze {blocks}: {model.name} has {total} blocks.")
-    first = 0 if blocks is None else total - blocks
+    check_blocks(model, blocks)
+    first = 0 if blocks is None else block_count(model) - blocks
     learns = blocks is None
     for layer in model.layers:
         number = _block(layer)
         learns = learns or (number is not None and number >= first) or (number is None and _is_after(model, layer))
         layer.trainable = learns and (batch_norms or not isinstance(layer, keras.layers.BatchNormalization))
+
+
+def check_blocks(model: Any, blocks: int | None) -> None:
+    """Refuse what `unfreeze` can't do.
+
+    Raises:
+        UsageError: the model has fewer blocks.
+    """
+    total = block_count(model)
+    if blocks is not None and not 0 <= blocks <= total:
+        raise UsageError(f"--unfreeze is {blocks}; {model.name} has {total} blocks, so expected 0 to {total}.")
 
 
 def _is_after(model: Any, layer: Any) -> bool:

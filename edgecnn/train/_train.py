@@ -25,7 +25,7 @@ from edgecnn.train._distribute import cluster_config, is_chief, local_worker, pl
 from edgecnn.train._distribute import strategy as strategy_of
 from edgecnn.train._evaluate import Score, score
 from edgecnn.train._learner import Teacher, Trainee, normalized
-from edgecnn.train._model import with_head
+from edgecnn.train._model import check_blocks, with_head
 from edgecnn.train._source import Source
 from edgecnn.train._sources import decoded, labeled
 from edgecnn.train._task import Stage, Task
@@ -140,6 +140,7 @@ def train(
     with distribution.scope():
         keras.utils.set_random_seed(int(options.overrides.get("seed") or 0))
         model, contract = _fitting_model(model_file, contract, splits)
+        check_blocks(model, options.unfreeze)  # `auto` would find out only after it trained the head
         show_model(model)
         sources = labeled(parts, contract)
         teacher = _teacher(options.teacher, contract)
@@ -172,6 +173,8 @@ def _check_options(options: TrainOptions) -> None:
     of_teacher = [name for name in ("temperature", "distillation_weight") if name in options.overrides]
     if of_teacher and options.teacher is None:
         raise UsageError(f"--{of_teacher[0].replace('_', '-')} needs a --teacher to learn from.")
+    if options.teacher is not None:
+        keras_file.read_contract(options.teacher)  # refuses a file that isn't there before the data is decoded
 
 
 def _contract(model_file: str | Path, crop: float | None) -> Contract:

@@ -258,7 +258,8 @@ def check_bounds(found: Verification, max_drop: float | None, min_agreement: flo
     if max_drop is not None and found.drop is None:
         problems.append(f"--max-drop {max_drop} needs labels, and {found.data} has none; use --min-agreement")
     elif max_drop is not None and found.drop is not None and found.drop.percent > max_drop:
-        problems.append(f"top-1 drops by {found.drop} points; at most {max_drop} were allowed")
+        drop = str(found.drop).replace(" %", "")
+        problems.append(f"top-1 drops by {drop} points; at most {max_drop} were allowed")
     if min_agreement is not None and found.agreement.percent < min_agreement:
         problems.append(f"agreement is {found.agreement}; at least {min_agreement} % was asked for")
     if found.golden and not found.golden["passed"]:
