@@ -126,6 +126,8 @@ def read_contract(path: str | Path) -> Contract | None:
 
 def _read(path: Path) -> tuple[dict[str, Any], Contract | None]:
     """The `config.json` and the contract."""
+    if path.suffix == ".tflite" and path.is_file():
+        raise ModelFileError(f"{path} is converted already; expected the .keras file that it was made from.")
     try:
         with zipfile.ZipFile(path) as archive:
             if sum(info.file_size for info in archive.infolist()) > _LARGEST_BYTES:

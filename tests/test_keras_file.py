@@ -154,3 +154,9 @@ def test_other_suffixes_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"ends with \.keras"):
         keras_file.save(None, None, tmp_path / "m.h5")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_converted_model_in_the_place_of_its_source_is_named(tiny_int8: Path) -> None:
+    """Our .tflite files are zips too, as the metadata is one."""
+    with pytest.raises(ModelFileError, match=r"tiny\.tflite is converted already; expected the \.keras file"):
+        keras_file.read_contract(tiny_int8)
