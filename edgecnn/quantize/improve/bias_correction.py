@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import numpy as np
 
-
 _FEW = 0.02  # share of active places under which a channel's mean is trusted less
 
 

@@ -16,7 +16,6 @@ from edgecnn.quantize._flatbuffer import Ranges
 from edgecnn.quantize.improve._network import Network
 from edgecnn.quantize.improve.ranges import BINS, Histogram
 
-
 _SHARES = np.linspace(1.0, 0.1, 37)  # of the extremes that are tried; the widest of equals comes first
 
 Curve = Callable[[np.ndarray], np.ndarray]

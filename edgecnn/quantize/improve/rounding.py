@@ -14,7 +14,6 @@ import numpy as np
 
 from edgecnn.quantize.improve._grid import WEIGHT_STEPS, weight_scales
 
-
 _DAMPING = 0.01  # share of the mean variance that is added to every input's: keeps singular moments invertible
 _BLOCK = 64  # columns whose corrections of the rest are gathered into one matrix product
 
