@@ -153,7 +153,7 @@ def _climb(model: str, output: str, json_path: str | None, options: dict[str, An
     finally:
         progress.close()
     result = {
-        "output": climbed.file.name,
+        "output": str(climbed.path),
         "reached": climbed.reached,
         "pictures_left_out": climbed.left_out,
         "steps": [entry.to_dict() for entry in climbed.account],
@@ -192,7 +192,7 @@ def _show(climbed: Climb) -> None:
     ]  # fmt: skip
     print_table(["rung", "verdict", "agreement", "drop, points", "MB", "ms here", "price", "what it is"], rows)
     if climbed.reached:
-        click.echo(f"{climbed.file.name}: {climbed.steps[-1].rung}")
+        click.echo(f"{climbed.path}: {climbed.steps[-1].rung}")
 
 
 def _notes(climbed: Climb) -> None:

@@ -53,6 +53,10 @@ class Calibration:
         if self.samples is not None and self.samples < 1:
             raise UsageError(f"Calibration needs at least 1 picture; got --samples {self.samples}. 100 is usual.")
 
+    def pictures(self, level: str) -> DataSet:
+        """Those that a level of improvement is given."""
+        return open_data(self.data).sample(self.samples or SAMPLES[level], self.seed)
+
 
 def quantize(
     model: Any,
@@ -87,8 +91,7 @@ def quantize(
     _check_output(output)
     calibration = Calibration(calibration) if isinstance(calibration, str) else calibration
     level = _checked_level(scheme, getattr(plugin, "IMPROVE", None), calibration.improve)
-    samples = calibration.samples or SAMPLES[level]
-    data = open_data(calibration.data).sample(samples, calibration.seed) if plugin.CALIBRATED else None
+    data = calibration.pictures(level) if plugin.CALIBRATED else None
     progress("Loading the model", 0, 0)
     source = _open(model, trust, hints)
     if source.keras_model is not None and still_holds(

@@ -55,7 +55,7 @@ def climb(
     # The same pictures for every rung: those of the dearest are then left out for all.
     calibration = dataclasses.replace(calibration, samples=calibration.samples or SAMPLES["best"])
     task = Task(model, bounds, calibration, training, trust, progress)
-    return _Climbing(task, output, *held_out(data, bounds, training)).run()
+    return _Climbing(task, output, *held_out(data, task)).run()
 
 
 class _Climbing:
@@ -84,7 +84,7 @@ class _Climbing:
                 return self._written(self._output, self._tried[-1][1], reached=True)
         if not self._tried:
             raise refused or QuantizationError("No rung of the ladder suits what is asked of the artifact.")
-        _, best = max(self._tried, key=_merit)
+        _, best = max(self._tried, key=lambda tried: _merit(tried[0]))
         return self._written(self._output.with_name(f"{self._output.stem}-best.tflite"), best, reached=False)
 
     def _try(self, rung: Rung) -> str:
@@ -102,13 +102,13 @@ class _Climbing:
         account = [entry.to_dict() for entry in self._account]
         contract = file.contract.replace(provenance={**file.contract.provenance, "ladder": account})
         written = artifact.rewrite(path, file, contract)
-        left_out = self._left_out + (self._judge.left_out if self._judge else 0)
         same = [pair for pair in self._tried if pair[0].rung in _SAME_NETWORK]
-        return Climb(written, self._account, reached, left_out, max(same, key=_merit)[1] if same else None)
+        best = max(same, key=lambda tried: _merit(tried[0]))[1] if same else None
+        return Climb(written, path, self._account, reached, self._left_out, best)
 
 
-def _merit(tried: tuple[Step, ModelFile]) -> tuple[float, int]:
-    return tried[0].agreement.percent, -tried[0].size_bytes
+def _merit(step: Step) -> tuple[float, int]:
+    return step.agreement.percent, -step.size_bytes
 
 
 def check(climbed: Climb, bounds: Bounds, reason: str = "") -> None:
@@ -124,11 +124,11 @@ def check(climbed: Climb, bounds: Bounds, reason: str = "") -> None:
     """
     if climbed.reached:
         return
-    best = max(climbed.steps, key=lambda step: (step.agreement.percent, -step.size_bytes))
+    best = max(climbed.steps, key=_merit)
     drop = f", drop {best.drop}".replace(" %", " points") if best.drop is not None else ""
     raise BoundNotMetError(
         f"No rung is within {bounds}. The best is {best.rung}: agreement {best.agreement}{drop} of "
-        f"{best.pictures} pictures. It is kept as {climbed.file.name}.{reason}"
+        f"{best.pictures} pictures. It is kept as {climbed.path}.{reason}"
     )
 
 
@@ -146,5 +146,5 @@ def blame(climbed: Climb, model: Any, data: str | DataSet, *, trust: bool = Fals
         return ""
     worst = sorted(found, key=lambda layer: -layer.share_percent)[:3]
     named = ", ".join(f"{layer.layer} ({layer.operator}, {layer.share_percent:.0f} %)" for layer in worst)
-    ask = f"edgecnn doctor {climbed.file.name} --against FLOAT --data DATA"
+    ask = f"edgecnn doctor {climbed.path} --against FLOAT --data DATA"
     return f" Most of int8's noise comes from {named}. Ask why: {ask}"

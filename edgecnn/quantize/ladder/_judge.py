@@ -10,8 +10,10 @@ import numpy as np
 from edgecnn.data import DataSet, Example, class_indices, open_data, readable
 from edgecnn.data._split import open_splits
 from edgecnn.errors import DataError
-from edgecnn.quantize.ladder._values import Bounds, Step, Training, verdict
+from edgecnn.quantize.ladder._task import Task
+from edgecnn.quantize.ladder._values import Bounds, Step, verdict
 from edgecnn.runtime.engine import Engine
+from edgecnn.runtime.lock import measuring
 from edgecnn.runtime.measure import test_tensor, timed_runs
 from edgecnn.runtime.model_file import ModelFile
 from edgecnn.runtime.preprocess import fit
@@ -19,44 +21,42 @@ from edgecnn.verify._reference import open_reference
 from edgecnn.verify.statistics import in_top, paired_drop, share
 
 _TIMED_RUNS = 30
+_WAIT_S = 600.0
 _BATCH = 32
 
 
-def held_out(data: str | DataSet, bounds: Bounds, training: Training | None) -> tuple[DataSet, int]:
-    """The pictures to judge by, without those that are trained on, by content; and how many that leaves out.
+def held_out(data: str | DataSet, task: Task) -> tuple[DataSet, int]:
+    """The pictures to judge by, without those that are calibrated or trained on; and how many that leaves out.
 
     Raises:
         DataError: there are none, or there is a bound on the drop and there are no labels.
     """
     data = data if isinstance(data, DataSet) else open_data(data)
-    if bounds.max_drop is not None and not data.classes:
+    if task.bounds.max_drop is not None and not data.classes:
         raise DataError(f"--max-drop needs labels, and {data.name} has none; use --min-agreement.")
-    if training is None:
-        return data, 0
-    trained = {digest for digests in open_splits(training.data).digests for digest in digests}
-    return _without(data, {digest[:16] for digest in trained}, "trained")
+    calibrated = task.calibration.pictures("best").examples
+    fresh = _without(data, {example.sha256() for example in calibrated}, "calibrated")
+    if task.training:
+        trained = open_splits(task.training.data).digests
+        fresh = _without(fresh, {digest for digests in trained for digest in digests}, "trained")
+    return fresh, len(data) - len(fresh)
 
 
-def _without(data: DataSet, digests: set[str], why: str) -> tuple[DataSet, int]:
-    """Leave pictures out by the first 16 digits of their SHA-256."""
-    fresh = tuple(example for example in data.examples if example.sha256()[:16] not in digests)
+def _without(data: DataSet, digests: set[str], why: str) -> DataSet:
+    """Leave pictures out by content."""
+    fresh = tuple(example for example in data.examples if example.sha256() not in digests)
     if not fresh:
         raise DataError(f"All {len(data)} pictures of {data.name} were {why} on. Give --data with others.")
-    return DataSet(data.name, fresh, data.classes), len(data) - len(fresh)
+    return DataSet(data.name, fresh, data.classes)
 
 
 class Judge:
-    """Measures artifacts, always on the same pictures.
-
-    Attributes:
-        left_out: how many pictures were not judged by, because they were calibrated on.
-    """
+    """Measures artifacts, always on the same pictures."""
 
     def __init__(
-        self, fitted: list[np.ndarray], truth: np.ndarray | None, expected: np.ndarray, bounds: Bounds, left_out: int
+        self, fitted: list[np.ndarray], truth: np.ndarray | None, expected: np.ndarray, bounds: Bounds
     ) -> None:
         self._fitted, self._truth, self._expected, self._bounds = fitted, truth, expected, bounds
-        self.left_out = left_out
         self._first: Engine | None = None
 
     @classmethod
@@ -66,21 +66,18 @@ class Judge:
         Args:
             model: see `edgecnn.quantize.quantize`.
             data: see `held_out`.
-            file: any artifact of the model: its contract says how pictures become its input, and which ones were
-                calibrated on.
+            file: any artifact of the model: its contract says how pictures become its input.
             bounds: what may be lost.
             trust: run code that a model file carries.
         """
         classes = class_indices(data, file.contract) if data.classes else {}
-        used = set(file.contract.provenance.get("calibration", {}).get("pictures", {}).values())
-        data, left_out = _without(data, used, "calibrated")
         read = list(readable(data, _pass_over))
         fitted = [fit(picture, file.contract.preprocessing) for _, picture in read]
         _, reference = open_reference(model, file.contract, trust=trust)
         parts = [np.stack(fitted[start : start + _BATCH]) for start in range(0, len(fitted), _BATCH)]
         expected = np.concatenate([reference(part) for part in parts])
         truth = np.asarray([classes[example.label or ""] for example, _ in read]) if classes else None
-        return cls(fitted, truth, expected, bounds, left_out)
+        return cls(fitted, truth, expected, bounds)
 
     def step(self, rung: str, what: str, file: ModelFile) -> Step:
         """Measure one."""
@@ -106,9 +103,9 @@ class Judge:
         single = Engine(file, threads=1)
         self._first = self._first or single
         first, ours = test_tensor(self._first), test_tensor(single)
-        before, after = zip(
-            *((timed_runs(self._first, first, 1)[0], timed_runs(single, ours, 1)[0]) for _ in range(_TIMED_RUNS))
-        )
+        with measuring(_WAIT_S):
+            turns = [(timed_runs(self._first, first, 1)[0], timed_runs(single, ours, 1)[0]) for _ in range(_TIMED_RUNS)]
+        before, after = zip(*turns)
         price_ms = 0.0 if self._first is single else min(after) - min(before)
         return round(statistics.median(after), 2), round(price_ms, 2)
 

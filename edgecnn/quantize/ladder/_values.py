@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from edgecnn.errors import UsageError
@@ -103,6 +104,7 @@ class Climb:
 
     Attributes:
         file: the artifact.
+        path: where it was written.
         account: every rung up to the last one, in order.
         reached: whether the last one is within the bounds.
         left_out: how many pictures were not judged by, because they were calibrated or trained on.
@@ -110,6 +112,7 @@ class Climb:
     """
 
     file: ModelFile
+    path: Path
     account: list[Step | Skipped]
     reached: bool
     left_out: int = 0
