@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from edgecnn import artifact
 from edgecnn._tensorflow import keras
 from edgecnn.compress.swap import swapped
+from edgecnn.data import open_data
+from edgecnn.doctor._simulation import grid_of, pair_up
 from edgecnn.errors import QuantizationError, UsageError
 from edgecnn.models import _blocks
 from edgecnn.quantize import Calibration, quantize
 from edgecnn.quantize._int16 import SUPPORTED, with_int16
 from edgecnn.quantize._refusals import float_operators
+from edgecnn.quantize.improve._network import Network
 from edgecnn.quantize.improve.curves import CURVES, least_error
 from edgecnn.quantize.improve.ranges import Histogram
 from edgecnn.registry import SCHEMES
@@ -22,6 +27,7 @@ from edgecnn.runtime import golden
 from edgecnn.runtime.contract import Contract, Preprocessing
 from edgecnn.runtime.engine import Engine, interpreter_module
 from edgecnn.runtime.model_file import ModelFile
+from edgecnn.runtime.preprocess import fit
 from edgecnn.runtime.tflite import parse
 from edgecnn.verify.statistics import signal_to_noise_db
 
@@ -93,28 +99,53 @@ def test_ranges_by_curve() -> None:
     assert -6 < low < -2 and high == pytest.approx(values.max())  # 0 below -3, the identity above 3
 
 
-@pytest.mark.parametrize("activation", ["relu6", "swish"])
-def test_every_int16_kernel_computes_what_int8_does(tmp_path: Path, activation: str) -> None:
-    """All operators at once: a wrong scale or bias would move the scores by far more than one step of int8."""
-    file, _ = made(classifier(activation), tmp_path, "int8")
+def every_kind() -> Any:
+    """A network with each operator that has a kernel for int16."""
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((32, 32, 3))
+    x = _blocks.activate(keras.layers.Conv2D(8, 3, 2, "same", name="stem")(inputs), "swish", "act")
+    x = keras.layers.DepthwiseConv2D(3, 1, "same", name="depthwise")(x)
+    x = keras.layers.Add()([keras.layers.Conv2D(8, 1)(x), x])
+    x = keras.layers.AveragePooling2D(8)(keras.layers.MaxPooling2D(2)(x))
+    model = keras.Model(inputs, keras.layers.Flatten()(keras.layers.Dense(5, name="scores")(x)))
+    for layer in model.layers:
+        if hasattr(layer, "bias"):
+            layer.bias.assign(np.random.default_rng(0).normal(0, 0.1, layer.bias.shape))
+    return model
+
+
+def scores(graph: bytes, pictures: Sequence[np.ndarray]) -> np.ndarray:
+    interpreter = interpreter_module().Interpreter(model_content=graph)
+    interpreter.allocate_tensors()
+    rows = []
+    for picture in pictures:
+        interpreter.set_tensor(interpreter.get_input_details()[0]["index"], picture[None])
+        interpreter.invoke()
+        rows.append(interpreter.get_tensor(interpreter.get_output_details()[0]["index"])[0])
+    return np.stack(rows)
+
+
+def test_every_int16_kernel_computes_what_float_does(tmp_path: Path) -> None:
+    """All operators at once, against a float network with int8's own weights: only the last rounding is left."""
+    model = every_kind()
+    file, _ = made(model, tmp_path, "int8", "none")
+    network = Network(artifact.graph_bytes(made(model, tmp_path, "float32")[0]))
+    for pair in pair_up(network, file.model.graph):
+        if pair.layer and pair.weights is not None and pair.bias is not None:
+            network.set_values(pair.layer.weights, pair.weights)
+            network.set_values(pair.layer.bias, pair.bias)
     graph = file.model.graph
-    chosen = [operator.index for operator in graph.operators if operator.name in SUPPORTED]
-    wide = with_int16(bytes(file.data), chosen)
-    kinds = {(o.name, parse(wide).graph.tensors[o.outputs[0]].dtype) for o in parse(wide).graph.operators}
-    wanted = {"CONV_2D", "FULLY_CONNECTED"} | ({"LOGISTIC", "MUL"} if activation == "swish" else set())
-    assert {(name, "INT16") for name in wanted} <= kinds
-    outputs = []
-    for content in (bytes(file.data), wide):
-        interpreter = interpreter_module().Interpreter(model_content=content)
-        interpreter.allocate_tensors()
-        details = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
-        rows = []
-        for picture in PICTURES:
-            interpreter.set_tensor(details[0]["index"], picture[None])
-            interpreter.invoke()
-            rows.append(interpreter.get_tensor(details[1]["index"])[0].astype(int))
-        outputs.append(np.stack(rows))
-    assert np.abs(outputs[0] - outputs[1]).max() <= 12 and np.ptp(outputs[0]) > 50
+    wide = with_int16(bytes(file.data), [each.index for each in graph.operators if each.name in SUPPORTED])
+    rewritten = parse(wide).graph
+    outputs = {each.name for each in rewritten.operators if rewritten.tensors[each.outputs[0]].dtype == "INT16"}
+    assert set(SUPPORTED) <= outputs
+    entered, answer = (grid_of(graph.tensors[ends[0]]) for ends in (graph.inputs, graph.outputs))
+    assert entered is not None and answer is not None
+    pictures = [fit(example.read(), CONTRACT.preprocessing) for example in open_data("photos").sample(16).examples]
+    expected = scores(network.to_bytes(), [entered.decode(picture) for picture in pictures])
+    clipped = np.clip(expected, *answer.decode(np.array([0, 255])))
+    found = answer.decode(scores(wide, pictures))
+    assert np.abs(found - clipped).max() < 0.6 * answer.scale and np.ptp(found) > 50 * answer.scale
 
 
 def test_named_layers_and_their_readers_stay_float(tmp_path: Path) -> None:
