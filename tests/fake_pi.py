@@ -40,13 +40,15 @@ class Board:
     part: str
     max_khz: int
     features: str = "fp asimd evtstrm crc32 cpuid"
+    soc: str = "soc"
 
 
 BOARDS = {
     "cortex-a53": Board("Raspberry Pi 3 Model B Plus Rev 1.3", "0xd03", 1_400_000),
     "cortex-a72": Board("Raspberry Pi 4 Model B Rev 1.4", "0xd08", 1_800_000),
     "cortex-a76": Board("Raspberry Pi 5 Model B Rev 1.0", "0xd0b", 2_400_000,
-                        "fp asimd evtstrm aes pmull sha1 sha2 crc32 atomics fphp asimdhp cpuid asimdrdm lrcpc asimddp"),
+                        "fp asimd evtstrm aes pmull sha1 sha2 crc32 atomics fphp asimdhp cpuid asimdrdm lrcpc asimddp",
+                        "soc@107c000000"),
 }  # fmt: skip
 
 
@@ -214,7 +216,8 @@ class FakePi:
         self.write("/sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq", f"{board.max_khz}\n")
         self.write("/sys/devices/system/cpu/cpu0/cpufreq/cpuinfo_max_freq", f"{board.max_khz}\n")
         self.write("/sys/class/thermal/thermal_zone0/temp", "48312\n")
-        self.write("/sys/devices/platform/soc/soc:firmware/get_throttled", "0\n")
+        shutil.rmtree(self.root / "sys/devices/platform", ignore_errors=True)  # the cache's is a Pi 4's
+        self.write(f"/sys/devices/platform/{board.soc}/{board.soc}:firmware/get_throttled", "0\n")
         self.write("/etc/os-release", 'PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nID=debian\nVERSION_ID="12"\n')
         (self.root / "sys/bus/usb/devices").mkdir(parents=True, exist_ok=True)
         (self.root / "sys/bus/pci/devices").mkdir(parents=True, exist_ok=True)

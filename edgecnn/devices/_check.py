@@ -122,8 +122,11 @@ def _heat(inventory: Inventory, fix: str) -> Iterator[Finding]:
     if state["throttled_bits"] is None:
         yield Finding("throttling", "the board doesn't tell")
     elif now or since:
-        value = f"now: {', '.join(now) or 'no'}; since the start: {', '.join(since) or 'no'}"
-        yield Finding("throttling", value, PROBLEM if now else ADVICE, _throttling_remedy([*now, *since]))
+        before = "unknown" if since is None else ", ".join(since) or "no"
+        value = f"now: {', '.join(now) or 'no'}; since the start: {before}"
+        yield Finding("throttling", value, PROBLEM if now else ADVICE, _throttling_remedy([*now, *(since or [])]))
+    elif since is None:
+        yield Finding("throttling", "no under-voltage now; the board doesn't tell more")
     else:
         yield Finding("throttling", "none since the start")
 

@@ -40,16 +40,17 @@ def describe() -> dict[str, Any]:
     }
 
 
-def conditions() -> dict[str, Any]:
-    """What changes: one look at load, clock, temperature and throttling."""
-    throttled = _throttled()
+def conditions(root: Path = Path("/")) -> dict[str, Any]:
+    """What changes: one look at load, clock, temperature and throttling; only the latter is looked for below `root`."""
+    bits, has_history = _throttled(root)
+    since = [name for bit, name in THROTTLING.items() if (bits or 0) >> (16 + bit) & 1]
     return {
         "load_1min": round(os.getloadavg()[0], 2),
         "clock_mhz": _number(_CPU / "cpu0/cpufreq/scaling_cur_freq", 1000),
         "temperature_c": _number(Path("/sys/class/thermal/thermal_zone0/temp"), 1000),
-        "throttled_bits": throttled,
-        "throttled_now": [name for bit, name in THROTTLING.items() if (throttled or 0) >> bit & 1],
-        "throttled_since_start": [name for bit, name in THROTTLING.items() if (throttled or 0) >> (16 + bit) & 1],
+        "throttled_bits": bits,
+        "throttled_now": [name for bit, name in THROTTLING.items() if (bits or 0) >> bit & 1],
+        "throttled_since_start": since if has_history else None,
         "steal_s": _steal_s(),
     }
 
@@ -105,23 +106,37 @@ def _os_name() -> str:
     return platform.platform(terse=True)
 
 
-def _throttled() -> int | None:
-    text = _read(Path("/sys/devices/platform/soc/soc:firmware/get_throttled")) or _voltage_alarm()
-    if text is None and shutil.which("vcgencmd"):
-        try:
-            answer = subprocess.run(["vcgencmd", "get_throttled"], capture_output=True, text=True, timeout=5)
-        except (OSError, subprocess.SubprocessError):
-            return None
-        text = answer.stdout.strip().partition("=")[2]
+def _throttled(root: Path) -> tuple[int | None, bool]:
+    """The firmware's get_throttled, and whether all its bits are known; the kernel's own monitor tells bit 0 only."""
+    # A Pi 5's node is soc@107c000000/soc@107c000000:firmware, an older Pi's is soc/soc:firmware.
+    nodes = sorted((root / "sys/devices/platform").glob("soc*/soc*:firmware/get_throttled"))
+    for text in (*map(_read, nodes), _vcgencmd()):
+        bits = _hexadecimal(text)
+        if bits is not None:
+            return bits, True
+    return _hexadecimal(_voltage_alarm(root)), False
+
+
+def _vcgencmd() -> str | None:
+    if not shutil.which("vcgencmd"):
+        return None
+    try:
+        answer = subprocess.run(["vcgencmd", "get_throttled"], capture_output=True, text=True, timeout=5)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return answer.stdout.strip().partition("throttled=")[2]
+
+
+def _hexadecimal(text: str | None) -> int | None:
     try:
         return int(text or "", 16)
     except ValueError:
         return None
 
 
-def _voltage_alarm() -> str | None:
+def _voltage_alarm(root: Path) -> str | None:
     """Under-voltage as the kernel's own monitor tells it; bit 0 of get_throttled."""
-    for folder in Path("/sys/class/hwmon").glob("hwmon*"):
+    for folder in (root / "sys/class/hwmon").glob("hwmon*"):
         if _read(folder / "name") == "rpi_volt":
             return _read(folder / "in0_lcrit_alarm")
     return None

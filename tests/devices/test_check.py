@@ -71,6 +71,24 @@ def test_what_is_not_right(changes, topic, level, words):
 
 
 @pytest.mark.parametrize(
+    ("changes", "value", "level"),
+    [
+        ({}, "none since the start", "ok"),
+        ({"throttled_bits": None, "throttled_since_start": None}, "the board doesn't tell", "ok"),
+        ({"throttled_since_start": None}, "no under-voltage now; the board doesn't tell more", "ok"),
+        (
+            {"throttled_bits": 1, "throttled_now": ["under-voltage"], "throttled_since_start": None},
+            "now: under-voltage; since the start: unknown",
+            "problem",
+        ),
+    ],
+)
+def test_nothing_is_claimed_of_throttling_that_the_board_does_not_tell(changes, value, level):
+    finding = next(entry for entry in _check.findings(changed(**changes), "FIX") if entry.topic == "throttling")
+    assert (finding.value, finding.level) == (value, level)
+
+
+@pytest.mark.parametrize(
     ("changes", "first", "numpy"),
     [
         ({}, "ai-edge-litert==", "numpy>=1.23"),

@@ -40,7 +40,8 @@ def test_golden_vectors(each_pi, reach, make):
         assert result.golden["identical"] == golden.COUNT
     assert fake_pi.BOARDS[each_pi.cpu].model in result.system["board"]
     assert result.system["machine"] == "aarch64"
-    assert result.rows[0].measurement.before["temperature_c"] == 48.312
+    before = result.rows[0].measurement.before
+    assert (before["temperature_c"], before["throttled_bits"]) == (48.312, 0)
 
 
 def test_golden_vectors_that_differ_are_seen(pi, reach):

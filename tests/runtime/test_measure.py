@@ -87,12 +87,40 @@ def test_a_file_without_vectors_has_no_answer_to_them():
     assert measure.measure(bare, measure.Plan(runs=1, warmup=0))[1] is None
 
 
-def test_throttling_bits(monkeypatch):
-    """0x50005 is what a Pi with a bad power supply says: under-voltage and throttled, now and before."""
-    monkeypatch.setattr(system, "_throttled", lambda: 0x50005)
-    found = system.conditions()
-    assert found["throttled_now"] == ["under-voltage", "throttled"]
-    assert found["throttled_since_start"] == ["under-voltage", "throttled"]
+def machine(root: Path, monkeypatch, node: str = "", vcgencmd: str = "", alarm: str = "") -> Path:
+    """A machine that tells of throttling in up to three ways."""
+    place = f"sys/devices/platform/{node}/{node}:firmware/get_throttled"
+    files = {place: "50005" if node else "", "sys/class/hwmon/hwmon1/in0_lcrit_alarm": alarm}
+    files["sys/class/hwmon/hwmon1/name"] = "rpi_volt"
+    for name, text in files.items():
+        if text:
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / name).write_text(f"{text}\n")
+    (root / "bin").mkdir()
+    if vcgencmd:
+        (root / "bin/vcgencmd").write_text(f"#!/bin/sh\necho '{vcgencmd}'\n")
+        (root / "bin/vcgencmd").chmod(0o755)
+    monkeypatch.setenv("PATH", str(root / "bin"))
+    return root
+
+
+@pytest.mark.parametrize(
+    ("told", "bits", "now", "since"),
+    [
+        ({"node": "soc"}, 0x50005, ["under-voltage", "throttled"], ["under-voltage", "throttled"]),
+        ({"node": "soc@107c000000", "vcgencmd": "throttled=0x0", "alarm": "0"}, 0x50005,
+         ["under-voltage", "throttled"], ["under-voltage", "throttled"]),
+        ({"vcgencmd": "throttled=0xe0008", "alarm": "0"}, 0xE0008, ["soft temperature limit"],
+         ["clock capped", "throttled", "soft temperature limit"]),
+        ({"vcgencmd": "VCHI initialization failed", "alarm": "0"}, 0, [], None),
+        ({"alarm": "1"}, 1, ["under-voltage"], None),
+        ({}, None, [], None),
+    ],
+)  # fmt: skip
+def test_throttling(tmp_path, monkeypatch, told, bits, now, since):
+    """0x50005 is what a Pi with a bad power supply says; the firmware knows more than the kernel's voltage alarm."""
+    found = system.conditions(machine(tmp_path, monkeypatch, **told))
+    assert (found["throttled_bits"], found["throttled_now"], found["throttled_since_start"]) == (bits, now, since)
 
 
 def test_runtime_needs_nothing_but_itself(tmp_path: Path):
