@@ -9,7 +9,6 @@ from small_graphs import Graph
 
 from edgecnn import delegates
 from edgecnn.errors import DelegateError, UsageError
-from edgecnn.registry import DELEGATES
 from edgecnn.runtime import delegate, edgetpu, engine, model_file, tflite
 
 
@@ -44,12 +43,6 @@ def test_edgetpu_options_are_libedgetpus(text, options):
 def test_wrong_delegates_are_wrong_usage(text):
     with pytest.raises(UsageError, match=r"expected|Choose one of"):
         delegates.resolve(text)
-
-
-def test_every_delegate_file_describes_itself():
-    rows = delegates.describe()
-    assert [row[0] for row in rows] == DELEGATES.names() == ["cpu", "edgetpu"]
-    assert all(syntax.startswith(name) and summary.endswith(".") for name, syntax, summary in rows)
 
 
 def test_a_missing_library_is_explained_without_noise():
