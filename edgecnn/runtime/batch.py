@@ -16,7 +16,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from . import lock, measure, model_file, system
+from . import measure, model_file, system
 from .engine import Engine, TensorInfo
 from .errors import EdgecnnError
 from .supervise import EXIT_ORPHANED, error_answer
@@ -30,8 +30,7 @@ def serve(options: argparse.Namespace) -> int:
         os.dup2(2, 1)  # what a library prints must not get between the answers
         try:
             plan = measure.Plan(options.delegate, options.threads[0])
-            with lock.measuring(options.wait):
-                return _serve(measure.open_engine(model_file.read(options.model[0]), plan), output)
+            return _serve(measure.open_engine(model_file.read(options.model[0]), plan), output)
         except EdgecnnError as error:
             _write_line(output, error_answer(error))
             return 1
