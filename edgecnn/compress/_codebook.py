@@ -40,7 +40,7 @@ def entropy_bits(members: np.ndarray) -> float:
 def codebooks(
     kernels: Mapping[str, Any], curvatures: Mapping[str, np.ndarray], most_values: int, most_bits: float
 ) -> dict[str, Codebook]:
-    """The even grids that raise the loss least for `most_bits` in the mean.
+    """The even grids that raise the loss least for about `most_bits` in the mean.
 
     An even step's error is step^2 / 12 for each weight, and a kernel's entropy falls by a bit when its step doubles.
     So the sum of curvature * error is least when the product is the same in all kernels (the Lagrangian's condition).
@@ -49,7 +49,8 @@ def codebooks(
         kernels: layer name -> variable.
         curvatures: the same -> see `_importance.curvature`.
         most_values: of each grid.
-        most_bits: entropy of a weight's value, in the mean over all weights.
+        most_bits: entropy of a weight's value, in the mean over all weights; it may be more where even grids of three
+            values need more.
     """
     most = (most_values - 1) // 2
     arrays = {name: kernel.numpy() for name, kernel in kernels.items()}

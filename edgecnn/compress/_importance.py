@@ -57,7 +57,7 @@ def taylor(model: Any, coupling: Coupling, batches: Batches) -> Importance:
     """The loss's first-order change without a channel, squared (arXiv:1906.10771, equation 8).
 
     A channel is gone when all layers that read it have zeros for it: its contribution is the sum of weight times
-    gradient over these, so that coupled layers are counted exactly once.
+    gradient over these. The coupled layers that make it add nothing: their change is the same one.
     """
     total = {group: np.zeros(size) for group, size in coupling.prunable().items()}
     places = [

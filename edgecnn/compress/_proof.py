@@ -7,7 +7,7 @@ import platform
 import statistics
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +52,7 @@ class Proof:
         macs: before, after.
         sparse: whether the model was pruned by weights, and the float one is stored sparse.
         kernels: XNNPACK kernel -> operators that it ran in the sparse float model; None if unknown.
+        refused: scheme -> why one of the models can't have it.
     """
 
     figures: dict[str, tuple[Figures, Figures]]
@@ -59,11 +60,17 @@ class Proof:
     macs: tuple[int, int]
     sparse: bool
     kernels: dict[str, int] | None = None
+    refused: dict[str, str] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
         pairs = {scheme: [vars(before), vars(after)] for scheme, (before, after) in self.figures.items()}
-        facts = {"parameters": self.parameters, "macs": self.macs, "xnnpack_kernels": self.kernels}
+        facts = {
+            "parameters": self.parameters,
+            "macs": self.macs,
+            "xnnpack_kernels": self.kernels,
+            "refused": self.refused,
+        }
         return {"machine": platform.machine(), "threads": 1, **pairs, **facts}
 
     def rows(self) -> list[tuple[str, str, str, str]]:
@@ -77,8 +84,10 @@ class Proof:
 
     def notes(self) -> list[str]:
         """What the figures don't say."""
-        if not self.sparse or "float32" not in self.figures:
-            return []
+        refused = [f"Note: no figures for {scheme}. {reason}" for scheme, reason in self.refused.items()]
+        return refused + (self._kernel_notes() if self.sparse and "float32" in self.figures else [])
+
+    def _kernel_notes(self) -> list[str]:
         before, after = self.figures["float32"]
         paid = f"size x {after.size_bytes / before.size_bytes:.2f}, time x {after.latency_ms / before.latency_ms:.2f}"
         if self.kernels is None:
@@ -107,29 +116,27 @@ def prove(before: str | Path, after: str | Path, data: str, progress: Progress =
     contracts = [keras_file.read_contract(path) for path in (before, after)]
     facts = [contract.model if contract else {} for contract in contracts]
     sparse = still_holds(keras_file.load(after)[0], facts[1].get("compression", ()), "magnitude")
-    figures, ran = {}, None
+    figures, refused, ran = {}, {}, None
     for scheme in SCHEMES:
         progress(f"Converting to {scheme}", 0, 0)
         with tempfile.TemporaryDirectory() as folder:
             stored_sparse = sparse and scheme == "float32"
-            first = _converted(before, Path(folder) / "before.tflite", scheme, data)
-            second = _converted(
-                after, Path(folder) / "after.tflite", "float32_sparse" if stored_sparse else scheme, data
-            )
+            paths = [Path(folder) / name for name in ("before.tflite", "after.tflite")]
+            calibration = Calibration(data)
+            try:
+                first = quantize(before, paths[0], scheme=scheme, calibration=calibration)
+                second = quantize(
+                    after, paths[1], scheme="float32_sparse" if stored_sparse else scheme, calibration=calibration
+                )
+            except QuantizationError as error:
+                refused[scheme] = str(error)
+                continue
             if stored_sparse:
-                ran = kernels(Path(folder) / "after.tflite")
-        if first and second:
-            progress(f"Timing {scheme}", 0, 0)
-            figures[scheme] = _compared(first, second)
+                ran = kernels(paths[1])
+        progress(f"Timing {scheme}", 0, 0)
+        figures[scheme] = _compared(first, second)
     counted = [(int(fact.get("parameters", 0)), int(fact.get("macs", 0))) for fact in facts]
-    return Proof(figures, (counted[0][0], counted[1][0]), (counted[0][1], counted[1][1]), sparse, ran)
-
-
-def _converted(model: str | Path, output: Path, scheme: str, data: str) -> ModelFile | None:
-    try:
-        return quantize(model, output, scheme=scheme, calibration=Calibration(data))
-    except QuantizationError:
-        return None
+    return Proof(figures, (counted[0][0], counted[1][0]), (counted[0][1], counted[1][1]), sparse, ran, refused)
 
 
 def _compared(first: ModelFile, second: ModelFile) -> tuple[Figures, Figures]:
