@@ -14,28 +14,40 @@ Ranges = Mapping[int, tuple[float, float]]
 
 def with_outputs(model: bytes, tensors: Sequence[int]) -> bytes:
     """The same model with these tensors as its outputs."""
-    unpacked = _unpack(model)
+    unpacked = unpack(model)
     unpacked.subgraphs[0].outputs = np.asarray(tensors, np.int32)
     unpacked.signatureDefs = None  # they name the old outputs
-    return _pack(unpacked)
+    return pack(unpacked)
 
 
 def with_ranges(model: bytes, ranges: Ranges) -> bytes:
     """The same model with a calibrated (min, max) on these tensors, as TensorFlow's calibrator leaves them."""
-    unpacked = _unpack(model)
+    unpacked = unpack(model)
     for index, (low, high) in ranges.items():
         tensor = unpacked.subgraphs[0].tensors[index]
         tensor.quantization = tensor.quantization or schema.QuantizationParametersT()
         tensor.quantization.min = np.asarray([low], np.float32)
         tensor.quantization.max = np.asarray([high], np.float32)
-    return _pack(unpacked)
+    return pack(unpacked)
 
 
-def _unpack(model: bytes) -> Any:
+def unpack(model: bytes) -> Any:
+    """A `schema.ModelT` to be changed."""
     return schema.ModelT.InitFromPackedBuf(model, 0)
 
 
-def _pack(model: Any) -> bytes:
+def pack(model: Any) -> bytes:
+    """The inverse of `unpack`."""
     builder = flatbuffers.Builder(1 << 20)
     builder.Finish(model.Pack(builder), b"TFL3")
     return bytes(builder.Output())
+
+
+def builtin_code(code: Any) -> int:
+    """What an operator code means: numbers above 126 have only the new field, files before 2020 only the old one."""
+    return max(int(code.deprecatedBuiltinCode), int(code.builtinCode))
+
+
+def text(name: bytes | str) -> str:
+    """A tensor's name, which is bytes where it was read and a string where it was written."""
+    return name.decode() if isinstance(name, bytes) else name

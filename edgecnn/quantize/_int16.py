@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from edgecnn.quantize._flatbuffer import _pack, _unpack
+from edgecnn.quantize._flatbuffer import builtin_code, pack, text, unpack
 from edgecnn.quantize.improve._network import WEIGHTED
 
 SUPPORTED = {
@@ -35,9 +35,9 @@ def with_int16(graph: bytes, operators: Iterable[int]) -> bytes:
         graph: int8 `.tflite`.
         operators: their numbers; each kind must be one of `SUPPORTED`.
     """
-    model = _unpack(graph)
+    model = unpack(graph)
     _Rewriting(model, set(operators)).run()
-    return _pack(model)
+    return pack(model)
 
 
 class _Rewriting:
@@ -84,7 +84,7 @@ class _Rewriting:
     def _twin(self, tensor: int, scale: float | None = None) -> int:
         narrow = self._graph.tensors[tensor]
         wide = copy.copy(narrow)
-        wide.name, wide.type = _text(narrow.name) + "/int16", schema.TensorType.INT16
+        wide.name, wide.type = text(narrow.name) + "/int16", schema.TensorType.INT16
         wide.quantization = schema.QuantizationParametersT()
         old, zero = float(narrow.quantization.scale[0]), int(narrow.quantization.zeroPoint[0])
         reach = max(abs(code - zero) for code in (-128, 127)) * old
@@ -104,7 +104,7 @@ class _Rewriting:
         buffer.data = np.frombuffer(np.rint(real / scale).astype("<i8").tobytes(), np.uint8)
         self._model.buffers.append(buffer)
         wide = copy.copy(bias)
-        wide.name, wide.type = _text(bias.name) + "/int64", schema.TensorType.INT64
+        wide.name, wide.type = text(bias.name) + "/int64", schema.TensorType.INT64
         wide.buffer = len(self._model.buffers) - 1
         wide.quantization = copy.copy(bias.quantization)
         wide.quantization.scale = scale.astype(np.float32)
@@ -122,19 +122,15 @@ class _Rewriting:
 
     def _kind(self, operator: Any) -> str:
         code = self._model.operatorCodes[operator.opcodeIndex]
-        number = max(int(code.deprecatedBuiltinCode), int(code.builtinCode))
+        number = builtin_code(code)
         return next(name for name in SUPPORTED if getattr(schema.BuiltinOperator, name) == number)
 
     def _code(self, kind: str, version: int) -> int:
         number = getattr(schema.BuiltinOperator, kind)
         for index, code in enumerate(self._model.operatorCodes):
-            if max(int(code.deprecatedBuiltinCode), int(code.builtinCode)) == number and code.version == version:
+            if builtin_code(code) == number and code.version == version:
                 return index
         code = schema.OperatorCodeT()
         code.builtinCode, code.deprecatedBuiltinCode, code.version = number, min(number, 127), version
         self._model.operatorCodes.append(code)
         return len(self._model.operatorCodes) - 1
-
-
-def _text(name: bytes | str) -> str:
-    return name.decode() if isinstance(name, bytes) else name

@@ -28,6 +28,12 @@ class Grid:
         scale = (high - low) / 255 or 1.0
         return cls(scale, int(np.clip(np.rint(-low / scale), 0, 255)))
 
+    def nearest(self, values: np.ndarray) -> np.ndarray:
+        """The nearest of the grid's values; those outside of the range are clipped."""
+        codes = np.clip(np.rint(values / self.scale) + self.zero_point, 0, 255)
+        result: np.ndarray = (codes - self.zero_point) * self.scale
+        return result
+
     def encode(self, values: np.ndarray) -> np.ndarray:
         """The nearest codes, uint8; values outside of the range are clipped."""
         codes = np.multiply(values, np.float32(1 / self.scale), dtype=np.float32)

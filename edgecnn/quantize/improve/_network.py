@@ -12,10 +12,10 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from edgecnn.quantize._flatbuffer import builtin_code, pack, text, unpack
 from edgecnn.runtime.tflite import FLOAT_TYPES, Graph, Operator, parse
 
 WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
@@ -68,7 +68,7 @@ class Network:
     def __init__(self, model: bytes) -> None:
         model = _with_own_biases(model)
         self.graph: Graph = parse(model).graph
-        self._model: Any = schema.ModelT.InitFromPackedBuf(model, 0)
+        self._model: Any = unpack(model)
         uses = Counter(index for operator in self.graph.operators for index in operator.inputs)
         found = (self._layer(operator, uses) for operator in self.graph.operators)
         self.layers: dict[int, Layer] = {layer.operator: layer for layer in found if layer is not None}
@@ -113,7 +113,7 @@ class Network:
         model.subgraphs = [copy.copy(self._subgraph)]
         model.subgraphs[0].tensors = [_moved(tensor, places) for tensor in self._subgraph.tensors]
         model.metadata = [_moved(entry, places) for entry in self._model.metadata or ()]
-        return _pack(model)
+        return pack(model)
 
     def operator_model(self, number: int, *, linear: bool = False) -> bytes:
         """One operator as a model of its own, with its current weights.
@@ -141,7 +141,7 @@ class Network:
             operator.builtinOptions.fusedActivationFunction = NO_ACTIVATION
         graph.operators = [operator]
         model.subgraphs = [graph]
-        return _pack(model)
+        return pack(model)
 
     def variable_inputs(self, number: int) -> list[int]:
         """The inputs of an operator that aren't constants, without repetition."""
@@ -205,9 +205,9 @@ class Network:
 
 def _with_own_biases(model: bytes) -> bytes:
     """The converter gives layers without a bias one common tensor of zeros; each gets its own, to be corrected."""
-    unpacked = schema.ModelT.InitFromPackedBuf(model, 0)
+    unpacked = unpack(model)
     graph = unpacked.subgraphs[0]
-    weighted = {index for index, code in enumerate(unpacked.operatorCodes) if _code(code) in _WEIGHTED_CODES}
+    weighted = {index for index, code in enumerate(unpacked.operatorCodes) if builtin_code(code) in _WEIGHTED_CODES}
     taken: set[int] = set()
     changed = False
     for operator in graph.operators:
@@ -216,28 +216,14 @@ def _with_own_biases(model: bytes) -> bytes:
         bias = int(operator.inputs[2])
         if bias in taken:
             graph.tensors.append(copy.copy(graph.tensors[bias]))
-            graph.tensors[-1].name = f"{_text(graph.tensors[bias].name)}/{len(graph.tensors)}".encode()
+            graph.tensors[-1].name = f"{text(graph.tensors[bias].name)}/{len(graph.tensors)}".encode()
             operator.inputs = np.array([*operator.inputs[:2], len(graph.tensors) - 1, *operator.inputs[3:]], np.int32)
             changed = True
         taken.add(bias)
-    return _pack(unpacked) if changed else model
-
-
-def _code(code: Any) -> int:
-    return max(int(code.deprecatedBuiltinCode), int(code.builtinCode))
-
-
-def _text(name: bytes | str) -> str:
-    return name.decode() if isinstance(name, bytes) else name
+    return pack(unpacked) if changed else model
 
 
 def _moved(entry: Any, places: dict[int, int]) -> Any:
     moved = copy.copy(entry)
     moved.buffer = places[entry.buffer]
     return moved
-
-
-def _pack(model: Any) -> bytes:
-    builder = flatbuffers.Builder(1 << 20)
-    builder.Finish(model.Pack(builder), b"TFL3")
-    return bytes(builder.Output())

@@ -13,6 +13,7 @@ import numpy as np
 
 from edgecnn.quantize._activations import Inputs, Read, visit_activations
 from edgecnn.quantize._flatbuffer import Ranges
+from edgecnn.quantize.improve._grid import Grid
 from edgecnn.quantize.improve._network import Network
 from edgecnn.quantize.improve.ranges import BINS, Histogram
 
@@ -60,9 +61,8 @@ def least_error(histogram: Histogram, curve: Curve) -> tuple[float, float]:
 def _error(histogram: Histogram, curve: Curve, low: float, high: float) -> float:
     if high <= low:
         return float("inf")
-    step, centers = (high - low) / 255, histogram.centers
-    zero = round(-low / step)
-    rounded = (np.clip(np.rint(centers / step) + zero, 0, 255) - zero) * step
+    centers = histogram.centers
+    rounded = Grid.of(low, high).nearest(centers)
     return float((histogram.counts * (curve(rounded) - curve(centers)) ** 2).sum())
 
 

@@ -17,6 +17,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edgecnn.quantize.improve._grid import Grid
+from edgecnn.runtime.engine import softmax
+
 BINS = 2048
 _LEVELS = 256
 _LOGIT_LOWS = 13  # lower ends of the logits' range that are tried
@@ -98,24 +101,16 @@ def logits(values: np.ndarray) -> Range:
         The candidate with the least mean Kullback-Leibler divergence of the softmax.
     """
     low, high = min(float(values.min()), 0.0), max(float(values.max()), 0.0)
-    expected = _softmax(values)
+    expected = softmax(values)
     lows = np.linspace(low, 0.0, _LOGIT_LOWS)
 
     def divergence(start: float) -> float:
-        step = (high - start) / (_LEVELS - 1)
-        if step <= 0:
+        if high <= start:
             return float("inf")
-        zero = np.rint(-start / step)
-        found = _softmax((np.clip(np.rint(values / step) + zero, 0, _LEVELS - 1) - zero) * step)
+        found = softmax(Grid.of(start, high).nearest(values))
         return float((expected * np.log(np.maximum(expected, 1e-30) / np.maximum(found, 1e-30))).sum(axis=1).mean())
 
     return float(lows[int(np.argmin([divergence(start) for start in lows]))]), high
-
-
-def _softmax(values: np.ndarray) -> np.ndarray:
-    powers = np.exp(values - values.max(axis=1, keepdims=True))
-    result: np.ndarray = powers / powers.sum(axis=1, keepdims=True)
-    return result
 
 
 METHODS: dict[str, Callable[[Histogram], Range]] = {"min_max": min_max, "percentile": percentile, "mse": mse, "kl": kl}
