@@ -1,6 +1,6 @@
 """The demo at the other end of ssh: reads its options from standard input, tells what happens on standard output.
 
-Each line on standard output is a JSON object with one key: `ready` (source, port, notes), `line` (an answer, where
+Each line there is a JSON object with one key: `ready` (source, port, notes), `line` (an answer, where
 lines are asked for), `summary` or `error`. The demo ends when standard input ends or is silent for `SILENCE_S`: then
 whoever looked has gone, and nothing may be left running here.
 """
@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import select
-import sys
 import threading
 from typing import Any
 
@@ -24,13 +23,20 @@ def main() -> int:
     """Run one demo; returns the exit status."""
     with open(0, "rb", buffering=0, closefd=False) as unbuffered:  # the rest belongs to `_watch_input`
         first = unbuffered.readline()
+    events = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # whatever else is printed, by us or by a library, is no event
+
+    def tell(**event: Any) -> None:
+        events.write(json.dumps(event) + "\n")
+        events.flush()
+
     try:
-        demo = Demo(DemoOptions(**json.loads(first)), write=lambda line: _tell(line=json.loads(line)))
+        demo = Demo(DemoOptions(**json.loads(first)), write=lambda line: tell(line=json.loads(line)))
         threading.Thread(target=_watch_input, args=(demo,), daemon=True).start()
         ready = {"source": demo.source, "port": demo.port, "notes": list(demo.file.contract.assumed)}
-        _tell(summary=demo.run(lambda: _tell(ready=ready)))
+        tell(summary=demo.run(lambda: tell(ready=ready)))
     except EdgecnnError as error:
-        _tell(error={"kind": type(error).__name__, "message": str(error)})
+        tell(error={"kind": type(error).__name__, "message": str(error)})
         return 1
     return 0
 
@@ -39,8 +45,3 @@ def _watch_input(demo: Demo) -> None:
     while select.select([0], [], [], SILENCE_S)[0] and os.read(0, 4096):
         pass
     demo.stop()
-
-
-def _tell(**event: Any) -> None:
-    sys.stdout.write(json.dumps(event) + "\n")
-    sys.stdout.flush()

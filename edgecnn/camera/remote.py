@@ -5,32 +5,28 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
-import io
 import json
 import signal
-import socket
 import subprocess
+import tempfile
 import threading
-import time
-import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import edgecnn
 from edgecnn import errors
 from edgecnn.camera.demo import DemoOptions
 from edgecnn.camera.server import free_port, is_loopback
-from edgecnn.devices import Note, open_device, to_stderr
+from edgecnn.devices import Note, _zipapp, open_device, to_stderr
 from edgecnn.devices._job import HEARTBEAT_S, Answer
+from edgecnn.devices._ssh_client import TUNNEL_OPEN
 from edgecnn.devices.ssh import CACHE, SshDevice
 from edgecnn.errors import CameraError, DeviceError, UsageError
 from edgecnn.runtime import model_file
 
 _PARTS = ("__init__.py", "errors.py", "registry.py", "files.py", "runtime/*.py", "camera/**/*.py", "camera/page.html")
 _MAIN = "import sys\nfrom edgecnn.camera.board import main\nsys.exit(main())\n"
-_DATE = (1980, 1, 1, 0, 0, 0)
-_TUNNEL_S = 10.0
 
 
 def run(
@@ -61,24 +57,20 @@ def run(
     with open_device(device, note) as board:
         if not isinstance(board, SshDevice):
             raise UsageError(f"--device {device}: the demo runs here, or on a board that is reached over ssh.")
-        port = free_port("127.0.0.1", options.port) if options.view == "page" else 0
+        if options.view == "page" and options.port:
+            free_port("127.0.0.1", options.port)  # a taken one is told before anything is copied
         command, there = _bring(board, options)
-        with _process(board.client.command(command)) as process, contextlib.ExitStack() as tunnel:
-            _send(process, there)
-            return _follow(_Session(board, process, port, tunnel, announce, write, note))
+        with contextlib.ExitStack() as stack:
+            complaints = stack.enter_context(tempfile.TemporaryFile())  # a pipe that nobody reads would stop the board
+            process = stack.enter_context(_process(board.client.command(command), there, complaints))
+            tunnel = stack.enter_context(contextlib.ExitStack())
+            return _follow(_Session(board, process, complaints, options.port, tunnel, announce, write, note))
 
 
 def archive() -> bytes:
-    """What the board runs, as one file for its Python; the same sources give the same bytes."""
+    """What the board runs, as one file for its Python."""
     root = Path(edgecnn.__file__).parent
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w") as zipped:
-        zipped.writestr(zipfile.ZipInfo("__main__.py", _DATE), _MAIN)
-        for path in sorted(path for pattern in _PARTS for path in root.glob(pattern)):
-            entry = zipfile.ZipInfo(f"edgecnn/{path.relative_to(root).as_posix()}", _DATE)
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            zipped.writestr(entry, path.read_bytes())
-    return stream.getvalue()
+    return _zipapp.pack(_MAIN, (path for pattern in _PARTS for path in root.glob(pattern)), root, "edgecnn")
 
 
 def _check(options: DemoOptions) -> None:
@@ -99,14 +91,7 @@ def _bring(board: SshDevice, options: DemoOptions) -> tuple[list[str], DemoOptio
         contents[f"{hashlib.sha256(text).hexdigest()}.txt"] = text
     app = archive()
     contents[f"{hashlib.sha256(app).hexdigest()}.pyz"] = app
-    found = board.look(list(contents))
-    if not found.python:
-        raise DeviceError(
-            f"There is no python3 on {board.name}. Install it there: sudo apt install python3 python3-venv"
-        )
-    for name, content in contents.items():
-        if name not in found.cached:
-            board.store(name, content)
+    found = board.bring(contents)
     paths = [f"{found.home}/{CACHE}/{name}" for name in contents]
     there = dataclasses.replace(
         options, model=paths[0], labels=paths[1] if options.labels else None, host="127.0.0.1", port=None
@@ -118,7 +103,8 @@ def _bring(board: SshDevice, options: DemoOptions) -> tuple[list[str], DemoOptio
 class _Session:
     board: SshDevice
     process: subprocess.Popen[bytes]
-    port: int
+    complaints: IO[bytes]
+    port: int | None
     tunnel: contextlib.ExitStack
     announce: Callable[[str, list[str]], None]
     write: Callable[[str], None]
@@ -127,24 +113,38 @@ class _Session:
 
 def _follow(session: _Session) -> dict[str, Any]:
     """Read what the board tells until its summary."""
-    assert session.process.stdout and session.process.stderr
+    assert session.process.stdout
     for raw in session.process.stdout:
-        event = json.loads(raw)
+        event = _event(raw)
         if "ready" in event:
             _ready(session, event["ready"])
         elif "line" in event:
             session.write(json.dumps(event["line"], ensure_ascii=False))
         elif "error" in event:
             raise _raised(session.board, event["error"])
-        else:
-            summary: dict[str, Any] = event["summary"]
-            return {**summary, "on": session.board.name}
+        elif "summary" in event:
+            return {**event["summary"], "on": session.board.name}
     status = session.process.wait()
-    said = session.process.stderr.read().decode(errors="replace")
+    said = _read(session.complaints)
     session.board.client.check(Answer(status, "", said), "the demo ran")
     last = (said.strip().splitlines() or ["it said nothing"])[-1]
     hint = f" What is missing there is installed by: {session.board.remedy()}" if "ModuleNotFound" in last else ""
     raise DeviceError(f"{session.board.name}: the demo ended with status {status}: {last}{hint}")
+
+
+def _event(raw: bytes) -> dict[str, Any]:
+    """What a line tells; nothing where it isn't ours but a shell's greeting."""
+    try:
+        event = json.loads(raw)
+    except ValueError:
+        return {}
+    return event if isinstance(event, dict) else {}
+
+
+def _read(complaints: IO[bytes]) -> str:
+    """All that a process that has ended wrote to standard error."""
+    complaints.seek(0)
+    return complaints.read().decode(errors="replace")
 
 
 def _ready(session: _Session, ready: dict[str, Any]) -> None:
@@ -152,8 +152,8 @@ def _ready(session: _Session, ready: dict[str, Any]) -> None:
         session.note(f"Note: {sentence}")
     addresses = []
     if ready["port"]:
-        session.tunnel.enter_context(_open_tunnel(session.board, session.port, ready["port"]))
-        addresses = [f"http://127.0.0.1:{session.port}/"]
+        port = session.tunnel.enter_context(_open_tunnel(session.board, session.port, ready["port"]))
+        addresses = [f"http://127.0.0.1:{port}/"]
     session.announce(f"{ready['source']} of {session.board.name}", addresses)
 
 
@@ -165,12 +165,11 @@ def _raised(board: SshDevice, error: dict[str, str]) -> errors.EdgecnnError:
 
 
 @contextlib.contextmanager
-def _process(command: list[str]) -> Iterator[subprocess.Popen[bytes]]:
+def _process(command: list[str], options: DemoOptions, complaints: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
     """ssh, in a session of its own: Ctrl-C reaches us, and we end the board's side in good order."""
     process = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=complaints, start_new_session=True
     )
-    assert process.stdin
     gone = threading.Event()
 
     def end(number: int, frame: Any) -> None:
@@ -188,9 +187,9 @@ def _process(command: list[str]) -> Iterator[subprocess.Popen[bytes]]:
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     for number in before:
         signal.signal(number, end)
-    heart = threading.Thread(target=keep_alive, daemon=True)
-    heart.start()
     try:
+        _send(process, options)
+        threading.Thread(target=keep_alive, daemon=True).start()
         yield process
     finally:
         gone.set()
@@ -210,33 +209,27 @@ def _send(process: subprocess.Popen[bytes], options: DemoOptions) -> None:
 
 
 @contextlib.contextmanager
-def _open_tunnel(board: SshDevice, here: int, there: int) -> Iterator[None]:
-    """Make the board's port reachable here for a while."""
-    process = subprocess.Popen(
-        board.client.tunnel(here, there),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    )
-    assert process.stderr
-    try:
-        end = time.monotonic() + _TUNNEL_S
-        while not _answers(here):
-            if process.poll() is not None or time.monotonic() > end:
-                process.kill()
-                said = process.stderr.read().decode(errors="replace").strip() or "no reason given"
-                raise CameraError(f"The tunnel to {board.name} can't be opened: {said}.")
-            time.sleep(0.05)
-        yield
-    finally:
-        process.terminate()
-        process.wait()
+def _open_tunnel(board: SshDevice, wish: int | None, there: int) -> Iterator[int]:
+    """Make the board's port reachable here for a while; yields our port: `wish`, or the first free one from 8000."""
+    while True:
+        here = free_port("127.0.0.1", wish)
+        with tempfile.TemporaryFile() as complaints, _tunnel(board.client.tunnel(here, there), complaints) as is_open:
+            if is_open:
+                yield here
+                return
+            said = _read(complaints)
+        if f"cannot listen to port: {here}" not in said:  # else somebody was faster: the next one
+            raise CameraError(f"The tunnel to {board.name} can't be opened: {said.strip() or 'no reason given'}.")
 
 
-def _answers(port: int) -> bool:
-    try:
-        with socket.create_connection(("127.0.0.1", port), timeout=1):
-            return True
-    except OSError:
-        return False
+@contextlib.contextmanager
+def _tunnel(command: list[str], complaints: IO[bytes]) -> Iterator[bool]:
+    """ssh with a tunnel; yields whether it opened. It ends with us, however we end, because its input does."""
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=complaints, start_new_session=True
+    ) as process:
+        assert process.stdout
+        try:
+            yield any(line.strip() == TUNNEL_OPEN.encode() for line in process.stdout)
+        finally:
+            process.terminate()

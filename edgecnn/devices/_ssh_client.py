@@ -17,6 +17,7 @@ from edgecnn.errors import DeviceError, UsageError
 
 TRANSPORT_FAILED = 255
 CONNECT_TIMEOUT_S = 10
+TUNNEL_OPEN = "edgecnn-tunnel-open"
 _TARGET = re.compile(r"(?:(?P<user>[\w.+-]+)@)?(?P<host>\[[0-9A-Fa-f:.%\w]+\]|[\w.-]+)(?::(?P<port>\d+))?")
 
 
@@ -67,10 +68,14 @@ class Client:
         return [*self._words(shared), "--", self.address.host, shlex.join(remote)]
 
     def tunnel(self, here: int, there: int) -> list[str]:
-        """The local command line that makes a port of the board's loopback a port of ours, while it runs."""
+        """The local command line that makes a port of the board's loopback a port of ours until its input ends.
+
+        It says `TUNNEL_OPEN` once ssh listens here: a port that can't be had ends ssh before the command starts.
+        """
         alone = ("ControlPath=none", "ExitOnForwardFailure=yes")
-        forward = ["-N", "-L", f"127.0.0.1:{here}:127.0.0.1:{there}"]
-        return [*self._words(alone), *forward, "--", self.address.host]
+        forward = ["-L", f"127.0.0.1:{here}:127.0.0.1:{there}"]
+        stay = shlex.join(["sh", "-c", f"echo {TUNNEL_OPEN}; exec cat >/dev/null"])
+        return [*self._words(alone), *forward, "--", self.address.host, stay]
 
     def _words(self, options: Sequence[str]) -> list[str]:
         """ssh with what all connections have in common."""

@@ -6,6 +6,7 @@ import functools
 import hashlib
 import io
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from edgecnn import runtime
@@ -26,12 +27,17 @@ sys.exit(main())
 
 @functools.cache
 def build() -> bytes:
-    """The archive; the same sources give the same bytes."""
+    """The runtime's archive."""
+    return pack(_MAIN, Path(runtime.__file__).parent.glob("*.py"), Path(runtime.__file__).parent, PACKAGE)
+
+
+def pack(main: str, files: Iterable[Path], root: Path, package: str) -> bytes:
+    """A zipapp of `files`, which lie under `root`, as a package; the same sources give the same bytes."""
     stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(zipfile.ZipInfo("__main__.py", _DATE), _MAIN)
-        for path in sorted(Path(runtime.__file__).parent.glob("*.py")):
-            entry = zipfile.ZipInfo(f"{PACKAGE}/{path.name}", _DATE)
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr(zipfile.ZipInfo("__main__.py", _DATE), main)
+        for path in sorted(files):
+            entry = zipfile.ZipInfo(f"{package}/{path.relative_to(root).as_posix()}", _DATE)
             entry.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(entry, path.read_bytes())
     return stream.getvalue()
@@ -39,5 +45,5 @@ def build() -> bytes:
 
 @functools.cache
 def digest() -> str:
-    """SHA-256 of the archive."""
+    """SHA-256 of the runtime's archive."""
     return hashlib.sha256(build()).hexdigest()

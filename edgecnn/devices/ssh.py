@@ -120,6 +120,18 @@ class SshDevice:
         """The local command line of a job, after everything that it needs has been brought there."""
         contents = {f"{_zipapp.digest()}.pyz": _zipapp.build()}
         contents |= {f"{file.sha256}.tflite": file.data for file in files}
+        board = self.bring(contents)
+        folder = f"{board.home}/{CACHE}"
+        paths = [f"{folder}/{file.sha256}.tflite" for file in files]
+        words = _job.arguments(job, paths, [file.name for file in files], options)
+        return self.client.command([*_IN_SHELL, board.python, f"{folder}/{_zipapp.digest()}.pyz", *words])
+
+    def bring(self, contents: Mapping[str, bytes]) -> Board:
+        """Copy the files that the board's cache doesn't have yet, by name.
+
+        Raises:
+            DeviceError: the board can't be reached, has no Python, or the files can't be written there.
+        """
         board = self.look(list(contents))
         if not board.python:
             remedy = "Install it there: sudo apt install python3 python3-venv"
@@ -129,10 +141,7 @@ class SshDevice:
                 if len(content) > TELL_BYTES:
                     self.note(f"Copying {len(content) / 1e6:.1f} MB to {self.name} (kept there for the next time) ...")
                 self.store(name, content)
-        folder = f"{board.home}/{CACHE}"
-        paths = [f"{folder}/{file.sha256}.tflite" for file in files]
-        words = _job.arguments(job, paths, [file.name for file in files], options)
-        return self.client.command([*_IN_SHELL, board.python, f"{folder}/{_zipapp.digest()}.pyz", *words])
+        return board
 
     def store(self, name: str, content: bytes, folder: str = CACHE) -> None:
         """Bring a file to the board, whole or not at all.

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import socket
+
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 from requirements import CORAL, SHARED
@@ -36,6 +39,21 @@ def color_model(tmp_path_factory):
     path = tmp_path_factory.mktemp("model") / "color.tflite"
     artifact.write(path, graph.build([picture], [flat]), contract)
     return str(path)
+
+
+@pytest.fixture
+def port():
+    """A free port of 127.0.0.1 that neither the kernel, nor a demo, nor another worker takes by itself."""
+    first = 20_000 + os.getpid() % 1000 * 10
+    for number in range(first, first + 10):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", number))
+            except OSError:
+                continue
+        return number
+    pytest.fail(f"no port from {first} on is free")
 
 
 @pytest.fixture(scope="session")
