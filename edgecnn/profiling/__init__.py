@@ -41,7 +41,8 @@ class Row:
     """One number of threads.
 
     Attributes:
-        cold_start_ms: from importing the runtime to the first answer, in a new process.
+        cold_start_ms: importing the runtime, reading the file, making the interpreter and the first answer, each for the
+            first time in its process.
         gmac_per_s: achieved, 10^9 multiply-accumulates a second at the median.
         median_interval_ms: 95 % confidence interval of the median.
         noise: whether the figures can be trusted.
@@ -165,7 +166,7 @@ def _row(measurement: Measurement, model: ModelFacts, import_ms: float, system: 
     latency = measurement.latency_ms
     return Row(
         measurement,
-        cold_start_ms=round(import_ms + measurement.init_ms + latency["first"], 1),
+        cold_start_ms=round(import_ms + measurement.read_ms + measurement.init_ms + latency["first"], 1),
         gmac_per_s=round(model.macs / latency["median"] / 1e6, 3),
         median_interval_ms=median_interval(measurement.samples_ms),
         noise=judge(measurement, system),

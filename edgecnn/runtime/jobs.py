@@ -17,13 +17,12 @@ HANG_S = 600.0
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Time one model, each number of threads in a child of its own, so that memory and start-up don't mix."""
-    file = read_models(options)[0]
     plan = plan_of(options)
     results, golden = [], None
     with lock.measuring(options.wait):
         for threads in options.threads:
             result = guard.isolated(
-                _in_child, _measure_one, file, dataclasses.replace(plan, threads=threads), timeout_s=_limit(plan)
+                _in_child, _measure_one, options, dataclasses.replace(plan, threads=threads), timeout_s=_limit(plan)
             )
             results.append(result["measurement"])
             golden = golden or result["golden"]
@@ -34,7 +33,7 @@ def per_op(options: argparse.Namespace) -> dict[str, Any]:
     """Time each operator of the first model; the second is the same model cut into operators."""
     from . import per_op as timing
 
-    file, plan = model_file.read(options.model[0]), plan_of(options)
+    file, plan = read_models(options, 1)[0], plan_of(options)
     with open(options.model[1], "rb") as stream:
         parts = stream.read()
     if timing.needs_files() and parts[:2] != b"PK":
@@ -66,10 +65,10 @@ def compare(options: argparse.Namespace) -> dict[str, Any]:
     return {"system": system.describe(), **found}
 
 
-def read_models(options: argparse.Namespace) -> list[ModelFile]:
-    """The models that the options name, under the names that the host knows them by."""
+def read_models(options: argparse.Namespace, count: int | None = None) -> list[ModelFile]:
+    """The models that the options name, or the first `count`, under the names that the host knows them by."""
     names: list[str | None] = [*options.name, *[None] * len(options.model)]
-    files = [model_file.read(path) for path in options.model]
+    files = [model_file.read(path) for path in options.model[:count]]
     return [dataclasses.replace(file, name=name or file.name) for file, name in zip(files, names)]
 
 
@@ -78,8 +77,8 @@ def plan_of(options: argparse.Namespace) -> measuring.Plan:
     return measuring.Plan(options.delegate, options.threads[0], options.runs, options.warmup, options.budget)
 
 
-def _measure_one(file: ModelFile, plan: measuring.Plan) -> dict[str, Any]:
-    measurement, golden = measuring.measure(file, plan)
+def _measure_one(options: argparse.Namespace, plan: measuring.Plan) -> dict[str, Any]:
+    measurement, golden = measuring.measure(lambda: read_models(options)[0], plan)
     return {"measurement": measurement.to_dict(), "golden": golden}
 
 

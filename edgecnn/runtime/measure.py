@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 import statistics
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -44,13 +45,15 @@ class Measurement:
     """One model with one number of threads, in a process of its own.
 
     Attributes:
+        warmup_runs: inferences before those that count; fewer than asked for where they took too long.
+        read_ms: reading the file, which the system may have in its cache, checking its digest and parsing it.
         init_ms: making the interpreter and allocating its tensors.
         warm_start_ms: the same again plus one inference, when the library and the model's pages are in memory.
         latency_ms: of one `set_tensor, invoke, get_tensor`: first, min, median, mean, p90, p95, p99, max, std.
         samples_ms: the measured inferences in order; at most `MAX_SAMPLES`, evenly thinned.
         throughput_fps: inferences a second, one after another.
         peak_rss_bytes: of the whole process, Python and NumPy included.
-        model_rss_bytes: what the process grew by from before the model was loaded to after the runs.
+        model_rss_bytes: what the process grew by from before the file was read to after the runs.
         cpu_share: processor time / (time * threads): 1 when the threads had the processors to themselves and used them.
         preemptions: how often the system took the processor away during the runs.
         before: `system.conditions()` before the runs.
@@ -62,6 +65,7 @@ class Measurement:
     threads: int
     warmup_runs: int
     runs: int
+    read_ms: float
     init_ms: float
     warm_start_ms: float
     latency_ms: dict[str, float]
@@ -80,23 +84,28 @@ class Measurement:
         return asdict(self)
 
 
-def measure(file: ModelFile, plan: Plan) -> tuple[Measurement, dict[str, Any] | None]:
+def measure(read: Callable[[], ModelFile], plan: Plan) -> tuple[Measurement, dict[str, Any] | None]:
     """Time a model on one of its golden pictures, then replay its golden vectors.
+
+    Args:
+        read: reads the model; what that costs is measured too.
+        plan: what to measure.
 
     Returns:
         The measurement, and `golden.GoldenResult.to_dict()`, None for a file that carries no vectors.
 
     Raises:
-        ModelFileError: the runtime refuses the model.
+        ModelFileError: the file is damaged, or the runtime refuses it.
     """
-    rss_before = _rss_bytes()
-    start = time.perf_counter()
+    rss_before, start = _rss_bytes(), time.perf_counter()
+    file = read()
+    read_ms, start = _ms_since(start), time.perf_counter()
     engine = open_engine(file, plan)
     init_ms = _ms_since(start)
     tensor = test_tensor(engine)
     before = system.conditions()
     first_ms = timed_runs(engine, tensor, 1)[0]
-    timed_runs(engine, tensor, plan.warmup, plan.budget_s / 4)
+    warmup = timed_runs(engine, tensor, plan.warmup, plan.budget_s / 4)
     usage, start = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
     samples = timed_runs(engine, tensor, plan.runs, plan.budget_s)
     wall_s, used = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF)
@@ -105,8 +114,9 @@ def measure(file: ModelFile, plan: Plan) -> tuple[Measurement, dict[str, Any] | 
     result = Measurement(
         delegate=plan.delegate,
         threads=engine.threads,
-        warmup_runs=plan.warmup,
+        warmup_runs=len(warmup),
         runs=len(samples),
+        read_ms=round(read_ms, 3),
         init_ms=round(init_ms, 3),
         warm_start_ms=round(_warm_start_ms(file, plan, tensor), 3),
         latency_ms={"first": round(first_ms, 4), **summary(samples)},

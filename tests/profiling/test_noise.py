@@ -19,16 +19,11 @@ def measured(samples, **changes) -> Measurement:
     """A measurement with those samples on a calm machine."""
     samples = [float(value) for value in samples]
     made = Measurement(
-        delegate="cpu", threads=1, warmup_runs=10, runs=len(samples), init_ms=1.0, warm_start_ms=1.0,
+        delegate="cpu", threads=1, warmup_runs=10, runs=len(samples), read_ms=1.0, init_ms=1.0, warm_start_ms=1.0,
         latency_ms={"first": 1.0, **summary(samples)}, samples_ms=samples, throughput_fps=1.0, peak_rss_bytes=1,
         model_rss_bytes=1, cpu_share=1.0, preemptions=0, before=CALM, after=CALM,
-        **dict(_DEFAULTS.items()),
     )  # fmt: skip
     return dataclasses.replace(made, **changes)
-
-
-_FIELDS = {field.name for field in dataclasses.fields(Measurement)}
-_DEFAULTS = {"delegated_operators": None} if "delegated_operators" in _FIELDS else {}
 
 
 @pytest.fixture

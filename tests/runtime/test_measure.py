@@ -8,6 +8,7 @@ import os
 import statistics
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -71,7 +72,7 @@ def test_budget_ends_the_runs_but_not_before_five():
 
 def test_measurement_of_a_model():
     plan = measure.Plan(threads=1, runs=40, warmup=3)
-    found, golden = measure.measure(tiny_models.classifier(), plan)
+    found, golden = measure.measure(tiny_models.classifier, plan)
     latency = found.latency_ms
     order = [latency[name] for name in ("min", "median", "p90", "p95", "p99", "max")]
     assert order == sorted(order)
@@ -84,7 +85,26 @@ def test_measurement_of_a_model():
 def test_a_file_without_vectors_has_no_answer_to_them():
     file = tiny_models.classifier()
     bare = dataclasses.replace(file, contract=file.contract.replace(golden={}))
-    assert measure.measure(bare, measure.Plan(runs=1, warmup=0))[1] is None
+    assert measure.measure(lambda: bare, measure.Plan(runs=1, warmup=0))[1] is None
+
+
+def test_reading_the_file_counts():
+    """Its time in the start, its bytes in what the process grew by."""
+    kept = []
+
+    def read():
+        time.sleep(0.05)
+        kept.append(np.ones(50_000_000, np.uint8))
+        return tiny_models.classifier()
+
+    found, _ = measure.measure(read, measure.Plan(runs=1, warmup=0))
+    assert found.read_ms >= 50
+    assert found.model_rss_bytes >= 49_000_000
+
+
+def test_warmup_that_the_budget_cut_short_is_told():
+    found, _ = measure.measure(tiny_models.classifier, measure.Plan(runs=1, warmup=10**9, budget_s=1e-9))
+    assert found.warmup_runs == measure.MIN_RUNS
 
 
 def machine(root: Path, monkeypatch, node: str = "", vcgencmd: str = "", alarm: str = "") -> Path:
