@@ -50,7 +50,7 @@ def answers(found: Record | None) -> str:
     """Thumbnails with the artifact's answer."""
     if not found:
         return ""
-    items = [_picture(entry, _said(entry["artifact"])) for entry in found["answers"][:12] if entry["thumbnail"]]
+    items = [_picture(entry, _said(entry["artifact"])) for entry in found["answers"]]
     return f'<ul class="pictures">{"".join(items)}</ul>'
 
 

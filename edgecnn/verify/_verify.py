@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import math
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -24,7 +25,7 @@ from edgecnn.verify._reference import open_reference
 from edgecnn.verify.statistics import Share, in_top, paired_drop, share, signal_to_noise_db
 
 _BATCH = 32
-_MOST_PICTURES_SHOWN = 24
+_FLIPPED_SHOWN, _ANSWERS_SHOWN = 24, 12
 _THUMBNAIL_PIXELS = 160
 
 
@@ -46,7 +47,7 @@ class Verification:
         snr_db: signal-to-noise ratio of the logits, mean over the pictures, in dB.
         calibrated_on: how many of the pictures the artifact was calibrated on: its figures flatter there.
         flipped: the pictures with different answers: name, truth, both answers, a thumbnail (the first 24).
-        answers: what the artifact says of the first pictures, for a person to look at.
+        answers: what the artifact says of up to 12 pictures, evenly over the data, for a person to look at.
         skipped: pictures that could not be read, with the reason.
         golden: the golden vectors, replayed.
     """
@@ -122,7 +123,7 @@ def verify(
     classes = class_indices(data, file.contract) if data.classes else {}
     interface, run = (Interface(file), runner) if runner else _here(file)
     name, reference = open_reference(against, file.contract, trust=trust)
-    comparison = _Comparison(interface, classes)
+    comparison = _Comparison(interface, classes, len(data))
     skipped: dict[str, str] = {}
     pictures = readable(data, lambda example, why: skipped.update({example.name: str(why)}))
     while batch := list(islice(pictures, _BATCH)):
@@ -150,7 +151,7 @@ def _here(file: ModelFile) -> tuple[Interface, Runner]:
 class _Comparison:
     """Collects both models' scores, and what a person may want to look at."""
 
-    def __init__(self, interface: Interface, classes: dict[str, int]) -> None:
+    def __init__(self, interface: Interface, classes: dict[str, int], pictures: int) -> None:
         self._interface = interface
         self._classes = classes
         self._reference: list[np.ndarray] = []
@@ -158,6 +159,7 @@ class _Comparison:
         self._truth: list[int] = []
         self._calibrated_on = 0
         self._used = set(interface.contract.provenance.get("calibration", {}).get("pictures", {}).values())
+        self._step = max(math.ceil(pictures / _ANSWERS_SHOWN), 1)
         self.flipped: list[dict[str, Any]] = []
         self.answers: list[dict[str, Any]] = []
 
@@ -180,26 +182,22 @@ class _Comparison:
             self._truth.append(self._classes.get(example.label, -1))
             self._calibrated_on += example.sha256()[:16] in self._used
             flipped = int(expected.argmax()) != int(scores.argmax())
-            if flipped or self.count <= _MOST_PICTURES_SHOWN:
-                self._remember(example, picture, expected, scores, flipped)
+            if flipped:
+                self.flipped.append(self._entry(example, picture, expected, scores, len(self.flipped)))
+            if (self.count - 1) % self._step == 0:
+                self.answers.append(self._entry(example, picture, expected, scores, len(self.answers)))
 
-    def _remember(
-        self, example: Any, picture: np.ndarray, expected: np.ndarray, scores: np.ndarray, flipped: bool
-    ) -> None:
-        entry = {
+    def _entry(
+        self, example: Any, picture: np.ndarray, expected: np.ndarray, scores: np.ndarray, before: int
+    ) -> dict[str, Any]:
+        color = self._interface.contract.preprocessing.color
+        return {
             "name": example.name,
             "truth": self._interface.contract.label(self._truth[-1]) if self._truth[-1] >= 0 else None,
             "float": self._answer(expected),
             "artifact": self._answer(scores),
-            "thumbnail": None,
+            "thumbnail": _thumbnail(picture, color) if before < _FLIPPED_SHOWN else None,
         }
-        shown = self.flipped if flipped else self.answers
-        if len(shown) < _MOST_PICTURES_SHOWN:
-            entry["thumbnail"] = _thumbnail(picture, self._interface.contract.preprocessing.color)
-        if self.count <= _MOST_PICTURES_SHOWN:
-            self.answers.append(entry)
-        if flipped:
-            self.flipped.append(entry)
 
     def _answer(self, scores: np.ndarray) -> dict[str, Any]:
         logits = self._interface.contract.output == "logits"

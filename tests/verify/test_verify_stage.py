@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from small_graphs import Graph
@@ -25,6 +26,16 @@ def test_float_artifact_agrees_entirely(tiny_keras: Path, tmp_path: Path, pictur
     assert found.drop is not None and found.drop.percent == 0
     assert found.snr_db > 80
     assert found.pictures == 8 and len(found.answers) == 8
+
+
+def test_pictures_to_look_at_are_of_all_classes(tiny_keras: Path, tiny_int8: Path, tmp_path: Path) -> None:
+    for label in ("0", "1", "2", "3"):
+        (tmp_path / label).mkdir()
+        for number in range(20):
+            picture = np.full((32, 32, 3), 10 * number, np.uint8)
+            cv2.imwrite(str(tmp_path / label / f"{number}.png"), picture)
+    found = verify(tiny_int8, tiny_keras, str(tmp_path))
+    assert len(found.answers) == 12 and {answer["name"][0] for answer in found.answers} == {"0", "1", "2", "3"}
 
 
 def test_what_was_calibrated_on_is_noticed(tiny_keras: Path, tmp_path: Path, picture_folder: Path) -> None:
