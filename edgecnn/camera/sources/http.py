@@ -10,6 +10,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from http.client import HTTPException
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ EXAMPLE = "an HTTP address of a Motion-JPEG stream"
 _TIMEOUT_S = 5.0
 _MAX_PART_BYTES = 64 << 20
 _END_OF_JPEG = b"\xff\xd9"
+_PROBLEMS = (OSError, ValueError, HTTPException)  # of connections; a wrong address; an answer that isn't HTTP or is cut
 
 
 class MotionJpeg:
@@ -42,7 +44,7 @@ class MotionJpeg:
             length = self._skip_to_part()
             exposed_at = time.monotonic()
             data = self._read_to_end() if length is None else self._response.read(length)
-        except (OSError, ValueError) as error:
+        except _PROBLEMS as error:
             raise SourceLost(f"{self.name}: the connection broke ({error})") from error
         if length is not None and len(data) < length:
             raise SourceLost(f"{self.name}: the connection was closed")
@@ -103,14 +105,14 @@ def matches(address: str) -> bool:
 
 def open_source(address: str, wish: Wish) -> MotionJpeg | network.NetworkStream:
     """Connect; a user name and password may stand in the address."""
-    name = urllib.parse.urlsplit(address).hostname or address
+    name = network.host_name(address)
     try:
-        response = urllib.request.urlopen(_request(address), timeout=_TIMEOUT_S)
+        response = urllib.request.build_opener(_Redirects).open(_request(address), timeout=_TIMEOUT_S)
     except urllib.error.HTTPError as error:
         raise CameraError(
             f"{name} answers {error.code} {error.reason}; check the address, the user name and the password."
         ) from error
-    except (OSError, ValueError) as error:
+    except _PROBLEMS as error:
         reason = getattr(error, "reason", error)
         raise CameraError(
             f"{name} can't be reached: {reason}. Open the address in a browser on this machine first."
@@ -128,5 +130,16 @@ def _request(address: str) -> urllib.request.Request:
     request = urllib.request.Request(urllib.parse.urlunsplit(parts._replace(netloc=host)))
     if parts.username:
         secret = f"{urllib.parse.unquote(parts.username)}:{urllib.parse.unquote(parts.password or '')}"
-        request.add_header("Authorization", "Basic " + base64.b64encode(secret.encode()).decode())
+        request.add_unredirected_header("Authorization", "Basic " + base64.b64encode(secret.encode()).decode())
     return request
+
+
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    """Tells the password again where a camera sends us to another of its own pages, and nowhere else."""
+
+    def redirect_request(self, req: urllib.request.Request, *answer: Any) -> urllib.request.Request | None:
+        request = super().redirect_request(req, *answer)
+        secret = req.get_header("Authorization")
+        if request and secret and (request.type, request.host) == (req.type, req.host):
+            request.add_unredirected_header("Authorization", secret)
+        return request

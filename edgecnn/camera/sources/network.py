@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from edgecnn.camera.sources._opencv import LiveCapture, open_capture
 from edgecnn.camera.sources._source import Shot, Wish
-from edgecnn.errors import CameraError
+from edgecnn.errors import CameraError, UsageError
 
 EXAMPLE = "an RTSP address"
 _SCHEMES = ("rtsp", "rtsps", "rtmp", "rtp", "udp", "tcp", "srt")
@@ -33,7 +33,7 @@ def matches(address: str) -> bool:
 
 def open_source(address: str, wish: Wish) -> NetworkStream:
     """Connect within 5 s."""
-    name = urllib.parse.urlsplit(address).hostname or address
+    name = host_name(address)
     settings = {"OPEN_TIMEOUT_MSEC": _TIMEOUT_MS, "READ_TIMEOUT_MSEC": _TIMEOUT_MS}
     with _low_delay():
         capture = open_capture(address, "FFMPEG", settings)
@@ -43,6 +43,20 @@ def open_source(address: str, wish: Wish) -> NetworkStream:
             "with: ffplay ADDRESS"
         )
     return NetworkStream(capture, name, wish.fps)
+
+
+def host_name(address: str) -> str:
+    """The host of an address, for people: without the user name and the password.
+
+    Raises:
+        UsageError: there is no such address.
+    """
+    try:
+        return urllib.parse.urlsplit(address).hostname or address
+    except ValueError as error:
+        raise UsageError(
+            f"--source {address!r}: {error}. Expected for example http://192.168.1.20:8080/video"
+        ) from error
 
 
 @contextlib.contextmanager
