@@ -43,7 +43,7 @@ def part(folder: Path) -> Part:
 def not_root(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty folder; root, who may read everything, is an ordinary user while the test runs."""
     user = os.geteuid()
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:  # pytest's folders are closed to other users
         monkeypatch.setenv("EDGECNN_CACHE", f"{folder}/cache")
         if user == 0:
             os.chown(folder, 65534, 65534)
