@@ -45,6 +45,7 @@ def not_root(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     user = os.geteuid()
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:  # pytest's folders are closed to other users
         monkeypatch.setenv("EDGECNN_CACHE", f"{folder}/cache")
+        monkeypatch.setattr(tempfile, "tempdir", folder)
         if user == 0:
             os.chown(folder, 65534, 65534)
             os.seteuid(65534)
