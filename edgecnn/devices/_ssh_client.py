@@ -103,7 +103,7 @@ class Client:
         """Run a short command with `content` as its input.
 
         Raises:
-            DeviceError: the transport failed while `doing`.
+            DeviceError: the transport failed while `doing`, or there is no place for its socket.
         """
         try:
             done = subprocess.run(self.command(remote), input=content, capture_output=True)
@@ -125,12 +125,17 @@ class Client:
 
 def _socket_folder() -> Path:
     """A folder that only we can enter, with a short path."""
-    base = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
+    base = os.environ.get("XDG_RUNTIME_DIR", "")
+    if not (os.access(base, os.W_OK) and Path(base).is_dir()):  # `su` leaves another user's, a logout one that is gone
+        base = tempfile.gettempdir()
     if len(base) > 50:
         base = "/tmp"
     folder = Path(base) / f"edgecnn-ssh-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    status = folder.lstat()
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        status = folder.lstat()
+    except OSError as error:
+        raise DeviceError(f"Can't make the folder {folder} for connections: {error.strerror}.") from error
     if status.st_uid != os.getuid() or status.st_mode & 0o077 or folder.is_symlink():
         raise DeviceError(f"{folder} belongs to somebody else or is open to others; remove it.")
     return folder

@@ -16,7 +16,7 @@ import pytest
 import tiny_models
 
 from edgecnn.devices import open_device
-from edgecnn.devices._ssh_client import Address, explain
+from edgecnn.devices._ssh_client import Address, Client, explain
 from edgecnn.errors import DeviceError, EdgecnnError, RuntimeMissingError, UsageError
 from edgecnn.runtime import lock
 
@@ -192,6 +192,22 @@ def test_crash_of_the_runtime(spare_pi, reach):
     script.chmod(0o755)
     with pytest.raises(DeviceError, match="Python ended with status 132 while `info` ran: Illegal instruction"):
         reach(spare_pi).run("info")
+
+
+@pytest.mark.parametrize("value", ["/nowhere/user/1000", ""])
+def test_a_runtime_folder_that_is_gone(value, monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_RUNTIME_DIR", value)
+    monkeypatch.setattr("tempfile.tempdir", "/tmp")
+    words = Client(Address("pi4")).command(["true"])
+    assert any(word.startswith(f"ControlPath=/tmp/edgecnn-ssh-{os.getuid()}/") for word in words)
+
+
+def test_no_place_for_the_connection(monkeypatch, tmp_path):
+    """Something else lies where the folder would be; the message is no traceback, and not that ssh is missing."""
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+    monkeypatch.setattr("tempfile.tempdir", "/nowhere")
+    with pytest.raises(DeviceError, match="Can't make the folder /nowhere/edgecnn-ssh"):
+        Client(Address("pi4")).run(["true"], "connecting")
 
 
 @pytest.mark.parametrize("target", ["", "-oProxyCommand=x", "pi@-x", "pi@host:0", "pi@host:99999", "a b", "pi@host;ls"])
