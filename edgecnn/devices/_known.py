@@ -57,10 +57,17 @@ def entries() -> dict[str, Entry]:
     try:
         toml = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
         values: dict[str, Any] = toml.loads(place.read_text(encoding="utf-8"))
-        found = {name: Entry(name, entry["target"], entry.get("ssh_config")) for name, entry in values.items()}
+        found = {name: _entry(name, entry) for name, entry in values.items()}
     except (ImportError, OSError, ValueError, KeyError, TypeError) as error:
         raise EdgecnnError(f"Can't read {place}: {error!r}. Expected [NAME] sections with a `target`.") from error
     return dict(sorted(found.items()))
+
+
+def _entry(name: str, values: dict[str, Any]) -> Entry:
+    entry = Entry(name, values["target"], values.get("ssh_config"))
+    if not isinstance(entry.target, str) or not isinstance(entry.ssh_config or "", str):
+        raise TypeError(f"[{name}]: target and ssh_config are texts in quotes")
+    return entry
 
 
 def add(entry: Entry) -> None:

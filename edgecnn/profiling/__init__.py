@@ -41,8 +41,8 @@ class Row:
     """One number of threads.
 
     Attributes:
-        cold_start_ms: importing the runtime, reading the file, making the interpreter and the first answer, each for the
-            first time in its process.
+        cold_start_ms: importing the runtime, reading the file, making the interpreter, and the first answer, each for
+            the first time in its process.
         gmac_per_s: achieved, 10^9 multiply-accumulates a second at the median.
         median_interval_ms: 95 % confidence interval of the median.
         noise: whether the figures can be trusted.

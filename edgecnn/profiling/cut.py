@@ -18,7 +18,7 @@ import numpy as np
 from edgecnn import artifact
 from edgecnn.errors import MissingExtraError, ModelFileError
 from edgecnn.runtime.model_file import ModelFile
-from edgecnn.runtime.per_op import EMPTY_PREFIX, OPERATOR_PREFIX, PROBE_CHANNELS, PROBE_SIDE, PROBES, is_constant
+from edgecnn.runtime.per_op import EMPTY_PREFIX, OPERATOR_PREFIX, PROBE_CHANNELS, PROBE_SIDE, PROBES, constant_operators
 from edgecnn.runtime.tflite import Graph, Operator
 
 EMPTY_GRAPHS = 5
@@ -41,9 +41,11 @@ def cut(file: ModelFile, files: bool = False) -> bytes:
     source = schema.ModelT.InitFromObj(schema.Model.GetRootAs(artifact.graph_bytes(file), 0))
     graph, old = file.model.graph, source.subgraphs[0]
     source.subgraphs, source.signatureDefs, source.metadata = [], [], []
+    constant = constant_operators(graph)
+    makers = {number: graph.operators[index] for index in constant for number in graph.operators[index].outputs}
     for operator in graph.operators:
-        if not is_constant(graph, operator) and operator.name not in NOT_CUT:
-            _add(schema, source, _single(schema, graph, old, operator), f"{OPERATOR_PREFIX}{operator.index}")
+        if operator.index not in constant and operator.name not in NOT_CUT:
+            _add(schema, source, _single(schema, graph, old, operator, makers), f"{OPERATOR_PREFIX}{operator.index}")
     if not source.subgraphs:
         raise ModelFileError(f"{file.name}: no operator of it can be timed on its own.")
     for number in range(EMPTY_GRAPHS):
@@ -95,8 +97,8 @@ def _moved(tensor: Any, source: Any, target: Any) -> Any:
     return moved
 
 
-def _single(schema: Any, graph: Graph, old: Any, operator: Operator) -> Any:
-    """A subgraph of one operator, after those that compute its constants."""
+def _single(schema: Any, graph: Graph, old: Any, operator: Operator, makers: dict[int, Operator]) -> Any:
+    """A subgraph of one operator, after those that compute its constants; `makers` computes each of those tensors."""
     subgraph = schema.SubGraphT()
     subgraph.tensors, subgraph.operators = [], []
     numbers: dict[int, int] = {-1: -1}
@@ -107,7 +109,7 @@ def _single(schema: Any, graph: Graph, old: Any, operator: Operator) -> Any:
             subgraph.tensors.append(old.tensors[index])
         return numbers[index]
 
-    group = [*_constants(graph, operator), operator]
+    group = [*_constants(operator, makers), operator]
     for member in group:
         node = copy.copy(old.operators[member.index])
         node.inputs = [number(index) for index in member.inputs]
@@ -120,14 +122,13 @@ def _single(schema: Any, graph: Graph, old: Any, operator: Operator) -> Any:
     return subgraph
 
 
-def _constants(graph: Graph, operator: Operator) -> list[Operator]:
+def _constants(operator: Operator, makers: dict[int, Operator]) -> list[Operator]:
     """The operators that compute constants for this one, in execution order."""
-    makers = {number: other for other in graph.operators for number in other.outputs}
     needed: dict[int, Operator] = {}
     open_ends = list(operator.inputs)
     while open_ends:
         maker = makers.get(open_ends.pop())
-        if maker is not None and maker.index not in needed and is_constant(graph, maker):
+        if maker is not None and maker.index not in needed:
             needed[maker.index] = maker
             open_ends += maker.inputs
     return [needed[index] for index in sorted(needed)]

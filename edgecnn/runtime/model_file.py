@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -136,7 +137,7 @@ def _guess_contract(model: TFLiteModel, data: bytes, name: str) -> Contract:
         )
     buffer = model.metadata.get(standard.BUFFER_NAME)
     known = standard.read(buffer, data) if buffer is not None else None
-    mean, std, assumed = _normalization(tensor, known)
+    mean, std, assumed = _normalization(tensor, known, name)
     if known is None:
         assumed.append("The file has no metadata: assumed RGB, the picture's center cropped to the input's shape.")
     output = model.graph.tensors[model.graph.outputs[0]]
@@ -160,13 +161,15 @@ def _guess_contract(model: TFLiteModel, data: bytes, name: str) -> Contract:
 
 
 def _normalization(
-    tensor: Tensor, known: standard.StandardMetadata | None
+    tensor: Tensor, known: standard.StandardMetadata | None, name: str
 ) -> tuple[tuple[float, ...], tuple[float, ...], list[str]]:
     if known and known.mean and known.std:
         return known.mean, known.std, []
     if tensor.dtype in ("UINT8", "INT8") and tensor.scale.size == 1:
         # Whatever the training's normalization was, its quantized input spans the picture's 0..255.
         scale, zero_point = float(tensor.scale[0]), float(tensor.zero_point[0])
+        if not 0 < scale < math.inf:
+            raise ModelFileError(f"{name} is damaged: its input has the scale {scale}; expected a positive number.")
         offset = 128.0 if tensor.dtype == "INT8" else 0.0
         return (
             (zero_point + offset,),

@@ -243,7 +243,7 @@ def _row(operator: Operator, samples: dict[str, list[float]], overhead_ms: float
 def kernels(file: ModelFile, plan: Plan, threads: int) -> list[str]:
     """Which kernels run each operator of the whole model, in order."""
     graph = file.model.graph
-    constant = {operator.index for operator in graph.operators if is_constant(graph, operator)}
+    constant = constant_operators(graph)
     try:
         by_delegate, all_taken = taken_operators(file, plan.delegate, threads)
     except (AttributeError, RuntimeError, ValueError):  # the runtime's graph listing is private to it
@@ -255,17 +255,15 @@ def kernels(file: ModelFile, plan: Plan, threads: int) -> list[str]:
     return names
 
 
-def is_constant(graph: Graph, operator: Operator) -> bool:
-    """Whether an operator only reads constants, or what such operators compute: it runs once, at loading."""
-    makers = {number: other for other in graph.operators for number in other.outputs}
-
-    def known(number: int) -> bool:
-        if number == -1 or graph.tensors[number].is_constant:
-            return True
-        maker = makers.get(number)
-        return maker is not None and bool(maker.inputs) and all(known(entry) for entry in maker.inputs)
-
-    return bool(operator.inputs) and all(known(number) for number in operator.inputs)
+def constant_operators(graph: Graph) -> set[int]:
+    """The numbers of the operators that only read constants, or what such operators compute: they run at loading."""
+    known = {-1, *(tensor.index for tensor in graph.tensors if tensor.is_constant)}
+    found = set()
+    for operator in graph.operators:
+        if operator.inputs and known.issuperset(operator.inputs):
+            found.add(operator.index)
+            known.update(operator.outputs)
+    return found
 
 
 def _values(entry: dict[str, Any]) -> np.ndarray:

@@ -216,14 +216,20 @@ def _tensor(index: int, table: Table, buffers: list[memoryview]) -> Tensor:
     code = table.scalar(1, "int8")
     if not 0 <= code < len(TENSOR_TYPES):
         raise ModelFileError(f"tensor {index} has the unknown type {code}; upgrade edgecnn if the file is sound.")
+    scale = quantization.array(2, "<f4") if quantization else empty
+    zero_point = quantization.array(3, "<i8") if quantization else empty.astype(np.int64)
+    if scale.size and scale.size != zero_point.size:
+        raise ModelFileError(
+            f"the file is damaged: tensor {index} has {scale.size} scales and {zero_point.size} zero points."
+        )
     return Tensor(
         index=index,
         name=table.string(3),
         shape=_numbers(table, 0),
         signature=_numbers(table, 7) or _numbers(table, 0),
         dtype=TENSOR_TYPES[code][0],
-        scale=quantization.array(2, "<f4") if quantization else empty,
-        zero_point=quantization.array(3, "<i8") if quantization else empty.astype(np.int64),
+        scale=scale,
+        zero_point=zero_point,
         channel_axis=quantization.scalar(6, "int32") if quantization else 0,
         data=_pick(buffers, table.scalar(2, "uint32"), "buffer"),
         sparse=table.table(6) is not None,

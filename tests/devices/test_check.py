@@ -201,8 +201,9 @@ def test_names_that_can_not_be(name, target):
         _known.add(_known.Entry(name, target))
 
 
-def test_a_damaged_list_of_names(config: Path):
+@pytest.mark.parametrize("text", ["[pi4\n", "pi4 = 5", "[pi4]\ntarget = 5", '[pi4]\ntarget = "pi4"\nssh_config = 5'])
+def test_a_damaged_list_of_names(config: Path, text: str):
     (config / "edgecnn").mkdir(parents=True)
-    (config / "edgecnn/devices.toml").write_text("[pi4\n")
+    (config / "edgecnn/devices.toml").write_text(text)
     result = run("devices", "list")
     assert result.returncode == 1 and "Expected [NAME] sections" in result.stderr

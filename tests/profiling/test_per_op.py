@@ -86,6 +86,16 @@ def test_what_only_reads_constants_goes_along_and_costs_nothing():
     assert list(parts.get_signature_runner("op1").get_input_details()) == ["in0"]
 
 
+@pytest.mark.parametrize("values", [None, [1.0]])
+def test_a_long_chain_is_all_constant_or_not_at_all(values):
+    graph = Graph()
+    first = last = graph.tensor("first", (1,), "f4", values=values)
+    for number in range(2000):
+        last = graph.unary("ABS", f"abs{number}", last)
+    found = tflite.parse(graph.build([first], [last])).graph
+    assert runtime_per_op.constant_operators(found) == (set(range(2000)) if values else set())
+
+
 @pytest.fixture(scope="module")
 def result():
     file = _network()

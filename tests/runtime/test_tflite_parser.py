@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
+from small_graphs import Graph
 
 from edgecnn.errors import ModelFileError
-from edgecnn.runtime import tflite
+from edgecnn.runtime import model_file, tflite
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +45,22 @@ def test_all_operator_names_are_in_the_schema_order() -> None:
 def test_other_files_are_refused_with_their_kind(content: bytes) -> None:
     with pytest.raises(ModelFileError, match=r"not a \.tflite|damaged|no graph"):
         tflite.parse(content, "x.tflite")
+
+
+@pytest.mark.parametrize(
+    ("scale", "zero_point", "words"),
+    [([0.05], None, "1 scales and 0 zero points"), ([0.05], [0, 1], "1 scales and 2"), ([0.0], [0], "the scale 0.0"),
+     ([float("nan")], [0], "the scale nan"), ([float("inf")], [0], "the scale inf")],
+)  # fmt: skip
+def test_quantization_that_can_not_be(scale, zero_point, words) -> None:
+    """The runtime refuses such files too."""
+    graph = Graph()
+    picture = graph.tensor("picture", (1, 8, 8, 3))
+    quantization = graph.graph.tensors[picture].quantization
+    quantization.scale, quantization.zeroPoint = scale, zero_point
+    content = graph.build([picture], [graph.unary("ABS", "positive", picture)])
+    with pytest.raises(ModelFileError, match=rf"^x\.tflite.*{words}"):
+        model_file.from_bytes(content, "x.tflite")
 
 
 def test_every_truncation_is_an_error_and_nothing_else(data: bytes) -> None:
