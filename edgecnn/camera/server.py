@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hmac
 import importlib.resources
+import ipaddress
 import json
 import secrets
 import socket
@@ -29,7 +30,7 @@ _PATIENCE_S = 1.0  # a viewer hears something at least so often, also when no pi
 _LATELY_S = 3.0
 _SOCKET_TIMEOUT_S = 20.0
 _MAX_CONNECTIONS = 64
-_LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
+_LAST_PORT = 65535
 # The page needs nothing from anywhere else, and nobody else may show or read it.
 _POLICY = (
     "default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
@@ -61,11 +62,12 @@ class PageServer:
         port: int | None = None,
     ) -> None:
         self.broadcast, self.about, self.status = broadcast, about, status
-        self.token = "" if is_loopback(host) else secrets.token_urlsafe(12)
         self.page = importlib.resources.files("edgecnn.camera").joinpath("page.html").read_bytes()
         self._viewers: dict[Any, float] = {}
         self._host = host
         self._server = _listen(host, port)
+        # By the address that was bound: a name may say anything.
+        self.token = "" if is_loopback(str(self._server.server_address[0])) else secrets.token_urlsafe(12)
         self._server.owner = self
         self.port = int(self._server.server_address[1])
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.2,), name="page", daemon=True)
@@ -150,7 +152,8 @@ class _Handler(BaseHTTPRequestHandler):
         elif path == "/about":
             self._send(_json(owner.about()), "application/json")
         elif path == "/frame":
-            after = int(fields["after"]) if fields.get("after", "").isdigit() else 0
+            number = fields.get("after", "")
+            after = int(number) if number.isdecimal() and len(number) < 20 else 0
             self._send(owner.frame(self.client_address, after), "application/octet-stream")
         else:
             self._send(b"Not here.", "text/plain; charset=utf-8", HTTPStatus.NOT_FOUND)
@@ -165,7 +168,7 @@ class _Handler(BaseHTTPRequestHandler):
         name = host.rpartition(":")[0] if not host.endswith("]") and ":" in host else host
         if token and not hmac.compare_digest(fields.get("token", "").encode(), token.encode()):
             return "Open the whole address that the demo printed; it ends in a token."
-        if not token and name.lower() not in _LOOPBACK_NAMES:
+        if not token and not is_loopback(name):
             return f"This page is served to this machine only, not as {name!r}; see edgecnn demo --host."
         origin = self.headers.get("Origin")
         if origin is not None and urllib.parse.urlsplit(origin).netloc != host:
@@ -220,8 +223,10 @@ def _listen(host: str, port: int | None) -> _Server:
             if error.errno not in _TAKEN:
                 raise UsageError(f"Can't listen on {host} port {candidate}: {error.strerror}.") from error
     assert port is not None
-    free = next((other for other in range(port + 1, port + 100) if _is_free(str(address[0]), other, family)), 0)
-    raise CameraError(f"Port {port} is taken by {holder(port)}. Port {free} is free: --port {free}")
+    others = range(port + 1, min(port + 100, _LAST_PORT + 1))
+    free = next((other for other in others if _is_free(str(address[0]), other, family)), None)
+    remedy = f"Port {free} is free: --port {free}" if free else "Leave --port out, or choose one far from it."
+    raise CameraError(f"Port {port} is taken by {holder(port)}. {remedy}")
 
 
 _TAKEN = (98, 48)  # EADDRINUSE of Linux and of macOS
@@ -255,8 +260,11 @@ def holder(port: int) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach an address."""
-    return host in ("localhost", "::1") or host.startswith("127.")
+    """Whether only this machine can reach an address or a Host header's name: a loopback address, or `localhost`."""
+    try:
+        return host.lower() == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
 
 
 def own_address() -> str:

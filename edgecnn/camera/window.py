@@ -32,7 +32,6 @@ class Window:
         self._meter = meter
         self._newest: Answer | None = None
         self._paused = False
-        self.shown = 0
 
     def show(self, answer: Answer) -> None:
         """Keep the newest answer for `run`."""
@@ -55,7 +54,6 @@ class Window:
                     cv2.resizeWindow(_TITLE, picture.shape[1], picture.shape[0])
                 last = answer
                 cv2.imshow(_TITLE, picture)
-                self.shown += 1
             if self._key(cv2.waitKey(10) & 0xFF, last):
                 return
 

@@ -14,7 +14,7 @@ class _Size(click.ParamType):  # type: ignore[type-arg]
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
         width, _, height = str(value).lower().partition("x")
-        if not (width.isdigit() and height.isdigit() and int(width) and int(height)):
+        if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
             self.fail(f"{value!r} is no size; expected for example 640x480.", param, ctx)
         return int(width), int(height)
 
@@ -73,8 +73,10 @@ def command(size: tuple[int, int], window: bool, device: str, json_path: str | N
       edgecnn demo model.tflite --source video.mp4       a file in real time
       edgecnn demo model.tflite --device pi@pi4.local    a Raspberry Pi's camera, seen here
     """
+    from edgecnn import delegates
     from edgecnn.camera.demo import DemoOptions
 
+    values["delegate"] = delegates.resolve(values["delegate"])
     if window and values["headless"]:
         raise click.UsageError("--window and --headless exclude each other.")
     if json_path == "-" and values["headless"]:

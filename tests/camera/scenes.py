@@ -89,15 +89,21 @@ class MjpegCamera:
         fps: parts per second.
         tell_length: whether parts have a Content-Length.
         once: hang up after the last part.
+        port: where to listen; 0 takes any.
     """
 
     def __init__(
-        self, parts: Sequence[bytes | None], fps: float = FPS, tell_length: bool = True, once: bool = False
+        self,
+        parts: Sequence[bytes | None],
+        fps: float = FPS,
+        tell_length: bool = True,
+        once: bool = False,
+        port: int = 0,
     ) -> None:
         self.parts, self.fps, self.tell_length, self.once = list(parts), fps, tell_length, once
         self.connections = 0
         self.sent: list[float] = []
-        self._socket = socket.create_server(("127.0.0.1", 0))
+        self._socket = socket.create_server(("127.0.0.1", port))
         self.port = self._socket.getsockname()[1]
         self.address = f"http://127.0.0.1:{self.port}/stream"
         self._stopped = threading.Event()
