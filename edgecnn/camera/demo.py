@@ -33,7 +33,7 @@ from edgecnn.runtime.model_file import ModelFile
 _WARMUP = 5
 _CONDITIONS_S = 2.0
 _JOIN_S = 3.0
-_GOODBYE_S = 1.5
+_GOODBYE_S = 3.0  # a viewer hears something every second, but the machine may be busy
 # Python lets a thread run 5 ms before another gets its turn; a page's threads would delay answers by that much.
 _SWITCH_INTERVAL_S = 0.0005
 

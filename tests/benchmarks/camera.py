@@ -53,12 +53,13 @@ def main() -> int:
     parser.add_argument("model", nargs="?")
     parser.add_argument("--threads", type=int, default=1, help="of the model; the other core reads the camera")
     parser.add_argument("--repeat", type=int, default=5)
-    parser.add_argument("--frames", type=int, default=400)
-    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--frames", type=int, help="of a turn [default: 400]; of a soak [default: no limit]")
+    parser.add_argument("--seconds", type=float, default=60, help="of a soak; 0: no limit")
     parser.add_argument("--fast", action="store_true", help="soak as fast as possible instead of at 30 fps")
     parser.add_argument("--wall", action="store_true", help="trust the clock at any load, e.g. under `chrt -f 5`")
     parser.add_argument("--scenario", default="{}", help=argparse.SUPPRESS)
     options = parser.parse_args()
+    options.frames = options.frames or (400 if options.what == "bars" else 0)
     if options.what == "one":
         print(json.dumps(one(options.model, options.threads, **json.loads(options.scenario))))
         return 0
@@ -238,15 +239,17 @@ def report(options: argparse.Namespace, turns: dict[str, Any], live: list[Any], 
 
 def soak(options: argparse.Namespace, video: str) -> int:
     """A long run with three viewers and one that is stalled: memory must stay flat, answers must keep coming."""
-    result = child(
-        options, source=video, as_fast_as_possible=options.fast, seconds=options.seconds, viewers=3, stalled=1
-    )
+    limits = {"seconds": options.seconds, "frames": options.frames}
+    result = child(options, source=video, as_fast_as_possible=options.fast, **limits, viewers=3, stalled=1)
     memory = {int(count): size for count, size in result["memory_bytes"].items()}
     counts = sorted(memory)
     for count in counts[:: max(1, len(counts) // 12)]:
         print(f"{count:9,} answers: {memory[count] / 1e6:8.1f} MB")
     # The first 2,000 answers fill rings and pools.
-    settled = [count for count in counts if count >= 2000] or counts
+    settled = [count for count in counts if count >= 2000]
+    if len(settled) < 2:
+        print(f"{result['answers']:,} answers are too few to tell: expected 3,000 or more")
+        return 1
     growth = memory[settled[-1]] / memory[settled[0]] - 1
     verdict = "met" if growth <= 0.02 else "MISSED"
     print(f"{result['answers']:,} answers in {result['seconds']:.0f} s, three viewers and a stalled one")

@@ -77,10 +77,11 @@ def test_smoothed_answers_follow_with_a_delay(engine):
     assert texts[0] == texts[1] == "red" and texts[-1] == "green"
 
 
-def test_meter_against_numpy():
+def test_meter_against_numpy(monkeypatch):
     meter, random = Meter(), np.random.default_rng(5)
     rows = random.uniform(1, 9, (10_000, len(STAGES)))
     now = time.monotonic()
+    monkeypatch.setattr("edgecnn.camera.meter.time.monotonic", lambda: now)
     for number, row in enumerate(rows):
         meter.add(now + (number - len(rows)) / 50, float(row.sum()), dict(zip(STAGES, row)))
     kept = rows[-4096:]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from chromium import PROGRAM, Chromium
-from scenes import PHOTOS, RED, MjpegCamera, jpeg, photo, photo_frames, plain, write_video
+from scenes import GREEN, PHOTOS, RED, MjpegCamera, jpeg, photo, photo_frames, plain, write_video
 from test_demo_command import Running, sequence
 
 from edgecnn.camera.demo import Demo, DemoOptions
@@ -27,9 +27,15 @@ def browser(tmp_path):
         yield browser
 
 
+@pytest.fixture(scope="module")
+def slow_video(tmp_path_factory):
+    """Each photograph for so long that a busy machine passes none over."""
+    return write_video(tmp_path_factory.mktemp("video") / "photos.avi", photo_frames(3))
+
+
 @pytest.fixture
-def photo_demo(photo_model, photo_video):
-    with Running(*photo_model, "--source", photo_video, "--loop", "--smooth", 0.1) as running:
+def photo_demo(photo_model, slow_video):
+    with Running(*photo_model, "--source", slow_video, "--loop", "--smooth", 0.1) as running:
         running.address = running.line(r"Look at: (\S+)").group(1)
         yield running
 
@@ -46,8 +52,8 @@ def test_sequence_of_labels_in_the_accessible_text(browser, photo_demo):
     """Reads the page as a screen reader does, for more than one round of the video."""
     browser.open(photo_demo.address)
     browser.wait_for(ANSWER)
-    seen, end = [], time.monotonic() + 1.6 * len(PHOTOS)
-    while time.monotonic() < end:
+    seen, end = [], time.monotonic() + 90
+    while len(sequence(seen)) <= len(PHOTOS) and time.monotonic() < end:
         said = spoken(browser)
         name = next((name for name, known in PHOTOS.items() if any(k.startswith(said) for k in known) and said), None)
         if name:
@@ -55,7 +61,7 @@ def test_sequence_of_labels_in_the_accessible_text(browser, photo_demo):
     rounds = sequence(seen)
     names = list(PHOTOS)
     first = names.index(rounds[0])
-    assert len(rounds) >= len(PHOTOS)
+    assert len(rounds) > len(PHOTOS)
     assert rounds == [names[(first + step) % len(names)] for step in range(len(rounds))]
     # The live region tells a change of the answer, and nothing in between.
     assert browser.run(TEXT.format("spoken")) in {label for known in PHOTOS.values() for label in known} | {"not sure"}
@@ -64,9 +70,10 @@ def test_sequence_of_labels_in_the_accessible_text(browser, photo_demo):
 def test_figures_bars_and_history(browser, photo_demo):
     browser.open(photo_demo.address)
     browser.wait_for("document.querySelectorAll('#top li').length === 5")
-    browser.wait_for("parseFloat(document.getElementById('fps').textContent) > 5")
+    browser.wait_for("parseFloat(document.getElementById('fps').textContent) > 0")
     browser.wait_for("document.querySelectorAll('#legend span').length >= 2")
-    budget = browser.run("[...document.querySelectorAll('#stages div')].map(row => row.textContent)")
+    rows = "[...document.querySelectorAll('#stages div')].map(row => row.textContent)"
+    budget, total = browser.run(f"[{rows}, {TEXT.format('total')}]")  # at one moment: the page renews them
     assert [row.rstrip("0123456789.") for row in budget] == [
         "capture",
         "resize",
@@ -75,9 +82,8 @@ def test_figures_bars_and_history(browser, photo_demo):
         "postprocess",
         "encode",
     ]
-    total = float(browser.run(TEXT.format("total")).split()[0])
     parts = sum(float(row.lstrip("abcdefghijklmnopqrstuvwxyz")) for row in budget)
-    assert parts == pytest.approx(total, abs=0.4)
+    assert parts == pytest.approx(float(total.split()[0]), abs=0.4)
     assert browser.run("document.getElementById('strip').getAttribute('aria-label')").count("second") >= 2
     assert browser.run("document.getElementById('state').textContent") == "live"
     roles = dict.fromkeys(role for role, _ in browser.accessible())
@@ -130,23 +136,22 @@ def test_fits_a_phone(browser, photo_demo):
     assert heights and min(heights) >= 44
 
 
-def test_reconnects_by_itself(browser, color_model, tmp_path):
+def test_reconnects_by_itself(browser, color_model, tmp_path, port):
     (tmp_path / "a.jpg").write_bytes(jpeg(plain(RED)))
-    command = (color_model, "--source", tmp_path / "a.jpg", "--loop")
+    command = (color_model, "--source", tmp_path / "a.jpg", "--loop", "--port", port)
     with Running(*command) as running:
-        address = running.line(r"Look at: (\S+)").group(1)
-        browser.open(address)
+        browser.open(running.line(r"Look at: (\S+)").group(1))
         browser.wait_for(f"{ANSWER} === 'red'")
         running.end()
     browser.wait_for(f"{TEXT.format('state')} === 'reconnecting'")
     assert "Trying again" in browser.run(TEXT.format("notice"))
-    with Running(*command, "--port", address.rstrip("/").rpartition(":")[2]) as running:
+    with Running(*command) as running:
         running.line("Look at")
         browser.wait_for(f"{TEXT.format('state')} === 'live'")
 
 
-def test_says_when_the_camera_is_gone_and_goes_on_when_it_is_back(browser, color_model):
-    camera = MjpegCamera([jpeg(plain(RED))])
+def test_says_when_the_camera_is_gone_and_goes_on_when_it_is_back(browser, color_model, port):
+    camera = MjpegCamera([jpeg(plain(RED))], port=port)
     with Running(color_model, "--source", camera.address) as running:
         browser.open(running.line(r"Look at: (\S+)").group(1))
         browser.wait_for(f"{ANSWER} === 'red'")
@@ -154,6 +159,9 @@ def test_says_when_the_camera_is_gone_and_goes_on_when_it_is_back(browser, color
         browser.wait_for(f"{TEXT.format('state')} === 'camera lost'")
         assert "The camera is gone" in browser.run(TEXT.format("notice"))
         assert ("status", "") in browser.accessible()
+        with MjpegCamera([jpeg(plain(GREEN))], port=port):
+            browser.wait_for(f"{ANSWER} === 'green' && {TEXT.format('state')} === 'live'")
+        assert browser.run(TEXT.format("notice")) == ""
 
 
 def test_labels_are_text_and_not_markup(browser, tmp_path, color_model):
@@ -177,11 +185,11 @@ def test_without_the_token_the_page_says_so(browser, color_model, tmp_path):
 
 
 def test_says_that_the_video_is_over(browser, color_model, tmp_path):
-    video = write_video(tmp_path / "v.avi", [plain(RED)] * 120)
+    video = write_video(tmp_path / "v.avi", [plain(RED)] * 600)
     with Running(color_model, "--source", video) as running:
         browser.open(running.line(r"Look at: (\S+)").group(1))
         browser.wait_for(f"{ANSWER} === 'red'")
-        browser.wait_for(f"{TEXT.format('state')} === 'ended'", timeout_s=30)
+        browser.wait_for(f"{TEXT.format('state')} === 'ended'", timeout_s=90)
         assert browser.run(TEXT.format("notice")) == "That was the end of v.avi."
         running.process.communicate(timeout=20)
     time.sleep(1)

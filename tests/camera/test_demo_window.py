@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import os
 import shutil
+import signal
 import struct
 import subprocess
 import sys
@@ -85,17 +86,18 @@ def share_of_green(path):
 def test_window_shows_the_picture_with_the_answer(windows, screen, color_model, tmp_path):
     display, memory = screen
     (tmp_path / "a.jpg").write_bytes(jpeg(plain(GREEN)))
-    words = [*COMMAND, color_model, "--source", str(tmp_path / "a.jpg"), "--loop", "--window", "--seconds", "15"]
+    words = [*COMMAND, color_model, "--source", str(tmp_path / "a.jpg"), "--loop", "--window", "--seconds", "60"]
     environment = {**windows, "DISPLAY": display}
     process = subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
-        end = time.monotonic() + 30
+        end = time.monotonic() + 50
         while (green := share_of_green(memory)) < 0.03 and time.monotonic() < end:
             assert process.poll() is None, process.communicate()[1]
             time.sleep(0.1)
         assert green > 0.03
         if folder := os.environ.get("EDGECNN_WRITE_WINDOW"):
             cv2.imwrite(f"{folder}/window.png", pixels(memory))
+        process.send_signal(signal.SIGINT)
         _, complaints = process.communicate(timeout=40)
         assert process.returncode == 0 and "answered" in complaints, complaints
     finally:
