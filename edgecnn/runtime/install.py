@@ -28,8 +28,7 @@ def install(target: str, wheels: list[str], requirements: list[str], system_pack
     place = Path(target).expanduser()
     new, old = place.with_name(f"{place.name}.new"), place.with_name(f"{place.name}.old")
     try:
-        for folder in (new, old):
-            shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(new, ignore_errors=True)
         place.parent.mkdir(parents=True, exist_ok=True)
         venv.create(new, symlinks=True, with_pip=bool(requirements), system_site_packages=system_packages)
         for wheel in wheels:
@@ -37,15 +36,26 @@ def install(target: str, wheels: list[str], requirements: list[str], system_pack
                 archive.extractall(_site_packages(new))
         if requirements:
             _pip(new, requirements)
-        if place.exists():
-            place.rename(old)
-        new.rename(place)
+        _put(new, place, old)
     except (OSError, zipfile.BadZipFile, subprocess.CalledProcessError) as error:
         raise EdgecnnError(f"Can't make {place}: {error}. What was there before is unchanged.") from error
     finally:
-        for folder in (new, old):
-            shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(new, ignore_errors=True)
     return {"python": str(place / "bin/python3")}
+
+
+def _put(new: Path, place: Path, old: Path) -> None:
+    """Rename `new` to `place`; what was there before waits at `old`, to come back if that fails."""
+    if place.exists():
+        shutil.rmtree(old, ignore_errors=True)
+        place.rename(old)
+    try:
+        new.rename(place)
+    except OSError:
+        if old.exists():
+            old.rename(place)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _site_packages(environment: Path) -> Path:
