@@ -8,6 +8,8 @@ import click
 
 from edgecnn.cli._output import emit, json_option, note, print_table
 
+PIP_INSTALL = "pip install edgecnn"  # brings OpenCV too
+
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def command() -> None:
@@ -93,12 +95,14 @@ def check(device: str, fix: bool, camera: bool, from_host: bool, json_path: str 
 
     with open_device(device, note) as opened:
         inventory = opened.run("check")
+        remedy = opened.remedy() if isinstance(opened, SshDevice) else PIP_INSTALL
         if fix:
             if not isinstance(opened, SshDevice):
-                raise UsageError(f"--fix is for boards over ssh. On {device}: pip install edgecnn")
+                raise UsageError(f"--fix is for boards over ssh. On {device}: {remedy}")
             mend(opened, inventory, camera, from_host)
             inventory = opened.run("check")
-    found = _check.findings(inventory, f"edgecnn devices check {device} --fix")
+    with_opencv = remedy if remedy == PIP_INSTALL else f"{remedy} --camera"
+    found = _check.findings(inventory, _check.Fix(remedy, with_opencv))
     emit({"device": device, "findings": [dataclasses.asdict(entry) for entry in found], "inventory": inventory},
          json_path, lambda: _show(found))  # fmt: skip
     return int(any(entry.level == _check.PROBLEM for entry in found))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 OK, ADVICE, PROBLEM = "ok", "advice", "problem"
 MIN_FREE_BYTES = 200_000_000
@@ -32,9 +32,16 @@ class Finding:
     remedy: str = ""
 
 
-def findings(inventory: Inventory, fix_command: str) -> list[Finding]:
-    """Judge the answer of the job `check`; `fix_command` is what the user would type to mend the software."""
-    return [finding for judge in _JUDGES for finding in judge(inventory, fix_command)]
+class Fix(NamedTuple):
+    """What the user would type to mend the software, and to get OpenCV with it."""
+
+    command: str
+    with_opencv: str
+
+
+def findings(inventory: Inventory, fix: Fix) -> list[Finding]:
+    """Judge the answer of the job `check`."""
+    return [finding for judge in _JUDGES for finding in judge(inventory, fix)]
 
 
 def litert_fits(system: dict[str, Any]) -> bool:
@@ -44,7 +51,7 @@ def litert_fits(system: dict[str, Any]) -> bool:
     return system["bits"] == 64 and major == 3 and minor in LITERT_PYTHONS and glibc >= LITERT_GLIBC
 
 
-def _board(inventory: Inventory, fix: str) -> Iterator[Finding]:
+def _board(inventory: Inventory, fix: Fix) -> Iterator[Finding]:
     system = inventory["system"]
     board = system["board"] or "unknown"
     yield Finding("board", f"{board}{' (EMULATED)' if system['emulated'] and 'emulated' not in board else ''}")
@@ -52,7 +59,7 @@ def _board(inventory: Inventory, fix: str) -> Iterator[Finding]:
     yield Finding("processor", f"{system['cpu'] or 'unknown'}, {system['cores']} cores, {system['machine']}{memory}")
 
 
-def _system(inventory: Inventory, fix: str) -> Iterator[Finding]:
+def _system(inventory: Inventory, fix: Fix) -> Iterator[Finding]:
     system = inventory["system"]
     value = f"{system['os']}, {system['bits']} bit, glibc {system['glibc'] or 'unknown'}"
     if system["bits"] == 32:
@@ -64,7 +71,7 @@ def _system(inventory: Inventory, fix: str) -> Iterator[Finding]:
         yield Finding("system", value)
 
 
-def _python(inventory: Inventory, fix: str) -> Iterator[Finding]:
+def _python(inventory: Inventory, fix: Fix) -> Iterator[Finding]:
     system = inventory["system"]
     value = f"{system['python']}{', our virtual environment' if inventory['virtual_environment'] else ''}"
     minor = int(system["python"].split(".")[1])
@@ -76,31 +83,31 @@ def _python(inventory: Inventory, fix: str) -> Iterator[Finding]:
         yield Finding("python", value)
 
 
-def _runtime(inventory: Inventory, fix: str) -> Iterator[Finding]:
+def _runtime(inventory: Inventory, fix: Fix) -> Iterator[Finding]:
     system, runtime, numpy = inventory["system"], inventory["system"]["runtime"], inventory["numpy"]
     if runtime is None:
-        yield Finding("runtime", "none", PROBLEM, f"Install it: {fix}")
+        yield Finding("runtime", "none", PROBLEM, f"Install it: {fix.command}")
     elif runtime.startswith("tflite-runtime") and litert_fits(system):
-        yield Finding("runtime", runtime, ADVICE, f"LiteRT runs int8 models several times faster here: {fix}")
+        yield Finding("runtime", runtime, ADVICE, f"LiteRT runs int8 models several times faster here: {fix.command}")
     else:
         yield Finding("runtime", runtime)
     if numpy is None:
-        yield Finding("numpy", "none", PROBLEM, f"Install it: {fix}")
+        yield Finding("numpy", "none", PROBLEM, f"Install it: {fix.command}")
     elif runtime and runtime.startswith("tflite-runtime") and int(numpy.split(".")[0]) >= 2:
-        yield Finding("numpy", numpy, PROBLEM, f"tflite-runtime crashes with NumPy 2; install numpy<2: {fix}")
+        yield Finding("numpy", numpy, PROBLEM, f"tflite-runtime crashes with NumPy 2; install numpy<2: {fix.command}")
     else:
         yield Finding("numpy", numpy)
 
 
-def _pictures(inventory: Inventory, fix: str) -> Iterator[Finding]:
+def _pictures(inventory: Inventory, fix: Fix) -> Iterator[Finding]:
     opencv, cameras = inventory["opencv"], inventory["cameras"]
-    remedy = f"Only needed for pictures and cameras on the board: {fix} --camera"
+    remedy = f"Only needed for pictures and cameras on the board: {fix.with_opencv}"
     yield Finding("opencv", opencv) if opencv else Finding("opencv", "none", ADVICE, remedy)
     names = ", ".join(f"{camera['name']} ({camera['node']})" for camera in cameras)
     yield Finding("cameras", names or "none seen by Video4Linux")
 
 
-def _speed(inventory: Inventory, fix: str) -> Iterator[Finding]:
+def _speed(inventory: Inventory, fix: Fix) -> Iterator[Finding]:
     governor = inventory["system"]["governor"]
     if governor not in (None, "performance"):
         yield Finding("governor", governor, ADVICE, "Times vary with the clock. To hold it: echo performance "
@@ -109,7 +116,7 @@ def _speed(inventory: Inventory, fix: str) -> Iterator[Finding]:
         yield Finding("governor", governor or "unknown")
 
 
-def _heat(inventory: Inventory, fix: str) -> Iterator[Finding]:
+def _heat(inventory: Inventory, fix: Fix) -> Iterator[Finding]:
     state = inventory["conditions"]
     heat = state["temperature_c"]
     if heat is None:
@@ -137,13 +144,13 @@ def _throttling_remedy(flags: list[str]) -> str:
     return " ".join(filter(None, (power, heat)))
 
 
-def _disk(inventory: Inventory, fix: str) -> Iterator[Finding]:
+def _disk(inventory: Inventory, fix: Fix) -> Iterator[Finding]:
     free = inventory["free_disk_bytes"]
     level, remedy = (OK, "") if free >= MIN_FREE_BYTES else (PROBLEM, "Free some space: 200 MB are needed.")
     yield Finding("free disk", f"{free / 1e9:.1f} GB", level, remedy)
 
 
-def _edgetpu(inventory: Inventory, fix: str) -> Iterator[Finding]:
+def _edgetpu(inventory: Inventory, fix: Fix) -> Iterator[Finding]:
     devices, library = inventory["edgetpus"], inventory["libedgetpu"]
     if not devices:
         yield Finding("Edge TPU", "none on USB or PCIe")
@@ -160,6 +167,6 @@ def _edgetpu(inventory: Inventory, fix: str) -> Iterator[Finding]:
     yield Finding("libedgetpu", "loads") if library else Finding("libedgetpu", "none", PROBLEM, remedy)
 
 
-_JUDGES: tuple[Callable[[Inventory, str], Iterator[Finding]], ...] = (
+_JUDGES: tuple[Callable[[Inventory, Fix], Iterator[Finding]], ...] = (
     _board, _system, _python, _runtime, _pictures, _speed, _heat, _disk, _edgetpu,
 )  # fmt: skip

@@ -37,7 +37,8 @@ def take() -> dict[str, Any]:
 def cameras(root: Path = Path("/")) -> list[dict[str, str]]:
     """Cameras that Video4Linux knows: node and name."""
     found: dict[str, str] = {}
-    for folder in sorted((root / "sys/class/video4linux").glob("video*")):
+    folders = (root / "sys/class/video4linux").glob("video*")
+    for folder in sorted(folders, key=lambda path: (len(path.name), path.name)):  # video9 before video10
         try:
             name = (folder / "name").read_text(errors="replace").strip()
         except OSError:

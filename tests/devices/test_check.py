@@ -27,6 +27,8 @@ PI4 = {
 TPU = {"bus": "usb", "node": "/dev/bus/usb/002/003", "speed_mbps": 5000, "started": True, "writable": True,
        "used_by": "", "warning": ""}  # fmt: skip
 
+FIX = _check.Fix("FIX", "FIX --camera")
+
 
 def changed(**changes):
     """A Pi 4 that differs; keys of `system` and `conditions` may be given as they are."""
@@ -38,7 +40,7 @@ def changed(**changes):
 
 
 def test_a_good_board_needs_nothing():
-    assert [entry for entry in _check.findings(PI4, "FIX") if entry.level != "ok" or entry.remedy] == []
+    assert [entry for entry in _check.findings(PI4, FIX) if entry.level != "ok" or entry.remedy] == []
 
 
 @pytest.mark.parametrize(
@@ -65,7 +67,7 @@ def test_a_good_board_needs_nothing():
     ],
 )
 def test_what_is_not_right(changes, topic, level, words):
-    finding = next(entry for entry in _check.findings(changed(**changes), "FIX") if entry.topic == topic)
+    finding = next(entry for entry in _check.findings(changed(**changes), FIX) if entry.topic == topic)
     assert finding.level == level
     assert words in finding.remedy
 
@@ -84,7 +86,7 @@ def test_what_is_not_right(changes, topic, level, words):
     ],
 )
 def test_nothing_is_claimed_of_throttling_that_the_board_does_not_tell(changes, value, level):
-    finding = next(entry for entry in _check.findings(changed(**changes), "FIX") if entry.topic == "throttling")
+    finding = next(entry for entry in _check.findings(changed(**changes), FIX) if entry.topic == "throttling")
     assert (finding.value, finding.level) == (value, level)
 
 
@@ -152,12 +154,26 @@ def test_a_board_without_network_gets_wheels_from_here(monkeypatch):
 
 
 def test_cameras(tmp_path):
-    for number, name in enumerate(["unicam", "unicam", "bcm2835-codec-decode", "bcm2835-isp", "C920 HD Webcam"]):
+    names = ["unicam", "unicam", "bcm2835-codec-decode", "bcm2835-isp", "C920 HD Webcam"]
+    for number, name in zip([0, 1, 2, 3, 4, 9, 10], [*names, "C270", "C270"]):
         folder = tmp_path / f"sys/class/video4linux/video{number}"
         folder.mkdir(parents=True)
         (folder / "name").write_text(f"{name}\n")
-    expected = [{"node": "/dev/video0", "name": "unicam"}, {"node": "/dev/video4", "name": "C920 HD Webcam"}]
-    assert inventory.cameras(tmp_path) == expected
+    found = [(camera["node"], camera["name"]) for camera in inventory.cameras(tmp_path)]
+    assert found == [("/dev/video0", "unicam"), ("/dev/video4", "C920 HD Webcam"), ("/dev/video9", "C270")]
+
+
+def test_remedies_are_commands_that_work(monkeypatch):
+    """`--fix` is for boards over ssh only."""
+    from click.testing import CliRunner
+
+    from edgecnn.cli import devices
+    from edgecnn.devices.local import LocalDevice
+
+    monkeypatch.setattr(LocalDevice, "run", lambda *_: changed(runtime=None, opencv=None))
+    said = CliRunner().invoke(devices.command, ["check", "local"]).output
+    assert "Install it: pip install edgecnn\n" in said
+    assert "--fix" not in said
 
 
 def test_fix_makes_a_bare_board_work(bare_pi, reach, tmp_path):
