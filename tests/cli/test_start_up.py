@@ -76,20 +76,6 @@ def test_runtime_folder_stands_alone(tmp_path: Path) -> None:
     assert not third_party & set(done.stdout.split())
 
 
-def test_runtime_is_valid_python_3_9() -> None:
-    import ast
-
-    import edgecnn.runtime
-
-    files = sorted(Path(edgecnn.runtime.__file__).parent.rglob("*.py"))
-    assert len(files) > 8
-    for path in files:
-        tree = ast.parse(path.read_text(), feature_version=(3, 9))
-        future = [node for node in tree.body if isinstance(node, ast.ImportFrom) and node.module == "__future__"]
-        assert future or not tree.body[1:], path
-        assert not [node for node in ast.walk(tree) if type(node).__name__ in ("Match", "TryStar")], path
-
-
 @pytest.mark.parametrize("flag", ["--version", "--help"])
 def test_top_level_flags(flag: str) -> None:
     done = run_cli(flag)

