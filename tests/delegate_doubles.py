@@ -36,15 +36,6 @@ Delegate* tflite_plugin_create_delegate(char** keys, char** values, size_t count
 }
 void tflite_plugin_destroy_delegate(Delegate* self) { abort(); }
 """,
-    "fails_to_prepare": """
-static int prepare(void* context, Delegate* self) { return 1; }
-Delegate* tflite_plugin_create_delegate(char** keys, char** values, size_t count, void (*report)(const char*)) {
-  Delegate* self = calloc(1, sizeof(Delegate));
-  self->prepare = prepare;
-  return self;
-}
-void tflite_plugin_destroy_delegate(Delegate* self) { free(self); }
-""",
     "no_delegate": "int answer(void) { return 42; }",
 }
 

@@ -173,6 +173,6 @@ def _show_operators(result: PerOperator) -> None:
 
     where = f"{result.model} on {result.device}, {counted(result.threads, 'thread')}"
     print_table(*per_op_text.table(result), title=f"Operators of {where}")
-    print_table(*per_op_text.by_type(result), title="By type")
+    print_table(*per_op_text.by_type(result.to_dict()["operators"]), title="By type")
     for line in result.remarks():
         click.echo(line)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from edgecnn.profiling.per_op_text import by_type
 from edgecnn.report import charts
 from edgecnn.report._page import paragraph, table
 
@@ -24,27 +25,10 @@ def operators(measured: dict[str, Any]) -> str:
     parts = [charts.bars(items, summary=summary)]
     if rest > 0.0005:
         parts.append(paragraph(f"The other {len(rows) - len(chosen)} operators take {rest:.1%} together.", "note"))
-    parts.append(table(("type", "count", "million MAC", "ms", "share"), _by_type(rows)))
+    parts.append(table(("type", "count", "million MAC", "ms", "share"), by_type(rows)[1]))
     parts += [paragraph(sentence, "note") for sentence in measured["remarks"]]
     return "".join(parts)
 
 
 def _text(row: dict[str, Any]) -> str:
     return f"{row['latency_ms'] or 0.0:.3f} ms, {row['share']:.1%}"
-
-
-def _by_type(rows: list[dict[str, Any]]) -> list[list[str]]:
-    groups: dict[str, list[dict[str, Any]]] = {}
-    for row in rows:
-        groups.setdefault(row["type"], []).append(row)
-    ordered = sorted(groups.items(), key=lambda item: -sum(row["share"] for row in item[1]))
-    return [
-        [
-            kind,
-            str(len(members)),
-            f"{sum(row['cost']['macs'] for row in members) / 1e6:.1f}",
-            f"{sum(row['latency_ms'] or 0.0 for row in members):.3f}",
-            f"{sum(row['share'] for row in members):.1%}",
-        ]
-        for kind, members in ordered
-    ]

@@ -20,7 +20,6 @@ from .errors import DelegateError, UsageError
 from .model_file import ModelFile
 from .tflite import TFLiteModel
 
-EDGETPU_LIBRARIES = {"linux": "libedgetpu.so.1", "darwin": "libedgetpu.1.dylib", "win32": "edgetpu.dll"}
 EDGETPU_POWER = ("low", "medium", "high", "max")
 CHOICES = "cpu, edgetpu[:usb|:pci|:N][,power=low|medium|high|max], or a delegate library (PATH.so[,KEY=VALUE...])"
 
@@ -57,7 +56,7 @@ def parse(text: str) -> DelegateSpec:
         return DelegateSpec("cpu")
     kind, _, device = name.partition(":")
     if kind == "edgetpu":
-        library = EDGETPU_LIBRARIES.get(sys.platform, EDGETPU_LIBRARIES["linux"])
+        library = edgetpu.LIBRARIES.get(sys.platform, edgetpu.LIBRARIES["linux"])
         return DelegateSpec("edgetpu", library, {**_edgetpu_device(device, text), **_edgetpu_options(options, text)})
     if name.endswith((".so", ".dylib", ".dll")) or ".so." in name:
         return DelegateSpec("library", name, options)

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+LIBRARIES = {"linux": "libedgetpu.so.1", "darwin": "libedgetpu.1.dylib", "win32": "edgetpu.dll"}
 CUSTOM_OPERATOR = "edgetpu-custom-op"
 # libedgetpu's README and udev rules: before and after its firmware is loaded, a USB Accelerator changes its identity.
 USB_IDS = {("1a6e", "089a"): False, ("18d1", "9302"): True}

@@ -15,7 +15,6 @@ from . import edgetpu, system
 # Video nodes of a Pi that are no cameras: its codecs and image processors.
 _NO_CAMERAS = ("codec", "isp", "hevc", "rpivid", "pispbe", "decoder", "encoder")
 OPENCV = ("opencv-python-headless", "opencv-python", "opencv-contrib-python", "opencv-contrib-python-headless")
-LIBEDGETPU = "libedgetpu.so.1"
 
 
 def take() -> dict[str, Any]:
@@ -62,7 +61,7 @@ def _unnamed(module: str) -> str | None:
 
 def _libedgetpu() -> bool:
     try:
-        ctypes.CDLL(LIBEDGETPU)
+        ctypes.CDLL(edgetpu.LIBRARIES["linux"])
     except OSError:
         return False
     return True

@@ -15,18 +15,15 @@ from .flatbuffer import Table
 BUFFER_NAME = "TFLITE_METADATA"
 _NORMALIZATION = 1
 _AXIS_LABELS = 2
-_GRAYSCALE = 2
 
 
 @dataclass(frozen=True)
 class StandardMetadata:
-    """What other programs say of a model: normalization (or None), gray or color, labels."""
+    """What other programs say of a model: its name, normalization (or None), labels."""
 
     name: str
-    description: str
     mean: tuple[float, ...] | None
     std: tuple[float, ...] | None
-    gray: bool
     labels: tuple[str, ...]
 
 
@@ -45,7 +42,7 @@ def read(metadata: memoryview, file: bytes) -> StandardMetadata:
         table.string(0) for tensor in outputs for table in tensor.tables(6) if table.scalar(2, "int8") == _AXIS_LABELS
     ]
     labels = _associated_labels(file, names[0]) if names else ()
-    return StandardMetadata(root.string(0), root.string(1), mean, std, _is_gray(inputs), labels)
+    return StandardMetadata(root.string(0), mean, std, labels)
 
 
 def _normalization(tensor: Table) -> tuple[tuple[float, ...] | None, tuple[float, ...] | None]:
@@ -54,12 +51,6 @@ def _normalization(tensor: Table) -> tuple[tuple[float, ...] | None, tuple[float
         if unit.scalar(0, "uint8") == _NORMALIZATION and options:
             return tuple(options.array(0, "<f4").tolist()), tuple(options.array(1, "<f4").tolist())
     return None, None
-
-
-def _is_gray(inputs: list[Table]) -> bool:
-    content = inputs[0].table(3) if inputs else None
-    properties = content.table(1) if content else None
-    return bool(properties and properties.scalar(0, "int8") == _GRAYSCALE)
 
 
 def _associated_labels(file: bytes, name: str) -> tuple[str, ...]:

@@ -145,7 +145,7 @@ def test_node_data_is_what_model_explorer_reads(result):
 
 def test_tables_have_a_cell_for_every_column(result):
     _, measured = result
-    for columns, rows in (per_op_text.table(measured), per_op_text.by_type(measured)):
+    for columns, rows in (per_op_text.table(measured), per_op_text.by_type(measured.to_dict()["operators"])):
         assert rows and all(len(row) == len(columns) for row in rows)
     assert json.loads(json.dumps(measured.to_dict()))["operators"][0]["layer"] == "first"
 
