@@ -182,6 +182,10 @@ class PruneSection(TuningSection):
         return {name: value for name, value in own.items() if value is not None}
 
 
+class QatSection(TuningSection):
+    """[qat]: what `edgecnn train --qat` takes."""
+
+
 class QuantizeSection(Section):
     """[quantize]: what `edgecnn quantize` takes."""
 
@@ -225,7 +229,7 @@ class Recipe(Section):
     model: ModelSection
     train: TrainSection | None = None
     prune: Annotated[tuple[PruneSection, ...], BeforeValidator(lambda value: _several(value))] = ()
-    qat: TuningSection | None = None
+    qat: QatSection | None = None
     quantize: QuantizeSection = QuantizeSection.model_validate({})
     verify: VerifySection | None = None
     profile: ProfileSection | None = None

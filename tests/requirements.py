@@ -11,7 +11,7 @@ import pytest
 SHARED = Path(os.environ.get("EDGECNN_SHARED", "/nowhere")) / "data"
 CORAL = SHARED / "coral"
 WITHOUT_SHARED = "needs real pictures and models by others: set EDGECNN_SHARED to their folder"
-needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason=WITHOUT_SHARED)
+needs_shared = pytest.mark.skipif(not CORAL.is_dir(), reason=WITHOUT_SHARED)
 
 
 def unavailable(reason: str) -> None:

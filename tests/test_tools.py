@@ -16,6 +16,7 @@ case "$*" in
   "-m venv"*)
     rm -rf .venv && mkdir -p .venv/bin && cp "$0" .venv/bin/python
     [ -e installed ] && touch .venv/bin/pip ;;
+  "-m ensurepip"*) exit 1 ;;
   "-m pip install"*) [ -e "$(dirname "$0")/pip" ] ;;
   *tools/_figures.py*) echo "$PWD" "$@" ;;
 esac

@@ -22,7 +22,8 @@ edgecnn_setup() {
   fi
   echo "Setting up .venv with $("$python" --version) (once; about 2 GB, 1 to 3 minutes) ..." >&2
   # Where Debian's python3-venv was missing, what is left has a python without pip.
-  .venv/bin/python -m pip --version >/dev/null 2>&1 || "$python" -m venv --clear .venv || {
+  .venv/bin/python -m pip --version >/dev/null 2>&1 || .venv/bin/python -m ensurepip -q >/dev/null 2>&1 ||
+    "$python" -m venv --clear .venv || {
     echo "Could not make a virtual environment. On Debian: apt install python3-venv" >&2
     return 1
   }

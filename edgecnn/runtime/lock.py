@@ -54,7 +54,7 @@ def _take(handle: int, wait_s: float) -> None:
         if time.monotonic() >= deadline:
             raise EdgecnnError(
                 f"Another measurement has been running on this machine for {wait_s:.0f} s; two at once would "
-                "disturb each other. Wait for it to end, or give --wait SECONDS."
+                "disturb each other. Wait for it to end."
             )
         if not told:
             print("note: Waiting for another measurement on this machine to end.", file=sys.stderr, flush=True)

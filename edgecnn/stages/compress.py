@@ -40,7 +40,7 @@ class _Compress(Stage):
     def inputs(self, context: Context) -> Any:
         tuning = self._section.tuning(context.recipe.train)
         data = [data_digest(spec) for spec in self._data(context)]
-        return [digest(self.before(context)), self._section.model_dump(), tuning, data]
+        return [digest(self.before(context)), [self._section.model_dump(), tuning, data]]
 
     def outputs(self, context: Context) -> list[Path]:
         return [self.after(context)]

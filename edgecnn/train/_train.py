@@ -128,7 +128,7 @@ def train(
     """
     strategy = TRAINING_STRATEGIES.load(options.strategy)
     strategy.DEFAULTS.replace(**options.overrides)  # refuses what is out of range before anything is read
-    _check_options(options)
+    _check_options(options, strategy)
     config = cluster_config(options.cluster, options.worker, os.environ)
     contract = _contract(model_file, options.crop)
     splits = open_splits(options.data, validation=options.validation, test=options.test, share=options.validation_share)
@@ -163,12 +163,12 @@ def train(
     return dataclasses.replace(result, is_chief=chief)
 
 
-def _check_options(options: TrainOptions) -> None:
+def _check_options(options: TrainOptions, strategy: Any) -> None:
     """Refuse what would be ignored."""
-    if options.unfreeze is not None and options.strategy in ("head", "scratch"):
+    if options.unfreeze is not None and not getattr(strategy, "UNFREEZES", False):
         raise UsageError(
-            f"--unfreeze says how many blocks finetune and auto train; the strategy {options.strategy} doesn't choose. "
-            "Use finetune, or leave --unfreeze out."
+            f"--unfreeze says how many of the last blocks are trained; the strategy {options.strategy} doesn't choose "
+            "blocks. Use finetune, or leave --unfreeze out."
         )
     of_teacher = [name for name in ("temperature", "distillation_weight") if name in options.overrides]
     if of_teacher and options.teacher is None:

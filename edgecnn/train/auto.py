@@ -6,6 +6,7 @@ from edgecnn.train import finetune, head
 from edgecnn.train._settings import FitSettings
 from edgecnn.train._task import Stage, Task
 
+UNFREEZES = True  # understands --unfreeze
 DEFAULTS = finetune.DEFAULTS
 
 

@@ -6,6 +6,7 @@ from edgecnn.train._model import unfreeze
 from edgecnn.train._settings import FitSettings
 from edgecnn.train._task import Stage, Task
 
+UNFREEZES = True  # understands --unfreeze
 DEFAULTS = FitSettings(epochs=8, batch_size=64, learning_rate=1e-3, backbone_learning_rate=1e-4, augment="light")
 
 

@@ -54,7 +54,7 @@ def main() -> int:
     parser.add_argument("--threads", type=int, default=1, help="of the model; the other core reads the camera")
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--frames", type=int, help="of a turn [default: 400]; of a soak [default: no limit]")
-    parser.add_argument("--seconds", type=float, default=60, help="of a soak; 0: no limit")
+    parser.add_argument("--seconds", type=float, default=120, help="of a soak; 0: no limit")
     parser.add_argument("--fast", action="store_true", help="soak as fast as possible instead of at 30 fps")
     parser.add_argument("--wall", action="store_true", help="trust the clock at any load, e.g. under `chrt -f 5`")
     parser.add_argument("--scenario", default="{}", help=argparse.SUPPRESS)

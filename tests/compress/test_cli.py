@@ -13,13 +13,14 @@ from click.testing import CliRunner
 
 from edgecnn import keras_file
 from edgecnn.cli import cli, prune
-from edgecnn.compress import _proof
+from edgecnn.compress import _compress, _proof
 from edgecnn.errors import QuantizationError, UsageError
 from edgecnn.models import build_model
 from edgecnn.quantize import quantize
 from edgecnn.recipe import PruneSection
 from edgecnn.registry import COMPRESSION
 from edgecnn.runtime.preprocess import opencv
+from edgecnn.train import fit
 
 
 @pytest.fixture(scope="module")
@@ -121,6 +122,39 @@ def test_wrong_use_is_told(folder: Path, arguments: tuple[str, ...], message: st
     files = (str(folder / "model.keras"), "--data", str(folder / "data"), "-o", str(folder / "x.keras"))
     with pytest.raises(UsageError, match=message):
         run(command, *files, *rest)
+
+
+def test_a_model_that_ends_in_probabilities_is_refused(folder: Path) -> None:
+    model, contract = keras_file.load(folder / "model.keras")
+    assert contract is not None
+    keras_file.save(model, contract.replace(output="probabilities"), folder / "softmax.keras")
+    with pytest.raises(UsageError, match=r"softmax.keras ends in probabilities, and fine-tuning needs logits"):
+        arguments = ("--method", "clusters", "--data", str(folder / "data"), "-o", str(folder / "x.keras"))
+        run("prune", str(folder / "softmax.keras"), *arguments)
+
+
+def test_an_interrupted_pruning_goes_on_unless_it_is_begun_anew(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    output = folder / "again.keras"
+    arguments = ["prune", str(folder / "model.keras"), "--method", "clusters", "--data", str(folder / "data")]
+    arguments += ["--epochs", "1", "--batch-size", "8", "--no-measure", "-o", str(output), "--json", "-"]
+    resumed_at = []
+
+    def fitted(*arguments: Any, **options: Any) -> Any:
+        history = fit(*arguments, **options)
+        resumed_at.append(history.resumed_at_step)
+        if len(resumed_at) == 1:
+            raise KeyboardInterrupt
+        return history
+
+    monkeypatch.setattr(_compress, "fit", fitted)
+    assert CliRunner().invoke(cli, arguments).exit_code == 1 and not output.exists()
+    run(*arguments)
+    assert resumed_at[0] == 0 and resumed_at[1] > 0
+
+    resumed_at.clear()
+    assert CliRunner().invoke(cli, arguments).exit_code == 1
+    run(*arguments, "--restart")
+    assert resumed_at == [0, 0]
 
 
 def test_the_learning_rate_is_that_of_all_layers() -> None:

@@ -189,6 +189,10 @@ def test_what_int8_does_with_a_layer_must_be_known() -> None:
     normalized = keras.layers.LayerNormalization(name="layer_norm")(picture)
     with pytest.raises(QuantizationError, match=r"doesn't know how TFLite rounds the layer layer_norm"):
         Emulation.of(keras.Model(picture, normalized))
+    with pytest.raises(
+        QuantizationError, match="TFLite computes 'sigmoid' of the layer gate in an operator of its own"
+    ):
+        Emulation.of(keras.Model(picture, keras.layers.Dense(2, "sigmoid", name="gate")(picture)))
     alone = keras.layers.BatchNormalization(name="alone")(keras.layers.ReLU()(picture))
     with pytest.raises(QuantizationError, match="batch norm alone doesn't follow a convolution"):
         Emulation.of(keras.Model(picture, alone))

@@ -32,19 +32,19 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_made_once(cache: Path) -> None:
-    assert [entry("a", value) for value in ("first", "second")] == ["first", "first"]
-    assert [path.name for path in cache.iterdir()] == ["a"]
+    assert [entry("pictures-a", value) for value in ("first", "second")] == ["first", "first"]
+    assert [path.name for path in cache.iterdir()] == ["pictures-a"]
 
 
 def test_a_damaged_entry_is_made_again(cache: Path) -> None:
-    (cache / "a").mkdir()
-    (cache / "a" / "something else").touch()
-    assert [entry("a", value) for value in ("first", "second")] == ["first", "first"]
-    assert [path.name for path in (cache / "a").iterdir()] == ["value"]
+    (cache / "pictures-a").mkdir()
+    (cache / "pictures-a" / "something else").touch()
+    assert [entry("pictures-a", value) for value in ("first", "second")] == ["first", "first"]
+    assert [path.name for path in (cache / "pictures-a").iterdir()] == ["value"]
 
 
 def test_ctrl_c_while_an_entry_is_removed_leaves_no_part_of_it(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    entry("old")
+    entry("features-old")
     monkeypatch.setattr(_cache, "_CACHE_BYTES", 0)
 
     def interrupted(path: Path, **options: object) -> None:
@@ -53,38 +53,57 @@ def test_ctrl_c_while_an_entry_is_removed_leaves_no_part_of_it(cache: Path, monk
     with monkeypatch.context() as patch:
         patch.setattr(shutil, "rmtree", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            entry("new")
+            entry("features-new")
     assert [path.name for path in cache.iterdir() if not path.name.startswith(".")] == []
-    assert entry("old", "made again") == "made again"
+    assert entry("features-old", "made again") == "made again"
 
 
 def test_the_oldest_leaves_first_and_work_of_other_processes_stays(
     cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for age_s, name in enumerate(("b", "a", ".c-being-made", ".d-abandoned")):
+    for age_s, name in enumerate(("pictures-b", "features-a", ".pictures-c-being-made", ".trash-d-abandoned")):
         entry(name)
         os.utime(cache / name, (time.time() - age_s - 10,) * 2)
-    os.utime(cache / ".d-abandoned", (0, 0))
+    os.utime(cache / ".trash-d-abandoned", (0, 0))
     monkeypatch.setattr(_cache, "_CACHE_BYTES", 6)
-    entry("e", size_bytes=3)
-    assert sorted(path.name for path in cache.iterdir()) == [".c-being-made", "b", "e"]
+    entry("pictures-e", size_bytes=3)
+    assert sorted(path.name for path in cache.iterdir()) == [".pictures-c-being-made", "pictures-b", "pictures-e"]
+
+
+def test_what_is_not_ours_stays(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (".git", "holiday-pictures"):
+        (cache / name).mkdir()
+        (cache / name / "file").write_text("theirs")
+        os.utime(cache / name, (0, 0))
+    monkeypatch.setattr(_cache, "_CACHE_BYTES", 0)
+    entry("pictures-a")
+    assert sorted(path.name for path in cache.iterdir()) == [".git", "holiday-pictures", "pictures-a"]
+
+
+def test_an_entry_that_another_process_made_meanwhile_is_taken(cache: Path) -> None:
+    def fill(folder: Path) -> None:
+        (folder / "value").write_text("mine")
+        entry("pictures-a", "theirs")
+
+    assert cached("pictures-a", 0, read, fill) == "theirs"
+    assert [path.name for path in cache.iterdir()] == ["pictures-a"]
 
 
 def test_an_entry_that_vanishes_while_it_is_looked_at(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    entry("a")
+    entry("pictures-a")
     listed = Path.iterdir
     monkeypatch.setattr(Path, "iterdir", lambda folder: iter([*listed(folder), folder / "vanished"]))
-    assert entry("b") == "new"
+    assert entry("pictures-b") == "new"
 
 
 def test_a_cache_that_can_t_be_written_serves_what_it_has(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    entry("a")
+    entry("pictures-a")
 
     def refused(*arguments: object, **options: object) -> None:
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(os, "utime", refused)
     monkeypatch.setattr("tempfile.mkdtemp", refused)
-    assert entry("a") == "new"
+    assert entry("pictures-a") == "new"
     with pytest.raises(DataError, match=r"Permission denied. Set EDGECNN_CACHE"):
-        entry("b")
+        entry("pictures-b")

@@ -157,11 +157,25 @@ def test_a_file_without_contract_is_refused(small_keras: Path, pictures: Path, t
         train(tmp_path / "plain.keras", TrainOptions(str(pictures)))
 
 
-@pytest.mark.parametrize("wrong", [{"unfreeze": 9}, {"unfreeze": -1}, {"teacher": "none.keras"}], ids=str)
+@pytest.mark.parametrize(
+    ("strategy", "wrong", "message"),
+    [
+        ("auto", {"unfreeze": 9}, "expected 0 to 3"),
+        ("auto", {"unfreeze": -1}, "expected 0 to 3"),
+        ("auto", {"teacher": "none.keras"}, r"none\.keras"),
+        ("head", {"unfreeze": 1}, "the strategy head doesn't choose blocks"),
+        ("scratch", {"unfreeze": 1}, "the strategy scratch doesn't choose blocks"),
+        ("auto", {"overrides": {"temperature": 2.0}}, "--temperature needs a --teacher"),
+        ("auto", {"overrides": {"distillation_weight": 0.5}}, "--distillation-weight needs a --teacher"),
+    ],
+    ids=str,
+)
 def test_what_can_not_be_is_refused_before_anything_is_trained(
-    wrong: dict[str, Any], small_keras: Path, pictures: Path
+    strategy: str, wrong: dict[str, Any], message: str, small_keras: Path, pictures: Path
 ) -> None:
     said: list[str] = []
-    with pytest.raises(EdgecnnError, match=r"expected 0 to 3|none\.keras"):
-        train(small_keras, TrainOptions(str(pictures), "auto", **wrong), progress=lambda stage, *_: said.append(stage))
+    with pytest.raises(EdgecnnError, match=message):
+        train(
+            small_keras, TrainOptions(str(pictures), strategy, **wrong), progress=lambda stage, *_: said.append(stage)
+        )
     assert not [stage for stage in said if stage.startswith(("epoch", "features"))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from typing import Any
 
@@ -21,7 +22,6 @@ from edgecnn.verify._reference import open_reference
 from edgecnn.verify.statistics import in_top, paired_drop, share
 
 _TIMED_RUNS = 30
-_WAIT_S = 600.0
 _BATCH = 32
 
 
@@ -103,7 +103,7 @@ class Judge:
         single = Engine(file, threads=1)
         self._first = self._first or single
         first, ours = test_tensor(self._first), test_tensor(single)
-        with measuring(_WAIT_S):
+        with measuring(math.inf):
             turns = [(timed_runs(self._first, first, 1)[0], timed_runs(single, ours, 1)[0]) for _ in range(_TIMED_RUNS)]
         before, after = zip(*turns)
         price_ms = 0.0 if self._first is single else min(after) - min(before)
