@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import cv2
@@ -14,6 +15,7 @@ from edgecnn import artifact, keras_file
 from edgecnn._tensorflow import keras
 from edgecnn.data import open_data
 from edgecnn.doctor import Diagnosis, Finding, diagnose
+from edgecnn.doctor.causes import rounding
 from edgecnn.errors import DataError, QuantizationError
 from edgecnn.quantize import Calibration, quantize
 from edgecnn.runtime import model_file
@@ -139,6 +141,21 @@ def test_sound_model_has_no_fault(tiny_keras: Path, tmp_path: Path, pictures: Pa
     assert faults == set()
     assert diagnosis.simulated_snr_db == pytest.approx(diagnosis.snr_db, abs=3)
     assert sum(layer.share_percent for layer in diagnosis.layers) == pytest.approx(100, abs=0.5)
+
+
+def test_better_rounding_is_advised_where_it_gains_and_can_be_had() -> None:
+    def examine(gain_db: float, **provenance: Any) -> Finding | None:
+        simulation = SimpleNamespace(pairs=[SimpleNamespace(scales=np.ones(8))])
+        file = SimpleNamespace(contract=SimpleNamespace(provenance=provenance))
+        layers = [SimpleNamespace(layer="stem", operator="CONV_2D", share_percent=60.0)]
+        case = SimpleNamespace(level="none", simulation=simulation, file=file, layers=layers, before_snr_db=20.0)
+        case.after_snr_db = lambda level, per_channel: 20.0 + gain_db
+        return rounding.examine(case)  # type: ignore[arg-type]
+
+    finding = examine(3.0)
+    assert finding is not None and finding.layer == "stem" and "--improve fast" in finding.remedy
+    assert examine(0.5) is None
+    assert examine(3.0, qat=True) is None  # its weights have learned their rounding; another one is refused
 
 
 def test_wrong_float_model_and_too_few_pictures_are_said(tiny_keras: Path, tmp_path: Path, pictures: Path) -> None:
