@@ -8,11 +8,16 @@ import hashlib
 import json
 import os
 import tempfile
+import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from edgecnn.errors import EdgecnnError
+
+DAMAGED_ZIP = (zipfile.BadZipFile, zlib.error, KeyError, ValueError, RuntimeError, EOFError)
+"""What reading a zip raises that is damaged, encrypted, or lacks what is looked for."""
 
 
 @contextlib.contextmanager

@@ -16,7 +16,7 @@ from typing import Any
 
 from edgecnn._tensorflow import keras
 from edgecnn.errors import ModelFileError, UntrustedModelError, UsageError
-from edgecnn.files import replacing
+from edgecnn.files import DAMAGED_ZIP, replacing
 from edgecnn.runtime.contract import Contract
 
 CONTRACT = "edgecnn.json"
@@ -137,7 +137,7 @@ def _read(path: Path) -> tuple[dict[str, Any], Contract | None]:
         contract = Contract.from_dict(json.loads(text)) if text is not None else None
     except OSError as error:
         raise ModelFileError(f"Can't read {path}: {error.strerror or error}.") from error
-    except (zipfile.BadZipFile, KeyError, ValueError, RuntimeError, NotImplementedError, EOFError) as error:
+    except DAMAGED_ZIP as error:
         raise ModelFileError(f"{path} is not a whole .keras file ({error}). Save it again.") from error
     if not isinstance(config, dict):
         raise ModelFileError(f"{path} is not a whole .keras file (config.json is a {type(config).__name__}).")

@@ -12,18 +12,18 @@ import re
 import shutil
 import tempfile
 import time
-import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
 from edgecnn.errors import DataError
+from edgecnn.files import DAMAGED_ZIP
 
 _SPARE_BYTES = 1 << 30
 _CACHE_BYTES = 30 << 30
 _ABANDONED_S = 24 * 3600.0  # nobody works on an entry for so long
 _OURS = re.compile(r"\.?(pictures|features|trash)-")  # the folder may be anybody's, and hold other things
-_DAMAGED = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
+_DAMAGED = (OSError, *DAMAGED_ZIP)
 
 Found = TypeVar("Found")
 

@@ -13,6 +13,7 @@ from typing import Any
 from edgecnn import keras_file
 from edgecnn._tensorflow import keras, tf
 from edgecnn.errors import MissingExtraError, ModelFileError, UntrustedModelError
+from edgecnn.files import DAMAGED_ZIP
 from edgecnn.runtime.contract import Contract, Preprocessing
 from edgecnn.runtime.engine import quiet
 from edgecnn.runtime.model_file import read_labels
@@ -121,7 +122,7 @@ def _zip_json(path: Path, member: str) -> dict[str, Any]:
         with zipfile.ZipFile(path) as archive:
             values: dict[str, Any] = json.loads(archive.read(member))
             return values
-    except (OSError, zipfile.BadZipFile, KeyError, ValueError, EOFError, NotImplementedError) as error:
+    except (OSError, *DAMAGED_ZIP) as error:
         raise ModelFileError(f"{path} is not a whole .keras file ({error}). Save it again.") from error
 
 

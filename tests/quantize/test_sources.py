@@ -265,3 +265,19 @@ def test_two_inputs_are_refused(tmp_path: Path) -> None:
     keras.Model([a, b], keras.layers.Flatten()(keras.layers.Add()([a, b]))).save(tmp_path / "m.keras")
     with pytest.raises(ModelFileError, match="2 inputs"):
         load(tmp_path / "m.keras")
+
+
+@pytest.mark.parametrize("damage", ["encrypted", "stream"])
+def test_a_keras_file_whose_members_can_not_be_read(damage: str, tmp_path: Path) -> None:
+    path = tmp_path / "m.keras"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("metadata.json", json.dumps({"keras_version": "3.0.0", "more": "x" * 100}))
+    content = bytearray(path.read_bytes())
+    if damage == "encrypted":
+        for header, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+            content[content.index(header) + flags] |= 1
+    else:
+        content[30 + len("metadata.json")] = 0xFF  # the first byte of the compressed data
+    path.write_bytes(content)
+    with pytest.raises(ModelFileError, match=r"not a whole .keras file"):
+        load(path)
