@@ -5,9 +5,22 @@ from __future__ import annotations
 import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.interpreter import Interpreter
 
 TYPES = {"f4": schema.TensorType.FLOAT32, "i1": schema.TensorType.INT8, "u1": schema.TensorType.UINT8,
          "i4": schema.TensorType.INT32, "f2": schema.TensorType.FLOAT16, "i2": schema.TensorType.INT16}  # fmt: skip
+
+
+def outputs_of(model, inputs):
+    """What a model with one input and one output answers to each of `inputs`, stacked."""
+    interpreter = Interpreter(model_content=model)
+    interpreter.allocate_tensors()
+    answers = []
+    for one in inputs:
+        interpreter.set_tensor(interpreter.get_input_details()[0]["index"], one[None])
+        interpreter.invoke()
+        answers.append(interpreter.get_tensor(interpreter.get_output_details()[0]["index"])[0])
+    return np.stack(answers)
 
 
 class Graph:

@@ -85,8 +85,7 @@ def _check_reachable(state: _State, whole: float, options: Options) -> None:
             f"No channels of {state.model.name} can be removed: all its layers are coupled to the input, the output or "
             "layers that pruning doesn't know. Prune channels before quantization-aware training."
         )
-    floors = {group: state.floors[coupling.name(group)] for group in sizes}
-    share = Budget(coupling, state.costs).least(sizes, floors) / whole
+    share = Budget(coupling, state.costs).least(sizes, state.least(coupling)) / whole
     if share > options.keep:
         raise UsageError(
             f"The channels can be cut to {share:.2f} of what the model costs in {options.cost}; received keep = "
@@ -101,6 +100,10 @@ class _State:
     model: Any
     costs: dict[str, float]
     floors: dict[str, int]
+
+    def least(self, coupling: Coupling) -> dict[int, int]:
+        """The channels that each group of the model keeps at least."""
+        return {group: self.floors[coupling.name(group)] for group in coupling.prunable()}
 
 
 def _floors(model: Any, options: Options) -> dict[str, int]:
@@ -139,8 +142,7 @@ def _round(state: _State, target: float, options: Options, batches: Batches) -> 
     if options.criterion in RELATIVE:
         # Losing a share of a group weighs as much as the layers that it goes through.
         importance = {group: value * budget.touched(group) for group, value in importance.items()}
-    least = {group: state.floors[coupling.name(group)] for group in sizes}
-    keep = allocate(sizes, importance, budget, target, least, options.divisor)
+    keep = allocate(sizes, importance, budget, target, state.least(coupling), options.divisor)
     smaller = rebuild(model, coupling, keep)
     _batch_norms.settle(smaller, batches)
     left = {group: int(keep[group].sum()) if group in keep else size for group, size in sizes.items()}

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from ai_edge_litert.interpreter import Interpreter
+from small_graphs import outputs_of
 
 from edgecnn._tensorflow import keras
 from edgecnn.models import build_model, googlenet
@@ -76,17 +76,6 @@ def convert(layer: Any, maps: np.ndarray) -> bytes:
     return quantize_with_ranges(float32, ranges, "float32", per_channel=True)
 
 
-def run(model: bytes, maps: np.ndarray) -> np.ndarray:
-    interpreter = Interpreter(model_content=model)
-    interpreter.allocate_tensors()
-    outputs = []
-    for one in maps:
-        interpreter.set_tensor(interpreter.get_input_details()[0]["index"], one[None])
-        interpreter.invoke()
-        outputs.append(interpreter.get_tensor(interpreter.get_output_details()[0]["index"])[0])
-    return np.stack(outputs)
-
-
 def snr_db(expected: np.ndarray, given: np.ndarray) -> float:
     return 10 * math.log10(float((expected**2).sum() / ((given - expected) ** 2).sum()))
 
@@ -102,8 +91,8 @@ def test_layer_norm_survives_int8_where_kerass_does_not() -> None:
     assert "L2_NORMALIZATION" in kinds and "RSQRT" not in kinds
     # Between input and output conversions, all is integer.
     assert {name.split()[0] for name in float_operators(parse(ours).graph)} <= {"QUANTIZE", "DEQUANTIZE"}
-    assert snr_db(expected, run(ours, maps)) > 12
-    assert snr_db(expected, run(theirs, maps)) < 8
+    assert snr_db(expected, outputs_of(ours, maps)) > 12
+    assert snr_db(expected, outputs_of(theirs, maps)) < 8
 
 
 def test_gelu_is_one_integer_operator() -> None:
@@ -111,7 +100,7 @@ def test_gelu_is_one_integer_operator() -> None:
     model = convert(keras.layers.Activation("gelu"), maps)
     assert [operator.name for operator in parse(model).graph.operators] == ["QUANTIZE", "GELU", "DEQUANTIZE"]
     exact = maps * 0.5 * (1 + np.vectorize(math.erf)(maps / math.sqrt(2)))
-    assert snr_db(exact, run(model, maps)) > 35
+    assert snr_db(exact, outputs_of(model, maps)) > 35
 
 
 def test_auxiliary_heads_train_the_same_layers_and_leave() -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from small_graphs import outputs_of
 
 from edgecnn import artifact
 from edgecnn._tensorflow import keras
@@ -25,7 +25,7 @@ from edgecnn.quantize.improve.ranges import Histogram
 from edgecnn.registry import SCHEMES
 from edgecnn.runtime import golden
 from edgecnn.runtime.contract import Contract, Preprocessing
-from edgecnn.runtime.engine import Engine, interpreter_module
+from edgecnn.runtime.engine import Engine
 from edgecnn.runtime.model_file import ModelFile
 from edgecnn.runtime.preprocess import fit
 from edgecnn.runtime.tflite import parse
@@ -114,17 +114,6 @@ def every_kind() -> Any:
     return model
 
 
-def scores(graph: bytes, pictures: Sequence[np.ndarray]) -> np.ndarray:
-    interpreter = interpreter_module().Interpreter(model_content=graph)
-    interpreter.allocate_tensors()
-    rows = []
-    for picture in pictures:
-        interpreter.set_tensor(interpreter.get_input_details()[0]["index"], picture[None])
-        interpreter.invoke()
-        rows.append(interpreter.get_tensor(interpreter.get_output_details()[0]["index"])[0])
-    return np.stack(rows)
-
-
 def test_every_int16_kernel_computes_what_float_does(tmp_path: Path) -> None:
     """All operators at once, against a float network with int8's own weights: only the last rounding is left."""
     model = every_kind()
@@ -142,9 +131,9 @@ def test_every_int16_kernel_computes_what_float_does(tmp_path: Path) -> None:
     entered, answer = (grid_of(graph.tensors[ends[0]]) for ends in (graph.inputs, graph.outputs))
     assert entered is not None and answer is not None
     pictures = [fit(example.read(), CONTRACT.preprocessing) for example in open_data("photos").sample(16).examples]
-    expected = scores(network.to_bytes(), [entered.decode(picture) for picture in pictures])
+    expected = outputs_of(network.to_bytes(), [entered.decode(picture) for picture in pictures])
     clipped = np.clip(expected, *answer.decode(np.array([0, 255])))
-    found = answer.decode(scores(wide, pictures))
+    found = answer.decode(outputs_of(wide, pictures))
     assert np.abs(found - clipped).max() < 0.6 * answer.scale and np.ptp(found) > 50 * answer.scale
 
 
