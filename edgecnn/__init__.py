@@ -6,11 +6,9 @@ The public functions mirror the commands; each is imported when it is first used
 from __future__ import annotations
 
 import importlib
-import sys
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from edgecnn.core.version import __version__
 
 if TYPE_CHECKING:
     from edgecnn.api import build as build
@@ -31,20 +29,3 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted(__all__)
-
-
-class _CallableModule(ModuleType):
-    def __call__(self, *args: Any, **options: Any) -> Any:
-        return getattr(importlib.import_module("edgecnn.api"), self.__name__.rpartition(".")[2])(*args, **options)
-
-
-class _Package(ModuleType):
-    """Importing the module `edgecnn.quantize` binds it over the function of that name; so it can be called too."""
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name in __all__ and isinstance(value, ModuleType):
-            value.__class__ = _CallableModule
-        super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package

@@ -14,11 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from edgecnn.runtime import classify as _classify
-from edgecnn.runtime import guard, model_file
-from edgecnn.runtime.contract import Contract
-from edgecnn.runtime.engine import Engine
-from edgecnn.runtime.preprocess import read_picture
+from edgecnn.runtime.model import model_file
+from edgecnn.runtime.model.contract import Contract
+from edgecnn.runtime.process import guard
+from edgecnn.runtime.run.engine import Engine
+from edgecnn.runtime.run.preprocess import read_picture
+from edgecnn.runtime.tasks import classification as _classify
 
 __all__ = ["Classifier", "build", "load", "profile", "quantize", "run", "verify"]
 
@@ -64,21 +65,21 @@ def load(path: str | Path, *, labels: str | Path | None = None, threads: int | N
 
 def build(name: str, **options: Any) -> tuple[Any, Contract]:
     """A Keras model by name, with its contract; see `edgecnn.models.build_model`."""
-    from edgecnn.models import build_model
+    from edgecnn.builder import build_model
 
     return build_model(name, **options)
 
 
 def quantize(model: Any, output: str | Path, **options: Any) -> model_file.ModelFile:
-    """Convert a model to an artifact; see `edgecnn.quantize.quantize`."""
-    from edgecnn.quantize import quantize as stage
+    """Convert a model to an artifact; see `edgecnn.quantization.quantize`."""
+    from edgecnn.quantization import quantize as stage
 
     return stage(model, output, **options)
 
 
 def verify(model: str | Path, against: Any, data: str, **options: Any) -> Any:
-    """Compare an artifact with its float model; see `edgecnn.verify.verify`."""
-    from edgecnn.verify import verify as stage
+    """Compare an artifact with its float model; see `edgecnn.verification.verify`."""
+    from edgecnn.verification import verify as stage
 
     return stage(model, against, data, **options)
 
@@ -91,7 +92,7 @@ def profile(model: str | Path, device: str = "local", **options: Any) -> Any:
 
 
 def run(recipe: str | Path, **options: Any) -> Any:
-    """Run a recipe, resuming where it was stopped; see `edgecnn.run.run`."""
-    from edgecnn.run import run as stage
+    """Run a recipe, resuming where it was stopped; see `edgecnn.recipe.run.run`."""
+    from edgecnn.recipe.run import run as stage
 
     return stage(recipe, **options)

@@ -57,8 +57,8 @@ def settle_batch_norms(model: Any) -> None:
 @pytest.fixture(scope="session")
 def tiny_keras(workshop: Path) -> Path:
     """MobileNet V1 at a quarter of the width, 32 pixels, 5 classes, random weights: quick to convert."""
-    from edgecnn import keras_file
-    from edgecnn.models import build_model
+    from edgecnn.builder import build_model
+    from edgecnn.float_model import keras_file
 
     model, contract = build_model("mobilenet_v1", input_size=32, width=0.25, classes=5)
     settle_batch_norms(model)
@@ -70,7 +70,7 @@ def tiny_keras(workshop: Path) -> Path:
 @pytest.fixture(scope="session")
 def tiny_int8(workshop: Path, tiny_keras: Path) -> Path:
     """The same as an int8 artifact."""
-    from edgecnn.quantize import Calibration, quantize
+    from edgecnn.quantization import Calibration, quantize
 
     path = workshop / "tiny.tflite"
     quantize(tiny_keras, path, calibration=Calibration("photos", 8))
@@ -80,8 +80,8 @@ def tiny_int8(workshop: Path, tiny_keras: Path) -> Path:
 @pytest.fixture(scope="session")
 def lite0_keras(workshop: Path) -> Path:
     """EfficientNet-Lite0 with ImageNet weights."""
-    from edgecnn import keras_file
-    from edgecnn.models import build_model
+    from edgecnn.builder import build_model
+    from edgecnn.float_model import keras_file
 
     path = workshop / "lite0.keras"
     keras_file.save(*build_model("efficientnet_lite0", weights="imagenet"), path)
@@ -91,7 +91,7 @@ def lite0_keras(workshop: Path) -> Path:
 @pytest.fixture(scope="session")
 def lite0_int8(workshop: Path, lite0_keras: Path) -> Path:
     """The same as an int8 artifact, calibrated on the sample photographs."""
-    from edgecnn.quantize import quantize
+    from edgecnn.quantization import quantize
 
     path = workshop / "lite0.tflite"
     quantize(lite0_keras, path)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
+import pkgutil
 from pathlib import Path
 
 import pytest
 from skimage import data
 
 import edgecnn
-from edgecnn.errors import EdgecnnError
+from edgecnn.core.errors import EdgecnnError
 
 
 def test_from_a_name_to_a_named_picture(tmp_path: Path) -> None:
@@ -27,6 +27,12 @@ def test_from_a_name_to_a_named_picture(tmp_path: Path) -> None:
     assert len(best) == 2 and best[0]["label"] in {str(index) for index in range(5)}
 
 
+def test_no_module_hides_a_function() -> None:
+    """The packages are nouns: `edgecnn.quantize` is the function, whatever was imported before."""
+    names = {module.name for module in pkgutil.iter_modules(edgecnn.__path__)}
+    assert not names & set(edgecnn.__all__)
+
+
 @pytest.mark.parametrize(
     ("name", "arguments"),
     [
@@ -35,8 +41,6 @@ def test_from_a_name_to_a_named_picture(tmp_path: Path) -> None:
         ("verify", ("missing.tflite", "missing.keras", "photos")),
     ],
 )
-def test_module_of_a_functions_name_does_not_hide_the_function(name: str, arguments: tuple[str, ...]) -> None:
-    module = importlib.import_module(f"edgecnn.{name}")
-    assert getattr(edgecnn, name) is module
+def test_functions_answer_missing_files(name: str, arguments: tuple[str, ...]) -> None:
     with pytest.raises(EdgecnnError, match=r"missing\."):
         getattr(edgecnn, name)(*arguments)

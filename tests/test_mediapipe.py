@@ -16,10 +16,10 @@ import pytest
 from requirements import unavailable
 
 from edgecnn.data import open_data
-from edgecnn.runtime import model_file
-from edgecnn.runtime.classify import top
-from edgecnn.runtime.engine import Engine
-from edgecnn.runtime.preprocess import fit
+from edgecnn.runtime.model import model_file
+from edgecnn.runtime.run.engine import Engine
+from edgecnn.runtime.run.preprocess import fit
+from edgecnn.runtime.tasks.classification import top
 
 VERSION = "1.2.2"
 SCRIPT = """

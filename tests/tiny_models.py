@@ -8,10 +8,11 @@ from ai_edge_litert import schema_py_generated as schema
 from small_graphs import Graph
 
 from edgecnn import artifact
-from edgecnn.runtime import golden, model_file
-from edgecnn.runtime.contract import Contract, Preprocessing
-from edgecnn.runtime.engine import Engine
-from edgecnn.runtime.model_file import ModelFile
+from edgecnn.runtime.model import model_file
+from edgecnn.runtime.model.contract import Contract, Preprocessing
+from edgecnn.runtime.model.model_file import ModelFile
+from edgecnn.runtime.run import golden
+from edgecnn.runtime.run.engine import Engine
 
 SIDE, CLASSES = 32, 10
 

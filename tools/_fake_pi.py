@@ -20,8 +20,8 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 import fake_pi  # noqa: E402
 
-from edgecnn.devices import _known  # noqa: E402
-from edgecnn.errors import EdgecnnError  # noqa: E402
+from edgecnn.core.errors import EdgecnnError  # noqa: E402
+from edgecnn.devices import known  # noqa: E402
 
 CPUS = {"pi3": "cortex-a53", "pi4": "cortex-a72", "pi5": "cortex-a76"}
 NAME = "fake-pi"
@@ -62,7 +62,7 @@ def start(options: argparse.Namespace) -> int:
     board.build()
     board.start()
     (folder / "state.json").write_text(json.dumps({"cpu": board.cpu, "port": board.port, "pid": board.pid}))
-    _known.add(_known.Entry(NAME, board.target, str(board.ssh_config)))
+    known.add(known.Entry(NAME, board.target, str(board.ssh_config)))
     print(f"A stand-in {fake_pi.BOARDS[board.cpu].model} listens on 127.0.0.1:{board.port}. Try:")
     print(f"  edgecnn devices check {NAME}")
     print(f"  edgecnn profile MODEL.tflite --device {NAME}      (its times are emulated)")
@@ -76,8 +76,8 @@ def stop(options: argparse.Namespace, quiet: bool = False) -> int:
         board.stop()
     if (options.folder / "state.json").exists():  # ours, also after the machine was restarted
         shutil.rmtree(options.folder, ignore_errors=True)
-    if NAME in _known.entries():
-        _known.remove(NAME)
+    if NAME in known.entries():
+        known.remove(NAME)
     if not quiet:
         print("Stopped; its files are removed, the downloaded packages are kept." if board else "It was not running.")
     return 0

@@ -13,14 +13,16 @@ import json
 import sys
 from pathlib import Path
 
-from edgecnn._tensorflow import keras
-from edgecnn.files import write_json
-from edgecnn.models import _macs, build_model, variants
-from edgecnn.quantize._float_model import FloatModel
-from edgecnn.quantize._ranges import activations
-from edgecnn.quantize._scheme import quantize_with_ranges
-from edgecnn.quantize._source import Source
-from edgecnn.runtime.tflite import parse
+from edgecnn.builder import build_model
+from edgecnn.core.compat.tensorflow import keras
+from edgecnn.core.files import write_json
+from edgecnn.float_model.loading import Source
+from edgecnn.float_model.traced import FloatModel
+from edgecnn.graph import keras_macs
+from edgecnn.graph.ranges import activations
+from edgecnn.models import variants
+from edgecnn.quantization.scheme import quantize_with_ranges
+from edgecnn.runtime.model.tflite import parse
 
 FIGURES = Path(__file__).parent.parent / "edgecnn" / "models" / "figures.json"
 
@@ -49,7 +51,7 @@ def measure(name: str) -> dict[str, int]:
 
 def count_and_trace(name: str) -> tuple[dict[str, int], FloatModel]:
     model, contract = build_model(name)
-    counted = {"parameters": model.count_params(), "macs": _macs.total(model)}
+    counted = {"parameters": model.count_params(), "macs": keras_macs.total(model)}
     return counted, FloatModel.trace(Source(lambda image: model(image, training=False), contract))
 
 

@@ -14,23 +14,23 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-from edgecnn._tensorflow import keras
+from edgecnn.core.compat.tensorflow import keras
 from edgecnn.devices import open_device
-from edgecnn.models import _layers
+from edgecnn.models import layers
 from edgecnn.profiling import per_op
-from edgecnn.quantize import Calibration, quantize
-from edgecnn.verify import verify
+from edgecnn.quantization import Calibration, quantize
+from edgecnn.verification import verify
 
 PICTURES = 200
 
 
 def main(model: str, calibration: str, test: str) -> None:
-    ours = _layers.LayerNorm.call
+    ours = layers.LayerNorm.call
     with tempfile.TemporaryDirectory() as folder:
         for name, call in (("ours", ours), ("Keras's", keras.layers.LayerNormalization.call)):
-            _layers.LayerNorm.call = call
+            layers.LayerNorm.call = call
             file = quantize(model, Path(folder) / "m.tflite", calibration=Calibration(calibration, PICTURES))
-            _layers.LayerNorm.call = ours
+            layers.LayerNorm.call = ours
             found = verify(file, model, test)
             print(
                 f"LayerNorm {name}: {len(file.model.graph.operators)} operators, "

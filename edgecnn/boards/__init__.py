@@ -9,10 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from edgecnn.registry import Registry
-from edgecnn.words import counted
-
-BOARDS = Registry("board", "edgecnn.boards")
+from edgecnn.core.registry import BOARDS
+from edgecnn.core.text import counted
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import threading
 from typing import Any
 
 from edgecnn.camera.demo import Demo, DemoOptions
-from edgecnn.errors import EdgecnnError
+from edgecnn.core.errors import EdgecnnError
 
 SILENCE_S = 30.0
 

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from edgecnn.camera.frames import Frame, Slot
-from edgecnn.camera.sources._source import CorruptFrame, Shot, Source, SourceEnded, SourceLost
-from edgecnn.runtime.engine import Engine
+from edgecnn.camera.source import CorruptFrame, Shot, Source, SourceEnded, SourceLost
 from edgecnn.runtime.errors import EdgecnnError
+from edgecnn.runtime.run.engine import Engine
 
 _RETRY_S = (0.5, 1.0, 2.0, 5.0)
 _MAX_LAG_S = 0.5

@@ -21,14 +21,15 @@ from edgecnn.camera.meter import HISTORY_S
 from edgecnn.camera.recognize import Answer, Recognizer, View
 from edgecnn.camera.record import Recording
 from edgecnn.camera.server import PageServer
-from edgecnn.camera.sources import open_source
-from edgecnn.camera.sources._source import Source, Wish
+from edgecnn.camera.source import Source, Wish, open_source
 from edgecnn.camera.window import Window
-from edgecnn.errors import UsageError
-from edgecnn.runtime import guard, model_file, system
-from edgecnn.runtime.delegate import load as load_delegate
-from edgecnn.runtime.engine import Engine, default_threads
-from edgecnn.runtime.model_file import ModelFile
+from edgecnn.core.errors import UsageError
+from edgecnn.runtime.delegates.loading import load as load_delegate
+from edgecnn.runtime.measure import system
+from edgecnn.runtime.model import model_file
+from edgecnn.runtime.model.model_file import ModelFile
+from edgecnn.runtime.process import guard
+from edgecnn.runtime.run.engine import Engine, default_threads
 
 _WARMUP = 5
 _CONDITIONS_S = 2.0

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgecnn.runtime.engine import Engine
+from edgecnn.runtime.run.engine import Engine
 
 
 @dataclass

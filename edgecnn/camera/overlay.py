@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from edgecnn.camera.recognize import NOT_SURE, Answer
-from edgecnn.runtime.preprocess import opencv
+from edgecnn.runtime.run.preprocess import opencv
 
 _WHITE, _GRAY, _ACCENT = (255, 255, 255), (190, 190, 190), (210, 160, 40)  # blue, green, red
 

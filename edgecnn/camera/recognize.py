@@ -14,8 +14,8 @@ import numpy as np
 from edgecnn.camera.capture import ENDED, FAILED, Capture
 from edgecnn.camera.frames import Frame
 from edgecnn.camera.meter import Meter
-from edgecnn.runtime.classify import top
-from edgecnn.runtime.engine import Engine
+from edgecnn.runtime.run.engine import Engine
+from edgecnn.runtime.tasks.classification import top
 
 
 @dataclass(frozen=True)

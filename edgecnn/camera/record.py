@@ -11,9 +11,9 @@ import numpy as np
 
 from edgecnn.camera.overlay import draw
 from edgecnn.camera.recognize import Answer
-from edgecnn.errors import CameraError, UsageError
-from edgecnn.files import replacing
-from edgecnn.runtime.preprocess import opencv
+from edgecnn.core.errors import CameraError, UsageError
+from edgecnn.core.files import replacing
+from edgecnn.runtime.run.preprocess import opencv
 
 CODECS = {".mp4": "mp4v", ".avi": "MJPG", ".mkv": "MJPG"}
 _LONGEST_GAP_S = 5.0

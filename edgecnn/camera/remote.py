@@ -15,17 +15,20 @@ from pathlib import Path
 from typing import IO, Any
 
 import edgecnn
-from edgecnn import errors
 from edgecnn.camera.demo import DemoOptions
 from edgecnn.camera.server import free_port, is_loopback
-from edgecnn.devices import Note, _zipapp, open_device, to_stderr
-from edgecnn.devices._job import HEARTBEAT_S, Answer
-from edgecnn.devices._ssh_client import TUNNEL_OPEN
-from edgecnn.devices.ssh import CACHE, SshDevice
-from edgecnn.errors import CameraError, DeviceError, UsageError
-from edgecnn.runtime import model_file
+from edgecnn.core import errors
+from edgecnn.core.errors import CameraError, DeviceError, UsageError
+from edgecnn.devices import Note, open_device, to_stderr, zipapp
+from edgecnn.devices.job import HEARTBEAT_S, Answer
+from edgecnn.devices.ssh_client import TUNNEL_OPEN
+from edgecnn.devices.ssh_device import CACHE, SshDevice
+from edgecnn.runtime.model import model_file
 
-_PARTS = ("__init__.py", "errors.py", "registry.py", "files.py", "runtime/*.py", "camera/**/*.py", "camera/page.html")
+_PARTS = (
+    *("__init__.py", "core/__init__.py", "core/version.py", "core/errors.py", "core/registry.py", "core/files.py"),
+    *("runtime/**/*.py", "camera/**/*.py", "camera/page.html"),
+)
 _MAIN = "import sys\nfrom edgecnn.camera.board import main\nsys.exit(main())\n"
 
 
@@ -70,7 +73,7 @@ def run(
 def archive() -> bytes:
     """What the board runs, as one file for its Python."""
     root = Path(edgecnn.__file__).parent
-    return _zipapp.pack(_MAIN, (path for pattern in _PARTS for path in root.glob(pattern)), root, "edgecnn")
+    return zipapp.pack(_MAIN, (path for pattern in _PARTS for path in root.glob(pattern)), root, "edgecnn")
 
 
 def _check(options: DemoOptions) -> None:

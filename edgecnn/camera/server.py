@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from edgecnn.camera.broadcast import Broadcast
-from edgecnn.errors import CameraError, UsageError
+from edgecnn.core.errors import CameraError, UsageError
 
 FIRST_PORT = 8000
 _TRIES = 20

@@ -13,8 +13,8 @@ from typing import Any
 from edgecnn.camera.meter import Meter
 from edgecnn.camera.overlay import draw
 from edgecnn.camera.recognize import Answer
-from edgecnn.errors import CameraError
-from edgecnn.runtime.preprocess import opencv
+from edgecnn.core.errors import CameraError
+from edgecnn.runtime.run.preprocess import opencv
 
 _TITLE = "edgecnn demo"
 _QUIT_KEYS = (27, ord("q"))

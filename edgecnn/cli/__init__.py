@@ -15,7 +15,7 @@ from typing import Any
 
 import click
 
-from edgecnn import __version__
+from edgecnn.core.version import __version__
 from edgecnn.runtime.errors import EdgecnnError
 
 _ORDER = ["models", "build", "train", "prune", "quantize", "verify", "profile", "classify", "inspect", "report", "run"]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from edgecnn.data._report import DataReport
+    from edgecnn.data.report import DataReport
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -27,7 +27,7 @@ def emit(value: Any, json_path: str | None, show: Callable[[], None]) -> None:
         click.echo(json.dumps(value, indent=2, ensure_ascii=False))
         return
     if json_path:
-        from edgecnn.files import write_json
+        from edgecnn.core.files import write_json
 
         write_json(json_path, value)
     show()

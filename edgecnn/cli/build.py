@@ -34,8 +34,9 @@ def command(model: str, output: str, json_path: str | None, **options: Any) -> N
     Example:
       edgecnn build efficientnet_lite0 --weights imagenet -o lite0.keras
     """
-    from edgecnn import keras_file, targets
-    from edgecnn.models import build_model
+    from edgecnn import targets
+    from edgecnn.builder import build_model
+    from edgecnn.float_model import keras_file
 
     keras_file.checked_name(output)
     keras_model, contract = build_model(model, **options)

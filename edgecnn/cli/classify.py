@@ -31,8 +31,9 @@ def command(
     Example:
       edgecnn classify lite0.tflite cat.jpg --top 5
     """
-    from edgecnn.runtime import guard, model_file
-    from edgecnn.runtime.classify import classify_files
+    from edgecnn.runtime.model import model_file
+    from edgecnn.runtime.process import guard
+    from edgecnn.runtime.tasks.classification import classify_files
 
     file = model_file.read(model, labels)
     for sentence in file.contract.assumed:

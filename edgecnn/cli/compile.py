@@ -25,8 +25,8 @@ def command(model: str, target: str, output: str | None, json_path: str | None) 
         edgecnn compile mobilenet_v2_int8.tflite --target edgetpu
     """
     from edgecnn import targets
-    from edgecnn.runtime import model_file
-    from edgecnn.targets._text import table
+    from edgecnn.runtime.model import model_file
+    from edgecnn.targets.text import table
 
     path = Path(model)
     destination = Path(output) if output else path.with_name(f"{path.stem}_{target}.tflite")

@@ -73,8 +73,8 @@ def command(size: tuple[int, int], window: bool, device: str, json_path: str | N
       edgecnn demo model.tflite --source video.mp4       a file in real time
       edgecnn demo model.tflite --device pi@pi4.local    a Raspberry Pi's camera, seen here
     """
-    from edgecnn import delegates
     from edgecnn.camera.demo import DemoOptions
+    from edgecnn.devices import delegates
 
     values["delegate"] = delegates.resolve(values["delegate"])
     if window and values["headless"]:
@@ -117,7 +117,7 @@ def _announce(source: str, addresses: list[str]) -> None:
 
 def _qr_code(text: str) -> str:
     """For a phone's camera; two modules per character, light on dark terminals and dark on light ones alike."""
-    from edgecnn.runtime.preprocess import opencv
+    from edgecnn.runtime.run.preprocess import opencv
 
     cv2 = opencv()
     if not hasattr(cv2, "QRCodeEncoder"):

@@ -31,11 +31,11 @@ def list_devices(json_path: str | None) -> None:
     Example:
         edgecnn devices list --json -
     """
-    from edgecnn.devices import _known
+    from edgecnn.devices import known
 
-    entries = list(_known.entries().values())
+    entries = list(known.entries().values())
     rows = [["local", "this machine", ""], *([entry.name, entry.target, entry.ssh_config or ""] for entry in entries)]
-    values = {"devices": [dataclasses.asdict(entry) for entry in entries], "file": str(_known.path())}
+    values = {"devices": [dataclasses.asdict(entry) for entry in entries], "file": str(known.path())}
     emit(values, json_path, lambda: print_table(("name", "target", "ssh configuration"), rows))
 
 
@@ -51,10 +51,10 @@ def add(name: str, target: str, ssh_config: str | None) -> None:
     Example:
         edgecnn devices add pi4 pi@pi4.local
     """
-    from edgecnn.devices import _known
+    from edgecnn.devices import known
 
-    _known.add(_known.Entry(name, target, ssh_config))
-    click.echo(f"Added {name} to {_known.path()}. Next: edgecnn devices check {name}")
+    known.add(known.Entry(name, target, ssh_config))
+    click.echo(f"Added {name} to {known.path()}. Next: edgecnn devices check {name}")
 
 
 @command.command()
@@ -66,9 +66,9 @@ def remove(name: str) -> None:
     Example:
         edgecnn devices remove pi4
     """
-    from edgecnn.devices import _known
+    from edgecnn.devices import known
 
-    _known.remove(name)
+    known.remove(name)
     click.echo(f"Removed {name}.")
 
 
@@ -88,10 +88,11 @@ def check(device: str, fix: bool, camera: bool, from_host: bool, json_path: str 
         edgecnn devices check pi4
         edgecnn devices check pi4 --fix --from-host
     """
-    from edgecnn.devices import _check, open_device
-    from edgecnn.devices._fix import fix as mend
-    from edgecnn.devices.ssh import SshDevice
-    from edgecnn.errors import UsageError
+    from edgecnn.core.errors import UsageError
+    from edgecnn.devices import check as check_module
+    from edgecnn.devices import open_device
+    from edgecnn.devices.fix import fix as mend
+    from edgecnn.devices.ssh_device import SshDevice
 
     with open_device(device, note) as opened:
         inventory = opened.run("check")
@@ -102,10 +103,10 @@ def check(device: str, fix: bool, camera: bool, from_host: bool, json_path: str 
             mend(opened, inventory, camera, from_host)
             inventory = opened.run("check")
     with_opencv = remedy if remedy == PIP_INSTALL else f"{remedy} --camera"
-    found = _check.findings(inventory, _check.Fix(remedy, with_opencv))
+    found = check_module.findings(inventory, check_module.Fix(remedy, with_opencv))
     emit({"device": device, "findings": [dataclasses.asdict(entry) for entry in found], "inventory": inventory},
          json_path, lambda: _show(found))  # fmt: skip
-    return int(any(entry.level == _check.PROBLEM for entry in found))
+    return int(any(entry.level == check_module.PROBLEM for entry in found))
 
 
 def _show(found: list) -> None:  # type: ignore[type-arg]

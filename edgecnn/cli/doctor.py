@@ -28,10 +28,10 @@ def command(model: str, against: str, data: str, json_path: str | None, **option
     Example:
       edgecnn doctor lite0.tflite --against lite0.keras --data photos -o doctor.html
     """
+    from edgecnn.core.progress import Terminal
     from edgecnn.data import open_data
-    from edgecnn.doctor import diagnose
-    from edgecnn.progress import Terminal
-    from edgecnn.runtime import model_file
+    from edgecnn.runtime.model import model_file
+    from edgecnn.verification.doctor import diagnose
 
     progress = Terminal()
     try:
@@ -40,8 +40,8 @@ def command(model: str, against: str, data: str, json_path: str | None, **option
     finally:
         progress.close()
     if options["output"]:
-        from edgecnn.doctor._page import render
-        from edgecnn.files import write_bytes
+        from edgecnn.core.files import write_bytes
+        from edgecnn.verification.doctor.page import render
 
         write_bytes(options["output"], render(diagnosis, case).encode())
         note(f"Wrote {options['output']}.")

@@ -61,14 +61,14 @@ def _sizes(text: str | None) -> list[int]:
 
 
 def _open(model: str, sizes: list[int], options: dict[str, Any]) -> Any:
-    from edgecnn.inspect.source import open_source
+    from edgecnn.inspection.source import open_source
 
     return open_source(model, input_size=sizes[0] if sizes else None, trust=options["trust"])
 
 
 def _one(model: str, sizes: list[int], options: dict[str, Any], json_path: str | None, html_path: str | None) -> None:
-    from edgecnn.inspect import contract_view
-    from edgecnn.inspect.analysis import analyze
+    from edgecnn.inspection import contract_view
+    from edgecnn.inspection.analysis import analyze
 
     source = _open(model, sizes, options)
     sealed = bool(source.file and source.file.sealed)
@@ -81,10 +81,10 @@ def _one(model: str, sizes: list[int], options: dict[str, Any], json_path: str |
     if mapping is not None:
         values["target"] = mapping.to_dict()
     if html_path:
-        from edgecnn.files import write_bytes
-        from edgecnn.inspect import html
+        from edgecnn.core.files import write_bytes
+        from edgecnn.inspection import page
 
-        write_bytes(html_path, html.report_page(report, source, fields).encode())
+        write_bytes(html_path, page.report_page(report, source, fields).encode())
         note(f"Wrote {html_path}")
     emit(values, json_path, lambda: _show(source, report, options, fields, mapping))
 
@@ -97,7 +97,7 @@ def _effective(source: Any, report: Any, options: dict[str, Any]) -> list[Any]:
             "--effective and --layer need gradients, and a .tflite file has none. Give the .keras file it was made "
             "from, or a name that `edgecnn models` lists: it is built with random weights."
         )
-    from edgecnn.inspect.effective import measure_stages
+    from edgecnn.inspection.effective import measure_stages
 
     return measure_stages(source.keras_model, report, options["layers"])
 
@@ -113,7 +113,7 @@ def _target(source: Any, target: str | None) -> Any:
 
 
 def _show(source: Any, report: Any, options: dict[str, Any], fields: list[Any], mapping: Any) -> None:
-    from edgecnn.inspect import contract_view, view
+    from edgecnn.inspection import contract_view, view
 
     click.echo(f"{report.network.name}\n")
     if source.contract is not None:
@@ -141,9 +141,9 @@ def _print_pairs(pairs: list[tuple[str, str]]) -> None:
 def _compare(
     models: tuple[str, ...], sizes: list[int], options: dict[str, Any], json_path: str | None, html_path: str | None
 ) -> None:
-    from edgecnn.inspect import view
-    from edgecnn.inspect.analysis import analyze
-    from edgecnn.inspect.compare import compare
+    from edgecnn.inspection import view
+    from edgecnn.inspection.analysis import analyze
+    from edgecnn.inspection.compare import compare
 
     reports = [analyze(_open(model, sizes, options).network) for model in models]
     values = compare(*reports)
@@ -155,10 +155,10 @@ def _compare(
             print_table(view.CHANGED_COLUMNS, view.changed_rows(values), title="Layers of the same name that differ")
 
     if html_path:
-        from edgecnn.files import write_bytes
-        from edgecnn.inspect import html
+        from edgecnn.core.files import write_bytes
+        from edgecnn.inspection import page
 
-        write_bytes(html_path, html.comparison_page(list(models), reports, values).encode())
+        write_bytes(html_path, page.comparison_page(list(models), reports, values).encode())
         note(f"Wrote {html_path}")
     emit(values, json_path, show)
 
@@ -166,9 +166,9 @@ def _compare(
 def _sweep(
     models: tuple[str, ...], sizes: list[int], options: dict[str, Any], json_path: str | None, html_path: str | None
 ) -> None:
-    from edgecnn.inspect import view
-    from edgecnn.inspect.sweep import sweep
-    from edgecnn.progress import Terminal
+    from edgecnn.core.progress import Terminal
+    from edgecnn.inspection import view
+    from edgecnn.inspection.sweep import sweep
 
     progress = Terminal()
     try:
@@ -179,10 +179,10 @@ def _sweep(
     finally:
         progress.close()
     if html_path:
-        from edgecnn.files import write_bytes
-        from edgecnn.inspect import html
+        from edgecnn.core.files import write_bytes
+        from edgecnn.inspection import page
 
-        write_bytes(html_path, html.sweep_page(found).encode())
+        write_bytes(html_path, page.sweep_page(found).encode())
         note(f"Wrote {html_path}")
     values = {
         model: {"points": [point.to_dict() for point in points], **view.growths(points)}
@@ -192,7 +192,7 @@ def _sweep(
 
 
 def _show_sweep(found: dict[str, list[Any]]) -> None:
-    from edgecnn.inspect import view
+    from edgecnn.inspection import view
 
     for model, points in found.items():
         print_table(view.SWEEP_COLUMNS, view.sweep_rows(points), title=model)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from edgecnn.profiling.compare import Comparison
     from edgecnn.profiling.per_op import PerOperator
     from edgecnn.profiling.sustained import Sustained
-    from edgecnn.runtime.model_file import ModelFile
+    from edgecnn.runtime.model.model_file import ModelFile
 
 
 class _Numbers(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic since click 8.2
@@ -86,9 +86,8 @@ def command(models: tuple[str, ...], devices: tuple[str, ...], json_path: str | 
         edgecnn profile model.tflite --per-op --threads 1
         edgecnn profile model.tflite --sustained 600 --device pi4
     """
-    from edgecnn import delegates
-    from edgecnn.devices import open_device
-    from edgecnn.errors import EdgecnnError
+    from edgecnn.core.errors import EdgecnnError
+    from edgecnn.devices import delegates, open_device
 
     options["delegate"] = delegates.resolve(options["delegate"])
     if options["node_data"] and not (options["per_op"] and len(models) == len(devices) == 1):
@@ -128,7 +127,7 @@ def _measure(found: _Found, models: Sequence[str], device: Device, **options: An
     from edgecnn.profiling import profile
     from edgecnn.profiling.compare import compare
     from edgecnn.profiling.sustained import sustain
-    from edgecnn.runtime import model_file
+    from edgecnn.runtime.model import model_file
 
     seconds, per_op, node_data, budget = (options.pop(name) for name in ("sustained", "per_op", "node_data", "budget"))
     files = [model_file.read(model) for model in models]
@@ -143,7 +142,7 @@ def _measure(found: _Found, models: Sequence[str], device: Device, **options: An
 
 
 def _per_op(file: ModelFile, device: Device, budget: float, node_data: str | None, **options: Any) -> PerOperator:
-    from edgecnn import files
+    from edgecnn.core import files
     from edgecnn.profiling import per_op
     from edgecnn.profiling.node_data import node_data as for_model_explorer
 
@@ -168,8 +167,8 @@ def _show(found: _Found) -> None:
 
 
 def _show_operators(result: PerOperator) -> None:
+    from edgecnn.core.text import counted
     from edgecnn.profiling import per_op_text
-    from edgecnn.words import counted
 
     where = f"{result.model} on {result.device}, {counted(result.threads, 'thread')}"
     print_table(*per_op_text.table(result), title=f"Operators of {where}")

@@ -10,8 +10,8 @@ import click
 from edgecnn.cli._output import emit, json_option, note, print_table, show_data_report
 
 if TYPE_CHECKING:
-    from edgecnn.compress import Compressed
-    from edgecnn.compress._proof import Proof
+    from edgecnn.compression import Compressed
+    from edgecnn.compression.proof import Proof
 
 _FIT = ("epochs", "batch_size", "learning_rate", "augment", "seed")
 _DATA = ("data", "validation", "validation_share", "test", "distill")
@@ -71,10 +71,10 @@ def command(
       edgecnn prune mine.keras --method channels --keep 0.5 --data my-pictures -o half.keras
       edgecnn prune mine.keras --method magnitude --for xnnpack --data my-pictures -o sparse.keras
     """
-    from edgecnn import keras_file
-    from edgecnn.compress import compress
-    from edgecnn.progress import Terminal
-    from edgecnn.train import remove_checkpoints
+    from edgecnn.compression import compress
+    from edgecnn.core.progress import Terminal
+    from edgecnn.float_model import keras_file
+    from edgecnn.training import remove_checkpoints
 
     keras_file.checked_name(output)
     tuning, chosen = _tuning(options), _chosen(method, options)
@@ -89,7 +89,7 @@ def command(
         )
         keras_file.save(compressed.model, compressed.contract, output)
         if measure:
-            from edgecnn.compress._proof import prove
+            from edgecnn.compression.proof import prove
 
             proof = prove(model, output, tuning.data, progress)
     finally:
@@ -100,7 +100,7 @@ def command(
 
 
 def _tuning(options: dict[str, Any]) -> Any:
-    from edgecnn.compress import Tuning
+    from edgecnn.compression import Tuning
 
     overrides = {name: value for name in _FIT if (value := options.pop(name)) is not None}
     return Tuning(overrides=overrides, **{name: options.pop(name) for name in _DATA})
@@ -108,7 +108,7 @@ def _tuning(options: dict[str, Any]) -> Any:
 
 def _chosen(method: str, options: dict[str, Any]) -> dict[str, Any]:
     """The options that were given; each must be one of the method's."""
-    from edgecnn.compress._options import options_of
+    from edgecnn.compression.options import options_of
 
     given = {name: value for name, value in options.items() if value is not None}
     options_of(method, given, lambda name: f"--{name}")

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgecnn.cli._output import emit, json_option, note, print_table
-from edgecnn.registry import SCHEMES
+from edgecnn.core.registry import SCHEMES
 
 if TYPE_CHECKING:
-    from edgecnn.quantize.ladder import Bounds, Climb
+    from edgecnn.ladder import Bounds, Climb
 
 
 @click.command()
@@ -102,8 +102,8 @@ def _refuse_given(options: dict[str, Any], names: tuple[str, ...], message: str)
 
 def _convert(model: str, output: str, json_path: str | None, options: dict[str, Any]) -> None:
     """By one scheme."""
-    from edgecnn.progress import Terminal
-    from edgecnn.quantize import Calibration, Hints, quantize
+    from edgecnn.core.progress import Terminal
+    from edgecnn.quantization import Calibration, Hints, quantize
 
     hints = Hints(
         _numbers("--mean", options["mean"]), _numbers("--std", options["std"]), options["labels"], options["input_size"]
@@ -138,9 +138,9 @@ def _scheme(options: dict[str, Any]) -> str:
 
 def _climb(model: str, output: str, json_path: str | None, options: dict[str, Any]) -> None:
     """With a bound: the first rung of the ladder that is within it."""
-    from edgecnn.progress import Terminal
-    from edgecnn.quantize import Calibration
-    from edgecnn.quantize.ladder import Training, blame, check, climb
+    from edgecnn.core.progress import Terminal
+    from edgecnn.ladder import Training, blame, check, climb
+    from edgecnn.quantization import Calibration
 
     bounds = _bounds(options)
     training = Training(options["train_data"], options["epochs"]) if options["train_data"] else None
@@ -165,7 +165,7 @@ def _climb(model: str, output: str, json_path: str | None, options: dict[str, An
 
 
 def _bounds(options: dict[str, Any]) -> Bounds:
-    from edgecnn.quantize.ladder import Bounds
+    from edgecnn.ladder import Bounds
 
     if not options["held_out"]:
         raise click.UsageError("--max-drop and --min-agreement need --data: pictures to judge by.")
@@ -182,7 +182,7 @@ def _bounds(options: dict[str, Any]) -> Bounds:
 
 
 def _show(climbed: Climb) -> None:
-    from edgecnn.quantize.ladder import Step
+    from edgecnn.ladder import Step
 
     rows = [
         [entry.rung, entry.verdict, str(entry.agreement), str(entry.drop or "").replace(" %", ""),
@@ -196,7 +196,7 @@ def _show(climbed: Climb) -> None:
 
 
 def _notes(climbed: Climb) -> None:
-    from edgecnn.quantize.ladder import Skipped
+    from edgecnn.ladder import Skipped
 
     if climbed.left_out:
         note(f"Note: {climbed.left_out} pictures were calibrated or trained on, and not judged by.")

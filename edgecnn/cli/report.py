@@ -28,7 +28,7 @@ def command(model: str, output: str, verification: str | None, profiles: tuple[s
     Example:
       edgecnn report lite0.tflite -o lite0.html --verification verify.json --profile pi4.json
     """
-    from edgecnn import report
+    from edgecnn import reporting
 
     measured: list[dict[str, Any]] = []
     per_op: list[dict[str, Any]] = []
@@ -39,12 +39,12 @@ def command(model: str, output: str, verification: str | None, profiles: tuple[s
         per_op += value.get("per_op", [])
         sustained += value.get("sustained", [])
     found = _read(verification, "verify") if verification else None
-    report.write(output, model, found, measured, per_op=per_op, sustained=sustained)
+    reporting.write(output, model, found, measured, per_op=per_op, sustained=sustained)
     click.echo(f"Wrote {Path(output).resolve().as_uri()}")
 
 
 def _read(path: str, command: str) -> dict[str, Any]:
-    from edgecnn.errors import EdgecnnError
+    from edgecnn.core.errors import EdgecnnError
 
     try:
         value = json.loads(Path(path).read_text(encoding="utf-8"))

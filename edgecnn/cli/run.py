@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from edgecnn.cli._output import emit, json_option, note, print_table
-from edgecnn.words import counted
+from edgecnn.core.text import counted
 
 
 @click.command()
@@ -24,8 +24,8 @@ def command(recipe: str, output: str | None, json_path: str | None) -> None:
     Example:
       edgecnn run recipes/efficientnet_lite0_int8.toml
     """
-    from edgecnn.progress import Terminal
-    from edgecnn.run import run
+    from edgecnn.core.progress import Terminal
+    from edgecnn.recipe.run import run
 
     progress = Terminal()
     try:
@@ -43,7 +43,7 @@ def command(recipe: str, output: str | None, json_path: str | None) -> None:
 
 
 def _show(result: Any) -> None:
-    from edgecnn.runtime import model_file
+    from edgecnn.runtime.model import model_file
 
     file = model_file.read(result.artifact)
     float_size = file.contract.provenance.get("float_size_bytes", 0)

@@ -10,7 +10,7 @@ import click
 from edgecnn.cli._output import emit, json_option, note, print_table, show_data_report
 
 if TYPE_CHECKING:
-    from edgecnn.train import Trained, TrainOptions
+    from edgecnn.training import Trained, TrainOptions
 
 _FIT = (
     *("epochs", "batch_size", "learning_rate", "backbone_learning_rate", "weight_decay", "warmup", "label_smoothing"),
@@ -69,9 +69,9 @@ def command(model: str, output: str, json_path: str | None, restart: bool, qat: 
       edgecnn train lite0.keras --data my-pictures -o mine.keras
       edgecnn train small.keras --data fashion-mnist --strategy scratch --crop 1 --augment upright -o fashion.keras
     """
-    from edgecnn import keras_file
-    from edgecnn.progress import Terminal
-    from edgecnn.train import remove_checkpoints, train
+    from edgecnn.core.progress import Terminal
+    from edgecnn.float_model import keras_file
+    from edgecnn.training import remove_checkpoints, train
 
     keras_file.checked_name(output)
     folder = Path(f"{output}.training")
@@ -91,7 +91,7 @@ def command(model: str, output: str, json_path: str | None, restart: bool, qat: 
         return
     keras_file.save(trained.model, trained.contract, output)
     result = {"output": output, **trained.to_dict()}
-    from edgecnn.files import write_json
+    from edgecnn.core.files import write_json
 
     write_json(folder / "result.json", result)
     remove_checkpoints(folder)
@@ -100,12 +100,12 @@ def command(model: str, output: str, json_path: str | None, restart: bool, qat: 
 
 def _train_aware(model: str, output: str, folder: Path, json_path: str | None, options: dict[str, Any]) -> None:
     """Quantization-aware training of a model that knows its classes already."""
-    from edgecnn import keras_file
-    from edgecnn.compress import Tuning, compress
-    from edgecnn.errors import UsageError
-    from edgecnn.files import write_json
-    from edgecnn.progress import Terminal
-    from edgecnn.train import remove_checkpoints
+    from edgecnn.compression import Tuning, compress
+    from edgecnn.core.errors import UsageError
+    from edgecnn.core.files import write_json
+    from edgecnn.core.progress import Terminal
+    from edgecnn.float_model import keras_file
+    from edgecnn.training import remove_checkpoints
 
     overrides = {name: value for name in _FIT if (value := options.pop(name)) is not None}
     given = [name for name in ("unfreeze", "crop", "teacher", "cluster", "worker") if options[name] is not None]
@@ -134,7 +134,7 @@ def _train_aware(model: str, output: str, folder: Path, json_path: str | None, o
 
 
 def _options(options: dict[str, Any]) -> TrainOptions:
-    from edgecnn.train import TrainOptions
+    from edgecnn.training import TrainOptions
 
     overrides = {name: value for name in _FIT if (value := options.pop(name)) is not None}
     cluster = tuple((options.pop("cluster") or "").split(",")) if options.get("cluster") else ()

@@ -35,9 +35,9 @@ def command(model: str, against: str, data: str, samples: int | None, json_path:
     Example:
       edgecnn verify lite0.tflite --against lite0.keras --data pictures/ --max-drop 1
     """
+    from edgecnn.core.progress import Terminal
     from edgecnn.data import open_data
-    from edgecnn.progress import Terminal
-    from edgecnn.verify import check_bounds, verify
+    from edgecnn.verification import check_bounds, verify
 
     pictures = open_data(data) if samples is None else open_data(data).sample(samples)
     progress = Terminal()
@@ -63,9 +63,8 @@ def _runner(model: str, target: str, delegate: str) -> Iterator[dict[str, Any]]:
     if (target, delegate) == ("local", "cpu"):
         yield {}
         return
-    from edgecnn import delegates
-    from edgecnn.devices import open_device
-    from edgecnn.runtime import model_file
+    from edgecnn.devices import delegates, open_device
+    from edgecnn.runtime.model import model_file
 
     file, chosen = model_file.read(model), delegates.resolve(delegate)
     with open_device(target, note) as device, device.session(file, delegate=chosen) as session:

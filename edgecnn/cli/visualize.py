@@ -44,12 +44,12 @@ def command(model: str, image: str, output: str, json_path: str | None, **option
       edgecnn visualize lite0.tflite cat.jpg -o cat.html --against lite0.keras
       edgecnn visualize lite0.keras cat.jpg -o drawings --only gradcam,occlusion --class "tabby cat"
     """
-    from edgecnn.inspect.source import open_source
-    from edgecnn.progress import Terminal
-    from edgecnn.runtime.preprocess import read_picture
-    from edgecnn.visualize import page
-    from edgecnn.visualize.draw import Request, draw
-    from edgecnn.visualize.subject import subject
+    from edgecnn.core.progress import Terminal
+    from edgecnn.inspection.source import open_source
+    from edgecnn.runtime.run.preprocess import read_picture
+    from edgecnn.visualization import page
+    from edgecnn.visualization.draw import Request, draw
+    from edgecnn.visualization.subject import subject
 
     names = _names(options["only"], options)
     picture = read_picture(image)

@@ -5,9 +5,9 @@ One file per kind. A kind defines `SYNTAX` (for help), `accepts(spec) -> bool` a
 
 from __future__ import annotations
 
-from edgecnn.data._dataset import DataSet, Example, FileExample, class_indices, readable
-from edgecnn.errors import DataError
-from edgecnn.registry import DATA_KINDS
+from edgecnn.core.errors import DataError
+from edgecnn.core.registry import DATA_KINDS
+from edgecnn.data.dataset import DataSet, Example, FileExample, class_indices, readable
 
 __all__ = ["DataSet", "Example", "FileExample", "class_indices", "open_data", "readable"]
 

@@ -1,6 +1,6 @@
 """Machines that a model runs on: this one, and boards over ssh. One file per way to reach one.
 
-A device plug-in defines `open(entry: Entry, note: Note) -> Device`; see `edgecnn.devices._known.Entry`.
+A device plug-in defines `open(entry: Entry, note: Note) -> Device`; see `edgecnn.devices.known.Entry`.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from edgecnn.registry import DEVICES
-from edgecnn.runtime.model_file import ModelFile
+from edgecnn.core.registry import DEVICES
+from edgecnn.runtime.model.model_file import ModelFile
 
 if TYPE_CHECKING:
-    from edgecnn.devices._batch import Session
+    from edgecnn.devices.batch import Session
 
 Note = Callable[[str], None]
 
@@ -67,7 +67,7 @@ def open_device(target: str = "local", note: Note = to_stderr) -> Device:
         UsageError: the target can't be understood.
         DeviceError: the machine can't be reached.
     """
-    from edgecnn.devices._known import locate
+    from edgecnn.devices.known import locate
 
     kind, entry = locate(target)
     device: Device = DEVICES.load(kind).open(entry, note)

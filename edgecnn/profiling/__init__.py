@@ -7,12 +7,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Union
 
+from edgecnn.core.errors import UsageError
 from edgecnn.devices import Device, open_device
-from edgecnn.errors import UsageError
 from edgecnn.profiling.noise import Verdict, judge, median_interval
-from edgecnn.runtime import model_file
-from edgecnn.runtime.measure import Measurement
-from edgecnn.runtime.model_file import ModelFile
+from edgecnn.runtime.measure.latency import Measurement
+from edgecnn.runtime.model import model_file
+from edgecnn.runtime.model.model_file import ModelFile
 
 Threads = Union[int, Sequence[int], None]
 
@@ -146,8 +146,8 @@ def thread_counts(threads: Threads) -> list[int] | None:
 
 def facts(file: ModelFile) -> ModelFacts:
     """What is known of a model without running it."""
-    from edgecnn.inspect.cost import total_macs
-    from edgecnn.profiling.arena import planned_bytes
+    from edgecnn.graph.arena import planned_bytes
+    from edgecnn.graph.cost import total_macs
 
     graph = file.model.graph
     return ModelFacts(

@@ -9,7 +9,7 @@ from typing import Any
 
 from edgecnn.devices import Device
 from edgecnn.profiling.noise import median_interval
-from edgecnn.runtime.model_file import ModelFile
+from edgecnn.runtime.model.model_file import ModelFile
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from edgecnn.profiling.per_op import PerOperator
-from edgecnn.runtime.model_file import ModelFile
+from edgecnn.runtime.model.model_file import ModelFile
 
 GRADIENT = ({"stop": 0, "bgColor": "#f7fbff"}, {"stop": 0.5, "bgColor": "#fdae61"}, {"stop": 1, "bgColor": "#d7191c"})
 

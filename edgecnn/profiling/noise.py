@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from edgecnn.runtime.measure import Measurement
+from edgecnn.runtime.measure.latency import Measurement
 
 MAX_SPREAD = 0.25
 MAX_DRIFT = 0.05

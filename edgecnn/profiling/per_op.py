@@ -8,12 +8,12 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from edgecnn.boards import published
-from edgecnn.inspect.cost import Cost, operator_cost
-from edgecnn.inspect.names import layer_name
-from edgecnn.profiling.cut import cut
+from edgecnn.graph.cost import Cost, operator_cost
+from edgecnn.graph.cut import cut
+from edgecnn.graph.layer_names import layer_name
 from edgecnn.profiling.roofline import Bound, Peaks, bound, peaks
-from edgecnn.runtime.model_file import ModelFile
-from edgecnn.runtime.tflite import Graph, Operator
+from edgecnn.runtime.model.model_file import ModelFile
+from edgecnn.runtime.model.tflite import Graph, Operator
 
 if TYPE_CHECKING:
     from edgecnn.devices import Device

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from edgecnn.boards import Board, match
-from edgecnn.inspect.cost import Cost
+from edgecnn.graph.cost import Cost
 
 # Without dot products, 8-bit kernels do 16 products in two multiply instructions that add up in 16 bits (SMULL, SMLAL),
 # against 4 in one float32 FMLA: at best twice the float32 rate.

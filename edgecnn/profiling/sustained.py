@@ -6,9 +6,9 @@ import statistics
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from edgecnn.core.errors import UsageError
 from edgecnn.devices import Device
-from edgecnn.errors import UsageError
-from edgecnn.runtime.model_file import ModelFile
+from edgecnn.runtime.model.model_file import ModelFile
 
 HELD = 0.03  # a smaller fall is no fall
 

@@ -19,10 +19,10 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one job; returns the exit status."""
     options = _parser().parse_args(arguments)
     if options.job == "batch":
-        from . import batch
+        from .process import batch
 
         return int(batch.serve(options))
-    from .supervise import supervised
+    from .process.supervise import supervised
 
     return supervised(lambda: JOBS[options.job](options), options.watch)
 
@@ -49,19 +49,19 @@ def _numbers(text: str) -> list[int]:
 
 
 def _info(options: argparse.Namespace) -> Any:
-    from . import system
+    from .measure import system
 
     return {"system": system.describe(), "conditions": system.conditions()}
 
 
 def _check(options: argparse.Namespace) -> Any:
-    from . import inventory
+    from .process import inventory
 
     return inventory.take()
 
 
 def _install(options: argparse.Namespace) -> Any:
-    from .install import install
+    from .process.install import install
 
     return install(**options.options)
 
@@ -74,8 +74,8 @@ def _measuring(name: str) -> Job:
 def _jobs(options: argparse.Namespace) -> Any:
     """Import what measuring needs (NumPy and the TFLite runtime), and how long that takes."""
     start = time.perf_counter()
-    from . import jobs
-    from .engine import interpreter_module
+    from .process import jobs
+    from .run.engine import interpreter_module
 
     interpreter_module()
     options.import_ms = round((time.perf_counter() - start) * 1000, 1)

@@ -10,12 +10,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from edgecnn.errors import UsageError
-from edgecnn.registry import Registry
-from edgecnn.runtime.model_file import ModelFile
-from edgecnn.runtime.tflite import TFLiteModel
-
-TARGETS = Registry("target", "edgecnn.targets")
+from edgecnn.core.errors import UsageError
+from edgecnn.core.registry import TARGETS
+from edgecnn.runtime.model.model_file import ModelFile
+from edgecnn.runtime.model.tflite import TFLiteModel
 
 
 @dataclass(frozen=True)

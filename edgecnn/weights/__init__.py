@@ -5,16 +5,16 @@ A source with ImageNet weights has two functions:
     available(name) -> "yes" (on this machine), "download" (its `load` fetches them) or "no" (a package is missing)
     load(model, spec, name, *, width, new_head) -> where they came from, for the contract
 
-`edgecnn.weights.file` reads what was saved before and takes the path in place of spec and name.
+`edgecnn.weights.sources.file` reads what was saved before and takes the path in place of spec and name.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from edgecnn.errors import UsageError, WeightsError
-from edgecnn.models._spec import ModelSpec
-from edgecnn.registry import WEIGHT_SOURCES
+from edgecnn.core.errors import UsageError, WeightsError
+from edgecnn.core.registry import WEIGHT_SOURCES
+from edgecnn.models.spec import ModelSpec
 
 
 def available(spec: ModelSpec, name: str) -> str:

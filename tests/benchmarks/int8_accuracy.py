@@ -23,18 +23,18 @@ from pathlib import Path
 import numpy as np
 
 from edgecnn import artifact
+from edgecnn.builder import build_model
+from edgecnn.core.statistics import in_top, paired_drop, share, signal_to_noise_db
 from edgecnn.data import class_indices, open_data
-from edgecnn.models import build_model
-from edgecnn.quantize import Calibration, quantize
-from edgecnn.quantize._float_model import FloatModel
-from edgecnn.quantize._source import from_model
-from edgecnn.runtime import model_file
-from edgecnn.runtime.contract import Contract
-from edgecnn.runtime.engine import Engine, interpreter_module, quiet
-from edgecnn.runtime.measure import test_tensor, timed_runs
-from edgecnn.runtime.model_file import ModelFile
-from edgecnn.runtime.preprocess import apply_table, fit, input_table
-from edgecnn.verify.statistics import in_top, paired_drop, share, signal_to_noise_db
+from edgecnn.float_model.loading import from_model
+from edgecnn.float_model.traced import FloatModel
+from edgecnn.quantization import Calibration, quantize
+from edgecnn.runtime.measure.latency import test_tensor, timed_runs
+from edgecnn.runtime.model import model_file
+from edgecnn.runtime.model.contract import Contract
+from edgecnn.runtime.model.model_file import ModelFile
+from edgecnn.runtime.run.engine import Engine, interpreter_module, quiet
+from edgecnn.runtime.run.preprocess import apply_table, fit, input_table
 
 PEER = "ai-edge-quantizer, built-in kernels"
 
@@ -48,7 +48,7 @@ def tensors(contract: Contract, samples: int) -> list[np.ndarray]:
 
 def stock(source: tuple, samples: int, *, per_channel: bool = True) -> bytes:
     """TensorFlow's converter, from a frozen function, with its own calibrator."""
-    from edgecnn._tensorflow import tf
+    from edgecnn.core.compat.tensorflow import tf
 
     converter = FloatModel.trace(from_model(*source)).converter()
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -64,7 +64,7 @@ def peer(source: tuple, samples: int) -> bytes:
     """ai-edge-quantizer's static_wi8_ai8, from a float .tflite with a signature, which it asks for."""
     from ai_edge_quantizer import quantizer, recipe
 
-    from edgecnn._tensorflow import tf
+    from edgecnn.core.compat.tensorflow import tf
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "float.tflite"

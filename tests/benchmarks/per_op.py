@@ -22,7 +22,7 @@ from ai_edge_litert.interpreter import Interpreter
 from edgecnn import artifact
 from edgecnn.devices import open_device
 from edgecnn.profiling import per_op
-from edgecnn.runtime import model_file
+from edgecnn.runtime.model import model_file
 
 BAR = 0.10
 

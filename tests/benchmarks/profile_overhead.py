@@ -29,11 +29,12 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 import fake_pi  # noqa: E402
 
-from edgecnn.devices import _known, open_device  # noqa: E402
+from edgecnn.devices import known, open_device  # noqa: E402
 from edgecnn.profiling import profile  # noqa: E402
 from edgecnn.profiling.noise import median_interval  # noqa: E402
-from edgecnn.runtime import measure, model_file  # noqa: E402
-from edgecnn.runtime.engine import Engine, interpreter_module  # noqa: E402
+from edgecnn.runtime.measure import latency  # noqa: E402
+from edgecnn.runtime.model import model_file  # noqa: E402
+from edgecnn.runtime.run.engine import Engine, interpreter_module  # noqa: E402
 
 # Written without edgecnn: what a person would type.
 BARE = """
@@ -92,7 +93,7 @@ def in_one_process(options: argparse.Namespace) -> None:
     """The two loops inference by inference in one process, which a busy machine disturbs alike."""
     file = model_file.read(options.model)
     engine = Engine(file, options.threads)
-    tensor = measure.test_tensor(engine)
+    tensor = latency.test_tensor(engine)
     interpreter = interpreter_module().Interpreter(model_content=file.data, num_threads=options.threads)
     interpreter.allocate_tensors()
     entry, result = interpreter.get_input_details()[0]["index"], interpreter.get_output_details()[0]["index"]
@@ -105,7 +106,7 @@ def in_one_process(options: argparse.Namespace) -> None:
         return (time.perf_counter() - start) * 1000
 
     def ours() -> float:
-        return measure.timed_runs(engine, tensor, 1)[0]
+        return latency.timed_runs(engine, tensor, 1)[0]
 
     ratios, times = [], {ours: [], bare: []}
     for turn in range(options.runs * 3):
@@ -129,7 +130,7 @@ def over_ssh(options: argparse.Namespace) -> None:
             native.unlink()
             native.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
             native.chmod(0o755)
-            _known.add(_known.Entry("loopback", board.target, str(board.ssh_config)))
+            known.add(known.Entry("loopback", board.target, str(board.ssh_config)))
             start = time.perf_counter()
             open_device("loopback").look()
             connect_ms = (time.perf_counter() - start) * 1000

@@ -15,13 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from edgecnn import keras_file
-from edgecnn._tensorflow import tf
+from edgecnn.builder import build_model
+from edgecnn.core.compat.tensorflow import tf
 from edgecnn.data import open_data
-from edgecnn.models import build_model
-from edgecnn.quantize import Calibration, quantize
-from edgecnn.runtime.engine import quiet
-from edgecnn.runtime.preprocess import apply_table, fit, input_table
+from edgecnn.float_model import keras_file
+from edgecnn.quantization import Calibration, quantize
+from edgecnn.runtime.run.engine import quiet
+from edgecnn.runtime.run.preprocess import apply_table, fit, input_table
 
 SAMPLES = 100
 

@@ -21,7 +21,7 @@ def main(paths: list[str]) -> None:
     sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2])]
     import fake_pi
 
-    from edgecnn.profiling import kernels
+    from edgecnn.core.compat import litert_profiler
 
     with tempfile.TemporaryDirectory() as folder:
         board = fake_pi.FakePi("cortex-a76", Path(folder), "stand-in")
@@ -30,7 +30,7 @@ def main(paths: list[str]) -> None:
         best: dict[str, float] = {}
         for turn in range(TURNS):
             for path in paths:
-                command = [str(python), kernels.__file__, str(Path(path).resolve()), str(RUNS)]
+                command = [str(python), litert_profiler.__file__, str(Path(path).resolve()), str(RUNS)]
                 done = subprocess.run(command, capture_output=True, text=True, check=True)
                 told = json.loads(done.stdout.splitlines()[-1])
                 best[path] = min(best.get(path, float("inf")), told["ms"])

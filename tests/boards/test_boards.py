@@ -1,7 +1,7 @@
 import pytest
 
 from edgecnn import boards
-from edgecnn.inspect.cost import Cost
+from edgecnn.graph.cost import Cost
 from edgecnn.profiling import roofline
 
 PROBE = {"float32_gmacs": 100.0, "int8_gmacs": 400.0, "copy_gb_s": 20.0}

@@ -12,7 +12,7 @@ from scenes import photo_frames, write_video
 from small_graphs import Graph
 
 from edgecnn import artifact
-from edgecnn.runtime.contract import Contract, Preprocessing
+from edgecnn.runtime.model.contract import Contract, Preprocessing
 
 COLORS = ("red", "green", "blue")
 

@@ -11,9 +11,9 @@ from edgecnn.camera.frames import Frame
 from edgecnn.camera.meter import STAGES, Meter
 from edgecnn.camera.overlay import ascii_text, draw
 from edgecnn.camera.recognize import NOT_SURE, Recognizer, Smoother
-from edgecnn.runtime.classify import classify, top
-from edgecnn.runtime.engine import Engine
-from edgecnn.runtime.model_file import read
+from edgecnn.runtime.model.model_file import read
+from edgecnn.runtime.run.engine import Engine
+from edgecnn.runtime.tasks.classification import classify, top
 
 
 @pytest.fixture

@@ -9,10 +9,10 @@ from scenes import BLUE, GREEN, RED, plain
 from edgecnn.camera.capture import ENDED, FAILED, LOST, RUNNING, Capture
 from edgecnn.camera.frames import Frame, Slot
 from edgecnn.camera.recognize import Recognizer
-from edgecnn.camera.sources._source import CorruptFrame, Shot, SourceEnded, SourceLost
-from edgecnn.errors import CameraError
-from edgecnn.runtime.engine import Engine
-from edgecnn.runtime.model_file import read
+from edgecnn.camera.source import CorruptFrame, Shot, SourceEnded, SourceLost
+from edgecnn.core.errors import CameraError
+from edgecnn.runtime.model.model_file import read
+from edgecnn.runtime.run.engine import Engine
 
 
 class ScriptedDouble:

@@ -18,9 +18,9 @@ from edgecnn.camera.broadcast import Broadcast, encode
 from edgecnn.camera.frames import Frame
 from edgecnn.camera.recognize import Recognizer
 from edgecnn.camera.server import PageServer, holder, is_loopback
-from edgecnn.errors import CameraError, UsageError
-from edgecnn.runtime.engine import Engine
-from edgecnn.runtime.model_file import read
+from edgecnn.core.errors import CameraError, UsageError
+from edgecnn.runtime.model.model_file import read
+from edgecnn.runtime.run.engine import Engine
 
 
 class World:

@@ -9,9 +9,9 @@ from scenes import GREEN, RED, plain, read_video
 from edgecnn.camera.frames import Frame
 from edgecnn.camera.recognize import Recognizer
 from edgecnn.camera.record import CODECS, Recording
-from edgecnn.errors import CameraError, EdgecnnError, UsageError
-from edgecnn.runtime.engine import Engine
-from edgecnn.runtime.model_file import read
+from edgecnn.core.errors import CameraError, EdgecnnError, UsageError
+from edgecnn.runtime.model.model_file import read
+from edgecnn.runtime.run.engine import Engine
 
 
 @pytest.fixture

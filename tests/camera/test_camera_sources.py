@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 from scenes import BLUE, GREEN, RED, MjpegCamera, jpeg, plain, write_video
 
-from edgecnn.camera.sources import auto, examples, http, open_source, picamera2
-from edgecnn.camera.sources._source import CorruptFrame, SourceEnded, SourceLost, Wish
-from edgecnn.errors import CameraError, UsageError
-from edgecnn.registry import CAMERA_SOURCES
+from edgecnn.camera.source import CorruptFrame, SourceEnded, SourceLost, Wish, examples, open_source
+from edgecnn.camera.sources import auto, http, picamera2
+from edgecnn.core.errors import CameraError, UsageError
+from edgecnn.core.registry import CAMERA_SOURCES
 
 WISH = Wish()
 

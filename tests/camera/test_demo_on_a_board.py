@@ -19,7 +19,7 @@ from test_demo_command import Running, answers, demo
 
 from edgecnn.camera import remote
 from edgecnn.camera.demo import DemoOptions
-from edgecnn.devices import _known, open_device
+from edgecnn.devices import known, open_device
 
 OPENCV = "opencv-python-headless==4.11.0.86"
 
@@ -46,7 +46,7 @@ def name(host, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     if len(str(tmp_path)) > 50:
         monkeypatch.delenv("XDG_RUNTIME_DIR")
-    _known.add(_known.Entry("here", host.target, ssh_config=str(host.ssh_config)))
+    known.add(known.Entry("here", host.target, ssh_config=str(host.ssh_config)))
     return "here"
 
 
@@ -224,7 +224,7 @@ def test_on_an_emulated_pi(color_model, video, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     with fake_pi.running(tmp_path / "board") as board:
         board.restart(PYTHONPATH=str(site))
-        _known.add(_known.Entry("pi", board.target, ssh_config=str(board.ssh_config)))
+        known.add(known.Entry("pi", board.target, ssh_config=str(board.ssh_config)))
         path = tmp_path / "summary.json"
         options = ("--headless", "--as-fast-as-possible", "--smooth", 0, "--json", path)
         result = demo(color_model, "--device", "pi", "--source", video, *options, timeout_s=300)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from edgecnn import keras_file
+from edgecnn.float_model import keras_file
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -64,11 +65,9 @@ def test_runtime_folder_stands_alone(tmp_path: Path) -> None:
 
     source = Path(edgecnn.runtime.__file__).parent
     target = tmp_path / "alone" / "runtime"
-    target.mkdir(parents=True)
-    names = [path.name for path in source.glob("*.py")]
-    for name in names:
-        (target / name).write_bytes((source / name).read_bytes())
-    imports = "\n".join(f"import runtime.{name[:-3]}" for name in names if not name.startswith("__"))
+    shutil.copytree(source, target)
+    names = [path.relative_to(source.parent).with_suffix("") for path in source.rglob("*.py") if path.stem[0] != "_"]
+    imports = "\n".join(f"import {'.'.join(name.parts)}" for name in names)
     code = f"import sys\nsys.path.insert(0, {str(tmp_path / 'alone')!r})\n{imports}\nprint(*sys.modules)"
     done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

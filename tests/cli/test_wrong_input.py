@@ -17,9 +17,10 @@ from commands import check_clean_failure, run_cli
 from PIL import Image
 
 from edgecnn.cli import cli
-from edgecnn.runtime import guard, model_file
-from edgecnn.runtime.classify import classify_files
 from edgecnn.runtime.errors import EdgecnnError
+from edgecnn.runtime.model import model_file
+from edgecnn.runtime.process import guard
+from edgecnn.runtime.tasks.classification import classify_files
 
 MUTANTS = 200
 

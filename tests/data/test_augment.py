@@ -7,10 +7,10 @@ import dataclasses
 import numpy as np
 import pytest
 
-from edgecnn.data.augment import PRESETS, Augmentation, preset
-from edgecnn.data.augment._apply import mix, move_and_recolor
-from edgecnn.data.augment._draw import draw
-from edgecnn.errors import UsageError
+from edgecnn.core.errors import UsageError
+from edgecnn.data.augmentation import PRESETS, Augmentation, preset
+from edgecnn.data.augmentation.apply import mix, move_and_recolor
+from edgecnn.data.augmentation.draw import draw
 
 SIZE = 12
 

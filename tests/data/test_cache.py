@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from edgecnn.data import _cache
-from edgecnn.data._cache import cached
-from edgecnn.errors import DataError
+from edgecnn.core import cache as cache_module
+from edgecnn.core.cache import cached
+from edgecnn.core.errors import DataError
 
 
 def read(folder: Path) -> str:
@@ -45,7 +45,7 @@ def test_a_damaged_entry_is_made_again(cache: Path) -> None:
 
 def test_ctrl_c_while_an_entry_is_removed_leaves_no_part_of_it(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     entry("features-old")
-    monkeypatch.setattr(_cache, "_CACHE_BYTES", 0)
+    monkeypatch.setattr(cache_module, "_CACHE_BYTES", 0)
 
     def interrupted(path: Path, **options: object) -> None:
         raise KeyboardInterrupt
@@ -65,7 +65,7 @@ def test_the_oldest_leaves_first_and_work_of_other_processes_stays(
         entry(name)
         os.utime(cache / name, (time.time() - age_s - 10,) * 2)
     os.utime(cache / ".trash-d-abandoned", (0, 0))
-    monkeypatch.setattr(_cache, "_CACHE_BYTES", 6)
+    monkeypatch.setattr(cache_module, "_CACHE_BYTES", 6)
     entry("pictures-e", size_bytes=3)
     assert sorted(path.name for path in cache.iterdir()) == [".pictures-c-being-made", "pictures-b", "pictures-e"]
 
@@ -75,7 +75,7 @@ def test_what_is_not_ours_stays(cache: Path, monkeypatch: pytest.MonkeyPatch) ->
         (cache / name).mkdir()
         (cache / name / "file").write_text("theirs")
         os.utime(cache / name, (0, 0))
-    monkeypatch.setattr(_cache, "_CACHE_BYTES", 0)
+    monkeypatch.setattr(cache_module, "_CACHE_BYTES", 0)
     entry("pictures-a")
     assert sorted(path.name for path in cache.iterdir()) == [".git", "holiday-pictures", "pictures-a"]
 

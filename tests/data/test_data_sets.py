@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from edgecnn.core.errors import DataError, UsageError
 from edgecnn.data import class_indices, open_data
-from edgecnn.errors import DataError, UsageError
-from edgecnn.runtime.contract import Contract, Preprocessing
+from edgecnn.runtime.model.contract import Contract, Preprocessing
 
 
 def manifest(folder: Path, *rows: str) -> str:

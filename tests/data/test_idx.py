@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgecnn.data import idx, open_data
-from edgecnn.errors import DataError
+from edgecnn.core.errors import DataError
+from edgecnn.data import open_data
+from edgecnn.data.kinds import idx
 
 
 def write_idx(folder: Path, part: str, pictures: np.ndarray, labels: np.ndarray, *, zipped: bool = True) -> None:

@@ -11,13 +11,13 @@ import cv2
 import numpy as np
 import pytest
 
+from edgecnn.core.errors import DataError
 from edgecnn.data import open_data
-from edgecnn.data._fitted import Fitted, difference_hash, fitted
-from edgecnn.data._report import DataReport, Part, examine, look_alikes
-from edgecnn.data._split import digests_of
-from edgecnn.errors import DataError
-from edgecnn.runtime.contract import Preprocessing
-from edgecnn.runtime.preprocess import fit, read_picture
+from edgecnn.data.fitted import Fitted, difference_hash, fitted
+from edgecnn.data.report import DataReport, Part, examine, look_alikes
+from edgecnn.data.split import digests_of
+from edgecnn.runtime.model.contract import Preprocessing
+from edgecnn.runtime.run.preprocess import fit, read_picture
 
 INPUT = Preprocessing(32, 32)
 
@@ -137,7 +137,7 @@ def test_sets_too_large_for_near_duplicates_say_so(tmp_path: Path, monkeypatch: 
         write(tmp_path / split / "ant" / "0.png", photo(len(split)))
     parts = {"train": part(tmp_path / "train"), "validation": part(tmp_path / "val")}
     assert not examine(parts).notes
-    monkeypatch.setattr("edgecnn.data._report._NEAR_PAIRS", 0)
+    monkeypatch.setattr("edgecnn.data.report._NEAR_PAIRS", 0)
     assert "near duplicates were not looked for" in examine(parts).notes[0]
 
 

@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 import pytest
 
+from edgecnn.core.errors import DataError, UsageError
 from edgecnn.data import DataSet
-from edgecnn.data._split import fraction, open_splits
-from edgecnn.errors import DataError, UsageError
+from edgecnn.data.split import fraction, open_splits
 
 
 def write(root: Path, numbers: range, classes: tuple[str, ...] = ("ant", "bee")) -> Path:

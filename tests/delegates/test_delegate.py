@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 from small_graphs import Graph
 
-from edgecnn import delegates
-from edgecnn.errors import DelegateError, UsageError
-from edgecnn.runtime import delegate, edgetpu, engine, model_file, tflite
+from edgecnn.core.errors import DelegateError, UsageError
+from edgecnn.devices import delegates
+from edgecnn.runtime.delegates import coral, loading
+from edgecnn.runtime.model import model_file, tflite
+from edgecnn.runtime.run import engine
 
 
 @pytest.fixture
@@ -36,7 +38,7 @@ def _model():
     ],
 )
 def test_edgetpu_options_are_libedgetpus(text, options):
-    assert delegate.parse(delegates.resolve(text)).options == options
+    assert loading.parse(delegates.resolve(text)).options == options
 
 
 @pytest.mark.parametrize("text", ["gpu", "edgetpu:usb3", "edgetpu,power=full", "a.so,level", "cpu,level=1", "cpu:1"])
@@ -47,7 +49,7 @@ def test_wrong_delegates_are_wrong_usage(text):
 
 def test_a_missing_library_is_explained_without_noise():
     code = (
-        "from edgecnn.runtime import delegate, errors\n"
+        "from edgecnn.runtime import errors\nfrom edgecnn.runtime.delegates import loading as delegate\n"
         "for text in ('edgetpu', './none.so'):\n"
         "    try: delegate.load(text)\n"
         "    except errors.DelegateError as error: print(error)\n"
@@ -59,26 +61,26 @@ def test_a_missing_library_is_explained_without_noise():
 
 def test_a_library_that_is_no_delegate(double):
     with pytest.raises(DelegateError, match="doesn't export tflite_plugin_create_delegate"):
-        delegate.load(str(double("no_delegate")))
+        loading.load(str(double("no_delegate")))
 
 
 def test_a_file_that_is_no_library(tmp_path):
     (tmp_path / "text.so").write_text("no library")
     with pytest.raises(DelegateError, match=r"another kind of processor|Can't load"):
-        delegate.load(str(tmp_path / "text.so"))
+        loading.load(str(tmp_path / "text.so"))
 
 
 def test_a_delegate_that_fails_says_why_and_is_not_destroyed(double):
     # This double aborts the process if it is asked to destroy what it never made.
     with pytest.raises(DelegateError, match="no chip found, 1 options, first level=3"):
-        delegate.load(f"{double('fails_to_start')},level=3")
+        loading.load(f"{double('fails_to_start')},level=3")
 
 
 def test_a_delegate_that_claims_nothing_changes_nothing(double):
     data = _model()
     module = engine.interpreter_module()
     outputs = []
-    for loaded in ([], delegate.load(str(double("claims_nothing")))):
+    for loaded in ([], loading.load(str(double("claims_nothing")))):
         interpreter = module.Interpreter(model_content=data, experimental_delegates=loaded)
         interpreter.allocate_tensors()
         interpreter.set_tensor(0, np.arange(192, dtype=np.int8).reshape(1, 8, 8, 3))
@@ -86,21 +88,21 @@ def test_a_delegate_that_claims_nothing_changes_nothing(double):
         outputs.append(interpreter.get_tensor(interpreter.get_output_details()[0]["index"]))
     np.testing.assert_array_equal(*outputs)
     file = model_file.from_bytes(data)
-    assert delegate.taken_operators(file, str(double("claims_nothing")))[0] == set()
+    assert loading.taken_operators(file, str(double("claims_nothing")))[0] == set()
 
 
 def test_compiled_models_and_their_delegate_belong_together():
     plain = tflite.parse(_model())
     with pytest.raises(DelegateError, match=r"not compiled for the Edge TPU.*edgecnn compile"):
-        delegate.load("edgetpu", plain)
+        loading.load("edgetpu", plain)
     compiled = Graph()
     picture = compiled.tensor("picture", (1, 8, 8, 3))
     output = compiled.tensor("out", (1, 10))
     compiled.operator("CUSTOM", [picture], [output])
-    compiled.model.operatorCodes[0].customCode = edgetpu.CUSTOM_OPERATOR
+    compiled.model.operatorCodes[0].customCode = coral.CUSTOM_OPERATOR
     with pytest.raises(DelegateError, match=r"compiled for a Coral Edge TPU.*--delegate edgetpu"):
-        delegate.load("cpu", tflite.parse(compiled.build([picture], [output])))
-    assert delegate.load("cpu", plain) == []
+        loading.load("cpu", tflite.parse(compiled.build([picture], [output])))
+    assert loading.load("cpu", plain) == []
 
 
 @pytest.fixture
@@ -122,7 +124,7 @@ def board(tmp_path):
             process.mkdir(parents=True)
             (process / "5").symlink_to(node)
             (process.parent / "comm").write_text(opened_by + "\n")
-        return edgetpu.find(tmp_path)
+        return coral.find(tmp_path)
 
     return make
 
@@ -140,17 +142,17 @@ def test_a_stick_on_usb_3_has_no_warning(board):
 
 def test_a_busy_stick_names_who_holds_it(board):
     devices = board(opened_by="frigate")
-    assert "busy: process 4321 (frigate)" in edgetpu.explain(devices)
+    assert "busy: process 4321 (frigate)" in coral.explain(devices)
 
 
 def test_a_stick_that_may_not_be_opened(board, monkeypatch):
-    monkeypatch.setattr(edgetpu.os, "access", lambda path, mode: False)  # root may open anything
-    assert "plugdev" in edgetpu.explain(board(mode=0))
+    monkeypatch.setattr(coral.os, "access", lambda path, mode: False)  # root may open anything
+    assert "plugdev" in coral.explain(board(mode=0))
 
 
 def test_no_stick_at_all_and_the_wrong_bus(board, tmp_path):
-    assert "No Edge TPU is plugged in." in edgetpu.explain(edgetpu.find(tmp_path))
-    assert "There is one on USB" in edgetpu.explain(board(), "pci")
+    assert "No Edge TPU is plugged in." in coral.explain(coral.find(tmp_path))
+    assert "There is one on USB" in coral.explain(board(), "pci")
 
 
 def test_other_usb_devices_are_no_edge_tpu(board):

@@ -9,8 +9,8 @@ import fake_pi
 import pytest
 from requirements import stand_in_pi
 
-from edgecnn.devices import _known, open_device
-from edgecnn.devices.ssh import SshDevice
+from edgecnn.devices import known, open_device
+from edgecnn.devices.ssh_device import SshDevice
 
 
 @pytest.fixture(scope="session")
@@ -58,7 +58,7 @@ def reach(config: Path):
 
     def open_it(board: fake_pi.FakePi, name: str = "fake-pi", **changes: str) -> SshDevice:
         entry = {"target": board.target, "ssh_config": str(board.ssh_config), **changes}
-        _known.add(_known.Entry(name, **entry))
+        known.add(known.Entry(name, **entry))
         device = open_device(name, note=lambda message: notes.append(message))
         device.notes = notes
         return device

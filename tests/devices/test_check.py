@@ -9,9 +9,9 @@ import pytest
 import tiny_models
 from commands import run_cli as run
 
-from edgecnn.devices import _check, _fix
-from edgecnn.errors import DeviceError, EdgecnnError, UsageError
-from edgecnn.runtime import inventory
+from edgecnn.core.errors import DeviceError, EdgecnnError, UsageError
+from edgecnn.devices import check, fix
+from edgecnn.runtime.process import inventory
 
 PI4 = {
     "system": {
@@ -27,7 +27,7 @@ PI4 = {
 TPU = {"bus": "usb", "node": "/dev/bus/usb/002/003", "speed_mbps": 5000, "started": True, "writable": True,
        "used_by": "", "warning": ""}  # fmt: skip
 
-FIX = _check.Fix("FIX", "FIX --camera")
+FIX = check.Fix("FIX", "FIX --camera")
 
 
 def changed(**changes):
@@ -40,7 +40,7 @@ def changed(**changes):
 
 
 def test_a_good_board_needs_nothing():
-    assert [entry for entry in _check.findings(PI4, FIX) if entry.level != "ok" or entry.remedy] == []
+    assert [entry for entry in check.findings(PI4, FIX) if entry.level != "ok" or entry.remedy] == []
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_a_good_board_needs_nothing():
     ],
 )
 def test_what_is_not_right(changes, topic, level, words):
-    finding = next(entry for entry in _check.findings(changed(**changes), FIX) if entry.topic == topic)
+    finding = next(entry for entry in check.findings(changed(**changes), FIX) if entry.topic == topic)
     assert finding.level == level
     assert words in finding.remedy
 
@@ -86,7 +86,7 @@ def test_what_is_not_right(changes, topic, level, words):
     ],
 )
 def test_nothing_is_claimed_of_throttling_that_the_board_does_not_tell(changes, value, level):
-    finding = next(entry for entry in _check.findings(changed(**changes), FIX) if entry.topic == "throttling")
+    finding = next(entry for entry in check.findings(changed(**changes), FIX) if entry.topic == "throttling")
     assert (finding.value, finding.level) == (value, level)
 
 
@@ -102,7 +102,7 @@ def test_nothing_is_claimed_of_throttling_that_the_board_does_not_tell(changes, 
 )
 def test_what_fits(changes, first, numpy):
     system = changed(**changes)["system"]
-    plan = _fix.plan(system, camera=False)
+    plan = fix.plan(system, camera=False)
     assert plan.requirements[0].startswith(first)
     assert plan.requirements[1:] == ((numpy,) if numpy else ())
     assert plan.system_packages is (numpy is None)
@@ -112,7 +112,7 @@ def test_what_fits(changes, first, numpy):
 
 def test_nothing_fits():
     with pytest.raises(DeviceError, match=r"Python 3\.12\.1 with glibc 2\.31"):
-        _fix.plan(changed(python="3.12.1", glibc="2.31")["system"], camera=False)
+        fix.plan(changed(python="3.12.1", glibc="2.31")["system"], camera=False)
 
 
 class NoNetworkDouble:
@@ -144,12 +144,12 @@ def test_a_board_without_network_gets_wheels_from_here(monkeypatch):
         (folder / "numpy.whl").write_bytes(b"wheel")
         return [folder / "numpy.whl"]
 
-    monkeypatch.setattr(_fix, "fetch", fetch)
+    monkeypatch.setattr(fix, "fetch", fetch)
     board = NoNetworkDouble()
-    _fix.fix(board, PI4)
+    fix.fix(board, PI4)
     assert [call[0] for call in board.calls] == ["install", "store", "install", "remove"]
     assert board.calls[1] == ("store", "numpy.whl", b"wheel")
-    assert board.calls[2][2] == [f"/home/pi/{_fix.WHEELS}/numpy.whl"]
+    assert board.calls[2][2] == [f"/home/pi/{fix.WHEELS}/numpy.whl"]
     assert "no network" in board.notes[1]
 
 
@@ -168,7 +168,7 @@ def test_remedies_are_commands_that_work(monkeypatch):
     from click.testing import CliRunner
 
     from edgecnn.cli import devices
-    from edgecnn.devices.local import LocalDevice
+    from edgecnn.devices.kinds.local import LocalDevice
 
     monkeypatch.setattr(LocalDevice, "run", lambda *_: changed(runtime=None, opencv=None))
     said = CliRunner().invoke(devices.command, ["check", "local"]).output
@@ -211,10 +211,10 @@ def test_names(config: Path):
     ("name", "target"), [("local", "pi@pi4"), ("a b", "pi@pi4"), ("pi4", "not a host"), ("-x", "h")]
 )
 def test_names_that_can_not_be(name, target):
-    from edgecnn.devices import _known
+    from edgecnn.devices import known
 
     with pytest.raises(UsageError):
-        _known.add(_known.Entry(name, target))
+        known.add(known.Entry(name, target))
 
 
 @pytest.mark.parametrize("text", ["[pi4\n", "pi4 = 5", "[pi4]\ntarget = 5", '[pi4]\ntarget = "pi4"\nssh_config = 5'])

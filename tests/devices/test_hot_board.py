@@ -6,7 +6,7 @@ import json
 
 import tiny_models
 
-from edgecnn import report
+from edgecnn import reporting
 from edgecnn.profiling.sustained import sustain
 
 
@@ -21,6 +21,6 @@ def test_heat_and_throttling_are_seen(spare_pi, reach, tmp_path):
     assert found.emulated and any("EMULATED" in line for line in found.sentences())
     assert any("of 6 s" in note for note in device.notes)
     (tmp_path / "tiny.tflite").write_bytes(tiny_models.classifier().data)
-    page = report.report(tmp_path / "tiny.tflite", sustained=[json.loads(json.dumps(found.to_dict()))])
+    page = reporting.report(tmp_path / "tiny.tflite", sustained=[json.loads(json.dumps(found.to_dict()))])
     assert "The board slowed itself down: throttled, under-voltage" in page
     assert "say nothing about a real board" in page

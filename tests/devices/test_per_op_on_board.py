@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tiny_models
 
-from edgecnn.inspect.cost import total_macs
+from edgecnn.graph.cost import total_macs
 from edgecnn.profiling import per_op
 
 

@@ -16,9 +16,10 @@ from edgecnn import artifact
 from edgecnn.data import open_data
 from edgecnn.devices import open_device
 from edgecnn.profiling import profile, text
-from edgecnn.runtime import golden, model_file
-from edgecnn.runtime.engine import Engine
-from edgecnn.verify import verify
+from edgecnn.runtime.model import model_file
+from edgecnn.runtime.run import golden
+from edgecnn.runtime.run.engine import Engine
+from edgecnn.verification import verify
 
 
 def coral() -> model_file.ModelFile:
@@ -95,10 +96,10 @@ def test_this_machine_is_not_emulated():
 
 def test_prepared_tensors_in_batches(pi, reach, monkeypatch):
     """Outputs come back in order, over several frames, and are the host's own."""
-    from edgecnn.devices import _batch
+    from edgecnn.devices import batch
 
     file = tiny_models.classifier()
-    monkeypatch.setattr(_batch, "FRAME_BYTES", 5 * 32 * 32 * 3)
+    monkeypatch.setattr(batch, "FRAME_BYTES", 5 * 32 * 32 * 3)
     tensors = [np.random.default_rng(seed).integers(-128, 128, (1, 32, 32, 3), np.int8) for seed in range(23)]
     engine = Engine(file)
     got = list(reach(pi).outputs(file, iter(tensors)))

@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 import tiny_models
 
+from edgecnn.core.errors import DeviceError, EdgecnnError, RuntimeMissingError, UsageError
 from edgecnn.devices import open_device
-from edgecnn.devices._ssh_client import Address, Client, explain
-from edgecnn.errors import DeviceError, EdgecnnError, RuntimeMissingError, UsageError
-from edgecnn.runtime import lock
+from edgecnn.devices.ssh_client import Address, Client, explain
+from edgecnn.runtime.process import lock
 
 
 def leftovers(board) -> list[str]:

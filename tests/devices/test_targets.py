@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import tiny_models
 
-from edgecnn.devices import _job, _known
-from edgecnn.devices._ssh_client import Address, Client
+from edgecnn.devices import job, known
+from edgecnn.devices.ssh_client import Address, Client
 
 NASTY = 'a b\'; touch hacked; "$(touch hacked)" `touch hacked` \\ * é\n.tflite'
 
@@ -27,12 +27,12 @@ def test_addresses(target, expected):
 
 
 def test_names_come_before_hosts(config):
-    _known.add(_known.Entry("pi4", "ssh://pi@10.0.0.4:2222", "/tmp/lab"))
-    assert _known.locate("local")[0] == "local"
-    assert _known.locate("pi4") == ("ssh", _known.Entry("pi4", "pi@10.0.0.4:2222", "/tmp/lab"))
-    assert _known.locate("pi5") == ("ssh", _known.Entry("pi5", "pi5"))
-    assert _known.locate("ssh://pi@pi5") == ("ssh", _known.Entry("ssh://pi@pi5", "pi@pi5"))
-    assert _known.locate("adb://serial")[0] == "adb"
+    known.add(known.Entry("pi4", "ssh://pi@10.0.0.4:2222", "/tmp/lab"))
+    assert known.locate("local")[0] == "local"
+    assert known.locate("pi4") == ("ssh", known.Entry("pi4", "pi@10.0.0.4:2222", "/tmp/lab"))
+    assert known.locate("pi5") == ("ssh", known.Entry("pi5", "pi5"))
+    assert known.locate("ssh://pi@pi5") == ("ssh", known.Entry("ssh://pi@pi5", "pi@pi5"))
+    assert known.locate("adb://serial")[0] == "adb"
 
 
 def test_command_line_of_ssh():
@@ -48,7 +48,7 @@ def test_command_line_of_ssh():
 
 
 def test_arguments_of_a_job():
-    words = _job.arguments("measure", ["/x/1.tflite"], [NASTY], {"threads": [1, 2], "runs": 5, "delegate": None})
+    words = job.arguments("measure", ["/x/1.tflite"], [NASTY], {"threads": [1, 2], "runs": 5, "delegate": None})
     assert words == ["measure", "--model=/x/1.tflite", f"--name={NASTY}", "--threads=1,2", "--runs=5"]
 
 

@@ -53,9 +53,9 @@ def test_depths_are_the_names_of_the_networks(measured):
 
 
 def test_depth_is_counted_along_the_longest_path():
-    from edgecnn.inspect import keras_network
-    from edgecnn.inspect.analysis import analyze
-    from edgecnn.models import build_model
+    from edgecnn.builder import build_model
+    from edgecnn.graph import keras_network
+    from edgecnn.inspection.analysis import analyze
 
     landmarks = importlib.import_module("learning.landmarks")
     model, _ = build_model("mobilenet_v1", input_size=64, width=0.25)
@@ -63,7 +63,7 @@ def test_depth_is_counted_along_the_longest_path():
 
 
 def test_stored_receptive_fields_are_what_the_code_gives(measured):
-    from edgecnn.inspect.view import field_size
+    from edgecnn.inspection.view import field_size
 
     page = importlib.import_module("learning.receptive_field")
     last = page.report("mobilenet_v1").last_map
@@ -74,7 +74,7 @@ def test_stored_receptive_fields_are_what_the_code_gives(measured):
 
 
 def test_parameter_counts_of_the_convolution_page_are_keras_own():
-    from edgecnn._tensorflow import keras
+    from edgecnn.core.compat.tensorflow import keras
 
     page = importlib.import_module("learning.convolution")
     layer = keras.layers.Conv2D(32, 3, strides=2, padding="same")

@@ -9,7 +9,7 @@ import pytest
 from commands import parse_command
 
 from edgecnn.cli.quantize import command as quantize
-from edgecnn.registry import COMPRESSION, DELEGATES, SCHEMES, TRAINING_STRATEGIES
+from edgecnn.core.registry import COMPRESSION, DELEGATES, SCHEMES, TRAINING_STRATEGIES
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 COMMANDS = re.findall(r"^(?:    |\$ |    \$ )(edgecnn .*)$", README, re.MULTILINE)

@@ -11,16 +11,17 @@ import cv2
 import numpy as np
 import pytest
 
-from edgecnn import artifact, keras_file
-from edgecnn._tensorflow import keras
+from edgecnn import artifact
+from edgecnn.core.compat.tensorflow import keras
+from edgecnn.core.errors import DataError, QuantizationError
 from edgecnn.data import open_data
-from edgecnn.doctor import Diagnosis, Finding, diagnose
-from edgecnn.doctor.causes import rounding
-from edgecnn.errors import DataError, QuantizationError
-from edgecnn.quantize import Calibration, quantize
-from edgecnn.runtime import model_file
-from edgecnn.runtime.contract import Contract, Preprocessing
-from edgecnn.runtime.model_file import ModelFile
+from edgecnn.float_model import keras_file
+from edgecnn.quantization import Calibration, quantize
+from edgecnn.runtime.model import model_file
+from edgecnn.runtime.model.contract import Contract, Preprocessing
+from edgecnn.runtime.model.model_file import ModelFile
+from edgecnn.verification.doctor import Diagnosis, Finding, diagnose
+from edgecnn.verification.doctor.causes import rounding
 
 CLASSES = ("astronaut", "chelsea", "coffee", "rocket")
 

@@ -8,13 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgecnn._tensorflow import tf
-from edgecnn.models import _macs, build_model, figures, spec, variants
-from edgecnn.models._blocks import make_divisible
-from edgecnn.models._catalog import family
-from edgecnn.registry import MODEL_FAMILIES
-from edgecnn.weights._assign import _leaves, assign
-from edgecnn.weights.keras_applications import reference, weights_of
+from edgecnn.builder import build_model
+from edgecnn.core.compat.tensorflow import tf
+from edgecnn.core.registry import MODEL_FAMILIES
+from edgecnn.graph import keras_macs
+from edgecnn.models import figures, spec, variants
+from edgecnn.models.blocks import make_divisible
+from edgecnn.models.catalog import family
+from edgecnn.weights.assign import _leaves, assign
+from edgecnn.weights.sources.keras_applications import reference, weights_of
 
 # torchvision prints GMACs ("_ops") with three decimals in its documentation of the weights, at these input sizes.
 TORCHVISION_GMACS = {
@@ -97,7 +99,7 @@ def test_published_parameters_and_measured_figures(name: str) -> None:
     rounded = float(f"{trainable:.{digits}g}")
     assert published == rounded or (name in OTHER_COUNT and trainable == pytest.approx(published, rel=0.001))
     measured = figures()[name]  # tools/figures writes them
-    assert (measured["parameters"], measured["macs"]) == (model.count_params(), _macs.total(model))
+    assert (measured["parameters"], measured["macs"]) == (model.count_params(), keras_macs.total(model))
     assert contract.model["parameters"] == model.count_params()
     assert model.name == contract.name == name
     assert model.layers[-1].name == "logits"
@@ -122,7 +124,7 @@ def test_macs_of_lite_equal_the_readmes_which_counts_norms_and_activations_too(n
     normalized = sum(
         int(np.prod(layer.output_shape[1:])) for layer in model.layers if type(layer).__name__ == "BatchNormalization"
     )
-    assert _macs.total(model) + 3 * normalized == pytest.approx(spec(name).macs, rel=0.005)
+    assert keras_macs.total(model) + 3 * normalized == pytest.approx(spec(name).macs, rel=0.005)
 
 
 def test_macs_equal_googlenets_table_where_it_counts_the_whole_first_convolution() -> None:
@@ -205,7 +207,7 @@ def test_channel_rounding_is_the_reference_codes() -> None:
 
 
 def test_hard_swish_and_hard_sigmoid_are_the_papers() -> None:
-    from edgecnn.models._layers import HardSigmoid, HardSwish
+    from edgecnn.models.layers import HardSigmoid, HardSwish
 
     x = np.linspace(-5, 5, 101, dtype=np.float32)
     gate = np.clip(x + 3, 0, 6) / 6

@@ -8,9 +8,10 @@ import sys
 import numpy as np
 import pytest
 
-from edgecnn.errors import UsageError, WeightsError
-from edgecnn.models import build_model, spec, variants
-from edgecnn.models._imagenet import labels, wordnet_ids
+from edgecnn.builder import build_model
+from edgecnn.core.errors import UsageError, WeightsError
+from edgecnn.models import spec, variants
+from edgecnn.models.imagenet import labels, wordnet_ids
 
 
 def test_listing_costs_no_tensorflow() -> None:

@@ -10,15 +10,16 @@ import numpy as np
 import pytest
 from small_graphs import outputs_of
 
-from edgecnn._tensorflow import keras
-from edgecnn.models import build_model, googlenet
-from edgecnn.models._layers import Attention, LayerNorm, QuickGELU, SquaredReLU, StarReLU
-from edgecnn.models._transformer import attend
-from edgecnn.quantize._float_model import FloatModel
-from edgecnn.quantize._ranges import activation_ranges
-from edgecnn.quantize._refusals import float_operators
-from edgecnn.quantize._scheme import quantize_with_ranges
-from edgecnn.runtime.tflite import parse
+from edgecnn.builder import build_model
+from edgecnn.core.compat.tensorflow import keras
+from edgecnn.float_model.traced import FloatModel
+from edgecnn.graph.ranges import activation_ranges
+from edgecnn.models.families import googlenet
+from edgecnn.models.layers import Attention, LayerNorm, QuickGELU, SquaredReLU, StarReLU
+from edgecnn.models.transformer import attend
+from edgecnn.quantization.refusals import float_operators
+from edgecnn.quantization.scheme import quantize_with_ranges
+from edgecnn.runtime.model.tflite import parse
 
 RANDOM = np.random.default_rng(0)
 X = np.linspace(-5, 5, 101, dtype=np.float32)

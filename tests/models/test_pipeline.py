@@ -9,16 +9,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgecnn import keras_file, targets
-from edgecnn._tensorflow import tf
-from edgecnn.models import build_model, spec, variants
-from edgecnn.models._catalog import family
+from edgecnn import targets
+from edgecnn.builder import build_model
+from edgecnn.core.compat.tensorflow import tf
+from edgecnn.core.registry import MODEL_FAMILIES
+from edgecnn.float_model import keras_file
+from edgecnn.models import spec, variants
+from edgecnn.models.catalog import family
 from edgecnn.profiling import profile
-from edgecnn.quantize import Calibration, quantize
-from edgecnn.quantize._refusals import float_operators
-from edgecnn.registry import MODEL_FAMILIES
-from edgecnn.train import FitSettings, Source, fit
-from edgecnn.verify import verify
+from edgecnn.quantization import Calibration, quantize
+from edgecnn.quantization.refusals import float_operators
+from edgecnn.training import FitSettings, Source, fit
+from edgecnn.verification import verify
 
 LABELS = ("ant", "bee")
 

@@ -8,13 +8,13 @@ import pytest
 import tiny_models
 from commands import run_cli
 
+from edgecnn.core.errors import UsageError
 from edgecnn.devices import open_device
-from edgecnn.errors import UsageError
 from edgecnn.profiling.compare import Comparison, compare
 from edgecnn.profiling.sustained import sustain
-from edgecnn.runtime import sustain as runtime_sustain
-from edgecnn.runtime.compare import compare as in_turns
-from edgecnn.runtime.measure import Plan
+from edgecnn.runtime.measure import sustained as runtime_sustain
+from edgecnn.runtime.measure.interleaved import compare as in_turns
+from edgecnn.runtime.measure.latency import Plan
 
 
 def test_the_lighter_model_is_the_faster_one():
@@ -29,7 +29,7 @@ def test_the_lighter_model_is_the_faster_one():
 
 def test_turns_alternate_and_end_with_the_budget(monkeypatch):
     order = []
-    from edgecnn.runtime import compare as module
+    from edgecnn.runtime.measure import interleaved as module
 
     def note(engine, tensor, runs, budget_s=0.0):
         order.append(engine.file.name)

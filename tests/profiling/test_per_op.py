@@ -12,12 +12,13 @@ from ai_edge_litert.interpreter import Interpreter
 from small_graphs import Graph
 
 from edgecnn.devices import open_device
-from edgecnn.inspect.names import layer_name
-from edgecnn.profiling import cut, per_op, per_op_text
+from edgecnn.graph import cut
+from edgecnn.graph.layer_names import layer_name
+from edgecnn.profiling import per_op, per_op_text
 from edgecnn.profiling.node_data import node_data
-from edgecnn.runtime import model_file, tflite
-from edgecnn.runtime import per_op as runtime_per_op
-from edgecnn.runtime.measure import Plan
+from edgecnn.runtime.measure import per_op as runtime_per_op
+from edgecnn.runtime.measure.latency import Plan
+from edgecnn.runtime.model import model_file, tflite
 
 
 def _network(dtype="i1"):

@@ -18,10 +18,11 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from commands import check_clean_failure, run_cli
 from small_graphs import Graph
 
+from edgecnn.core.errors import CrashError, EdgecnnError, UsageError
 from edgecnn.devices import open_device
-from edgecnn.errors import CrashError, EdgecnnError, UsageError
-from edgecnn.profiling import arena, facts, profile, text
-from edgecnn.runtime import model_file, tflite
+from edgecnn.graph import arena
+from edgecnn.profiling import facts, profile, text
+from edgecnn.runtime.model import model_file, tflite
 
 # A delegate (a double) that kills the process that loads it.
 _KILLER = """

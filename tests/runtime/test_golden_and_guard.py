@@ -9,9 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgecnn.errors import CrashError, ModelFileError, UsageError
-from edgecnn.runtime import golden, guard, model_file
-from edgecnn.runtime.engine import Engine
+from edgecnn.core.errors import CrashError, ModelFileError, UsageError
+from edgecnn.runtime.model import model_file
+from edgecnn.runtime.process import guard
+from edgecnn.runtime.run import golden
+from edgecnn.runtime.run.engine import Engine
 
 _MASK = (1 << 64) - 1
 

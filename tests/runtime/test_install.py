@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from edgecnn.runtime import install
 from edgecnn.runtime.errors import EdgecnnError
+from edgecnn.runtime.process import install
 
 
 @pytest.fixture(autouse=True)

@@ -11,8 +11,8 @@ import pytest
 import tiny_models
 
 from edgecnn.devices import open_device
-from edgecnn.runtime import lock
 from edgecnn.runtime.errors import EdgecnnError
+from edgecnn.runtime.process import lock
 
 
 @pytest.fixture(autouse=True)
@@ -31,7 +31,8 @@ def test_second_is_refused_when_it_may_not_wait(folder):
 
 def test_second_waits_and_says_so_and_a_killed_holder_lets_go(folder, capsys, monkeypatch):
     code = (
-        f"import sys, time; sys.path.insert(0, {str(Path(__file__).parents[2])!r}); from edgecnn.runtime import lock\n"
+        f"import sys, time; sys.path.insert(0, {str(Path(__file__).parents[2])!r})\n"
+        "from edgecnn.runtime.process import lock\n"
         "with lock.measuring(0): print('held', flush=True); time.sleep(60)"
     )
     holder = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)

@@ -18,15 +18,16 @@ import pytest
 import tiny_models
 
 from edgecnn.camera import remote
-from edgecnn.devices import _zipapp
-from edgecnn.runtime import measure, system
-from edgecnn.runtime.engine import Engine
+from edgecnn.devices import zipapp
 from edgecnn.runtime.errors import ModelFileError
+from edgecnn.runtime.measure import latency as latency_module
+from edgecnn.runtime.measure import system
+from edgecnn.runtime.run.engine import Engine
 
 
 def test_summary_agrees_with_numpy_and_the_standard_library():
     samples = list(np.random.default_rng(0).gamma(2.0, 3.0, 501))
-    found = measure.summary(samples)
+    found = latency_module.summary(samples)
     assert found["median"] == pytest.approx(statistics.median(samples), abs=1e-4)
     assert found["std"] == pytest.approx(np.std(samples, ddof=1), abs=1e-4)
     for share in (90, 95, 99):
@@ -35,15 +36,15 @@ def test_summary_agrees_with_numpy_and_the_standard_library():
 
 
 def test_one_sample_and_none():
-    assert measure.summary([2.0])["std"] == 0
+    assert latency_module.summary([2.0])["std"] == 0
     with pytest.raises(ModelFileError, match="at least one run"):
-        measure.summary([])
+        latency_module.summary([])
 
 
 @pytest.mark.parametrize("count", [0, 1, 1999, 2000, 2001, 54321])
 def test_thinned_samples_keep_their_order_and_both_ends(count):
-    kept = measure.thinned(list(range(count)))
-    assert len(kept) == min(count, measure.MAX_SAMPLES)
+    kept = latency_module.thinned(list(range(count)))
+    assert len(kept) == min(count, latency_module.MAX_SAMPLES)
     assert kept == sorted(set(kept))
     if count:
         assert kept[0] == 0 and kept[-1] >= count * 0.999 - 1
@@ -62,20 +63,20 @@ class RecordingDouble:
 def test_a_run_is_set_invoke_get_and_nothing_else():
     engine = Engine(tiny_models.classifier())
     engine.interpreter = RecordingDouble()
-    assert len(measure.timed_runs(engine, np.zeros(1), 3)) == 3
+    assert len(latency_module.timed_runs(engine, np.zeros(1), 3)) == 3
     assert engine.interpreter.calls == ["set_tensor", "invoke", "get_tensor"] * 3
 
 
 def test_budget_ends_the_runs_but_not_before_five():
     engine = Engine(tiny_models.classifier())
-    tensor = measure.test_tensor(engine)
-    assert len(measure.timed_runs(engine, tensor, 10**9, budget_s=0.05)) >= measure.MIN_RUNS
-    assert len(measure.timed_runs(engine, tensor, 10**9, budget_s=1e-9)) == measure.MIN_RUNS
+    tensor = latency_module.test_tensor(engine)
+    assert len(latency_module.timed_runs(engine, tensor, 10**9, budget_s=0.05)) >= latency_module.MIN_RUNS
+    assert len(latency_module.timed_runs(engine, tensor, 10**9, budget_s=1e-9)) == latency_module.MIN_RUNS
 
 
 def test_measurement_of_a_model():
-    plan = measure.Plan(threads=1, runs=40, warmup=3)
-    found, golden = measure.measure(tiny_models.classifier, plan)
+    plan = latency_module.Plan(threads=1, runs=40, warmup=3)
+    found, golden = latency_module.measure(tiny_models.classifier, plan)
     latency = found.latency_ms
     order = [latency[name] for name in ("min", "median", "p90", "p95", "p99", "max")]
     assert order == sorted(order)
@@ -88,27 +89,27 @@ def test_measurement_of_a_model():
 def test_a_file_without_vectors_has_no_answer_to_them():
     file = tiny_models.classifier()
     bare = dataclasses.replace(file, contract=file.contract.replace(golden={}))
-    assert measure.measure(lambda: bare, measure.Plan(runs=1, warmup=0))[1] is None
+    assert latency_module.measure(lambda: bare, latency_module.Plan(runs=1, warmup=0))[1] is None
 
 
 def test_reading_the_file_counts(monkeypatch):
     """Its time in the start, its bytes in what the process grew by."""
     sizes = [1000]
-    monkeypatch.setattr(measure, "_rss_bytes", lambda: sum(sizes))  # the kernel may take pages of ours meanwhile
+    monkeypatch.setattr(latency_module, "_rss_bytes", lambda: sum(sizes))  # the kernel may take pages of ours meanwhile
 
     def read():
         time.sleep(0.05)
         sizes.append(500)
         return tiny_models.classifier()
 
-    found, _ = measure.measure(read, measure.Plan(runs=1, warmup=0))
+    found, _ = latency_module.measure(read, latency_module.Plan(runs=1, warmup=0))
     assert found.read_ms >= 50
     assert found.model_rss_bytes == 500
 
 
 def test_warmup_that_the_budget_cut_short_is_told():
-    found, _ = measure.measure(tiny_models.classifier, measure.Plan(runs=1, warmup=10**9, budget_s=1e-9))
-    assert found.warmup_runs == measure.MIN_RUNS
+    found, _ = latency_module.measure(tiny_models.classifier, latency_module.Plan(runs=1, warmup=10**9, budget_s=1e-9))
+    assert found.warmup_runs == latency_module.MIN_RUNS
 
 
 def machine(root: Path, monkeypatch, node: str = "", vcgencmd: str = "", alarm: str = "") -> Path:
@@ -149,7 +150,7 @@ def test_throttling(tmp_path, monkeypatch, told, bits, now, since):
 
 def test_runtime_needs_nothing_but_itself(tmp_path: Path):
     """The zipapp runs where no edgecnn is, and imports neither it nor anything that a board lacks."""
-    (tmp_path / "runtime.pyz").write_bytes(_zipapp.build())
+    (tmp_path / "runtime.pyz").write_bytes(zipapp.build())
     (tmp_path / "tiny.tflite").write_bytes(tiny_models.classifier().data)
     command = [sys.executable, "runtime.pyz", "measure", "--model=tiny.tflite", "--runs=2"]
     environment = {**os.environ, "PYTHONPROFILEIMPORTTIME": "1", "TMPDIR": str(tmp_path)}
@@ -162,12 +163,12 @@ def test_runtime_needs_nothing_but_itself(tmp_path: Path):
 
 
 def test_zipapp_is_the_same_every_time():
-    first = _zipapp.build()
-    _zipapp.build.cache_clear()
-    assert _zipapp.build() == first
+    first = zipapp.build()
+    zipapp.build.cache_clear()
+    assert zipapp.build() == first
 
 
-@pytest.mark.parametrize("archive", [_zipapp.build, remote.archive])
+@pytest.mark.parametrize("archive", [zipapp.build, remote.archive])
 def test_what_travels_is_python_3_9(archive):
     """By its syntax; and what only newer Pythons take as arguments of built-in classes is not used."""
     with zipfile.ZipFile(io.BytesIO(archive())) as zipped:

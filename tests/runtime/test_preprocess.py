@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edgecnn.errors import PictureError
-from edgecnn.runtime import preprocess
-from edgecnn.runtime.contract import Preprocessing
+from edgecnn.core.errors import PictureError
+from edgecnn.runtime.model.contract import Preprocessing
+from edgecnn.runtime.run import preprocess
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ _JOB = """
 import os, sys, time
 sys.path.insert(0, {root!r})
 from edgecnn.runtime.errors import ModelFileError
-from edgecnn.runtime.supervise import supervised
+from edgecnn.runtime.process.supervise import supervised
 def job():
     {body}
 sys.exit(supervised(job, {silence}))

@@ -9,8 +9,8 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from small_graphs import Graph
 
-from edgecnn.errors import ModelFileError
-from edgecnn.runtime import model_file, tflite
+from edgecnn.core.errors import ModelFileError
+from edgecnn.runtime.model import model_file, tflite
 
 
 @pytest.fixture(scope="module")

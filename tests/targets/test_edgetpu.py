@@ -9,9 +9,9 @@ from requirements import CORAL, needs_shared
 from small_graphs import Graph
 
 from edgecnn import targets
-from edgecnn.errors import UsageError
-from edgecnn.runtime import tflite
-from edgecnn.targets import _edgetpu_rules as rules
+from edgecnn.core.errors import UsageError
+from edgecnn.runtime.model import tflite
+from edgecnn.targets import edgetpu_rules as rules
 
 
 def _check(graph, inputs, outputs):

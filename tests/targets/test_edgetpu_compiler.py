@@ -10,12 +10,13 @@ import pytest
 from small_graphs import Graph
 
 from edgecnn import artifact, targets
-from edgecnn.errors import CompilerError
-from edgecnn.runtime import golden, model_file, tflite
-from edgecnn.runtime.contract import Contract, Preprocessing
-from edgecnn.runtime.engine import Engine
-from edgecnn.targets import _edgetpu_compiler as compiler
-from edgecnn.targets._edgetpu_rules import UNSPECIFIED
+from edgecnn.core.errors import CompilerError
+from edgecnn.runtime.model import model_file, tflite
+from edgecnn.runtime.model.contract import Contract, Preprocessing
+from edgecnn.runtime.run import golden
+from edgecnn.runtime.run.engine import Engine
+from edgecnn.targets import edgetpu_compiler as compiler
+from edgecnn.targets.edgetpu_rules import UNSPECIFIED
 
 # The shape of version 16's output, as users have posted it.
 MAPPED_LOG = """Edge TPU Compiler version 16.0.384591198

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgecnn import keras_file
-from edgecnn.errors import EdgecnnError, ModelFileError, WeightsError
-from edgecnn.models import build_model
+from edgecnn.builder import build_model
+from edgecnn.core.errors import EdgecnnError, ModelFileError, WeightsError
+from edgecnn.float_model import keras_file
 
 SMALL = {"name": "mobilenet_v1", "width": 0.25, "input_size": 32}
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgecnn.errors import WeightsError
-from edgecnn.models import build_model
-from edgecnn.weights.keras_applications import reference
+from edgecnn.builder import build_model
+from edgecnn.core.errors import WeightsError
+from edgecnn.weights.sources.keras_applications import reference
 
 
 @pytest.fixture

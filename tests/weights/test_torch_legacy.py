@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 from legacy_checkpoint import Tensor
 
-from edgecnn.errors import EdgecnnError, UntrustedModelError, WeightsError
-from edgecnn.weights import _torch_legacy
+from edgecnn.core.errors import EdgecnnError, UntrustedModelError, WeightsError
+from edgecnn.weights import torch_legacy
 
 KERNEL = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
 
@@ -37,7 +37,7 @@ def test_reads_values_views_and_transposed_tensors(tmp_path: Path) -> None:
     path = legacy_checkpoint.write(
         tmp_path / "a.pth", OrderedDict(plain=Tensor(KERNEL, "0"), transposed=transposed, view=view)
     )
-    tensors = _torch_legacy.read(path)
+    tensors = torch_legacy.read(path)
     assert list(tensors) == ["plain", "transposed", "view"]
     np.testing.assert_array_equal(tensors["plain"], KERNEL)
     np.testing.assert_array_equal(tensors["transposed"], KERNEL.reshape(6, 4).T)
@@ -53,7 +53,7 @@ def test_code_in_any_of_the_pickles_is_refused_and_not_run(tmp_path: Path, part:
     with pytest.raises(
         UntrustedModelError, match=r"asks for the Python object \w+\.system; expected nothing but tensors"
     ):
-        _torch_legacy.read(path)
+        torch_legacy.read(path)
     assert not marker.exists()
 
 
@@ -61,7 +61,7 @@ def test_code_in_any_of_the_pickles_is_refused_and_not_run(tmp_path: Path, part:
 def test_other_functions_are_refused_inside_the_dictionary(tmp_path: Path, function: Any) -> None:
     tensors = OrderedDict(w=Tensor(KERNEL, "0"), evil=Runs(function, "1"))
     with pytest.raises(UntrustedModelError):
-        _torch_legacy.read(legacy_checkpoint.write(tmp_path / "a.pth", tensors))
+        torch_legacy.read(legacy_checkpoint.write(tmp_path / "a.pth", tensors))
 
 
 @pytest.mark.parametrize(
@@ -82,14 +82,14 @@ def test_other_functions_are_refused_inside_the_dictionary(tmp_path: Path, funct
 def test_tensors_that_lie_about_their_size_are_refused(tmp_path: Path, claims: dict[str, Any]) -> None:
     path = legacy_checkpoint.write(tmp_path / "a.pth", OrderedDict(w=Tensor(KERNEL, "0", **claims)))
     with pytest.raises(WeightsError, match="not a whole PyTorch checkpoint"):
-        _torch_legacy.read(path)
+        torch_legacy.read(path)
 
 
 def test_a_memo_index_of_billions_is_refused(tmp_path: Path) -> None:
     bomb = b"\x80\x02}r" + struct.pack("<I", 0xFFFFFFF0) + b"."  # an empty dictionary, stored at that memo index
     path = legacy_checkpoint.write(tmp_path / "a.pth", OrderedDict(w=Tensor(KERNEL, "0")), {3: bomb})
     with pytest.raises(WeightsError, match="memo index 4294967280"):
-        _torch_legacy.read(path)
+        torch_legacy.read(path)
 
 
 def test_every_truncation_is_a_clear_error(tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_every_truncation_is_a_clear_error(tmp_path: Path) -> None:
     for length in range(len(whole)):
         path.write_bytes(whole[:length])
         with pytest.raises(WeightsError, match="not a whole PyTorch checkpoint of the legacy format"):
-            _torch_legacy.read(path)
+            torch_legacy.read(path)
 
 
 def test_damaged_files_are_clear_errors_or_read(tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ def test_damaged_files_are_clear_errors_or_read(tmp_path: Path) -> None:
             mutant[generator.randrange(len(mutant))] = generator.randrange(256)
         (tmp_path / "mutant.pth").write_bytes(mutant)
         try:
-            _torch_legacy.read(tmp_path / "mutant.pth")
+            torch_legacy.read(tmp_path / "mutant.pth")
             outcomes.add("read")
         except EdgecnnError as error:
             outcomes.add(type(error).__name__)
@@ -122,6 +122,6 @@ def test_damaged_files_are_clear_errors_or_read(tmp_path: Path) -> None:
 def test_other_files_are_clear_errors(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "other.pth").write_bytes(content)
     with pytest.raises(WeightsError, match=r"other\.pth is not a whole PyTorch checkpoint"):
-        _torch_legacy.read(tmp_path / "other.pth")
+        torch_legacy.read(tmp_path / "other.pth")
     with pytest.raises(WeightsError, match="Can't read the checkpoint"):
-        _torch_legacy.read(tmp_path)
+        torch_legacy.read(tmp_path)

@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 import skimage.data
 
-from edgecnn._tensorflow import tf
-from edgecnn.errors import WeightsError
-from edgecnn.models import build_model, spec
-from edgecnn.weights import _torch_legacy, available, wheel
+from edgecnn.builder import build_model
+from edgecnn.core.compat.tensorflow import tf
+from edgecnn.core.errors import WeightsError
+from edgecnn.models import spec
+from edgecnn.weights import available, torch_legacy
+from edgecnn.weights.sources import wheel
 
 # Blocks that halve the picture, per variant: those that follow the repeats 1, 2, 2, 3, (3,) 4 of the stages before.
 STRIDE_2 = {
@@ -67,7 +69,7 @@ def test_logits_equal_an_independent_forward_pass(name: str) -> None:
     pictures = np.concatenate([photograph("coffee", size), photograph("chelsea", size)])
     path = wheel._checkpoint(name)
     assert path is not None
-    expected = forward(_torch_legacy.read(path), pictures, STRIDE_2[name])
+    expected = forward(torch_legacy.read(path), pictures, STRIDE_2[name])
     logits = model(pictures).numpy()
     np.testing.assert_allclose(logits, expected, atol=1e-4)
     coffee, chelsea = (contract.labels[index] for index in logits.argmax(1))

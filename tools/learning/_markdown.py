@@ -28,7 +28,7 @@ def command(*lines: str) -> str:
 
 
 def standalone(svg: str) -> str:
-    """An inline SVG of `edgecnn.report.charts` as a file of its own."""
+    """An inline SVG of `edgecnn.html.charts` as a file of its own."""
     head, rest = svg.split(">", 1)
     return f'{head} xmlns="http://www.w3.org/2000/svg">{_STYLE}{rest}\n'
 

@@ -7,9 +7,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from edgecnn.inspect.sweep import processor_time_ms
-from edgecnn.quantize import Calibration, quantize
-from edgecnn.runtime.engine import Engine
+from edgecnn.inspection.sweep import processor_time_ms
+from edgecnn.quantization import Calibration, quantize
+from edgecnn.runtime.run.engine import Engine
 
 
 def processor_ms(source: Any, scheme: str) -> tuple[float, int]:

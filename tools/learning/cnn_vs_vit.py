@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from edgecnn.report import charts
+from edgecnn.html import charts
 
 from ._markdown import command, figure, standalone, table
 
@@ -17,9 +17,10 @@ SIZES = (96, 160, 224, 320, 448, 640)
 
 def measure(known: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Count and time each model at each size."""
-    from edgecnn.inspect import keras_network
-    from edgecnn.inspect.analysis import analyze
-    from edgecnn.models import build_model, variants
+    from edgecnn.builder import build_model
+    from edgecnn.graph import keras_network
+    from edgecnn.inspection.analysis import analyze
+    from edgecnn.models import variants
 
     from ._timing import machine, processor_ms
 

@@ -30,7 +30,7 @@ def convolved(picture: np.ndarray, kernel: np.ndarray) -> np.ndarray:
 
 def by_keras(picture: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     """The same by Keras."""
-    from edgecnn._tensorflow import tf
+    from edgecnn.core.compat.tensorflow import tf
 
     answer = tf.nn.conv2d(
         picture[None, :, :, None].astype("float32"), kernel[:, :, None, None].astype("float32"), 1, "VALID"

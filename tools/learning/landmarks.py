@@ -126,11 +126,11 @@ def _in_child(name: str) -> dict[str, Any]:
 
 
 def _measured(name: str) -> dict[str, Any]:
-    from edgecnn.errors import EdgecnnError
-    from edgecnn.inspect import keras_network
-    from edgecnn.inspect.analysis import analyze
-    from edgecnn.inspect.view import field_size
-    from edgecnn.models import build_model
+    from edgecnn.builder import build_model
+    from edgecnn.core.errors import EdgecnnError
+    from edgecnn.graph import keras_network
+    from edgecnn.inspection.analysis import analyze
+    from edgecnn.inspection.view import field_size
 
     from ._timing import processor_ms
 

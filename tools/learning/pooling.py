@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from edgecnn.report import charts
+from edgecnn.html import charts
 
 from ._markdown import command, figure, standalone, table
 
@@ -18,12 +18,12 @@ SHIFT = 16
 
 def measure(known: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """EfficientNet-Lite0 with its ImageNet weights on photographs, down-sampled three ways."""
+    from edgecnn.builder import build_model
     from edgecnn.data import open_data
-    from edgecnn.inspect import keras_network
-    from edgecnn.inspect.analysis import analyze
-    from edgecnn.models import build_model
-    from edgecnn.visualize import translation
-    from edgecnn.visualize.subject import KerasSubject
+    from edgecnn.graph import keras_network
+    from edgecnn.inspection.analysis import analyze
+    from edgecnn.visualization import translation
+    from edgecnn.visualization.subject import KerasSubject
 
     model, contract = build_model("efficientnet_lite0", weights="imagenet")
     subject = KerasSubject(model.name, contract, analyze(keras_network.read(model)), model)

@@ -6,10 +6,10 @@ import functools
 from collections.abc import Iterator
 from typing import Any
 
-from edgecnn.inspect import keras_network
-from edgecnn.inspect.analysis import Report, analyze
-from edgecnn.inspect.view import field_size
-from edgecnn.report import charts
+from edgecnn.graph import keras_network
+from edgecnn.html import charts
+from edgecnn.inspection.analysis import Report, analyze
+from edgecnn.inspection.view import field_size
 
 from ._markdown import command, figure, standalone, table
 
@@ -23,15 +23,16 @@ PUBLISHED = {"alexnet": 195, "vgg16": 212, "resnet50_v1": 483, "resnet101_v1": 1
 @functools.cache
 def report(name: str) -> Report:
     """A model of edgecnn's, counted and traced."""
-    from edgecnn.models import build_model
+    from edgecnn.builder import build_model
 
     return analyze(keras_network.read(build_model(name)[0]))
 
 
 def measure(known: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Effective fields by gradients (minutes), and every model's field."""
-    from edgecnn.inspect.effective import measure_stages
-    from edgecnn.models import build_model, variants
+    from edgecnn.builder import build_model
+    from edgecnn.inspection.effective import measure_stages
+    from edgecnn.models import variants
 
     fields = {}
     for name in (

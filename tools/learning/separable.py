@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from edgecnn.inspect.view import number
+from edgecnn.inspection.view import number
 
 from ._markdown import command, table
 from .receptive_field import report
@@ -16,8 +16,8 @@ SUMMARY = "eight to nine times fewer multiplications, and why not nine times fas
 
 def measure(known: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """A regular 3x3 convolution against its separable replacement, timed."""
-    from edgecnn._tensorflow import keras
-    from edgecnn.runtime.contract import Contract, Preprocessing
+    from edgecnn.core.compat.tensorflow import keras
+    from edgecnn.runtime.model.contract import Contract, Preprocessing
 
     from ._timing import machine, processor_ms
 

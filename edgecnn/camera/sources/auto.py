@@ -8,9 +8,9 @@ import os
 import struct
 from pathlib import Path
 
+from edgecnn.camera.source import Source, Wish
 from edgecnn.camera.sources import picamera2, v4l2
-from edgecnn.camera.sources._source import Source, Wish
-from edgecnn.errors import CameraError
+from edgecnn.core.errors import CameraError
 
 EXAMPLE = "auto"
 _QUERYCAP = 0x80685600  # VIDIOC_QUERYCAP of videodev2.h: read a struct v4l2_capability of 104 bytes

@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
+from edgecnn.camera.source import CorruptFrame, Shot, SourceLost, Wish
 from edgecnn.camera.sources import network
-from edgecnn.camera.sources._source import CorruptFrame, Shot, SourceLost, Wish
-from edgecnn.errors import CameraError
-from edgecnn.runtime.preprocess import opencv
+from edgecnn.core.errors import CameraError
+from edgecnn.runtime.run.preprocess import opencv
 
 EXAMPLE = "an HTTP address of a Motion-JPEG stream"
 _TIMEOUT_S = 5.0

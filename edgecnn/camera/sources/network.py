@@ -7,9 +7,9 @@ import os
 import urllib.parse
 from collections.abc import Iterator
 
-from edgecnn.camera.sources._opencv import LiveCapture, open_capture
-from edgecnn.camera.sources._source import Shot, Wish
-from edgecnn.errors import CameraError, UsageError
+from edgecnn.camera.opencv_capture import LiveCapture, open_capture
+from edgecnn.camera.source import Shot, Wish
+from edgecnn.core.errors import CameraError, UsageError
 
 EXAMPLE = "an RTSP address"
 _SCHEMES = ("rtsp", "rtsps", "rtmp", "rtp", "udp", "tcp", "srt")

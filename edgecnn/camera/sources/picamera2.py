@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from edgecnn.camera.sources._source import Shot, SourceLost, Wish, plausible_time
-from edgecnn.errors import CameraError
+from edgecnn.camera.source import Shot, SourceLost, Wish, plausible_time
+from edgecnn.core.errors import CameraError
 
 EXAMPLE = "picamera2 (a Raspberry Pi's ribbon camera; picamera2:1 is the second)"
 _ADDRESS = re.compile(r"picamera2?(?::(\d+))?")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from edgecnn.camera.sources._source import CorruptFrame, Shot, SourceEnded, Wish
-from edgecnn.errors import CameraError
+from edgecnn.camera.source import CorruptFrame, Shot, SourceEnded, Wish
+from edgecnn.core.errors import CameraError
 from edgecnn.runtime.errors import PictureError
-from edgecnn.runtime.preprocess import read_picture
+from edgecnn.runtime.run.preprocess import read_picture
 
 EXAMPLE = "a folder of pictures"
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"}

@@ -6,10 +6,10 @@ import os
 import re
 from pathlib import Path
 
-from edgecnn.camera.sources._opencv import LiveCapture, open_capture
-from edgecnn.camera.sources._source import Shot, Wish
-from edgecnn.errors import CameraError
-from edgecnn.runtime.preprocess import opencv
+from edgecnn.camera.opencv_capture import LiveCapture, open_capture
+from edgecnn.camera.source import Shot, Wish
+from edgecnn.core.errors import CameraError
+from edgecnn.runtime.run.preprocess import opencv
 
 EXAMPLE = "a camera number (0) or /dev/video0"
 _ADDRESS = re.compile(r"(?:/dev/video)?(\d+)")

@@ -6,11 +6,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from edgecnn.camera.sources._opencv import open_capture
-from edgecnn.camera.sources._source import CorruptFrame, Shot, SourceEnded, Wish
+from edgecnn.camera.opencv_capture import open_capture
+from edgecnn.camera.source import CorruptFrame, Shot, SourceEnded, Wish
 from edgecnn.camera.sources.picture_folder import is_picture
-from edgecnn.errors import CameraError
-from edgecnn.runtime.preprocess import opencv
+from edgecnn.core.errors import CameraError
+from edgecnn.runtime.run.preprocess import opencv
 
 EXAMPLE = "a video file"
 

@@ -1,0 +1,79 @@
+"""The standard TFLite metadata, written; `edgecnn.runtime.model.metadata` is its reader.
+
+Field numbers follow `metadata_schema.fbs` of TFLite / MediaPipe Tasks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import flatbuffers
+import numpy as np
+
+from edgecnn.runtime.model.contract import Contract
+
+_NORMALIZATION_OPTIONS = 1
+_IMAGE_PROPERTIES = 2
+_TENSOR_AXIS_LABELS = 2
+_RGB, _GRAYSCALE = 1, 2
+_MIN_PARSER_VERSION = "1.0.0"
+
+
+def standard_metadata(contract: Contract, labels_file: str) -> bytes:
+    """A flatbuffer with root ModelMetadata and identifier M001."""
+    builder = flatbuffers.Builder(1024)
+    inputs = _vector(builder, [_input(builder, contract)])
+    outputs = _vector(builder, [_output(builder, contract, labels_file)])
+    graph = _table(builder, {2: inputs, 3: outputs})
+    root = _table(
+        builder,
+        {
+            0: builder.CreateString(contract.name),
+            1: builder.CreateString("Picture classifier made by edgecnn"),
+            3: _vector(builder, [graph]),
+            5: builder.CreateString(str(contract.model.get("license", ""))),
+            7: builder.CreateString(_MIN_PARSER_VERSION),
+        },
+    )
+    builder.Finish(root, file_identifier=b"M001")
+    return bytes(builder.Output())
+
+
+def _input(builder: flatbuffers.Builder, contract: Contract) -> int:
+    preprocessing = contract.preprocessing
+    options = _table(builder, {0: _floats(builder, preprocessing.mean), 1: _floats(builder, preprocessing.std)})
+    unit = _table(builder, {1: options}, {0: _NORMALIZATION_OPTIONS})
+    image = _table(builder, {}, {0: _GRAYSCALE if preprocessing.color == "gray" else _RGB})
+    content = _table(builder, {1: image}, {0: _IMAGE_PROPERTIES})
+    fields = {0: builder.CreateString("image"), 3: content, 4: _vector(builder, [unit])}
+    return _table(builder, fields)
+
+
+def _output(builder: flatbuffers.Builder, contract: Contract, labels_file: str) -> int:
+    fields = {0: builder.CreateString(contract.output)}
+    if contract.labels:
+        labels = _table(builder, {0: builder.CreateString(labels_file)}, {2: _TENSOR_AXIS_LABELS})
+        fields[6] = _vector(builder, [labels])
+    return _table(builder, fields)
+
+
+def _table(builder: flatbuffers.Builder, offsets: dict[int, int], octets: dict[int, int] | None = None) -> int:
+    """A table of references (`offsets`) and one-byte numbers (`octets`), by field number."""
+    octets = octets or {}
+    builder.StartObject(max([*offsets, *octets]) + 1)
+    for number, offset in offsets.items():
+        builder.PrependUOffsetTRelativeSlot(number, offset, 0)
+    for number, value in octets.items():
+        builder.PrependUint8Slot(number, value, 0)
+    return int(builder.EndObject())
+
+
+def _vector(builder: flatbuffers.Builder, items: Sequence[int]) -> int:
+    builder.StartVector(4, len(items), 4)
+    for item in reversed(items):
+        builder.PrependUOffsetTRelative(item)
+    return int(builder.EndVector())
+
+
+def _floats(builder: flatbuffers.Builder, values: Sequence[float]) -> int:
+    return int(builder.CreateNumpyVector(np.asarray(values, np.float32)))

@@ -1,0 +1,118 @@
+"""From a model's name to a Keras model and its contract."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from edgecnn import weights as pretrained
+from edgecnn.core.compat.tensorflow import keras
+from edgecnn.core.errors import UsageError
+from edgecnn.core.registry import MODEL_FAMILIES
+from edgecnn.float_model import keras_file
+from edgecnn.graph import keras_macs
+from edgecnn.models import catalog, imagenet
+from edgecnn.models.spec import ModelSpec
+from edgecnn.runtime.model.contract import Contract
+
+COLORS = ("rgb", "gray")
+INPUT_SIZES = (32, 2048)
+WIDTHS = (0.1, 4.0)
+CLASSES = (2, 100_000)
+SEEDS = (0, 2**32 - 1)  # what NumPy and TensorFlow take
+
+
+def build_model(
+    name: str,
+    *,
+    input_size: int | None = None,
+    width: float = 1.0,
+    classes: int | None = None,
+    color: str = "rgb",
+    weights: str = "none",
+    seed: int = 0,
+) -> tuple[Any, Contract]:
+    """Build a model by name.
+
+    Args:
+        name: a variant, for example "efficientnet_lite0"; `variants()` has all.
+        input_size: height and width in pixels; by default the paper's. The weights don't depend on it.
+        width: factor on the channel counts, rounded as the family's reference implementation does.
+        classes: number of logits; by default those of the weights' file, otherwise ImageNet's 1,000.
+        color: "rgb" or "gray" (one channel). Pretrained gray networks sum the kernels of the colors, which is exact
+            where all colors are normalized alike (not in EfficientNet-B0 to B7).
+        weights: "none" (random), "imagenet", or the path of a file that was saved before. With another class count
+            than the weights', the layer of the logits stays random.
+        seed: of the random weights, for this process's Python, NumPy and TensorFlow generators alike.
+
+    Returns:
+        A Keras model, (batch, height, width, channels) normalized as the contract says to logits (batch, classes), and
+        the contract.
+
+    Raises:
+        UsageError: an argument is unknown or out of range.
+        WeightsError: the weights are not at hand, or don't fit.
+    """
+    spec = catalog.spec(name)
+    _check(input_size, width, classes, color, seed)
+    _check_range(f"input size of {name}", input_size, (spec.smallest, INPUT_SIZES[1]), " pixels")
+    pretrained.check(spec, name, weights)
+    preprocessing = spec.preprocessing(input_size, color)
+    saved = _saved_contract(weights)
+    count = classes or (saved.model.get("arguments", {}).get("classes") if saved else None) or imagenet.CLASSES
+    keras.utils.set_random_seed(seed)
+    model = MODEL_FAMILIES.load(catalog.family(name)).build(
+        input_shape=preprocessing.shape, classes=count, width=width, **spec.arguments
+    )
+    model._name = name
+    origin = {"source": "none"}
+    if weights != "none":
+        origin = pretrained.load(model, spec, name, weights, width=width, new_head=classes is not None)
+    arguments = {"input_size": preprocessing.height, "width": width, "classes": count, "color": color}
+    contract = Contract(preprocessing, model=_described(name, spec, model, arguments, weights))
+    return model, contract.replace(provenance={"weights": origin, "seed": seed}, **_labels(weights, count, saved))
+
+
+def _described(name: str, spec: ModelSpec, model: Any, arguments: dict[str, Any], weights: str) -> dict[str, Any]:
+    """The contract's account of what was built."""
+    return {
+        "name": name,
+        "family": catalog.family(name),
+        "arguments": arguments,
+        "weights": weights if weights in ("none", "imagenet") else "file",
+        "parameters": model.count_params(),
+        "macs": keras_macs.total(model),
+        "paper": spec.paper,
+        "url": spec.url,
+        "license": spec.license,
+        "limits": [str(limit) for limit in spec.limits],
+    }
+
+
+def _saved_contract(weights: str) -> Contract | None:
+    """What the weights' file says of itself, if it is one of ours."""
+    is_ours = weights.endswith(".keras") and Path(weights).is_file()
+    return keras_file.read_contract(weights) if is_ours else None
+
+
+def _labels(weights: str, classes: int, saved: Contract | None) -> dict[str, tuple[str, ...]]:
+    """Names come with the weights, as long as the layer of the logits is the weights' too."""
+    if weights == "imagenet" and classes == imagenet.CLASSES:
+        return {"labels": imagenet.labels(), "label_ids": imagenet.wordnet_ids()}
+    if saved and len(saved.labels) == classes:
+        return {"labels": saved.labels, "label_ids": saved.label_ids}
+    return {}
+
+
+def _check(input_size: int | None, width: float, classes: int | None, color: str, seed: int) -> None:
+    _check_range("input size", input_size, INPUT_SIZES, " pixels; the networks halve the picture five times")
+    _check_range("width", width, WIDTHS, ", a factor on the channel counts")
+    _check_range("class count", classes, CLASSES, "")
+    _check_range("seed", seed, SEEDS, "")
+    if color not in COLORS:
+        raise UsageError(f"Unknown color {color!r}. Choose one of: {', '.join(COLORS)}.")
+
+
+def _check_range(what: str, value: float | None, limits: tuple[float, float], why: str) -> None:
+    if value is not None and not limits[0] <= value <= limits[1]:
+        raise UsageError(f"The {what} is {value}; expected {limits[0]} to {limits[1]}{why}.")

@@ -1,0 +1,68 @@
+"""What every compression method gets and gives."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from edgecnn.compression.importance import Batches
+from edgecnn.core.progress import Progress, silent
+from edgecnn.runtime.model.contract import Contract
+from edgecnn.training import FitSettings
+
+PATIENT = FitSettings(
+    learning_rate=1e-3,
+    backbone_learning_rate=1e-3,
+    warmup=0.05,
+    label_smoothing=0.0,
+    augment="cutmix",
+    keep_best=False,
+)
+"""For much that is lost at once: a consistent teacher and ever new mixed pictures, for long (arXiv:2106.05237)."""
+
+
+class Train(Protocol):
+    """Fine-tunes a model on the user's data."""
+
+    def __call__(self, model: Any, callbacks: Sequence[Any] = ()) -> Any:
+        """The trained model; `callbacks` are Keras callbacks that the method needs."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One compression.
+
+    Attributes:
+        model: the Keras model to compress; it is left as it is.
+        contract: its contract.
+        batches: some training pictures, (float32 (batch, height, width, channels), int (batch,)), normalized.
+        train: fine-tunes.
+        steps: training steps that `train` will take.
+        folder: where checkpoints live, for what a method must find again after an interruption; None keeps none.
+        progress: called with (stage, done, total).
+    """
+
+    model: Any
+    contract: Contract
+    batches: Batches
+    train: Train
+    steps: int
+    folder: Path | None = None
+    progress: Progress = silent
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A compressed model.
+
+    Attributes:
+        model: an ordinary Keras model.
+        account: what the contract says of how it was made.
+        facts: further entries of the contract's `model`.
+    """
+
+    model: Any
+    account: dict[str, Any]
+    facts: dict[str, Any] = field(default_factory=dict)

@@ -1,0 +1,59 @@
+"""Weight clustering: the weights of a kernel share a few values, so that the file compresses well (arXiv:1510.00149).
+
+Two things make it pay after int8 conversion. The values are clustered relative to the largest of their output channel,
+because that is int8's unit: a kernel then holds the same few integers in all channels. And the clusters lie evenly, as
+many as an entropy allows: gzip spends bits by frequency, not by the number of values, and for a given entropy even
+steps are nearly the best there is (Gish and Pierce, Asymptotically efficient quantizing, 1968). The entropy goes where
+the loss needs it: a small first layer costs next to nothing and gets fine steps, large last ones coarse steps.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edgecnn.compression.codebook import codebooks
+from edgecnn.compression.importance import curvature
+from edgecnn.compression.job import PATIENT, Job, Outcome
+from edgecnn.compression.methods.magnitude import clone, ordinary
+from edgecnn.core.errors import UsageError
+
+DEFAULTS = PATIENT.replace(epochs=12)
+
+
+@dataclass(frozen=True)
+class Options:
+    """How coarse the weights become.
+
+    Attributes:
+        clusters: different values in each kernel at most, relative to the channel's largest.
+        bits: entropy of these values, in bits for each weight, in the mean over all kernels; gzip needs a quarter more.
+    """
+
+    clusters: int = 16
+    bits: float = 1.7
+
+    def __post_init__(self) -> None:
+        if not 3 <= self.clusters <= 255:
+            raise UsageError(f"clusters is {self.clusters}; expected 3 to 255.")
+        if not 0.5 <= self.bits <= 8:
+            raise UsageError(f"bits is {self.bits}; expected 0.5 to 8.")
+
+
+def compress(job: Job, options: Options) -> Outcome:
+    """Cluster, and fine-tune with the clusters in place."""
+    from edgecnn.compression.clustering import Clustering  # defines a Keras callback
+
+    model = clone(job.model)
+    kernels = {name: model.get_layer(name).kernel for name in ordinary(model)}
+    job.progress("Asking what the loss needs", 0, 0)
+    books = codebooks(kernels, curvature(model, kernels, job.batches), options.clusters, options.bits)
+    clustering = Clustering(kernels, books)
+    model = job.train(model, (clustering,))
+    account = {
+        "method": "clusters",
+        "clusters": options.clusters,
+        "bits": options.bits,
+        "entropy_bits": round(clustering.entropy_bits(), 3),
+        "layers": list(kernels),
+    }
+    return Outcome(model, account)

@@ -1,0 +1,1 @@
+"""What every room of the host stands on: errors, files, plug-ins, progress, statistics."""

@@ -1,0 +1,128 @@
+"""What is computed once and kept on disk, in a folder per entry; the entries that are longest unused are given up.
+
+Several processes may share it: an entry appears and disappears whole, by a rename, and one that can't be read is made
+again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+from edgecnn.core.errors import DataError
+from edgecnn.core.files import DAMAGED_ZIP
+
+_SPARE_BYTES = 1 << 30
+_CACHE_BYTES = 30 << 30
+_ABANDONED_S = 24 * 3600.0  # nobody works on an entry for so long
+_OURS = re.compile(r"\.?(pictures|features|trash)-")  # the folder may be anybody's, and hold other things
+_DAMAGED = (OSError, *DAMAGED_ZIP)
+
+Found = TypeVar("Found")
+
+
+def cache_folder() -> Path:
+    """Where computed pictures and features are kept: $EDGECNN_CACHE, or edgecnn in the user's cache folder."""
+    fallback = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "edgecnn"
+    return Path(os.environ.get("EDGECNN_CACHE") or fallback)
+
+
+def cached(name: str, size_bytes: int, read: Callable[[Path], Found], fill: Callable[[Path], None]) -> Found:
+    """An entry of the cache; one that is missing or can't be read is made.
+
+    Args:
+        name: of its folder; begins with "pictures-" or "features-".
+        size_bytes: about as large as it will be.
+        read: gives what a finished folder holds.
+        fill: writes its files into an empty folder.
+
+    Raises:
+        DataError: the cache folder can't be written, or the disk is full.
+    """
+    folder = cache_folder() / name
+    with contextlib.suppress(*_DAMAGED):
+        found = read(folder)
+        with contextlib.suppress(OSError):  # a cache that can only be read serves as well
+            os.utime(folder)
+        return found
+    with _new_folder(name, size_bytes) as temporary:
+        fill(temporary)
+        return _publish(temporary, folder, read)
+
+
+def _publish(temporary: Path, folder: Path, read: Callable[[Path], Found]) -> Found:
+    try:
+        temporary.rename(folder)
+    except OSError:
+        with contextlib.suppress(*_DAMAGED):  # another process was faster
+            return read(folder)
+        _discard(folder)  # what is there is damaged
+        temporary.rename(folder)
+    return read(folder)
+
+
+@contextlib.contextmanager
+def _new_folder(name: str, size_bytes: int) -> Iterator[Path]:
+    root = cache_folder()
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        _make_room(root, size_bytes)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=root))
+    except OSError as error:
+        raise DataError(
+            f"Can't use the cache folder {root}: {error.strerror}. Set EDGECNN_CACHE to another."
+        ) from error
+    try:
+        yield temporary
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _make_room(root: Path, size_bytes: int) -> None:
+    """Remove the oldest entries until the cache holds less than 30 GB with this one.
+
+    Raises:
+        DataError: the disk has no room for it.
+    """
+    entries = _entries(root)
+    while entries and sum(size for _, size, _ in entries) + size_bytes > _CACHE_BYTES:
+        _discard(entries.pop(0)[2])
+    free = shutil.disk_usage(root).free
+    if free < size_bytes + _SPARE_BYTES:
+        raise DataError(
+            f"{root} has {free / 1e9:.1f} GB free; {size_bytes / 1e9:.1f} GB are needed and 1 GB to spare. "
+            "Set EDGECNN_CACHE to a folder on a larger disk, or use a smaller input size."
+        )
+
+
+def _entries(root: Path) -> list[tuple[float, int, Path]]:
+    """Time of the last use, bytes, folder; the oldest first. What killed processes began is removed on the way."""
+    found = []
+    for path in filter(lambda path: _OURS.match(path.name), root.iterdir()):
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):  # another process removes it; no entry
+            used_s = path.stat().st_mtime
+            size = sum(file.stat().st_size for file in path.iterdir())
+            if not path.name.startswith("."):
+                found.append((used_s, size, path))
+            elif time.time() - used_s > _ABANDONED_S:
+                shutil.rmtree(path, ignore_errors=True)
+    return sorted(found)
+
+
+def _discard(folder: Path) -> None:
+    """Remove an entry; a Ctrl-C meanwhile leaves no part of it under its name."""
+    if not folder.exists():
+        return
+    trash = tempfile.mkdtemp(prefix=".trash-", dir=folder.parent)
+    try:
+        with contextlib.suppress(FileNotFoundError):  # another process was faster
+            folder.rename(trash)
+    finally:
+        shutil.rmtree(trash, ignore_errors=True)

@@ -1,0 +1,55 @@
+"""The one place that imports TensorFlow.
+
+`tf` and `keras` are stand-ins that import the real modules at the first attribute access, so that a module may say
+`from edgecnn.core.compat.tensorflow import keras, tf` at its top and still cost nothing until it builds, trains or
+converts. Keras means `tf_keras` (Keras 2), because tensorflow-model-optimization needs it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import Any
+
+from edgecnn.core.errors import MissingExtraError
+from edgecnn.runtime.run.engine import quiet
+
+INSTALL_HOST = 'Building, training and converting models need TensorFlow. Install it with: pip install "edgecnn[host]"'
+
+
+def _import_tensorflow() -> None:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ["TF_USE_LEGACY_KERAS"] = "1"
+    try:
+        with quiet():
+            tensorflow = importlib.import_module("tensorflow")
+            importlib.import_module("tf_keras")
+            tensorflow.get_logger().setLevel("ERROR")
+            importlib.import_module("absl.logging").set_verbosity("error")
+            tensorflow.config.list_physical_devices()  # looks for a GPU, and complains, now rather than later
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(f"{INSTALL_HOST}\n(The import failed with: {error})") from error
+
+
+class _Lazy:
+    """A module that is imported when something is first asked of it."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, attribute: str) -> Any:
+        if attribute.startswith("__"):
+            raise AttributeError(attribute)
+        if self._name not in sys.modules or not hasattr(sys.modules[self._name], attribute):
+            _import_tensorflow()
+        return getattr(sys.modules[self._name], attribute)
+
+
+tf: Any = _Lazy("tensorflow")
+keras: Any = _Lazy("tf_keras")
+
+
+def is_imported() -> bool:
+    """Whether this process has paid for TensorFlow already."""
+    return "tensorflow" in sys.modules

@@ -1,0 +1,89 @@
+"""Finds plug-ins by file name, and imports none of them to list them.
+
+A plug-in is one file in a folder of the package that holds nothing else (`edgecnn/quantization/schemes/int8.py` is the
+scheme `int8`), or an entry point of another distribution in the group of that package name (for example
+`edgecnn.quantization.schemes`).
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import pkgutil
+import sys
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+from edgecnn.core.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Registry:
+    """The plug-ins of one kind.
+
+    Attributes:
+        kind: what one plug-in is called in messages, e.g. "scheme".
+        package: dotted name of the package whose files are the plug-ins, and the group of entry points.
+        former: the group of entry points that edgecnn 0.1 looked for; plug-ins that name it are found too.
+    """
+
+    kind: str
+    package: str
+    former: str = ""
+
+    @functools.cached_property
+    def _files(self) -> dict[str, str]:
+        folder = Path(__file__).parents[1].joinpath(*self.package.split(".")[1:])
+        # pkgutil also looks into a zip: on a board the package runs from one.
+        stems = (module.name for module in pkgutil.iter_modules([str(folder)]) if not module.ispkg)
+        return {stem: f"{self.package}.{stem}" for stem in stems}
+
+    @functools.cached_property
+    def _entry_points(self) -> dict[str, str]:
+        groups = [group for group in (self.former, self.package) if group]
+        if sys.version_info < (3, 10):
+            found = entry_points()
+            return {point.name: point.value for group in groups for point in found.get(group, ())}
+        return {point.name: point.value for group in groups for point in entry_points(group=group)}
+
+    def names(self) -> list[str]:
+        """All plug-in names, sorted."""
+        return sorted({**self._entry_points, **self._files})
+
+    def load(self, name: str) -> Any:
+        """Import one plug-in.
+
+        Args:
+            name: a plug-in's; or `NAME:ARGUMENT` for one that has a function `configured`, which makes a plug-in of the
+                argument.
+
+        Raises:
+            UsageError: there is no plug-in of that name, or it takes no argument.
+        """
+        name, colon, argument = name.partition(":")
+        module = self._files.get(name) or self._entry_points.get(name)
+        if module is None:
+            raise UsageError(f"Unknown {self.kind} {name!r}. Choose one of: {', '.join(self.names())}.")
+        plugin = importlib.import_module(module)
+        if not colon:
+            return plugin
+        if not hasattr(plugin, "configured"):
+            raise UsageError(f"The {self.kind} {name} takes nothing after a colon; got {argument!r}.")
+        return plugin.configured(argument)
+
+
+MODEL_FAMILIES = Registry("model", "edgecnn.models.families", "edgecnn.models")
+WEIGHT_SOURCES = Registry("weights source", "edgecnn.weights.sources", "edgecnn.weights")
+SCHEMES = Registry("scheme", "edgecnn.quantization.schemes", "edgecnn.quantize.schemes")
+TRAINING_STRATEGIES = Registry("training strategy", "edgecnn.training.strategies", "edgecnn.train")
+DATA_KINDS = Registry("data set kind", "edgecnn.data.kinds", "edgecnn.data")
+DEVICES = Registry("device", "edgecnn.devices.kinds", "edgecnn.devices")
+DELEGATES = Registry("delegate", "edgecnn.runtime.delegates.kinds", "edgecnn.delegates")
+CAMERA_SOURCES = Registry("frame source", "edgecnn.camera.sources")
+COMPRESSION = Registry("method", "edgecnn.compression.methods", "edgecnn.compress")
+TARGETS = Registry("target", "edgecnn.targets.kinds", "edgecnn.targets")
+CAUSES = Registry("cause", "edgecnn.verification.doctor.causes", "edgecnn.doctor.causes")
+BOARDS = Registry("board", "edgecnn.boards")
+STAGES = Registry("stage", "edgecnn.recipe.stages")

@@ -1,0 +1,74 @@
+"""Augmentation: random changes to training pictures that leave the class as it is. One preset is one row of data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edgecnn.core.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How far a training picture may be changed; 0 is not at all.
+
+    Attributes:
+        mirror: share of the pictures that are flipped left to right.
+        shift: largest move, as a share of the side, along each axis (a random crop of the reflected picture).
+        zoom: largest change of scale; 0.2 draws from 0.8 to 1.25.
+        rotation_degrees: largest turn.
+        brightness: largest change, as a share of the range.
+        contrast: largest change of the factor from 1.
+        saturation: largest change of the factor from 1.
+        mixup: parameter of the Beta distribution of mixup (arXiv:1710.09412).
+        cutmix: parameter of the Beta distribution of CutMix (arXiv:1905.04899); with both, each takes half
+            of the batches.
+    """
+
+    mirror: float = 0.0
+    shift: float = 0.0
+    zoom: float = 0.0
+    rotation_degrees: float = 0.0
+    brightness: float = 0.0
+    contrast: float = 0.0
+    saturation: float = 0.0
+    mixup: float = 0.0
+    cutmix: float = 0.0
+
+    @property
+    def moves(self) -> bool:
+        """Whether it moves pixels."""
+        return bool(self.mirror or self.shift or self.zoom or self.rotation_degrees)
+
+    @property
+    def recolors(self) -> bool:
+        """Whether it changes brightness or color."""
+        return bool(self.brightness or self.contrast or self.saturation)
+
+    @property
+    def mixes(self) -> bool:
+        """Whether it mixes two pictures and their labels."""
+        return bool(self.mixup or self.cutmix)
+
+
+PRESETS = {
+    "none": Augmentation(),
+    "flip": Augmentation(mirror=0.5),
+    "crop": Augmentation(mirror=0.5, shift=0.125),
+    "upright": Augmentation(shift=0.08, zoom=0.1, brightness=0.1, contrast=0.1),  # digits, signs, text: no mirror
+    "light": Augmentation(mirror=0.5, shift=0.1, zoom=0.1, brightness=0.1, contrast=0.1, saturation=0.1),
+    "strong": Augmentation(0.5, 0.15, 0.25, 15.0, brightness=0.2, contrast=0.3, saturation=0.3),
+    "mixup": Augmentation(mirror=0.5, shift=0.1, zoom=0.1, mixup=0.2),
+    "cutmix": Augmentation(mirror=0.5, shift=0.1, zoom=0.1, cutmix=1.0),
+    "strong_mix": Augmentation(0.5, 0.15, 0.25, 10.0, 0.2, 0.3, 0.3, mixup=0.2, cutmix=1.0),
+}
+
+
+def preset(name: str) -> Augmentation:
+    """A preset by name.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    if name not in PRESETS:
+        raise UsageError(f"Unknown augmentation {name!r}. Choose one of: {', '.join(PRESETS)}.")
+    return PRESETS[name]

@@ -1,0 +1,95 @@
+"""What happens to each picture of a batch, drawn in NumPy: the same numbers on every machine and after a restart."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgecnn.data.augmentation import Augmentation
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Random choices for one batch.
+
+    Attributes:
+        transforms: float32 (batch, 8), output to input pixel coordinates, as tf.raw_ops.ImageProjectiveTransformV3
+            takes them.
+        colors: float32 (batch, 3): what is added to the brightness (0..255), factor of contrast, of saturation.
+        partners: int64 (batch,), which picture of the batch is mixed in.
+        kept: float32 (batch,), share of the picture's own label.
+        boxes: float32 (batch, 4), top, left, bottom, right in pixels of what the partner covers (CutMix); empty for
+            mixup.
+    """
+
+    transforms: np.ndarray
+    colors: np.ndarray
+    partners: np.ndarray
+    kept: np.ndarray
+    boxes: np.ndarray
+
+    def rows(self, start: int, stop: int) -> Draw:
+        """The part of the batch that one worker computes."""
+        part = slice(start, stop)
+        return Draw(self.transforms[part], self.colors[part], self.partners[part], self.kept[part], self.boxes[part])
+
+
+def draw(augmentation: Augmentation, batch: int, height: int, width: int, random: np.random.Generator) -> Draw:
+    """Draw for a whole batch; how many numbers are consumed doesn't depend on the outcome."""
+    partners = random.permutation(batch)
+    kept, boxes = _mixing(augmentation, batch, height, width, random)
+    return Draw(
+        _transforms(augmentation, batch, height, width, random),
+        _colors(augmentation, batch, random),
+        partners,
+        kept,
+        boxes,
+    )
+
+
+def _uniform(random: np.random.Generator, batch: int, largest: float) -> np.ndarray:
+    return (random.random(batch) * 2 - 1) * largest
+
+
+def _transforms(
+    augmentation: Augmentation, batch: int, height: int, width: int, random: np.random.Generator
+) -> np.ndarray:
+    """Mirror, turn and scale about the center, then shift."""
+    mirror = np.where(random.random(batch) < augmentation.mirror, -1.0, 1.0)
+    scale = np.exp(_uniform(random, batch, math.log1p(augmentation.zoom)))
+    angle = _uniform(random, batch, math.radians(augmentation.rotation_degrees))
+    down, right = (_uniform(random, batch, augmentation.shift * side) for side in (height, width))
+    cosine, sine = np.cos(angle) * scale, np.sin(angle) * scale
+    middle_x, middle_y = (width - 1) / 2, (height - 1) / 2
+    a0, a1, b0, b1 = mirror * cosine, -sine, mirror * sine, cosine
+    a2 = middle_x - a0 * middle_x - a1 * middle_y + right
+    b2 = middle_y - b0 * middle_x - b1 * middle_y + down
+    zeros = np.zeros(batch)
+    return np.stack((a0, a1, a2, b0, b1, b2, zeros, zeros), axis=1).astype(np.float32)
+
+
+def _colors(augmentation: Augmentation, batch: int, random: np.random.Generator) -> np.ndarray:
+    brightness = _uniform(random, batch, augmentation.brightness * 255)
+    contrast = 1 + _uniform(random, batch, augmentation.contrast)
+    saturation = 1 + _uniform(random, batch, augmentation.saturation)
+    return np.stack((brightness, contrast, saturation), axis=1).astype(np.float32)
+
+
+def _mixing(
+    augmentation: Augmentation, batch: int, height: int, width: int, random: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Shares of the own label, and CutMix's boxes; one ratio for the whole batch, as in both papers' code."""
+    cut = bool(augmentation.cutmix) and (not augmentation.mixup or random.random() < 0.5)
+    alpha = augmentation.cutmix if cut else augmentation.mixup
+    kept = random.beta(alpha, alpha) if alpha else 1.0
+    boxes = np.zeros((batch, 4), np.float32)
+    if cut:
+        rows, columns = height * math.sqrt(1 - kept), width * math.sqrt(1 - kept)
+        middle_y, middle_x = random.random(2) * (height, width)
+        top, bottom = np.clip(np.rint([middle_y - rows / 2, middle_y + rows / 2]), 0, height)
+        left, right = np.clip(np.rint([middle_x - columns / 2, middle_x + columns / 2]), 0, width)
+        boxes[:] = top, left, bottom, right
+        kept = 1 - float((bottom - top) * (right - left)) / (height * width)
+    return np.full(batch, kept, np.float32), boxes

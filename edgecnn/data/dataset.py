@@ -1,0 +1,181 @@
+"""What a data set is: a sorted list of examples, each a picture that is read when it is needed."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from edgecnn.core.errors import DataError, PictureError, UsageError
+from edgecnn.core.files import file_sha256, sha256
+from edgecnn.runtime.model.contract import Contract
+from edgecnn.runtime.run.preprocess import read_picture
+
+
+class Example(Protocol):
+    """One picture with its class."""
+
+    @property
+    def name(self) -> str:
+        """What identifies it to a person: a path relative to the data set, or a description."""
+
+    @property
+    def label(self) -> str | None:
+        """The class as the data set calls it (folder name, manifest column), or None."""
+
+    def read(self) -> np.ndarray:
+        """The picture, uint8 (height, width, 3), blue-green-red.
+
+        Raises:
+            PictureError: it can't be decoded.
+        """
+
+    def sha256(self) -> str:
+        """Digest of its content; of its name if that can't be read, which `read` will report."""
+
+
+@dataclass(frozen=True)
+class FileExample:
+    """A picture file."""
+
+    path: Path
+    name: str
+    label: str | None = None
+
+    def read(self) -> np.ndarray:
+        """See `Example.read`."""
+        return read_picture(self.path)
+
+    def sha256(self) -> str:
+        """See `Example.sha256`."""
+        try:
+            return file_sha256(self.path)
+        except (PermissionError, FileNotFoundError):
+            return sha256(f"unreadable: {self.name}".encode())
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """Examples in a fixed order.
+
+    Attributes:
+        name: what the user called it.
+        examples: sorted by name; all of them have a label, or none has.
+        classes: class names, sorted; empty when nothing is labeled.
+
+    Raises:
+        DataError: some have a label and some have none: no accuracy could be told of such a set.
+    """
+
+    name: str
+    examples: tuple[Example, ...]
+    classes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        unlabeled = [example.name for example in self.examples if example.label is None] if self.classes else []
+        if unlabeled:
+            raise DataError(
+                f"{self.name}: {len(unlabeled)} of {len(self)} pictures have no label, the first is {unlabeled[0]}. "
+                "Label all of them, or none."
+            )
+
+    def __len__(self) -> int:
+        return len(self.examples)
+
+    def sample(self, count: int, seed: int = 0) -> DataSet:
+        """At most `count` examples, chosen by a seeded hash, balanced over the classes where there are any.
+
+        The choice depends only on the names and the seed, so it is the same on every machine.
+
+        Raises:
+            UsageError: `count` is less than 1.
+        """
+        if count < 1:
+            raise UsageError(f"{count} pictures of {self.name} were asked for; expected at least 1.")
+        if count >= len(self):
+            return self
+        queues = _queues(self.examples, seed)
+        chosen: list[int] = []
+        for place in range(max(map(len, queues))):
+            chosen += [queue[place] for queue in queues if place < len(queue)]
+            if len(chosen) >= count:
+                break
+        return DataSet(self.name, tuple(self.examples[row] for row in sorted(chosen[:count])), self.classes)
+
+    def digest(self) -> str:
+        """One digest of the names and contents."""
+        lines = (f"{example.sha256()}  {example.name}\n" for example in self.examples)
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def _queues(examples: Sequence[Example], seed: int) -> list[list[int]]:
+    """Rows of each class's examples in hashed order; the classes in hashed order too, so that a cut favors none."""
+    by_class: dict[str | None, list[int]] = {}
+    for row, example in enumerate(examples):
+        by_class.setdefault(example.label, []).append(row)
+    labels = sorted(by_class, key=lambda label: _hash(f"class {label}", seed))
+    return [sorted(by_class[label], key=lambda row: _hash(examples[row].name, seed)) for label in labels]
+
+
+def _hash(name: str, seed: int) -> bytes:
+    return hashlib.sha256(f"{seed}:{name}".encode()).digest()
+
+
+def readable(data: DataSet, skipped: Callable[[Example, PictureError], None]) -> Iterator[tuple[Example, np.ndarray]]:
+    """Each example with its picture; one that can't be read is reported and passed over.
+
+    Raises:
+        DataError: none could be read.
+    """
+    read = 0
+    for example in data.examples:
+        try:
+            picture = example.read()
+        except PictureError as error:
+            skipped(example, error)
+            continue
+        read += 1
+        yield example, picture
+    if not read:
+        raise DataError(f"None of the {len(data)} pictures of {data.name} can be read.")
+
+
+def class_indices(data: DataSet, contract: Contract) -> dict[str, int]:
+    """The model's output index of each class of the data set.
+
+    A class matches a label by WordNet id, by name (case, spaces, `_` and `-` don't matter; any of a label's
+    comma-separated synonyms), or by index.
+
+    Raises:
+        DataError: some class matches no label; the message names them.
+    """
+    lookup = {_plain(label_id): index for index, label_id in reversed(list(enumerate(contract.label_ids)))}
+    for index, label in reversed(list(enumerate(contract.labels))):
+        for synonym in (label, *label.split(",")):
+            lookup.setdefault(_plain(synonym), index)
+    found = {name: _find(name, lookup, contract) for name in data.classes}
+    missing = [name for name, index in found.items() if index is None]
+    if missing:
+        known = ", ".join(contract.labels[:3]) or "none: the model carries no labels"
+        raise DataError(
+            f"{len(missing)} of {len(data.classes)} classes of {data.name} match none of the model's "
+            f"{len(contract.labels)} labels: {', '.join(missing[:5])}{' ...' if len(missing) > 5 else ''}. "
+            f"Expected a WordNet id, an index or a label's name (the first labels: {known})."
+        )
+    return {name: index for name, index in found.items() if index is not None}
+
+
+def _find(name: str, lookup: dict[str, int], contract: Contract) -> int | None:
+    index = lookup.get(_plain(name))
+    if index is None and name.isdecimal() and (not contract.labels or int(name) < len(contract.labels)):
+        return int(name)
+    return index
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\s_\-]+", " ", name).strip().casefold()

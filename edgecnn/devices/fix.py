@@ -1,0 +1,126 @@
+"""Give a board what it lacks: a virtual environment with the wheels that fit it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from edgecnn.core.errors import DeviceError, EdgecnnError, MissingExtraError
+from edgecnn.devices import check
+from edgecnn.devices.ssh_device import VENV, SshDevice
+
+WHEELS = ".cache/edgecnn/wheels"
+_OLDEST_GLIBC = 17  # of manylinux2014
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to install on a board.
+
+    Attributes:
+        requirements: for pip, without their dependencies: the interpreter needs none but NumPy.
+        platforms: pip's names of the systems whose wheels run there.
+        system_packages: whether NumPy comes from the system: there is no wheel of it for 32-bit ARM.
+    """
+
+    requirements: tuple[str, ...]
+    platforms: tuple[str, ...]
+    system_packages: bool = False
+
+
+def plan(system: dict[str, Any], camera: bool) -> Plan:
+    """Choose the wheels for a machine: LiteRT where it exists, else tflite-runtime with NumPy 1.
+
+    Raises:
+        DeviceError: no TFLite runtime exists for that machine.
+    """
+    extra = ("opencv-python-headless",) if camera else ()
+    minor, machine = int(system["python"].split(".")[1]), system["machine"]
+    if system["bits"] == 32:
+        machine = "armv7l"  # also under a 64-bit kernel
+    platforms = _platforms(machine, system["glibc"] or "2.17")
+    if check.litert_fits(system):
+        return Plan((f"ai-edge-litert=={metadata.version('ai-edge-litert')}", "numpy>=1.23", *extra), platforms)
+    if minor not in range(9, 12):
+        raise DeviceError(
+            f"No TFLite runtime exists for Python {system['python']} with glibc {system['glibc']} on {machine} "
+            f"({system['bits']} bit). Expected 64 bit, Python 3.10 to 3.14 and glibc 2.34; upgrade to 64-bit Bookworm."
+        )
+    if machine == "armv7l":
+        return Plan(("tflite-runtime==2.14.0",), platforms, system_packages=True)
+    return Plan(("tflite-runtime==2.14.0", "numpy<2", *(f"{name}<4.12" for name in extra)), platforms)
+
+
+def _platforms(machine: str, glibc: str) -> tuple[str, ...]:
+    newest = int(glibc.split(".")[1])
+    names = [f"manylinux_2_{minor}_{machine}" for minor in range(newest, _OLDEST_GLIBC - 1, -1)]
+    return (*names, f"manylinux2014_{machine}", f"linux_{machine}")
+
+
+def fix(device: SshDevice, inventory: dict[str, Any], camera: bool = False, from_host: bool = False) -> None:
+    """Make our virtual environment on a board.
+
+    The board fetches the wheels itself if it has pip and reaches the package index; else this machine does.
+
+    Args:
+        device: the board.
+        inventory: its answer to the job `check`.
+        camera: also OpenCV.
+        from_host: fetch here in any case.
+
+    Raises:
+        DeviceError: nothing fits the board, or the wheels can't be fetched from either side.
+    """
+    chosen = plan(inventory["system"], camera)
+    if chosen.system_packages and inventory["numpy"] is None:
+        raise DeviceError(
+            f"{device.name} is a 32-bit system: install NumPy there first: sudo apt install python3-numpy"
+        )
+    common = {"target": f"~/{VENV}", "system_packages": chosen.system_packages}
+    if inventory["has_pip"] and not from_host:
+        try:
+            device.note(f"{device.name} fetches {', '.join(chosen.requirements)} ...")
+            device.run("install", options={**common, "wheels": [], "requirements": list(chosen.requirements)})
+            return
+        except EdgecnnError as error:
+            device.note(f"That did not work ({error}).")
+    device.note(f"This machine fetches {', '.join(chosen.requirements)} for {device.name} ...")
+    with tempfile.TemporaryDirectory(prefix="edgecnn-") as folder:
+        wheels = fetch(chosen, inventory["system"]["python"], Path(folder))
+        for wheel in wheels:
+            device.store(wheel.name, wheel.read_bytes(), WHEELS)
+    names = [f"{device.look().home}/{WHEELS}/{wheel.name}" for wheel in wheels]
+    try:
+        device.run("install", options={**common, "wheels": names, "requirements": []})
+    finally:
+        device.remove(WHEELS)
+
+
+def fetch(chosen: Plan, python: str, folder: Path) -> list[Path]:
+    """Download a plan's wheels for another machine's Python, e.g. "3.11.2"; returns the files.
+
+    Raises:
+        DeviceError: pip can't fetch them.
+        MissingExtraError: this Python has no pip.
+    """
+    version = ".".join(python.split(".")[:2])
+    words: list[str] = [sys.executable, "-m", "pip", "download", "--disable-pip-version-check", "--quiet"]
+    words += ["--only-binary=:all:", "--no-deps", "--python-version", version, "--implementation", "cp"]
+    words += [word for name in chosen.platforms for word in ("--platform", name)]
+    done = _run([*words, "--dest", str(folder), *chosen.requirements])
+    if "No module named pip" in done.stderr:
+        raise MissingExtraError(f"{sys.executable} has no pip to fetch wheels with. Install it: python -m ensurepip")
+    if done.returncode:
+        reason = done.stderr.strip().splitlines()[-1:] or ["no reason given"]
+        raise DeviceError(f"pip can't fetch {', '.join(chosen.requirements)} for Python {version}: {reason[0]}")
+    return sorted(folder.glob("*.whl"))
+
+
+def _run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, capture_output=True, text=True)

@@ -1,0 +1,1 @@
+"""Machines that a model runs on, one file per way to reach one."""

@@ -1,0 +1,123 @@
+"""Boards by name, from `~/.config/edgecnn/devices.toml`, and what a `--device` text means.
+
+[pi4]
+target = "pi@pi4.local"
+ssh_config = "/home/me/.ssh/lab_config"     # optional: `ssh -F`
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import json
+import os
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgecnn.core import files
+from edgecnn.core.errors import EdgecnnError, UsageError
+from edgecnn.core.registry import DEVICES
+
+_NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One board of the file.
+
+    Attributes:
+        name: what it is called.
+        target: `[ssh://][user@]host[:port]`, or `KIND://...` of another device plug-in.
+        ssh_config: a configuration file for ssh instead of the user's own.
+    """
+
+    name: str
+    target: str
+    ssh_config: str | None = None
+
+
+def path() -> Path:
+    """The file that names the boards."""
+    base = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
+    return Path(base) / "edgecnn" / "devices.toml"
+
+
+def entries() -> dict[str, Entry]:
+    """All boards by name, sorted.
+
+    Raises:
+        EdgecnnError: the file can't be read.
+    """
+    place = path()
+    if not place.exists():
+        return {}
+    try:
+        toml = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
+        values: dict[str, Any] = toml.loads(place.read_text(encoding="utf-8"))
+        found = {name: _entry(name, entry) for name, entry in values.items()}
+    except (ImportError, OSError, ValueError, KeyError, TypeError) as error:
+        raise EdgecnnError(f"Can't read {place}: {error!r}. Expected [NAME] sections with a `target`.") from error
+    return dict(sorted(found.items()))
+
+
+def _entry(name: str, values: dict[str, Any]) -> Entry:
+    entry = Entry(name, values["target"], values.get("ssh_config"))
+    if not isinstance(entry.target, str) or not isinstance(entry.ssh_config or "", str):
+        raise TypeError(f"[{name}]: target and ssh_config are texts in quotes")
+    return entry
+
+
+def add(entry: Entry) -> None:
+    """Write a board to the file, in place of one of the same name.
+
+    Raises:
+        UsageError: the name or the target can't be used.
+    """
+    if not _NAME.fullmatch(entry.name) or entry.name in DEVICES.names():
+        raise UsageError(f"{entry.name!r} can't be a device's name. Use letters, digits, '-', '_' and '.', e.g. pi4.")
+    kind, place = locate(entry.target)
+    if kind == "ssh":
+        from edgecnn.devices.ssh_client import Address
+
+        Address.parse(place.target)
+    known = {**entries(), entry.name: entry}
+    files.write_bytes(path(), "\n".join(map(_section, known.values())).encode())
+
+
+def remove(name: str) -> None:
+    """Take a board out of the file.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    known = entries()
+    if name not in known:
+        raise UsageError(f"There is no device {name!r} in {path()}. Choose one of: {', '.join(known) or 'none yet'}.")
+    del known[name]
+    files.write_bytes(path(), "\n".join(map(_section, known.values())).encode())
+
+
+def locate(target: str) -> tuple[str, Entry]:
+    """The plug-in that reaches a machine, and the machine; its target has no scheme any more.
+
+    "local" -> "local"; "pi4" (a name of ours or of ~/.ssh/config), "pi@host" and "ssh://pi@host" -> "ssh".
+    """
+    if target in DEVICES.names():
+        return target, Entry(target, target)
+    entry = entries().get(target) or Entry(target, target)
+    kind, separator, rest = entry.target.partition("://")
+    return (kind, dataclasses.replace(entry, target=rest)) if separator else ("ssh", entry)
+
+
+def _section(entry: Entry) -> str:
+    lines = [f"[{_quoted(entry.name)}]", f"target = {_quoted(entry.target)}"]
+    lines += [f"ssh_config = {_quoted(entry.ssh_config)}"] if entry.ssh_config else []
+    return "\n".join(lines) + "\n"
+
+
+def _quoted(text: str) -> str:
+    """A TOML basic string; JSON's escapes are a part of TOML's."""
+    return json.dumps(text, ensure_ascii=False)

@@ -1,0 +1,195 @@
+"""The system's ssh: commands as argument lists, one shared connection, and its complaints in our words."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shlex
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgecnn.core.errors import DeviceError, UsageError
+from edgecnn.devices.job import Answer
+
+TRANSPORT_FAILED = 255
+CONNECT_TIMEOUT_S = 10
+TUNNEL_OPEN = "edgecnn-tunnel-open"
+_TARGET = re.compile(r"(?:(?P<user>[\w.+-]+)@)?(?P<host>\[[0-9A-Fa-f:.%\w]+\]|[\w.-]+)(?::(?P<port>\d+))?")
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a board is; user and port may be left to ~/.ssh/config."""
+
+    host: str
+    user: str | None = None
+    port: int | None = None
+
+    @classmethod
+    def parse(cls, target: str) -> Address:
+        """Read `[user@]host[:port]`.
+
+        Raises:
+            UsageError: it is something else.
+        """
+        match = _TARGET.fullmatch(target.rstrip("/"))
+        # A host that starts with a dash would be taken for an option of ssh.
+        if match is None or match["host"].startswith("-") or int(match["port"] or 1) not in range(1, 65536):
+            raise UsageError(
+                f"Unknown device {target!r}. Expected local, a name from `edgecnn devices list`, or "
+                "[ssh://][user@]host[:port]."
+            )
+        return cls(match["host"].strip("[]"), match["user"], int(match["port"]) if match["port"] else None)
+
+    def __str__(self) -> str:
+        user = f"{self.user}@" if self.user else ""
+        return f"{user}{self.host}{f':{self.port}' if self.port else ''}"
+
+
+class Client:
+    """Runs commands on one board.
+
+    Args:
+        address: where it is.
+        config: an ssh configuration file to use instead of ~/.ssh/config.
+    """
+
+    def __init__(self, address: Address, config: str | None = None) -> None:
+        self.address = address
+        self._config = config
+
+    def command(self, remote: Sequence[str]) -> list[str]:
+        """The local command line. sshd hands the remote one to the user's shell, so every word of it is quoted."""
+        shared = ("ControlMaster=auto", "ControlPersist=60", f"ControlPath={self._socket()}", "ClearAllForwardings=yes")
+        return [*self._words(shared), "--", self.address.host, shlex.join(remote)]
+
+    def tunnel(self, here: int, there: int) -> list[str]:
+        """The local command line that makes a port of the board's loopback a port of ours until its input ends.
+
+        It says `TUNNEL_OPEN` once ssh listens here: a port that can't be had ends ssh before the command starts.
+        """
+        alone = ("ControlPath=none", "ExitOnForwardFailure=yes")
+        forward = ["-L", f"127.0.0.1:{here}:127.0.0.1:{there}"]
+        stay = shlex.join(["sh", "-c", f"echo {TUNNEL_OPEN}; exec cat >/dev/null"])
+        return [*self._words(alone), *forward, "--", self.address.host, stay]
+
+    def _words(self, options: Sequence[str]) -> list[str]:
+        """ssh with what all connections have in common."""
+        words = ["ssh", "-T", "-x"]
+        common = (
+            "BatchMode=yes",
+            f"ConnectTimeout={CONNECT_TIMEOUT_S}",
+            "ServerAliveInterval=5",
+            "ServerAliveCountMax=3",
+            "LogLevel=ERROR",
+        )
+        for option in (*common, *options):
+            words += ["-o", option]
+        words += ["-F", self._config] if self._config else []
+        words += ["-p", str(self.address.port)] if self.address.port else []
+        words += ["-l", self.address.user] if self.address.user else []
+        return words
+
+    def _socket(self) -> Path:
+        """One per board, user and configuration; sockets allow 104 characters only."""
+        key = hashlib.sha256(f"{self.address}\0{self._config}".encode()).hexdigest()[:16]
+        return _socket_folder() / key
+
+    def run(self, remote: Sequence[str], doing: str, content: bytes = b"") -> Answer:
+        """Run a short command with `content` as its input.
+
+        Raises:
+            DeviceError: the transport failed while `doing`, or there is no place for its socket.
+        """
+        try:
+            done = subprocess.run(self.command(remote), input=content, capture_output=True)
+        except FileNotFoundError as error:
+            raise DeviceError("There is no ssh on this machine. Install it: apt install openssh-client") from error
+        answer = Answer(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
+        self.check(answer, doing)
+        return answer
+
+    def check(self, answer: Answer, doing: str) -> None:
+        """Raise what a failed transport means.
+
+        Raises:
+            DeviceError: the exit status is the transport's.
+        """
+        if answer.status == TRANSPORT_FAILED:
+            raise DeviceError(explain(answer.stderr, self.address, doing))
+
+
+def _socket_folder() -> Path:
+    """A folder that only we can enter, with a short path."""
+    base = os.environ.get("XDG_RUNTIME_DIR", "")
+    if not (os.access(base, os.W_OK) and Path(base).is_dir()):  # `su` leaves another user's, a logout one that is gone
+        base = tempfile.gettempdir()
+    if len(base) > 50:
+        base = "/tmp"
+    folder = Path(base) / f"edgecnn-ssh-{os.getuid()}"
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        status = folder.lstat()
+    except OSError as error:
+        raise DeviceError(f"Can't make the folder {folder} for connections: {error.strerror}.") from error
+    if status.st_uid != os.getuid() or status.st_mode & 0o077 or folder.is_symlink():
+        raise DeviceError(f"{folder} belongs to somebody else or is open to others; remove it.")
+    return folder
+
+
+# What ssh writes, and what it means. {host} and {target} are filled in.
+_EXPLANATIONS = (
+    (
+        "REMOTE HOST IDENTIFICATION HAS CHANGED",
+        "The host key of {host} is not the one that is known for it. If the board was set up anew, forget the old key: "
+        "ssh-keygen -R {known}. If it was not, somebody else answers in its place.",
+    ),
+    (
+        "Host key verification failed",
+        "The host key of {host} is not known yet. Connect once by hand, compare the fingerprint and accept it: "
+        "ssh {typed}",
+    ),
+    (
+        "Permission denied",
+        "{target} doesn't accept any of your keys, and edgecnn never asks for passwords. Install one: "
+        "ssh-copy-id {typed} (make one with ssh-keygen if you have none)",
+    ),
+    (
+        "Could not resolve hostname",
+        "There is no host {host!r}. Check the name (`ping {host}`), use the board's IP address, or add it: "
+        "edgecnn devices add NAME user@address",
+    ),
+    (
+        "Connection refused",
+        "{host} is there, but no ssh server answers. Enable it on the board: sudo systemctl enable --now ssh "
+        "(or raspi-config, Interface Options, SSH)",
+    ),
+    ("timed out", "{host} doesn't answer. Is it on, and in the same network? Try: ping {host}"),
+    ("No route to host", "{host} can't be reached from here. Is it on, and in the same network? Try: ping {host}"),
+    ("Network is unreachable", "This machine has no network that leads to {host}."),
+    ("Bad configuration option", "ssh doesn't understand its configuration file: {last}"),
+    ("Can't open user config file", "The board's ssh configuration file can't be read: {last}"),
+)
+
+
+def explain(stderr: str, address: Address, doing: str) -> str:
+    """One message for what ssh complained about."""
+    port = f"-p {address.port} " if address.port else ""
+    fields = {
+        "host": address.host,
+        "target": str(address),
+        "typed": f"{port}{f'{address.user}@' if address.user else ''}{address.host}",
+        "known": shlex.quote(f"[{address.host}]:{address.port}") if address.port else address.host,
+        "last": (stderr.strip().splitlines() or ["no reason given"])[-1].strip(),
+    }
+    for sign, text in _EXPLANATIONS:
+        if sign in stderr:
+            return text.format(**fields)
+    return (
+        f"The connection to {address} was lost while {doing} ({fields['last']}). What ran there has been stopped; "
+        "check the board's power and network, then try again."
+    )

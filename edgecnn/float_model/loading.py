@@ -1,0 +1,311 @@
+"""Any model that can be quantized, as one traced function: ours, tf_keras and Keras 3 files by others, SavedModels."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import zipfile
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgecnn.core.compat.tensorflow import keras, tf
+from edgecnn.core.errors import MissingExtraError, ModelFileError, UntrustedModelError
+from edgecnn.core.files import DAMAGED_ZIP
+from edgecnn.float_model import keras_file
+from edgecnn.runtime.model.contract import Contract, Preprocessing
+from edgecnn.runtime.model.model_file import read_labels
+from edgecnn.runtime.run.engine import quiet
+
+# Parts of the names of operations that reach outside of a SavedModel's graph: to Python, files and other machines.
+_UNSAFE_OPERATIONS = (
+    "PyFunc", "ReadFile", "WriteFile", "MatchingFiles", "FileSystem", "Reader", "Dataset", "RecordInput", "Save",
+    "Checkpoint", "Print", "SummaryWriter", "SummaryFileWriter", "SummaryDbWriter", "Debug", "DumpTensor", "RemoteCall",
+)  # fmt: skip
+_SCALING_LAYERS = ("Rescaling", "Normalization")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A float model, ready to trace.
+
+    Attributes:
+        call: float32 (1, height, width, channels) -> (1, classes).
+        contract: how pictures become its input; its `assumed` says what had to be guessed.
+        keras_model: the Keras model behind `call`, where there is one.
+    """
+
+    call: Callable[[Any], Any]
+    contract: Contract
+    keras_model: Any = None
+
+
+@dataclass(frozen=True)
+class Hints:
+    """What a person says of a model by others; None leaves it to the file, or to an assumption that is stated.
+
+    Attributes:
+        mean: input normalization in pixel values 0..255, one or one per channel.
+        std: see `mean`.
+        labels: text file with one class name per line.
+        input_size: height and width, for a model that leaves them open.
+    """
+
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    labels: Path | None = None
+    input_size: int | None = None
+
+
+def from_model(model: Any, contract: Contract | None = None, hints: Hints | None = None) -> Source:
+    """A source from a Keras model (2 or 3) in memory.
+
+    Raises:
+        ModelFileError: it takes no single picture, or gives no single vector of classes.
+    """
+    hints = hints or Hints()
+    if len(model.inputs) != 1 or len(model.outputs) != 1:
+        raise ModelFileError(
+            f"The model has {len(model.inputs)} inputs and {len(model.outputs)} outputs; expected one of each."
+        )
+    shape = tuple(model.inputs[0].shape)
+    contract = contract or _foreign_contract(
+        str(model.name), shape, [type(layer).__name__ for layer in model.layers], hints
+    )
+    contract = _with_hints(contract, hints)
+
+    def call(image: Any) -> Any:
+        return model(image, training=False)
+
+    return Source(call, _with_output_kind(contract, call), model)
+
+
+def load(path: str | Path, *, trust: bool = False, hints: Hints | None = None) -> Source:
+    """Open a model file or SavedModel folder.
+
+    Args:
+        path: `.keras`, `.h5` / `.hdf5`, or a SavedModel folder.
+        trust: also run code that the file carries (Lambda and custom layers, Python and file operations).
+        hints: what is known of a model by others.
+
+    Raises:
+        ModelFileError: the file is missing, damaged or of another kind.
+        UntrustedModelError: it asks for code and `trust` is False.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise ModelFileError(
+            f"There is no model {path}. Make one with: edgecnn build MODEL -o {path.with_suffix('.keras')}"
+        )
+    if path.is_dir():
+        return _saved_model(path, trust, hints or Hints())
+    if path.suffix == ".keras":
+        if _keras_version(path) < 3:
+            return from_model(*keras_file.load(path, trust=trust), hints)
+        return from_model(_keras3_model(path, _zip_json(path, "config.json"), trust), None, hints)
+    if path.suffix in (".h5", ".hdf5"):
+        return from_model(_h5_model(path, trust), None, hints)
+    raise ModelFileError(
+        f"{path} is no Keras model; expected a .keras, .h5 or .hdf5 file or a SavedModel folder"
+        + (" (it is quantized already?)." if path.suffix == ".tflite" else ".")
+    )
+
+
+def _keras_version(path: Path) -> int:
+    version = str(_zip_json(path, "metadata.json").get("keras_version", "2"))
+    return int(version.split(".")[0]) if version.split(".")[0].isdigit() else 2
+
+
+def _zip_json(path: Path, member: str) -> dict[str, Any]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            values: dict[str, Any] = json.loads(archive.read(member))
+            return values
+    except (OSError, *DAMAGED_ZIP) as error:
+        raise ModelFileError(f"{path} is not a whole .keras file ({error}). Save it again.") from error
+
+
+def _keras3_model(path: Path, config: dict[str, Any], trust: bool) -> Any:
+    """Load by Keras 3 itself, which lives beside tf_keras and runs on the same TensorFlow."""
+    if not trust:
+        keras_file.check_config(config, path)
+    _ = tf.float32  # TensorFlow first, with its logging set up
+    try:
+        import keras as keras3
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(f"{path} was saved by Keras 3; reading it needs: pip install keras") from error
+    try:
+        with quiet():
+            return keras3.models.load_model(path, compile=False, safe_mode=not trust)
+    except Exception as error:  # a damaged file makes Keras raise anything
+        raise ModelFileError(f"Keras 3 can't load {path}: {_first_line(error)}") from error
+
+
+def _h5_model(path: Path, trust: bool) -> Any:
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            config = json.loads(file.attrs["model_config"])
+            version = str(file.attrs.get("keras_version", "2"))
+    except (OSError, KeyError, ValueError) as error:
+        raise ModelFileError(
+            f"{path} holds no whole Keras model ({_first_line(error)}). Weights alone are not enough."
+        ) from error
+    if version.startswith("3"):
+        return _keras3_model(path, config, trust)
+    if not trust:
+        keras_file.check_config(config, path)
+    try:
+        return keras.models.load_model(path, compile=False, safe_mode=not trust)
+    except Exception as error:  # a damaged file makes Keras raise anything
+        raise ModelFileError(f"Keras can't load {path}: {_first_line(error)}") from error
+
+
+def _saved_model(path: Path, trust: bool, hints: Hints) -> Source:
+    graph_file = path / "saved_model.pb"
+    if not graph_file.is_file():
+        raise ModelFileError(
+            f"{path} is a folder without saved_model.pb; expected a SavedModel folder or a .keras file."
+        )
+    if not trust:
+        _refuse_unsafe_operations(graph_file)
+    try:
+        with quiet():
+            module = tf.saved_model.load(str(path))
+        signature = module.signatures["serving_default"]
+    except (OSError, KeyError, ValueError, AttributeError, tf.errors.OpError) as error:
+        raise ModelFileError(f"TensorFlow can't load the SavedModel {path}: {_first_line(error)}") from error
+    inputs = list(signature.structured_input_signature[1].items())
+    if len(inputs) != 1 or len(signature.structured_outputs) != 1:
+        raise ModelFileError(
+            f"{path}: expected one input and one output; got {len(inputs)} and {len(signature.structured_outputs)}."
+        )
+    name, spec = inputs[0]
+
+    def call(image: Any) -> Any:
+        return next(iter(signature(**{name: image}).values()))
+
+    call.module = module  # type: ignore[attr-defined]  # the variables live as long as the function
+    contract = _with_hints(_foreign_contract(path.name, tuple(spec.shape), [], hints), hints)
+    return Source(call, _with_output_kind(contract, call))
+
+
+def _refuse_unsafe_operations(graph_file: Path) -> None:
+    from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
+
+    message = SavedModel()
+    try:
+        message.ParseFromString(graph_file.read_bytes())
+    except Exception as error:  # protobuf's DecodeError has no stable home
+        raise ModelFileError(f"{graph_file} is damaged: {_first_line(error)}") from error
+    for graph in message.meta_graphs:
+        for node in _runnable(graph):
+            if any(part in node.op for part in _UNSAFE_OPERATIONS):
+                raise UntrustedModelError(
+                    f"{graph_file.parent}: the operation {node.name!r} ({node.op}) reaches outside of the model. "
+                    "It was not loaded. With --trust it can run on this machine: is its source worth that?"
+                )
+
+
+def _runnable(graph: Any) -> Iterator[Any]:
+    """The nodes that loading a MetaGraphDef or calling it can run: all but the saving of variables."""
+    nodes = {node.name: node for node in graph.graph_def.node}
+    functions = {function.signature.name: function for function in graph.graph_def.library.function}
+    signatures = (tensor for signature in graph.signature_def.values() for tensor in signature.outputs.values())
+    outputs = {name for tensor in signatures for name in _tensor_names(tensor)}
+    outputs.update(name for collection in graph.collection_def.values() for name in collection.node_list.value)
+    outputs.add(graph.saver_def.restore_op_name)
+    own = list(_closure(outputs, lambda name: nodes[name].input if name in nodes else ()))
+    main = [nodes[name] for name in own if name in nodes]
+    called = {*graph.object_graph_def.concrete_functions, *(name for node in main for name in _called(node))}
+
+    def calls(name: str) -> Iterator[str]:
+        return (each for node in functions[name].node_def for each in _called(node)) if name in functions else iter(())
+
+    yield from main
+    for name in _closure(called, calls):
+        yield from functions[name].node_def if name in functions else ()
+
+
+def _closure(start: Iterable[str], following: Callable[[str], Iterable[str]]) -> Iterator[str]:
+    """All names that can be reached; an input's name may be "^node" or "node:0"."""
+    seen: set[str] = set()
+    waiting = list(start)
+    while waiting:
+        name = waiting.pop().lstrip("^").split(":")[0]
+        if name not in seen:
+            seen.add(name)
+            waiting.extend(following(name))
+            yield name
+
+
+def _tensor_names(tensor: Any) -> Iterator[str]:
+    sparse = tensor.coo_sparse
+    yield from (tensor.name, sparse.values_tensor_name, sparse.indices_tensor_name, sparse.dense_shape_tensor_name)
+    for part in tensor.composite_tensor.components:
+        yield from _tensor_names(part)
+
+
+def _called(node: Any) -> Iterator[str]:
+    """The functions that a node calls: by its attributes, or as an operation of that name."""
+    yield node.op
+    for value in node.attr.values():
+        yield from (function.name for function in (value.func, *value.list.func))
+
+
+def _foreign_contract(name: str, shape: tuple[int | None, ...], layers: list[str], hints: Hints) -> Contract:
+    if len(shape) != 4 or shape[3] not in (1, 3):
+        raise ModelFileError(
+            f"The model takes an input of shape {list(shape)}; expected [batch, height, width, 1 or 3]."
+        )
+    height, width = shape[1] or hints.input_size, shape[2] or hints.input_size
+    if not height or not width:
+        raise ModelFileError(f"The model leaves its input size open ({list(shape)}). Say it with --input-size N.")
+    assumed = ["The file has no contract: assumed RGB and a center crop of 0.875."]
+    scales_itself = any(layer in _SCALING_LAYERS for layer in layers[:4])
+    mean, std = ((0.0,), (1.0,)) if scales_itself else ((127.5,), (127.5,))
+    if hints.mean is not None or hints.std is not None:
+        missing = [(name, value) for name, value in (("mean", mean), ("std", std)) if getattr(hints, name) is None]
+        assumed += [
+            f"Only one of --mean and --std was given: assumed --{name} {value[0]:g}." for name, value in missing
+        ]
+    elif scales_itself:
+        assumed.append("It scales its input itself: assumed pixel values 0..255.")
+    else:
+        assumed.append("Assumed pixel values scaled from 0..255 to -1..1; --mean and --std say otherwise.")
+    color = "gray" if shape[3] == 1 else "rgb"
+    return Contract(
+        Preprocessing(height, width, color=color, mean=mean, std=std), model={"name": name}, assumed=tuple(assumed)
+    )
+
+
+def _with_hints(contract: Contract, hints: Hints) -> Contract:
+    changes: dict[str, Any] = {}
+    if hints.mean is not None or hints.std is not None:
+        changes["preprocessing"] = dataclasses.replace(
+            contract.preprocessing,
+            mean=hints.mean or contract.preprocessing.mean,
+            std=hints.std or contract.preprocessing.std,
+        )
+    if hints.labels is not None:
+        changes["labels"] = read_labels(hints.labels)
+    return contract.replace(**changes)
+
+
+def _with_output_kind(contract: Contract, call: Callable[[Any], Any]) -> Contract:
+    """Find out by trying: the number of classes, and whether the output sums to one."""
+    output = call(tf.random.stateless_normal((1, *contract.preprocessing.shape), seed=(1, 2)))
+    if len(output.shape) != 2:
+        raise ModelFileError(f"The model gives an output of shape {list(output.shape)}; expected [batch, classes].")
+    values = output.numpy()[0]
+    if contract.labels and len(contract.labels) != values.size:
+        raise ModelFileError(f"There are {len(contract.labels)} labels for {values.size} classes.")
+    sums_to_one = bool((values >= 0).all()) and abs(float(values.sum()) - 1) < 1e-3
+    return contract.replace(output="probabilities" if sums_to_one else "logits")
+
+
+def _first_line(error: BaseException) -> str:
+    text = str(error).strip()
+    return text.splitlines()[0][:200] if text else type(error).__name__

@@ -1,0 +1,191 @@
+"""A parsed `.tflite` graph as a `Network`; needs no TFLite library. Option numbers are those of `schema.fbs`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from edgecnn.graph import network as net
+from edgecnn.graph.cost import activation_inputs, operator_cost, total_parameters
+from edgecnn.graph.layer_names import layer_name
+from edgecnn.graph.network import Layer, Network, Value, Window
+from edgecnn.runtime.errors import ModelFileError
+from edgecnn.runtime.model.tflite import Graph, Operator, Tensor, TFLiteModel
+
+_POINT = frozenset(
+    """ADD SUB MUL DIV MAXIMUM MINIMUM SQUARED_DIFFERENCE POW ADD_N CONCATENATION SPLIT SPLIT_V QUANTIZE DEQUANTIZE CAST
+    RELU RELU6 RELU_N1_TO_1 RELU_0_TO_1 LEAKY_RELU PRELU ELU GELU HARD_SWISH LOGISTIC TANH SOFTMAX LOG_SOFTMAX ABS NEG
+    EXP LOG SQRT RSQRT SQUARE ROUND FLOOR CEIL L2_NORMALIZATION LOCAL_RESPONSE_NORMALIZATION FAKE_QUANT RESHAPE SQUEEZE
+    EXPAND_DIMS TRANSPOSE SELECT SELECT_V2 GREATER LESS BROADCAST_TO PACK UNPACK""".split()  # noqa: SIM905
+)
+_REDUCTIONS = ("MEAN", "SUM", "REDUCE_MAX", "REDUCE_MIN", "REDUCE_PROD")
+_POOLS = ("AVERAGE_POOL_2D", "MAX_POOL_2D", "L2_POOL_2D")
+_IN_PLACE = ("RESHAPE", "SQUEEZE", "EXPAND_DIMS")
+_ACTIVATIONS = ("", "relu", "relu_n1_to_1", "relu6", "tanh", "sign_bit")
+_FUSED = {"CONV_2D": 3, "DEPTHWISE_CONV_2D": 4, "FULLY_CONNECTED": 0, "ADD": 0, "SUB": 0, "MUL": 0, "DIV": 0}
+_FUSED.update(dict.fromkeys(_POOLS, 5), CONCATENATION=1)
+
+
+def read(model: TFLiteModel, name: str) -> Network:
+    """The main graph of a parsed `.tflite` file.
+
+    Raises:
+        ModelFileError: the graph's numbers contradict each other; the file is damaged.
+    """
+    graph = model.graph
+    try:
+        layers = tuple(_layer(graph, operator) for operator in graph.operators)
+    except (IndexError, ValueError, ZeroDivisionError) as error:
+        raise ModelFileError(f"{name} is damaged: an operator doesn't fit its tensors ({error}).") from error
+    parameters, parameter_bytes = total_parameters(graph)
+    numbers = {number for layer in layers for number in (*layer.inputs, *layer.outputs)}
+    values = {number: _value(graph.tensors[number]) for number in sorted(numbers | {*graph.inputs, *graph.outputs})}
+    return Network(name, "tflite", layers, values, graph.inputs, graph.outputs, parameters, parameter_bytes)
+
+
+def _value(tensor: Tensor) -> Value:
+    return Value(tensor.index, tensor.shape, tensor.size_bytes, tensor.dtype)
+
+
+def _layer(graph: Graph, operator: Operator) -> Layer:
+    mixing, window = _mixing(graph, operator)
+    return Layer(
+        name=layer_name(graph, operator),
+        op=operator.name,
+        inputs=tuple(tensor.index for tensor in activation_inputs(graph, operator)),
+        outputs=operator.outputs,
+        mixing=mixing,
+        role=_role(graph, operator),
+        window=window,
+        groups=_groups(graph, operator),
+        cost=operator_cost(graph, operator),
+        details=_details(graph, operator),
+    )
+
+
+def _role(graph: Graph, operator: Operator) -> str:
+    if operator.name == "CONV_2D":
+        return net.CONVOLUTION
+    if operator.name == "DEPTHWISE_CONV_2D":
+        return net.DEPTHWISE
+    if operator.name == "FULLY_CONNECTED":
+        return net.DENSE
+    if operator.name in (*_POOLS, "MEAN"):
+        return net.POOLING
+    return net.IN_PLACE if operator.name in _IN_PLACE else net.OTHER
+
+
+def _groups(graph: Graph, operator: Operator) -> int:
+    channels = graph.tensors[operator.inputs[0]].shape[-1:] if operator.inputs and operator.inputs[0] >= 0 else ()
+    if operator.name == "DEPTHWISE_CONV_2D":
+        return channels[0]
+    if operator.name == "CONV_2D":
+        return max(1, channels[0] // graph.tensors[operator.inputs[1]].shape[-1])
+    return 1
+
+
+def _mixing(graph: Graph, operator: Operator) -> tuple[str, Window | None]:
+    special = _SPECIAL.get(operator.name)
+    if special is not None:
+        return special(graph, operator)
+    return (net.POINT if operator.name in _POINT else net.UNKNOWN), None
+
+
+def _map_sizes(graph: Graph, operator: Operator) -> tuple[tuple[int, int], tuple[int, int]]:
+    """(height, width) of the operator's first input and output."""
+    given, result = graph.tensors[operator.inputs[0]].shape, graph.tensors[operator.outputs[0]].shape
+    if len(given) != 4 or len(result) != 4:
+        raise ValueError(f"{operator.name} from {list(given)} to {list(result)}")
+    return (given[1], given[2]), (result[1], result[2])
+
+
+def _sliding(graph: Graph, operator: Operator, kernel: tuple[int, ...], dilation: tuple[int, int]) -> Window:
+    given, result = _map_sizes(graph, operator)
+    padding = "valid" if operator.option(0, "int8") else "same"
+    stride = (operator.option(2), operator.option(1))
+    if min(*kernel, *stride, *dilation, *result) < 1:
+        raise ValueError(f"{operator.name} has kernel {kernel}, stride {stride}")
+    return net.window(given, result, (kernel[0], kernel[1]), stride, dilation, padding)
+
+
+def _convolution(graph: Graph, operator: Operator) -> tuple[str, Window | None]:
+    first = 4 if operator.name == "CONV_2D" else 5  # dilation_w_factor
+    dilation = (operator.option(first + 1, default=1), operator.option(first, default=1))
+    return net.WINDOW, _sliding(graph, operator, graph.tensors[operator.inputs[1]].shape[1:3], dilation)
+
+
+def _pool(graph: Graph, operator: Operator) -> tuple[str, Window | None]:
+    return net.WINDOW, _sliding(graph, operator, (operator.option(4), operator.option(3)), (1, 1))
+
+
+def _constant(graph: Graph, operator: Operator, position: int) -> Any:
+    """A constant input as a list, or None."""
+    number = operator.inputs[position] if position < len(operator.inputs) else -1
+    tensor = graph.tensors[number] if number >= 0 else None
+    return tensor.values().tolist() if tensor is not None and tensor.is_constant else None
+
+
+def _reduction(graph: Graph, operator: Operator) -> tuple[str, Window | None]:
+    axes = _constant(graph, operator, 1)
+    rank = len(graph.tensors[operator.inputs[0]].shape)
+    if axes is None:
+        return net.UNKNOWN, None
+    reduced = {axis % rank for axis in (axes if isinstance(axes, list) else [axes])}
+    if reduced == {rank - 1}:
+        return net.POINT, None
+    return (net.WHOLE if {*range(1, rank - 1)} <= reduced else net.UNKNOWN), None
+
+
+def _padding(graph: Graph, operator: Operator) -> tuple[str, Window | None]:
+    amounts = _constant(graph, operator, 1)
+    if amounts is None or len(amounts) != 4:
+        return net.UNKNOWN, None
+    before, after = ((amounts[1][side], amounts[2][side]) for side in (0, 1))
+    return net.WINDOW, Window((1, 1), before=before, after=after, padding="explicit")
+
+
+def _slice(graph: Graph, operator: Operator) -> tuple[str, Window | None]:
+    """A slice of channels only keeps every position; a crop is not followed."""
+    given, result = graph.tensors[operator.inputs[0]].shape, graph.tensors[operator.outputs[0]].shape
+    return (net.POINT if len(given) == 4 and given[:3] == result[:3] else net.UNKNOWN), None
+
+
+def _dense(graph: Graph, operator: Operator) -> tuple[str, Window | None]:
+    """Dense over channels at each position (keep_num_dims, or rows of a matrix), or over the flattened map."""
+    given, result = graph.tensors[operator.inputs[0]].shape, graph.tensors[operator.outputs[0]].shape
+    rows = math.prod(given[:-1])
+    return (net.POINT if rows > 1 and rows == math.prod(result[:-1]) else net.WHOLE), None
+
+
+def _attention(graph: Graph, operator: Operator) -> tuple[str, Window | None]:
+    return net.ATTENTION, None
+
+
+_SPECIAL: dict[str, Callable[[Graph, Operator], tuple[str, Window | None]]] = {
+    "CONV_2D": _convolution,
+    "DEPTHWISE_CONV_2D": _convolution,
+    "FULLY_CONNECTED": _dense,
+    "BATCH_MATMUL": _attention,
+    "SLICE": _slice,
+    "STRIDED_SLICE": _slice,
+    **dict.fromkeys(_POOLS, _pool),
+    **dict.fromkeys(_REDUCTIONS, _reduction),
+    **dict.fromkeys(("PAD", "PADV2", "MIRROR_PAD"), _padding),
+}
+
+
+def _details(graph: Graph, operator: Operator) -> dict[str, Any]:
+    details: dict[str, Any] = {"version": operator.version}
+    field = _FUSED.get(operator.name)
+    code = operator.option(field, "int8") if field is not None else 0
+    if 0 < code < len(_ACTIVATIONS):
+        details["activation"] = _ACTIVATIONS[code]
+    output = graph.tensors[operator.outputs[0]]
+    details["type"] = output.dtype
+    if output.scale.size == 1:
+        details["scale"], details["zero_point"] = float(output.scale[0]), int(output.zero_point[0])
+    weights = graph.tensors[operator.inputs[1]] if len(operator.inputs) > 1 and operator.inputs[1] >= 0 else None
+    if weights is not None and weights.is_constant and weights.scale.size:
+        details["weight_type"], details["weight_scales"] = weights.dtype, int(weights.scale.size)
+    return details

@@ -1,0 +1,77 @@
+"""A contract for people and for JSON: what it says, without the thousand labels and the golden outputs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from edgecnn.runtime.model.contract import Contract, Preprocessing
+
+_LONG = 12  # entries of one value; more (the calibration pictures) are counted instead of listed
+
+
+def summary(contract: Contract, sealed: bool) -> dict[str, Any]:
+    """JSON values; long lists are counted instead of shown."""
+    values = contract.to_dict()
+    labels, ids, golden = values.pop("labels"), values.pop("label_ids"), values.pop("golden")
+    values["classes_with_names"] = len(labels)
+    values["first_labels"] = list(labels[:3])
+    values["label_ids"] = len(ids)
+    values["golden"] = {key: value for key, value in golden.items() if key != "outputs"}
+    values["sealed"] = sealed
+    return values
+
+
+def lines(contract: Contract, origin: str) -> list[tuple[str, str]]:
+    """(what, its value) pairs to print below each other; `origin` says who wrote the file."""
+    rows = [("file", origin), *_model_lines(contract.model), ("input", input_sentence(contract.preprocessing))]
+    rows += [("output", _output_sentence(contract))]
+    rows += [(f"provenance: {name}", text) for name, text in _flat(contract.provenance)]
+    rows += [(f"accuracy: {name}", text) for name, text in _flat(contract.accuracy)]
+    if contract.golden:
+        golden = contract.golden
+        rows.append(("golden vectors", f"{golden.get('count')}, seed {golden.get('seed')}, {golden.get('generator')}"))
+    return rows + [("assumed", sentence) for sentence in contract.assumed]
+
+
+def _model_lines(model: dict[str, Any]) -> list[tuple[str, str]]:
+    return [(f"model: {name}", text) for name, text in _flat(model) if name not in ("family", "macs", "parameters")]
+
+
+def input_sentence(preprocessing: Preprocessing) -> str:
+    """How a picture becomes the input."""
+    fits = {
+        "crop": f"center crop of {preprocessing.crop:.1%} of the shorter side",
+        "stretch": "stretched to the input's shape",
+        "pad": "padded to the input's shape",
+    }
+    size = f"{preprocessing.height} x {preprocessing.width} {preprocessing.color.upper()}"
+    mean, std = (_numbers(values) for values in (preprocessing.mean, preprocessing.std))
+    return f"{size}, {fits[preprocessing.fit]}, {preprocessing.resize} resize, (pixel - {mean}) / {std}"
+
+
+def _numbers(values: tuple[float, ...]) -> str:
+    texts = [f"{value:.6g}" for value in values]
+    return texts[0] if len(set(texts)) == 1 else f"({', '.join(texts)})"
+
+
+def _output_sentence(contract: Contract) -> str:
+    if not contract.labels:
+        return f"{contract.output}, classes without names"
+    return f"{contract.output} of {len(contract.labels)} named classes: {', '.join(contract.labels[:3])}, ..."
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """Nested JSON values as dotted names and short texts."""
+    rows: list[tuple[str, str]] = []
+    for key, value in values.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, dict) and len(value) > _LONG:
+            rows.append((name, f"{len(value)}: {', '.join(list(value)[:3])}, ..."))
+        elif isinstance(value, dict):
+            rows += _flat(value, f"{name}.")
+        elif isinstance(value, (list, tuple)):
+            short = ", ".join(str(item) for item in value[:3]) + (", ..." if len(value) > 3 else "")
+            rows.append((name, f"{len(value)}: {short}" if len(value) > 3 else short))
+        elif value not in (None, ""):
+            rows.append((name, f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)))
+    return rows

@@ -1,0 +1,130 @@
+"""Opens what `edgecnn inspect` and `visualize` are given: a model's name, a Keras file or a `.tflite` file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgecnn.core.errors import ModelFileError, UsageError
+from edgecnn.graph import tflite_network
+from edgecnn.graph.network import Network
+from edgecnn.runtime.model import model_file, tflite
+from edgecnn.runtime.model.contract import Contract
+from edgecnn.runtime.model.model_file import ModelFile
+
+KERAS_SUFFIXES = (".keras", ".h5", ".hdf5")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A model that was opened.
+
+    Attributes:
+        network: its graph.
+        contract: what it promises; None for a Keras model or graph that says nothing of pictures.
+        keras_model: the Keras model; None for a `.tflite` file.
+        file: the `.tflite` file; None for a Keras model, and for a graph that takes no picture.
+    """
+
+    network: Network
+    contract: Contract | None
+    keras_model: Any = None
+    file: ModelFile | None = None
+
+    @property
+    def origin(self) -> str:
+        """Who wrote the file."""
+        if self.file is None:
+            return "a Keras model"
+        return "written by edgecnn; its digest is right" if self.file.sealed else "by others"
+
+
+def open_source(text: str, *, input_size: int | None = None, trust: bool = False) -> Source:
+    """Open a model by file or by name. A `.tflite` file needs no TensorFlow.
+
+    Args:
+        text: path of a `.tflite`, `.keras` or `.h5` file, or a name that `edgecnn models` lists (random weights).
+        input_size: height and width, for a name or a Keras model; None takes the model's own.
+        trust: run code that a Keras file carries.
+
+    Raises:
+        ModelFileError: the file is missing or damaged.
+        UsageError: the name is unknown, or a `.tflite` file was asked for another input size.
+    """
+    path = Path(text)
+    if path.suffix == ".tflite" or _begins_like_tflite(path):
+        if input_size is not None:
+            raise UsageError(f"{path.name} has a fixed input; give --input-size with a model name or a .keras file.")
+        return _open_tflite(path)
+    if path.suffix in KERAS_SUFFIXES or path.exists():
+        return _open_keras(path, input_size, trust)
+    from edgecnn.builder import build_model
+
+    model, contract = build_model(text, input_size=input_size)
+    return _keras_source(model, contract)
+
+
+def _begins_like_tflite(path: Path) -> bool:
+    try:
+        with path.open("rb") as stream:
+            return stream.read(8)[4:] == b"TFL3"
+    except OSError:
+        return False
+
+
+def _open_tflite(path: Path) -> Source:
+    try:
+        file = model_file.read(path)
+        return Source(tflite_network.read(file.model, path.name), file.contract, file=file)
+    except ModelFileError:
+        # A graph that takes no picture has no contract that could be guessed, but it has layers.
+        if not _begins_like_tflite(path):
+            raise
+        model = tflite.parse(path.read_bytes(), path.name)
+        if model_file.BUFFER_NAME in model.metadata:
+            raise
+        return Source(tflite_network.read(model, path.name), None)
+
+
+def _open_keras(path: Path, input_size: int | None, trust: bool) -> Source:
+    if path.suffix == ".keras":
+        from edgecnn.float_model import keras_file
+
+        model, contract = keras_file.load(path, trust=trust)
+    else:
+        from edgecnn.float_model import loading
+
+        found = loading.load(path, trust=trust)
+        model, contract = found.keras_model, found.contract
+    if model is None or type(model).__module__.startswith("keras."):
+        raise UsageError(
+            f"{path} is no Keras 2 model; expected a .keras or .h5 file of tf_keras. "
+            "Convert it with `edgecnn quantize --scheme float32` and inspect the .tflite file."
+        )
+    model._name = model.name if contract else path.name
+    return _keras_source(resized(model, input_size) if input_size else model, contract)
+
+
+def _keras_source(model: Any, contract: Contract | None) -> Source:
+    from edgecnn.graph import keras_network
+
+    return Source(keras_network.read(model), contract, keras_model=model)
+
+
+def resized(model: Any, input_size: int) -> Any:
+    """The same Keras model and weights at another input size.
+
+    Raises:
+        UsageError: a layer's weights depend on the input size (a dense layer after flattening, position embeddings).
+    """
+    from edgecnn.core.compat.tensorflow import keras
+
+    try:
+        picture = keras.Input((input_size, input_size, model.inputs[0].shape[-1]), name="image")
+        clone = keras.models.clone_model(model, input_tensors=picture)
+        clone.set_weights(model.get_weights())
+    except ValueError as error:
+        reason = str(error).strip().splitlines()[0]
+        raise UsageError(f"{model.name} can't take {input_size} x {input_size} pictures: {reason}") from error
+    return clone

@@ -1,0 +1,46 @@
+"""What every rung gets."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgecnn.core.progress import Progress
+from edgecnn.core.registry import SCHEMES
+from edgecnn.ladder.values import Bounds, Training
+from edgecnn.quantization.pipeline import Calibration, quantize
+from edgecnn.runtime.model.model_file import ModelFile
+
+
+@dataclass(frozen=True)
+class Task:
+    """What every rung gets.
+
+    Attributes:
+        model: see `edgecnn.quantization.quantize`.
+        bounds: what the artifact must suit.
+        calibration: its `improve` is the rungs' affair.
+        training: None where there is nothing to train on.
+        trust: run code that a model file carries.
+        progress: called with (stage, done, total).
+    """
+
+    model: Any
+    bounds: Bounds
+    calibration: Calibration
+    training: Training | None
+    trust: bool
+    progress: Progress
+
+    def quantize(self, output: Path, scheme: str, improve: str | None, model: Any = None) -> ModelFile:
+        """By one of the schemes; another model than the task's, if it is given."""
+        if self.bounds.per_tensor and scheme == "int8":
+            scheme = "int8_per_tensor"
+        io = self.bounds.io if self.bounds.io in SCHEMES.load(scheme).IO else None
+        calibration = dataclasses.replace(self.calibration, improve=improve)
+        model = self.model if model is None else model
+        return quantize(
+            model, output, scheme=scheme, calibration=calibration, io=io, trust=self.trust, progress=self.progress
+        )

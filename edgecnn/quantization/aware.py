@@ -1,0 +1,153 @@
+"""From a quantization-aware model to a `.tflite` that does what the model did while it trained, or an error."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from edgecnn.core.compat.tensorflow import keras, tf
+from edgecnn.core.errors import QuantizationError
+from edgecnn.float_model.loading import Source
+from edgecnn.float_model.traced import FloatModel, convert
+from edgecnn.runtime.model.contract import Contract
+from edgecnn.runtime.model.tflite import parse
+from edgecnn.runtime.run.engine import interpreter_module, quiet
+from edgecnn.training.qat.emulation import INPUT, Emulation
+
+AGREEMENT = 0.99
+"""Share of pictures with the same answer, at least."""
+DIFFERS = 0.2
+"""A layer differs when its mean error is this share of its standard deviation."""
+
+
+def record(emulation: Emulation, model: Any) -> dict[str, Any]:
+    """What the contract of a quantization-aware model says: the ranges, and the weights that they belong to."""
+    return {"ranges": {name: list(ends) for name, ends in emulation.ranges().items()}, "weights": _digest(model)}
+
+
+def _digest(model: Any) -> str:
+    digest = hashlib.sha256()
+    for array in model.get_weights():
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class Aware:
+    """A float model with the ranges that it was trained with."""
+
+    model: Any
+    contract: Contract
+
+    @classmethod
+    def find(cls, source: Source) -> Aware | None:
+        """The source as a quantization-aware model; None if it is none, or its weights were changed since."""
+        found = source.contract.model.get("qat")
+        if found is None or source.keras_model is None or found["weights"] != _digest(source.keras_model):
+            return None
+        return cls(source.keras_model, source.contract)
+
+    def convert(self, io: str, inputs: Iterable[np.ndarray]) -> bytes:
+        """The full-integer `.tflite`, with the ranges that the model was trained with.
+
+        Args:
+            io: type of its input and output: "uint8", "int8" or "float32".
+            inputs: float32 (1, height, width, channels), to compare on.
+
+        Raises:
+            QuantizationError: it doesn't agree with the Keras model.
+        """
+        ranges = self.contract.model["qat"]["ranges"]
+        emulation = Emulation.of(self.model, kernels=False)
+        emulation.set_ranges(ranges)
+        source = Source(lambda image: emulation.model(image, training=False), self.contract, emulation.model)
+        converter = FloatModel.trace(source).converter()
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.inference_input_type = converter.inference_output_type = getattr(tf, io)
+        graph = convert(converter)
+        twin = Emulation.of(self.model)
+        twin.set_ranges(ranges)
+        check(twin, graph, list(inputs))
+        return graph
+
+
+def check(twin: Emulation, graph: bytes, inputs: list[np.ndarray]) -> float:
+    """Compare a converted model with the Keras model that it was made of; returns the share of equal answers.
+
+    Raises:
+        QuantizationError: it is below `AGREEMENT`; the message names the first layer that differs.
+    """
+    lite = _Lite(graph)
+    expected = twin.model.predict(np.concatenate(inputs), verbose=0)
+    equal = [lite.answers(tensor, int(wanted.argmax())) for tensor, wanted in zip(inputs, expected)]
+    share = float(np.mean(equal))
+    if share < AGREEMENT:
+        raise QuantizationError(
+            f"The int8 model gives the answer of the quantization-aware Keras model for {100 * share:.1f} % of "
+            f"{len(inputs)} pictures; expected {100 * AGREEMENT:.0f} %. {_first_difference(twin, graph, inputs[0])} "
+            "Train longer with --qat, or quantize the model that was trained without it."
+        )
+    return share
+
+
+def _first_difference(twin: Emulation, graph: bytes, tensor: np.ndarray) -> str:
+    names = [name for name in twin.ranges() if name != INPUT]
+    outputs = [twin.model.get_layer(name).output for name in names]
+    values = keras.Model(twin.model.inputs, outputs).predict(tensor, verbose=0)
+    lite = _Lite(graph, keep=True)
+    lite.run(tensor)
+    for name, wanted in zip(names, values):
+        found = lite.activation(twin.fused[name])
+        if found is None or found.size != wanted.size:
+            continue
+        error = float(np.abs(found.reshape(-1) - wanted.reshape(-1)).mean())
+        if error > DIFFERS * max(float(wanted.std()), 1e-6):
+            share = error / max(float(wanted.std()), 1e-6)
+            return f"The first layer that differs is {name}: by {share:.2f} standard deviations in the mean."
+    return "No single layer stands out: small differences add up."
+
+
+class _Lite:
+    """A converted model, by float numbers."""
+
+    def __init__(self, graph: bytes, *, keep: bool = False) -> None:
+        with quiet():
+            self._interpreter: Any = interpreter_module().Interpreter(
+                model_content=graph, experimental_preserve_all_tensors=keep
+            )
+            self._interpreter.allocate_tensors()
+        self._graph = parse(graph).graph
+        self._input = self._interpreter.get_input_details()[0]
+        self._output = self._interpreter.get_output_details()[0]
+
+    def run(self, tensor: np.ndarray) -> np.ndarray:
+        """float32 (1, height, width, channels) -> float32 (classes,)."""
+        scale, zero = self._input["quantization"]
+        if scale:
+            bounds = np.iinfo(self._input["dtype"])
+            tensor = np.clip(np.rint(tensor / scale) + zero, bounds.min, bounds.max).astype(self._input["dtype"])
+        self._interpreter.set_tensor(self._input["index"], tensor)
+        self._interpreter.invoke()
+        return self._real(self._output).reshape(-1)
+
+    def answers(self, tensor: np.ndarray, wanted: int) -> bool:
+        """Whether a class wins; also when it shares the first place, as rounded scores do."""
+        scores = self.run(tensor)
+        return bool(scores[wanted] >= scores.max())
+
+    def activation(self, layers: Iterable[str]) -> np.ndarray | None:
+        """What the last of some fused layers gave; the converter names a tensor after one or several of them."""
+        names = [f"/{layer}/" for layer in layers]
+        tensors = {details["index"]: details for details in self._interpreter.get_tensor_details()}
+        outputs = [tensors[index] for operator in self._graph.operators for index in operator.outputs]
+        matching = [details for details in outputs if any(name in details["name"] for name in names)]
+        return self._real(matching[-1]) if matching else None
+
+    def _real(self, details: dict[str, Any]) -> np.ndarray:
+        values: np.ndarray = self._interpreter.get_tensor(details["index"])
+        scale, zero = details["quantization"]
+        return (values.astype(np.float32) - zero) * np.float32(scale) if scale else values.astype(np.float32)

@@ -1,0 +1,228 @@
+"""The stage itself."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgecnn import artifact
+from edgecnn.core.errors import ModelFileError, QuantizationError, UsageError
+from edgecnn.core.files import sha256
+from edgecnn.core.progress import Progress, silent
+from edgecnn.core.registry import SCHEMES
+from edgecnn.core.version import __version__
+from edgecnn.data import DataSet, open_data, readable
+from edgecnn.float_model import loading
+from edgecnn.float_model.kernels import still_holds
+from edgecnn.float_model.loading import Hints, Source
+from edgecnn.float_model.traced import FloatModel
+from edgecnn.graph.edit import Ranges
+from edgecnn.quantization import refusals
+from edgecnn.quantization.aware import Aware
+from edgecnn.quantization.levels import LEVELS, SAMPLES, Pictures, improve
+from edgecnn.quantization.scheme import Job
+from edgecnn.runtime.model import model_file
+from edgecnn.runtime.model.contract import Contract
+from edgecnn.runtime.model.model_file import ModelFile
+from edgecnn.runtime.run import golden
+from edgecnn.runtime.run.engine import Engine
+from edgecnn.runtime.run.preprocess import apply_table, fit, input_table
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Which pictures show the converter the ranges of activations.
+
+    Attributes:
+        data: any DATA.
+        samples: how many of its pictures; None takes 100, and for the level "best" 256.
+        seed: of their choice.
+        improve: how much is made of them, a level of `edgecnn.quantization.remedies`; None takes the scheme's own.
+    """
+
+    data: str = "photos"
+    samples: int | None = None
+    seed: int = 0
+    improve: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.improve not in (None, *LEVELS):
+            raise UsageError(f"There is no --improve {self.improve}; choose one of: {', '.join(LEVELS)}.")
+        if self.samples is not None and self.samples < 1:
+            raise UsageError(f"Calibration needs at least 1 picture; got --samples {self.samples}. 100 is usual.")
+
+    def pictures(self, level: str) -> DataSet:
+        """Those that a level of improvement is given."""
+        return open_data(self.data).sample(self.samples or SAMPLES[level], self.seed)
+
+
+def quantize(
+    model: Any,
+    output: str | Path,
+    *,
+    scheme: str = "int8",
+    calibration: Calibration | str = Calibration(),
+    io: str | None = None,
+    trust: bool = False,
+    hints: Hints | None = None,
+    progress: Progress = silent,
+) -> ModelFile:
+    """Convert a model and write the artifact.
+
+    Args:
+        model: a `.keras`, `.h5` or SavedModel path, a Keras model, or a pair (Keras model, Contract).
+        output: the `.tflite` file to write, whole or not at all.
+        scheme: a file of `edgecnn/quantization/schemes/`.
+        calibration: a `Calibration`, or just its DATA.
+        io: type of the input and output tensors; None takes the scheme's first.
+        trust: run code that a model file carries.
+        hints: what is known of a model by others.
+        progress: called with (stage, done, total).
+
+    Raises:
+        QuantizationError: the model can't be converted, or would fail on the board.
+        UsageError: the scheme is unknown or doesn't go with `io`.
+        DataError: the calibration data can't be read.
+    """
+    plugin = SCHEMES.load(scheme)
+    io = _checked_io(scheme, plugin.IO, io)
+    _check_output(output)
+    calibration = Calibration(calibration) if isinstance(calibration, str) else calibration
+    level = _checked_level(scheme, getattr(plugin, "IMPROVE", None), calibration.improve)
+    data = calibration.pictures(level) if plugin.CALIBRATED else None
+    progress("Loading the model", 0, 0)
+    source = _open(model, trust, hints)
+    if source.keras_model is not None and still_holds(
+        source.keras_model, source.contract.model.get("compression", ()), "clusters"
+    ):
+        level = calibration.improve or "none"  # rounding weight by weight would spread the clusters again
+    progress("Converting to float", 0, 0)
+    float_model = FloatModel.trace(source)
+    inputs = _Inputs(data, source.contract)
+    improvement = _Improvement(float_model, inputs, level, progress)
+    job = Job(float_model, io, inputs.start, improvement.prepare, Aware.find(source), calibration.improve)
+    graph = plugin.convert(job)
+    refusals.check(graph, integer=plugin.INTEGER)
+    provenance = {
+        **source.contract.provenance,
+        **_versions(),
+        "scheme": scheme,
+        "io": io,
+        "float_sha256": sha256(float_model.float32),
+        "float_size_bytes": len(float_model.float32),
+        "qat": False,
+    }
+    if data is not None:
+        provenance["calibration"] = inputs.account(calibration)
+    if improvement.account:
+        provenance["improve"] = improvement.account
+    provenance |= job.notes
+    described = {key: value for key, value in source.contract.model.items() if key != "qat"}  # the graph has the ranges
+    contract = source.contract.replace(provenance=provenance, model=described)
+    progress("Writing golden vectors", 0, 0)
+    return artifact.write(output, graph, contract.replace(golden=_golden(graph, contract)))
+
+
+def _checked_io(scheme: str, choices: tuple[str, ...], io: str | None) -> str:
+    if io is not None and io not in choices:
+        raise UsageError(f"The scheme {scheme} has no {io} input; choose one of: {', '.join(choices)}.")
+    return io or choices[0]
+
+
+def _checked_level(scheme: str, default: str | None, level: str | None) -> str:
+    if default is None and level not in (None, "none"):
+        raise UsageError(
+            f"The scheme {scheme} can't be improved; --improve {level} goes with int8 and int8_per_tensor."
+        )
+    return level or default or "none"
+
+
+def _check_output(output: str | Path) -> None:
+    if Path(output).suffix != ".tflite":
+        raise UsageError(f"The output is {str(output)!r}; expected a name that ends in .tflite.")
+
+
+def _open(model: Any, trust: bool, hints: Hints | None) -> Source:
+    if isinstance(model, (str, Path)):
+        return loading.load(model, trust=trust, hints=hints)
+    if isinstance(model, tuple):
+        keras_model, contract = model
+        return loading.from_model(keras_model, contract, hints)
+    return loading.from_model(model, None, hints)
+
+
+class _Inputs:
+    """The calibration pictures as input tensors, by the runtime's own preprocessing; remembers what was used."""
+
+    def __init__(self, data: DataSet | None, contract: Contract) -> None:
+        self._data = data
+        self._preprocessing = contract.preprocessing
+        self._used: dict[str, str] = {}
+        self._skipped: dict[str, str] = {}
+
+    def __len__(self) -> int:
+        return len(self._data) if self._data else 0
+
+    def start(self) -> Iterator[np.ndarray]:
+        """A fresh pass: float32 (1, height, width, channels) each."""
+        if self._data is None:
+            return
+        table = input_table(self._preprocessing, np.dtype(np.float32), 0, 0)
+        for example, picture in readable(
+            self._data, lambda example, why: self._skipped.update({example.name: str(why)})
+        ):
+            if example.name not in self._used:
+                self._used[example.name] = example.sha256()
+            yield apply_table(fit(picture, self._preprocessing), table)
+
+    def account(self, calibration: Calibration) -> dict[str, Any]:
+        """What the contract says of it: every picture's name and digest, and one digest of the list."""
+        lines = "".join(f"{digest}  {name}\n" for name, digest in sorted(self._used.items()))
+        return {
+            "data": calibration.data if calibration.data.startswith("photos") else Path(calibration.data).name,
+            "samples": len(self._used),
+            "seed": calibration.seed,
+            "sha256": sha256(lines.encode()),
+            "pictures": {name: digest[:16] for name, digest in sorted(self._used.items())},
+            "skipped": sorted(self._skipped),
+        }
+
+
+class _Improvement:
+    """Calibration and improvement in one, done when a scheme asks for it; remembers what was done."""
+
+    def __init__(self, model: FloatModel, inputs: _Inputs, level: str, progress: Progress) -> None:
+        self._model = model
+        self._pictures = Pictures(inputs.start, len(inputs))
+        self._level = level
+        self._progress = progress
+        self.account: dict[str, Any] = {}
+
+    def prepare(self, per_channel: bool) -> tuple[bytes, Ranges]:
+        """See `Job.prepare`."""
+        found = improve(
+            self._model.float32, self._pictures, self._level, per_channel=per_channel, progress=self._progress
+        )
+        self.account = found.account
+        self._progress("Quantizing", 0, 0)
+        return found.model, found.ranges
+
+
+def _versions() -> dict[str, str]:
+    return {"edgecnn": __version__, "tensorflow": importlib.metadata.version("tensorflow")}
+
+
+def _golden(graph: bytes, contract: Contract) -> dict[str, Any]:
+    sealed = model_file.from_bytes(artifact.seal(graph, contract), "the converted model")
+    try:
+        return golden.make(Engine(sealed))
+    except ModelFileError as error:
+        raise QuantizationError(
+            f"TensorFlow converted the model to something that TFLite can't run: {error} "
+            "Weights or activations that are nearly all zero are a usual cause."
+        ) from error

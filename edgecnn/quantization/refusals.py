@@ -1,0 +1,52 @@
+"""What would fail only on the board is refused here, with the reason."""
+
+from __future__ import annotations
+
+from edgecnn.core.errors import QuantizationError
+from edgecnn.runtime.model.tflite import FLOAT_TYPES, OPERATOR_NAMES, Graph, parse
+
+_AT_THE_BORDER = ("QUANTIZE", "DEQUANTIZE")
+
+
+def check(model: bytes, *, integer: bool) -> None:
+    """Look through a converted model.
+
+    Args:
+        model: `.tflite` bytes.
+        integer: whether no float computation may be left in it.
+
+    Raises:
+        QuantizationError: it has operators that boards lack, free dimensions, or float operators where none may be.
+    """
+    graph = parse(model).graph
+    foreign = sorted({operator.name for operator in graph.operators if operator.name not in OPERATOR_NAMES})
+    if foreign:
+        raise QuantizationError(
+            f"The model needs operators that a board's TFLite runtime doesn't have: {', '.join(foreign)}. "
+            "Replace the layers that make them (Select-TF and custom operators)."
+        )
+    free = [tensor.name for tensor in graph.tensors if -1 in tensor.signature]
+    if free:
+        raise QuantizationError(
+            f"{len(free)} tensors have a shape that is known only at run time, the first is {free[0]!r}. "
+            "Give the model a fixed input size."
+        )
+    floats = float_operators(graph) if integer else []
+    if floats:
+        raise QuantizationError(
+            f"{len(floats)} operators would still compute in float: {', '.join(floats[:5])}"
+            f"{' ...' if len(floats) > 5 else ''}. An int8 accelerator refuses them, a CPU runs them slowly. "
+            "Replace these layers, or choose --scheme dynamic_int8 or float16."
+        )
+
+
+def float_operators(graph: Graph) -> list[str]:
+    """Operators that compute in float, as "TYPE (tensor name)"; conversions at the model's border don't count."""
+    border = {*graph.inputs, *graph.outputs}
+    found = []
+    for operator in graph.operators:
+        tensors = [index for index in (*operator.inputs, *operator.outputs) if index >= 0]
+        floats = [index for index in tensors if graph.tensors[index].dtype in FLOAT_TYPES]
+        if floats and not (operator.name in _AT_THE_BORDER and border.issuperset(floats)):
+            found.append(f"{operator.name} ({graph.tensors[operator.outputs[0]].name})")
+    return found

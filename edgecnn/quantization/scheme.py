@@ -1,0 +1,87 @@
+"""What every scheme gets, and what the integer schemes share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from edgecnn.core.compat.tensorflow import tf
+from edgecnn.core.errors import QuantizationError
+from edgecnn.float_model.traced import FloatModel
+from edgecnn.graph.activations import Inputs
+from edgecnn.graph.edit import Ranges, with_ranges
+from edgecnn.runtime.run.engine import quiet
+
+if TYPE_CHECKING:
+    from edgecnn.quantization.aware import Aware
+
+
+@dataclass(frozen=True)
+class Job:
+    """One conversion.
+
+    Attributes:
+        model: the frozen float model.
+        io: type of the input and output tensors: "uint8", "int8", "int16" or "float32".
+        inputs: starts a fresh pass over the calibration tensors, float32 (1, height, width, channels).
+        prepare: calibrates and improves, when it is called: `prepare(per_channel)` gives a float `.tflite` whose
+            weights are ready to be rounded, and the ranges.
+        aware: the model with the ranges of its quantization-aware training, if it had one.
+        improve: the level of improvement that was asked for, if one was.
+        notes: what the scheme did that the contract's provenance should tell, by key.
+    """
+
+    model: FloatModel
+    io: str
+    inputs: Callable[[], Inputs]
+    prepare: Callable[[bool], tuple[bytes, Ranges]]
+    aware: Aware | None = None
+    improve: str | None = None
+    notes: dict[str, Any] = field(default_factory=dict)
+
+
+def quantize_with_ranges(
+    model: bytes, ranges: Ranges, io: str, *, per_channel: bool, keep_float: Sequence[str] = ()
+) -> bytes:
+    """TensorFlow's own quantizer, fed with our ranges: float `.tflite` -> full-integer `.tflite`.
+
+    Args:
+        model: float `.tflite`.
+        ranges: (min, max) of every activation.
+        io: type of the input and output tensors.
+        per_channel: whether every output channel has a weight scale of its own.
+        keep_float: names of operators' outputs; these operators aren't quantized.
+
+    Raises:
+        QuantizationError: the quantizer refuses the model.
+    """
+    from tensorflow.lite.python.convert import mlir_quantize
+
+    io_type: Any = getattr(tf, io)
+    try:
+        with quiet():
+            return bytes(
+                mlir_quantize(
+                    with_ranges(model, ranges),
+                    disable_per_channel=not per_channel,
+                    disable_per_channel_for_dense_layers=not per_channel,
+                    input_data_type=io_type,
+                    output_data_type=io_type,
+                    denylisted_nodes=set(keep_float) or None,
+                )
+            )
+    except Exception as error:  # the quantizer's own exception type is private
+        raise QuantizationError(f"TensorFlow's quantizer refuses the model: {str(error).strip()[:300]}") from error
+
+
+def representative(inputs: Inputs) -> Callable[[], Any]:
+    """The inputs as TensorFlow's calibrator wants them."""
+
+    def generator() -> Any:
+        for tensor in inputs:
+            yield [tensor.astype(np.float32, copy=False)]
+
+    return generator

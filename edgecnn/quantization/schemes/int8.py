@@ -1,0 +1,57 @@
+"""Full integer: int8 weights per output channel and int8 activations (Jacob et al. 2018; Krishnamoorthi 2018, 3.1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edgecnn.core.errors import QuantizationError, UsageError
+from edgecnn.quantization.scheme import Job, quantize_with_ranges
+
+SUMMARY = "int8 weights (per channel) and activations: for CPUs and the Edge TPU"
+IO = ("uint8", "int8", "float32")
+CALIBRATED = True
+INTEGER = True
+IMPROVE = "fast"  # level of `edgecnn.quantization.remedies`, unless another is asked for
+
+
+def convert(job: Job) -> bytes:
+    """See `edgecnn.quantization.scheme.Job`. After quantization-aware training, with the ranges of the training.
+
+    Raises:
+        QuantizationError: an improvement was asked for, which that training leaves no room for.
+    """
+    if job.aware is not None:
+        if job.improve not in (None, "none"):
+            raise QuantizationError(
+                f"The model was trained with int8's rounding: weights and ranges stay as they are. --improve "
+                f"{job.improve} goes with models that were not; leave it out."
+            )
+        job.notes["qat"] = True
+        return job.aware.convert(job.io, job.inputs())
+    return quantize_with_ranges(*job.prepare(True), job.io, per_channel=True)
+
+
+@dataclass(frozen=True)
+class Variant:
+    """The scheme with a single remedy: for the ladder."""
+
+    name: str
+    IO: tuple[str, ...] = IO
+    CALIBRATED: bool = CALIBRATED
+    INTEGER: bool = INTEGER
+    IMPROVE: str = "none"
+
+    def convert(self, job: Job) -> bytes:
+        """See `edgecnn.quantization.scheme.Job`."""
+        from edgecnn.quantization.int8_variants import VARIANTS
+
+        return VARIANTS[self.name](job)
+
+
+def configured(argument: str) -> Variant:
+    """The scheme for `int8:ranges` or `int8:equalized`."""
+    from edgecnn.quantization.int8_variants import VARIANTS
+
+    if argument not in VARIANTS:
+        raise UsageError(f"There is no int8:{argument}; there are: {', '.join(f'int8:{name}' for name in VARIANTS)}.")
+    return Variant(argument)

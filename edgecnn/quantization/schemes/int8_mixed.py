@@ -1,0 +1,83 @@
+"""int8, but the few layers that lose most stay in float: on a CPU only, for they cost conversions and float time.
+
+`int8_mixed:LAYER,LAYER` keeps the named layers in float instead.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edgecnn.core.errors import QuantizationError, UsageError
+from edgecnn.graph.edit import Ranges
+from edgecnn.graph.float_graph import Network
+from edgecnn.quantization import mixed_precision
+from edgecnn.quantization.scheme import Job, quantize_with_ranges
+
+SUMMARY = "int8, the layers that lose most in float: CPU only"
+IO = ("uint8", "int8", "float32")
+CALIBRATED = True
+INTEGER = False
+IMPROVE = "fast"  # level of `edgecnn.quantization.remedies`, unless another is asked for
+
+# Weights of a layer that may stay in float unasked: a share of all, or so many that no file is large by them.
+_LARGEST_SHARE, _LARGEST = 0.1, 50_000
+
+
+def convert(job: Job) -> bytes:
+    """See `edgecnn.quantization.scheme.Job`. Quantizes twice: once to find the layers.
+
+    Raises:
+        QuantizationError: none of the layers is small enough to stay in float.
+    """
+    model, ranges = job.prepare(True)
+    graph = quantize_with_ranges(model, ranges, job.io, per_channel=True)
+    numbers = mixed_precision.noisiest(job, model, graph, _is_small)
+    if not numbers:
+        raise QuantizationError(
+            "No layer of the model stays in float: each one that could has too many weights, or a reader that has. "
+            "Name layers with --keep-float, or try --scheme int8."
+        )
+    return _with_float(job, model, ranges, numbers)
+
+
+def _with_float(job: Job, model: bytes, ranges: Ranges, numbers: list[int]) -> bytes:
+    job.notes["float_layers"] = kept = mixed_precision.outputs(model, numbers)
+    return quantize_with_ranges(model, ranges, job.io, per_channel=True, keep_float=kept)
+
+
+def _is_small(network: Network, number: int) -> bool:
+    """Whether the file hardly grows: a classifier with 1,000 outputs in float would nearly double Lite0."""
+    tensors = network.graph.tensors
+    constants = [
+        sum(tensors[index].elements for index in operator.inputs if index >= 0 and tensors[index].is_constant)
+        for operator in network.graph.operators
+    ]
+    return constants[number] <= max(_LARGEST, _LARGEST_SHARE * sum(constants))
+
+
+@dataclass(frozen=True)
+class Named:
+    """The scheme with layers that a person chose."""
+
+    layers: tuple[str, ...]
+    IO: tuple[str, ...] = IO
+    CALIBRATED: bool = CALIBRATED
+    INTEGER: bool = INTEGER
+    IMPROVE: str = IMPROVE
+
+    def convert(self, job: Job) -> bytes:
+        """See `edgecnn.quantization.scheme.Job`.
+
+        Raises:
+            UsageError: the model has no such layer.
+        """
+        numbers = mixed_precision.named(job.model.float32, self.layers)
+        return _with_float(job, *job.prepare(True), numbers)
+
+
+def configured(argument: str) -> Named:
+    """The scheme for `int8_mixed:LAYER,LAYER`."""
+    layers = tuple(part.strip() for part in argument.split(",") if part.strip())
+    if not layers:
+        raise UsageError("int8_mixed: expected names of layers after the colon, as int8_mixed:stem_conv,block0_bn.")
+    return Named(layers)

@@ -1,0 +1,102 @@
+"""All stages of a recipe in a row; stopped anywhere, it goes on from the last finished stage.
+
+`state.json` keeps one fingerprint of what each stage depends on, and the digest of each file that it wrote.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgecnn.core import files
+from edgecnn.core.errors import EdgecnnError
+from edgecnn.core.progress import Progress, silent
+from edgecnn.core.version import __version__
+from edgecnn.recipe import sections
+from edgecnn.recipe.stage import Context, Stage, digest, stages_of
+
+STATE = "state.json"
+
+
+@dataclass(frozen=True)
+class Result:
+    """Where the files are, and which stages ran now rather than before."""
+
+    artifact: Path
+    report: Path
+    verification: dict[str, Any] | None
+    profile: dict[str, Any] | None
+    ran: tuple[str, ...]
+
+
+def run(path: str | Path, *, folder: str | Path | None = None, progress: Progress = silent) -> Result:
+    """Run a recipe.
+
+    Args:
+        path: the recipe, a TOML file.
+        folder: where to write; by default `runs/NAME` under the current folder.
+        progress: called with (stage, done, total).
+
+    Raises:
+        RecipeError: the recipe is wrong, or asks for what its data doesn't have.
+        BoundNotMetError: a bound in [prune], [qat] or [verify] was not met; all files are there all the same.
+        EdgecnnError: a stage failed; what was finished before is kept.
+    """
+    settings, text = sections.read(path)
+    name = Path(path).stem
+    context = Context(settings, text, Path(folder or Path("runs") / name), name, progress)
+    stages = stages_of(settings)
+    for stage in stages:
+        stage.refuse(context)
+    with _locked(context.folder):
+        ran = tuple(stage.name for stage in stages if _bring_up_to_date(stage, context))
+        for stage in stages:
+            stage.check_bounds(context)
+    return Result(
+        context.artifact, context.report, files.read_json(context.verification), files.read_json(context.profile), ran
+    )
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Two runs in one folder would overwrite each other's files."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / ".lock").open("w")
+    except OSError as error:
+        raise EdgecnnError(
+            f"Can't write to {folder}: {error.strerror}. Choose another folder with --output."
+        ) from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise EdgecnnError(
+                f"Another run is at work in {folder}. Wait for it, or choose another --output."
+            ) from error
+        yield
+
+
+def _bring_up_to_date(stage: Stage, context: Context) -> bool:
+    """Do a stage unless it is done; returns whether it was done now."""
+    basis = {"edgecnn": __version__, "inputs": stage.inputs(context)}
+    fingerprint = files.sha256(json.dumps(basis, sort_keys=True).encode())
+    state = files.read_json(context.folder / STATE) or {}
+    done = state.get(stage.name, {})
+    if done.get("fingerprint") == fingerprint and done.get("outputs") == _digests(stage, context):
+        context.progress(f"{stage.name}: done before", 0, 0)
+        return False
+    context.progress(stage.name, 0, 0)
+    stage.work(context)
+    state[stage.name] = {"fingerprint": fingerprint, "outputs": _digests(stage, context)}
+    files.write_json(context.folder / STATE, state)
+    return True
+
+
+def _digests(stage: Stage, context: Context) -> dict[str, str]:
+    return {path.name: digest(path) for path in stage.outputs(context)}

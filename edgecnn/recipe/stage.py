@@ -1,0 +1,155 @@
+"""What every stage of a run is, what stages share, and which ones a recipe asks for.
+
+A stage is done again when its section of the recipe, an input file or a data set changed. Since stages are
+deterministic, a stage that was done again with the same result leaves the later ones alone.
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from edgecnn.core import files
+from edgecnn.core.progress import Progress
+from edgecnn.core.registry import STAGES
+from edgecnn.recipe.sections import Recipe
+
+
+@dataclass(frozen=True)
+class Context:
+    """What the stages share.
+
+    Attributes:
+        recipe: what to do.
+        text: the recipe as it was written.
+        folder: where the files of the run are.
+        name: the recipe's name; the artifact is `folder/name.tflite`.
+        progress: called with (stage, done, total).
+    """
+
+    recipe: Recipe
+    text: str
+    folder: Path
+    name: str
+    progress: Progress
+
+    @property
+    def built(self) -> Path:
+        """The Keras model as it was built, or the file that exists already."""
+        return Path(self.recipe.model.file) if self.recipe.model.file else self.folder / "model.keras"
+
+    @property
+    def trained(self) -> Path:
+        """The Keras model that knows its classes."""
+        return self.folder / "trained.keras" if self.recipe.train else self.built
+
+    def pruned(self, steps: int) -> Path:
+        """The Keras model after so many steps of pruning."""
+        return self.folder / f"pruned{steps}.keras" if steps else self.trained
+
+    @property
+    def float_model(self) -> Path:
+        """The Keras model that is quantized."""
+        return self.folder / "qat.keras" if self.recipe.qat else self.pruned(len(self.recipe.prune))
+
+    @property
+    def training(self) -> Path:
+        """What happened in training, as JSON."""
+        return self.folder / "training.json"
+
+    @property
+    def quantized(self) -> Path:
+        """The artifact before its accuracy was measured."""
+        return self.folder / "quantized.tflite"
+
+    @property
+    def artifact(self) -> Path:
+        """The artifact with the measured accuracy in its contract."""
+        return self.folder / f"{self.name}.tflite"
+
+    @property
+    def verification(self) -> Path:
+        """The verification as JSON."""
+        return self.folder / "verification.json"
+
+    @property
+    def profile(self) -> Path:
+        """The profile as JSON."""
+        return self.folder / "profile.json"
+
+    @property
+    def report(self) -> Path:
+        """The page."""
+        return self.folder / "report.html"
+
+
+class Stage(abc.ABC):
+    """One step."""
+
+    name: str
+
+    def refuse(self, context: Context) -> None:  # noqa: B027 (most stages have nothing to refuse)
+        """Say before any stage works what is bound to fail after hours.
+
+        Raises:
+            UsageError: the recipe asks for what can't be, here or with this data.
+            DataError: the data can't be read.
+        """
+
+    @abc.abstractmethod
+    def inputs(self, context: Context) -> Any:
+        """What it depends on besides the program: JSON values, with the digests of files and data sets."""
+
+    @abc.abstractmethod
+    def outputs(self, context: Context) -> list[Path]:
+        """The files that it writes."""
+
+    @abc.abstractmethod
+    def work(self, context: Context) -> None:
+        """Do it."""
+
+    def check_bounds(self, context: Context) -> None:  # noqa: B027 (most stages have none)
+        """Hold the finished work against the recipe's bounds.
+
+        Raises:
+            BoundNotMetError: it costs more than the recipe allows.
+        """
+
+
+class StageKind(Protocol):
+    """A file of `edgecnn/recipe/stages/`.
+
+    Attributes:
+        POSITION: where its stages stand in a run; the lowest runs first.
+    """
+
+    POSITION: int
+
+    def stages(self, recipe: Recipe) -> Sequence[Stage]:
+        """The stages that the recipe asks for; none where its section is missing."""
+
+
+def stages_of(recipe: Recipe) -> list[Stage]:
+    """The stages that a recipe asks for, in order; each step of pruning is one: a later one can be changed alone."""
+    kinds: list[StageKind] = [STAGES.load(name) for name in STAGES.names()]
+    return [stage for kind in sorted(kinds, key=lambda kind: kind.POSITION) for stage in kind.stages(recipe)]
+
+
+def digest(path: str | Path) -> str:
+    """Of a file, or of all files in a folder (a SavedModel); "missing" leaves the message to the stage."""
+    path = Path(path)
+    if path.is_dir():
+        parts = (part for part in sorted(path.rglob("*")) if part.is_file())
+        return files.sha256("".join(f"{digest(part)} {part.name}" for part in parts).encode())
+    return files.file_sha256(path) if path.is_file() else "missing"
+
+
+def data_digest(spec: str, samples: int | None = None, seed: int = 0) -> str:
+    """Of the pictures and labels of a data set, or of a sample of it."""
+    from edgecnn.data import open_data
+
+    data = open_data(spec)
+    return (data if samples is None else data.sample(samples, seed)).digest()

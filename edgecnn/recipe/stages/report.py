@@ -1,0 +1,38 @@
+"""The page about all that a run did."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from edgecnn.core import files
+from edgecnn.recipe.sections import Recipe
+from edgecnn.recipe.stage import Context, Stage, digest
+
+POSITION = 80
+
+
+class Report(Stage):
+    """Artifact, verification, profile and training -> one page."""
+
+    name = "report"
+
+    def inputs(self, context: Context) -> Any:
+        return [context.text, *map(digest, (context.artifact, context.verification, context.profile, context.training))]
+
+    def outputs(self, context: Context) -> list[Path]:
+        return [context.report]
+
+    def work(self, context: Context) -> None:
+        from edgecnn import reporting
+
+        profiles = [profile] if context.recipe.profile and (profile := files.read_json(context.profile)) else []
+        verification = files.read_json(context.verification) if context.recipe.verify else None
+        training = files.read_json(context.training) if context.recipe.train else None
+        reporting.write(context.report, context.artifact, verification, profiles, context.text, training=training)
+
+
+def stages(recipe: Recipe) -> Sequence[Stage]:
+    """Always."""
+    return [Report()]

@@ -1,0 +1,67 @@
+"""One page that says what an artifact is, how good it is, how fast it is, and how to repeat that."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from edgecnn.core import files
+from edgecnn.html.page import Section, cards, page
+from edgecnn.reporting import sections as parts
+from edgecnn.reporting.ladder import ladder
+from edgecnn.reporting.operators import operators
+from edgecnn.reporting.sustained import sustained as minutes
+from edgecnn.reporting.training import compressed, trained
+from edgecnn.runtime.model import model_file
+
+__all__ = ["report", "write"]
+
+
+def report(
+    artifact: str | Path,
+    verification: dict[str, Any] | None = None,
+    profiles: Sequence[dict[str, Any]] = (),
+    recipe: str = "",
+    per_op: Sequence[dict[str, Any]] = (),
+    sustained: Sequence[dict[str, Any]] = (),
+    training: dict[str, Any] | None = None,
+) -> str:
+    """The page as HTML.
+
+    Args:
+        artifact: the `.tflite` file.
+        verification: `Verification.to_dict()`, if one was made.
+        profiles: `Profile.to_dict()` of each device that it was measured on.
+        recipe: text of the recipe that made it, if there was one.
+        per_op: `PerOperator.to_dict()` of each device where operators were timed one by one.
+        sustained: `Sustained.to_dict()` of each device where it ran for minutes.
+        training: `Trained.to_dict()`, if the model was trained here.
+
+    Raises:
+        ModelFileError: the artifact is damaged.
+    """
+    file = model_file.read(artifact)
+    sections = [
+        Section("What it says of pictures", parts.answers(verification)),
+        Section("Size and accuracy", parts.accuracy(file, verification)),
+        Section("What was tried to keep within the bound", ladder(file)),
+        Section("Pictures with another answer than the float model's", parts.flipped(verification)),
+        *(Section(f"Speed on {parts.device_name(profile)}", parts.speed(profile)) for profile in profiles),
+        *(Section(f"Where the time goes on {parts.device_name(entry)}", operators(entry)) for entry in per_op),
+        *(Section(f"Speed over {entry['seconds']:.0f} s on {entry['device']}", minutes(entry)) for entry in sustained),
+        Section("How it was trained", trained(training)),
+        Section("How it was made smaller", compressed(file.contract.model.get("compression", ()))),
+        Section("How to use it", parts.usage(file)),
+        Section("Where it came from", parts.provenance(file)),
+        Section("How to repeat this", parts.repeat(file, recipe)),
+    ]
+    lead = parts.lead(file)
+    return page(
+        f"{file.contract.name}: {file.name}", lead, sections, top=cards(parts.figures(file, verification, profiles))
+    )
+
+
+def write(path: str | Path, *arguments: Any, **options: Any) -> None:
+    """Write `report(...)` to a file, whole or not at all."""
+    files.write_bytes(path, report(*arguments, **options).encode())

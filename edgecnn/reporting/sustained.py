@@ -1,0 +1,37 @@
+"""Speed over minutes: frames a second, and the heat and clock that explain them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from edgecnn.core.text import counted
+from edgecnn.html import charts
+from edgecnn.html.page import paragraph
+
+
+def sustained(measured: dict[str, Any]) -> str:
+    """The curves of one `Sustained.to_dict()` and what they say.
+
+    Args:
+        measured: its dictionary.
+    """
+    windows = measured["windows"]
+    seconds = [window["end_s"] for window in windows]
+    change = f"{abs(measured['fall']):.0%} {'below' if measured['fall'] > 0 else 'above'}"
+    text = (
+        f"{measured['steady_fps']:.1f} inferences a second in the steady state (the last third), {change} the "
+        f"{measured['initial_fps']:.1f} at the start; {counted(measured['threads'], 'thread')}, "
+        f"delegate {measured['delegate']}."
+    )
+    parts = [charts.lines(seconds, [("per second", [window["fps"] for window in windows])], "seconds", "per second")]
+    for key, name in (("temperature_c", "°C"), ("clock_mhz", "MHz")):
+        values = [window[key] for window in windows]
+        if None not in values and len(set(values)) > 1:
+            parts.append(charts.lines(seconds, [(name, values)], "seconds", name))
+    parts.append(paragraph(text))
+    if measured["throttled"]:
+        parts.append(paragraph(f"The board slowed itself down: {', '.join(measured['throttled'])}.", "warning"))
+    if measured["emulated"]:
+        warning = "Measured on an emulated processor: these times say nothing about a real board."
+        parts.insert(0, paragraph(warning, "warning"))
+    return "".join(parts)

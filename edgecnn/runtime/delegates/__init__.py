@@ -1,0 +1,1 @@
+"""Delegates: loading them, and why one can't be loaded."""

@@ -1,0 +1,1 @@
+"""Latency, per operator, over minutes, interleaved; and the state of the machine."""

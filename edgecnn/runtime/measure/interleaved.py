@@ -1,0 +1,38 @@
+"""Two models against each other, in turns, so that whatever happens to the machine happens to both."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from typing import Any
+
+from ..model.model_file import ModelFile
+from .latency import Plan, open_engine, test_tensor, timed_runs
+
+BLOCK = 5  # inferences before the other model's turn; the first of them refills the caches and isn't counted
+MIN_ROUNDS = 20
+
+
+def compare(first: ModelFile, second: ModelFile, plan: Plan) -> dict[str, Any]:
+    """Time two models block by block in the order A B, B A, A B, ... which cancels a steady drift.
+
+    Returns:
+        threads, and rounds: each (median ms of A's block, median ms of B's block).
+
+    Raises:
+        ModelFileError: the runtime refuses one of them.
+    """
+    engines = [open_engine(file, plan) for file in (first, second)]
+    tensors = [test_tensor(engine) for engine in engines]
+    for engine, tensor in zip(engines, tensors):
+        timed_runs(engine, tensor, plan.warmup, plan.budget_s / 4)
+    rounds: list[tuple[float, float]] = []
+    deadline = time.monotonic() + plan.budget_s
+    for turn in range(max(MIN_ROUNDS, plan.runs // BLOCK)):
+        medians = [0.0, 0.0]
+        for which in (0, 1) if turn % 2 == 0 else (1, 0):
+            medians[which] = statistics.median(timed_runs(engines[which], tensors[which], BLOCK + 1)[1:])
+        rounds.append((round(medians[0], 5), round(medians[1], 5)))
+        if time.monotonic() > deadline and len(rounds) >= MIN_ROUNDS // 2:
+            break
+    return {"threads": engines[0].threads, "rounds": rounds}

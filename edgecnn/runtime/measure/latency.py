@@ -1,0 +1,212 @@
+"""How long a model takes on this machine: one measuring path for the host's own processor and for every board."""
+
+from __future__ import annotations
+
+import resource
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from ..delegates.loading import load, taken_operators
+from ..errors import ModelFileError
+from ..model.model_file import ModelFile
+from ..run import golden
+from ..run.engine import Engine
+from . import system
+
+MAX_SAMPLES = 2000
+MIN_RUNS = 5
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to measure.
+
+    Attributes:
+        delegate: what `runtime.delegate.load` takes.
+        threads: processor threads; None takes `engine.default_threads()`.
+        runs: measured inferences.
+        warmup: inferences before them.
+        budget_s: seconds after which the runs end early (but not before `MIN_RUNS`).
+    """
+
+    delegate: str = "cpu"
+    threads: int | None = None
+    runs: int = 100
+    warmup: int = 10
+    budget_s: float = 60.0
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One model with one number of threads, in a process of its own.
+
+    Attributes:
+        warmup_runs: inferences before those that count; fewer than asked for where they took too long.
+        read_ms: reading the file, which the system may have in its cache, checking its digest and parsing it.
+        init_ms: making the interpreter and allocating its tensors.
+        warm_start_ms: the same again plus one inference, when the library and the model's pages are in memory.
+        latency_ms: of one `set_tensor, invoke, get_tensor`: first, min, median, mean, p90, p95, p99, max, std.
+        samples_ms: the measured inferences in order; at most `MAX_SAMPLES`, evenly thinned.
+        throughput_fps: inferences a second, one after another.
+        peak_rss_bytes: of the whole process, Python and NumPy included.
+        model_rss_bytes: what the process grew by from before the file was read to after the runs.
+        cpu_share: processor time / (time * threads): 1 when the threads had the processors to themselves and used them.
+        preemptions: how often the system took the processor away during the runs.
+        before: `system.conditions()` before the runs.
+        after: and after them.
+        delegated_operators: how many of the graph's operators the delegate took; None where that can't be told.
+    """
+
+    delegate: str
+    threads: int
+    warmup_runs: int
+    runs: int
+    read_ms: float
+    init_ms: float
+    warm_start_ms: float
+    latency_ms: dict[str, float]
+    samples_ms: list[float]
+    throughput_fps: float
+    peak_rss_bytes: int
+    model_rss_bytes: int
+    cpu_share: float
+    preemptions: int
+    before: dict[str, Any]
+    after: dict[str, Any]
+    delegated_operators: int | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return asdict(self)
+
+
+def measure(read: Callable[[], ModelFile], plan: Plan) -> tuple[Measurement, dict[str, Any] | None]:
+    """Time a model on one of its golden pictures, then replay its golden vectors.
+
+    Args:
+        read: reads the model; what that costs is measured too.
+        plan: what to measure.
+
+    Returns:
+        The measurement, and `golden.GoldenResult.to_dict()`, None for a file that carries no vectors.
+
+    Raises:
+        ModelFileError: the file is damaged, or the runtime refuses it.
+    """
+    rss_before, start = _rss_bytes(), time.perf_counter()
+    file = read()
+    read_ms, start = _ms_since(start), time.perf_counter()
+    engine = open_engine(file, plan)
+    init_ms = _ms_since(start)
+    tensor = test_tensor(engine)
+    before = system.conditions()
+    first_ms = timed_runs(engine, tensor, 1)[0]
+    warmup = timed_runs(engine, tensor, plan.warmup, plan.budget_s / 4)
+    usage, start = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
+    samples = timed_runs(engine, tensor, plan.runs, plan.budget_s)
+    wall_s, used = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF)
+    after, rss_after = system.conditions(), _rss_bytes()
+    cpu_s = used.ru_utime + used.ru_stime - usage.ru_utime - usage.ru_stime
+    result = Measurement(
+        delegate=plan.delegate,
+        threads=engine.threads,
+        warmup_runs=len(warmup),
+        runs=len(samples),
+        read_ms=round(read_ms, 3),
+        init_ms=round(init_ms, 3),
+        warm_start_ms=round(_warm_start_ms(file, plan, tensor), 3),
+        latency_ms={"first": round(first_ms, 4), **summary(samples)},
+        samples_ms=[round(value, 4) for value in thinned(samples)],
+        throughput_fps=round(1000 * len(samples) / sum(samples), 3),
+        peak_rss_bytes=used.ru_maxrss * 1024,
+        model_rss_bytes=rss_after - rss_before,
+        cpu_share=round(cpu_s / wall_s / engine.threads, 3),
+        preemptions=used.ru_nivcsw - usage.ru_nivcsw,
+        before=before,
+        after=after,
+        delegated_operators=_delegated(file, plan),
+    )
+    return result, golden.replay(engine, engine.run).to_dict() if file.contract.golden else None
+
+
+def open_engine(file: ModelFile, plan: Plan) -> Engine:
+    """The model, ready to run with the plan's delegate and threads."""
+    return Engine(file, plan.threads, load(plan.delegate, file.model))
+
+
+def _delegated(file: ModelFile, plan: Plan) -> int | None:
+    try:
+        return None if plan.delegate == "cpu" else len(taken_operators(file, plan.delegate)[0])
+    except AttributeError:  # the runtime's listing of its nodes is private to it
+        return None
+
+
+def test_tensor(engine: Engine) -> np.ndarray:
+    """The input that is timed: a golden picture, because zeros can be faster than what a camera sees."""
+    height, width, channels = engine.input.shape[1:]
+    return engine.tensor(golden.picture(golden.SEED, 2, (height, width, channels)))
+
+
+def timed_runs(engine: Engine, tensor: np.ndarray, runs: int, budget_s: float = 0.0) -> list[float]:
+    """Milliseconds of each `set_tensor, invoke, get_tensor`; with a budget, ends early when it is used up."""
+    interpreter, source, result = engine.interpreter, engine.input.index, engine.output.index
+    clock, samples = time.perf_counter_ns, []
+    deadline = clock() + int(budget_s * 1e9) if budget_s else None
+    for _ in range(runs):
+        start = clock()
+        interpreter.set_tensor(source, tensor)
+        interpreter.invoke()
+        interpreter.get_tensor(result)
+        end = clock()
+        samples.append((end - start) / 1e6)
+        if deadline and end > deadline and len(samples) >= MIN_RUNS:
+            break
+    return samples
+
+
+def summary(samples: list[float]) -> dict[str, float]:
+    """min, median, mean, p90, p95, p99, max and standard deviation, in the samples' unit."""
+    if not samples:
+        raise ModelFileError("Nothing was measured; expected at least one run.")
+    p50, p90, p95, p99 = np.percentile(samples, [50, 90, 95, 99])
+    values = {
+        "min": min(samples),
+        "median": p50,
+        "mean": statistics.fmean(samples),
+        "p90": p90,
+        "p95": p95,
+        "p99": p99,
+        "max": max(samples),
+        "std": statistics.stdev(samples) if len(samples) > 1 else 0.0,
+    }
+    return {key: round(float(value), 4) for key, value in values.items()}
+
+
+def thinned(samples: list[float], count: int = MAX_SAMPLES) -> list[float]:
+    """At most `count` of the samples, evenly spaced, in order."""
+    if len(samples) <= count:
+        return samples
+    return [samples[index * len(samples) // count] for index in range(count)]
+
+
+def _warm_start_ms(file: ModelFile, plan: Plan, tensor: np.ndarray) -> float:
+    start = time.perf_counter()
+    open_engine(file, plan).invoke(tensor)
+    return _ms_since(start)
+
+
+def _ms_since(start: float) -> float:
+    return (time.perf_counter() - start) * 1000
+
+
+def _rss_bytes() -> int:
+    try:
+        with open("/proc/self/statm") as stream:
+            return int(stream.read().split()[1]) * resource.getpagesize()
+    except OSError:
+        return 0

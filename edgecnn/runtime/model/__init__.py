@@ -1,0 +1,1 @@
+"""The `.tflite` file as values: flatbuffer, graph, metadata, contract."""

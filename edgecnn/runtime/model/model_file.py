@@ -1,0 +1,180 @@
+"""A `.tflite` file with what is known of it: its contract, or the best that standard metadata and its tensors tell."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import ModelFileError
+from . import metadata as standard
+from .contract import Contract, Preprocessing
+from .tflite import Tensor, TFLiteModel, parse
+
+BUFFER_NAME = "edgecnn"
+# The contract's buffer is `{"sha256":"<64 digits>", ...}`: the digest of the whole file with these digits as zeros.
+DIGEST_START = len('{"sha256":"')
+DIGEST_SIZE = 64
+MAX_SIZE_BYTES = 2 << 30
+_PLAIN_NORMALIZATION = (127.5,)
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A model file in memory.
+
+    Attributes:
+        name: file name, for messages.
+        data: the file's bytes.
+        graph: the parsed flatbuffer.
+        contract: how to use it.
+        sealed: whether the file carries our contract and its digest is right: it is what edgecnn wrote.
+    """
+
+    name: str
+    data: bytes
+    model: TFLiteModel
+    contract: Contract
+    sealed: bool
+
+    @property
+    def sha256(self) -> str:
+        """Digest of the whole file."""
+        return hashlib.sha256(self.data).hexdigest()
+
+
+def read(path: str | Path, labels: str | Path | None = None) -> ModelFile:
+    """Read a `.tflite` file of ours or by others.
+
+    Args:
+        path: the file.
+        labels: a text file with one class name per line, for a model that has none.
+
+    Raises:
+        ModelFileError: the file is missing, damaged or of another kind.
+    """
+    path = Path(path)
+    file = from_bytes(_read_bytes(path), path.name)
+    if labels is None:
+        return file
+    contract = file.contract.replace(labels=read_labels(labels))
+    return ModelFile(file.name, file.data, file.model, contract, file.sealed)
+
+
+def from_bytes(data: bytes, name: str = "the model") -> ModelFile:
+    """The same for a file that is in memory already."""
+    model = parse(data, name)
+    own = model.metadata.get(BUFFER_NAME)
+    if own is not None:
+        _check_digest(data, own, name)
+        return ModelFile(name, data, model, _own_contract(own, name), sealed=True)
+    return ModelFile(name, data, model, _guess_contract(model, data, name), sealed=False)
+
+
+def read_labels(path: str | Path) -> tuple[str, ...]:
+    """Class names from a text file, one per line; `12  name` and `n01440764 name` lose their first column.
+
+    Raises:
+        ModelFileError: the file can't be read as text.
+    """
+    try:
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ModelFileError(
+            f"Can't read the labels {path}: {error}. Expected a text file, one class per line."
+        ) from error
+    parts = [line.split(None, 1) for line in lines if line.strip()]
+    if all(len(part) == 2 and (part[0].isdigit() or _is_wordnet_id(part[0])) for part in parts):
+        return tuple(part[1].strip() for part in parts)
+    return tuple(line.strip() for line in lines if line.strip())
+
+
+def _is_wordnet_id(word: str) -> bool:
+    return len(word) == 9 and word[0] == "n" and word[1:].isdigit()
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        if path.is_dir():
+            raise ModelFileError(f"{path} is a folder; expected a .tflite file.")
+        if path.stat().st_size > MAX_SIZE_BYTES:
+            raise ModelFileError(
+                f"{path} has {path.stat().st_size:,} bytes; a .tflite file has at most {MAX_SIZE_BYTES:,}."
+            )
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise ModelFileError(f"There is no file {path}.") from error
+    except (OSError, MemoryError) as error:
+        raise ModelFileError(f"Can't read {path}: {error}.") from error
+
+
+def _check_digest(data: bytes, own: memoryview, name: str) -> None:
+    text = bytes(own[DIGEST_START : DIGEST_START + DIGEST_SIZE])
+    place = data.find(bytes(own))
+    digest = hashlib.sha256(data[: place + DIGEST_START])
+    digest.update(b"0" * DIGEST_SIZE)
+    digest.update(memoryview(data)[place + DIGEST_START + DIGEST_SIZE :])
+    if digest.hexdigest().encode() != text:
+        raise ModelFileError(f"{name} is damaged: its content doesn't match the digest that it carries. Copy it again.")
+
+
+def _own_contract(own: memoryview, name: str) -> Contract:
+    try:
+        values = json.loads(bytes(own))
+    except ValueError as error:
+        raise ModelFileError(f"{name}: its contract is no JSON: {error}.") from error
+    values.pop("sha256", None)
+    return Contract.from_dict(values)
+
+
+def _guess_contract(model: TFLiteModel, data: bytes, name: str) -> Contract:
+    tensor = model.graph.tensors[model.graph.inputs[0]]
+    if len(tensor.shape) != 4 or tensor.shape[0] != 1 or tensor.shape[3] not in (1, 3):
+        raise ModelFileError(
+            f"{name} takes an input of shape {list(tensor.shape)}; expected one picture, [1, height, width, 1 or 3]."
+        )
+    buffer = model.metadata.get(standard.BUFFER_NAME)
+    known = standard.read(buffer, data) if buffer is not None else None
+    mean, std, assumed = _normalization(tensor, known, name)
+    if known is None:
+        assumed.append("The file has no metadata: assumed RGB, the picture's center cropped to the input's shape.")
+    output = model.graph.tensors[model.graph.outputs[0]]
+    preprocessing = Preprocessing(
+        tensor.shape[1],
+        tensor.shape[2],
+        color="gray" if tensor.shape[3] == 1 else "rgb",
+        crop=1.0,
+        mean=mean,
+        std=std,
+    )
+    ends_in_softmax = any(op.name == "SOFTMAX" and op.outputs[0] == output.index for op in model.graph.operators)
+    looks_like_softmax = output.scale.size == 1 and abs(float(output.scale[0]) - 1 / 256) < 1e-6
+    return Contract(
+        preprocessing,
+        output="probabilities" if ends_in_softmax or looks_like_softmax else "logits",
+        labels=known.labels if known else (),
+        model={"name": known.name if known and known.name else Path(name).stem},
+        assumed=tuple(assumed),
+    )
+
+
+def _normalization(
+    tensor: Tensor, known: standard.StandardMetadata | None, name: str
+) -> tuple[tuple[float, ...], tuple[float, ...], list[str]]:
+    if known and known.mean and known.std:
+        return known.mean, known.std, []
+    if tensor.dtype in ("UINT8", "INT8") and tensor.scale.size == 1:
+        # Whatever the training's normalization was, its quantized input spans the picture's 0..255.
+        scale, zero_point = float(tensor.scale[0]), float(tensor.zero_point[0])
+        if not 0 < scale < math.inf:
+            raise ModelFileError(f"{name} is damaged: its input has the scale {scale}; expected a positive number.")
+        offset = 128.0 if tensor.dtype == "INT8" else 0.0
+        return (
+            (zero_point + offset,),
+            (1.0 / scale,),
+            ["Assumed that the quantized input is the raw picture (0 to 255)."],
+        )
+    sentence = "Assumed pixel values scaled from 0..255 to -1..1."
+    return _PLAIN_NORMALIZATION, _PLAIN_NORMALIZATION, [sentence]

@@ -1,0 +1,1 @@
+"""Child processes, locks and the jobs that the host asks for."""

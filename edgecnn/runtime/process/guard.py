@@ -1,0 +1,112 @@
+"""Work on a model in a child process, so that a crash or a hang there is an error message here."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .. import errors
+from ..model.model_file import ModelFile
+from ..run.engine import Engine
+
+DEFAULT_TIMEOUT_S = 600.0
+
+
+def isolated(function: Callable[..., Any], *arguments: Any, timeout_s: float = DEFAULT_TIMEOUT_S) -> Any:
+    """Call `function` in a forked child and return its result, which must be JSON values.
+
+    Errors of edgecnn's own kinds are raised again here. Where the system can't fork, the call is made in this process.
+
+    Raises:
+        CrashError: the child was killed by a signal, or did not answer in time.
+    """
+    if not hasattr(os, "fork"):
+        return function(*arguments)
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reader)
+        _answer(writer, function, arguments)
+    os.close(writer)
+    try:
+        answer = _read_all(reader, time.monotonic() + timeout_s)
+    except BaseException:
+        os.kill(child, signal.SIGKILL)
+        raise
+    finally:
+        os.close(reader)
+        _, status = os.waitpid(child, 0)
+    if not answer:
+        raise errors.CrashError(
+            f"The TFLite runtime crashed on this model ({_why(status)}). The file is damaged or unsupported."
+        )
+    kind, value = json.loads(answer)
+    if kind == "result":
+        return value
+    raise getattr(errors, kind, errors.EdgecnnError)(value)
+
+
+def try_out(file: ModelFile) -> None:
+    """Load and run a model once in a child process; for files that edgecnn did not write itself.
+
+    Raises:
+        CrashError: it crashed or hung there.
+        ModelFileError: the runtime refuses it.
+    """
+    isolated(_run_once, file)
+
+
+def _run_once(file: ModelFile) -> None:
+    engine = Engine(file)
+    engine.invoke(np.zeros(engine.input.shape, engine.input.dtype))
+
+
+def _answer(writer: int, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+    """The child's whole life; it never returns to the caller's code."""
+    status = 1
+    try:
+        try:
+            answer = ["result", function(*arguments)]
+        except errors.EdgecnnError as error:
+            answer = [type(error).__name__, str(error)]
+        except MemoryError:
+            answer = ["EdgecnnError", "Out of memory while the model ran."]
+        with os.fdopen(writer, "w", encoding="utf-8") as stream:
+            json.dump(answer, stream)
+        status = 0
+    except KeyboardInterrupt:
+        pass
+    except BaseException:
+        import traceback
+
+        traceback.print_exc()
+    finally:
+        os._exit(status)
+
+
+def _read_all(reader: int, deadline: float) -> bytes:
+    parts: list[bytes] = []
+    while True:
+        left = deadline - time.monotonic()
+        ready, _, _ = select.select([reader], [], [], max(0.0, left))
+        if not ready:
+            raise errors.CrashError(
+                "The TFLite runtime hangs on this model; it was stopped. The file is damaged or too large."
+            )
+        part = os.read(reader, 1 << 16)
+        if not part:
+            return b"".join(parts)
+        parts.append(part)
+
+
+def _why(status: int) -> str:
+    if os.WIFSIGNALED(status):
+        return f"signal {signal.Signals(os.WTERMSIG(status)).name}"
+    return f"exit status {os.WEXITSTATUS(status)}"

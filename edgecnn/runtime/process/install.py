@@ -1,0 +1,74 @@
+"""Make the board's own virtual environment, whole or not at all. Standard library only."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import venv
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from ..errors import EdgecnnError
+
+
+def install(target: str, wheels: list[str], requirements: list[str], system_packages: bool = False) -> dict[str, Any]:
+    """Create a virtual environment at `target` in place of an older one.
+
+    Args:
+        target: its folder.
+        wheels: files to unpack into it, brought here by the host.
+        requirements: instead of wheels: what pip should fetch from here.
+        system_packages: whether it also sees what apt has installed.
+
+    Raises:
+        EdgecnnError: the disk is full, or pip can't fetch something.
+    """
+    place = Path(target).expanduser()
+    new, old = place.with_name(f"{place.name}.new"), place.with_name(f"{place.name}.old")
+    try:
+        shutil.rmtree(new, ignore_errors=True)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        venv.create(new, symlinks=True, with_pip=bool(requirements), system_site_packages=system_packages)
+        for wheel in wheels:
+            with zipfile.ZipFile(wheel) as archive:
+                archive.extractall(_site_packages(new))
+        if requirements:
+            _pip(new, requirements)
+        _put(new, place, old)
+    except (OSError, zipfile.BadZipFile, subprocess.CalledProcessError) as error:
+        raise EdgecnnError(f"Can't make {place}: {error}. What was there before is unchanged.") from error
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+    return {"python": str(place / "bin/python3")}
+
+
+def _put(new: Path, place: Path, old: Path) -> None:
+    """Rename `new` to `place`; what was there before waits at `old`, to come back if that fails."""
+    if place.exists():
+        shutil.rmtree(old, ignore_errors=True)
+        place.rename(old)
+    try:
+        new.rename(place)
+    except OSError:
+        if old.exists():
+            old.rename(place)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _site_packages(environment: Path) -> Path:
+    return next(environment.glob("lib/python*/site-packages"))
+
+
+def _pip(environment: Path, requirements: list[str]) -> None:
+    command = [str(environment / "bin/python3"), "-m", "pip", "install", "--only-binary=:all:", "--no-deps"]
+    done = subprocess.run(
+        [*command, "--disable-pip-version-check", "--quiet", "--retries=1", "--timeout=10", *requirements],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": ""},
+    )
+    if done.returncode:
+        raise EdgecnnError(f"pip can't fetch {', '.join(requirements)} on the board: {done.stderr.strip()[-300:]}")

@@ -1,0 +1,93 @@
+"""The jobs that measure: each takes the parsed options and returns JSON values."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+from ..measure import latency as measuring
+from ..measure import system
+from ..model import model_file
+from ..model.model_file import ModelFile
+from . import guard, lock
+from .supervise import die_with_parent
+
+HANG_S = 600.0
+
+
+def measure(options: argparse.Namespace) -> dict[str, Any]:
+    """Time one model, each number of threads in a child of its own, so that memory and start-up don't mix."""
+    plan = plan_of(options)
+    results, golden = [], None
+    with lock.measuring(options.wait):
+        for threads in options.threads:
+            result = guard.isolated(
+                _in_child, _measure_one, options, dataclasses.replace(plan, threads=threads), timeout_s=_limit(plan)
+            )
+            results.append(result["measurement"])
+            golden = golden or result["golden"]
+    return {"system": system.describe(), "import_ms": options.import_ms, "measurements": results, "golden": golden}
+
+
+def per_op(options: argparse.Namespace) -> dict[str, Any]:
+    """Time each operator of the first model; the second is the same model cut into operators."""
+    from ..measure import per_op as timing
+
+    file, plan = read_models(options, 1)[0], plan_of(options)
+    with open(options.model[1], "rb") as stream:
+        parts = stream.read()
+    if timing.needs_files() and parts[:2] != b"PK":
+        return {"needs_files": True}
+    with lock.measuring(options.wait):
+        times = guard.isolated(_in_child, timing.measure, file, parts, plan, timeout_s=_limit(plan))
+    return {"system": system.describe(), "times": times}
+
+
+def sustained(options: argparse.Namespace) -> dict[str, Any]:
+    """Run one model without a pause for `options.seconds`."""
+    from ..measure.sustained import sustain
+
+    file, plan = read_models(options)[0], plan_of(options)
+    with lock.measuring(options.wait):
+        limit_s = options.seconds + _limit(plan)
+        found = guard.isolated(_in_child, sustain, file, plan, options.seconds, timeout_s=limit_s)
+    return {"system": system.describe(), **found}
+
+
+def compare(options: argparse.Namespace) -> dict[str, Any]:
+    """Time two models in turns."""
+    from ..measure.interleaved import compare as in_turns
+
+    first, second = read_models(options)
+    plan = plan_of(options)
+    with lock.measuring(options.wait):
+        found = guard.isolated(_in_child, in_turns, first, second, plan, timeout_s=_limit(plan))
+    return {"system": system.describe(), **found}
+
+
+def read_models(options: argparse.Namespace, count: int | None = None) -> list[ModelFile]:
+    """The models that the options name, or the first `count`, under the names that the host knows them by."""
+    names: list[str | None] = [*options.name, *[None] * len(options.model)]
+    files = [model_file.read(path) for path in options.model[:count]]
+    return [dataclasses.replace(file, name=name or file.name) for file, name in zip(files, names)]
+
+
+def plan_of(options: argparse.Namespace) -> measuring.Plan:
+    """The options as a plan; the threads are the first of the list."""
+    return measuring.Plan(options.delegate, options.threads[0], options.runs, options.warmup, options.budget)
+
+
+def _measure_one(options: argparse.Namespace, plan: measuring.Plan) -> dict[str, Any]:
+    measurement, golden = measuring.measure(lambda: read_models(options)[0], plan)
+    return {"measurement": measurement.to_dict(), "golden": golden}
+
+
+def _in_child(function: Callable[..., Any], *arguments: Any) -> Any:
+    die_with_parent()
+    return function(*arguments)
+
+
+def _limit(plan: measuring.Plan) -> float:
+    return plan.budget_s * 2 + HANG_S

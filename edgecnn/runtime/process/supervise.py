@@ -1,0 +1,131 @@
+"""Run a job in a child that can't outlive whoever asked for it, and answer with exactly one JSON on standard output.
+
+The asker holds the other end of standard input: over ssh it sends a byte now and then. When that end is closed (the
+connection was cut), or stays silent for too long (the cable was pulled), the job and all its children are killed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import os
+import select
+import signal
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from .. import errors
+
+EXIT_ORPHANED = 75
+
+
+def supervised(job: Callable[[], Any], silence_s: float | None = None) -> int:
+    """Run `job` in a forked process group and print its JSON; returns the exit status.
+
+    Args:
+        job: returns JSON values or raises an `EdgecnnError`.
+        silence_s: None doesn't watch standard input; else kill the job when input ends, or is silent for so long (0: it
+            may be silent for ever).
+    """
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reader)
+        os.setpgid(0, 0)
+        _work(job, writer)
+    with contextlib.suppress(OSError):  # both sides do it, so that it is done before either goes on
+        os.setpgid(child, child)
+    os.close(writer)
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, lambda *_: _stop(child, EXIT_ORPHANED))
+    answer = _await(child, reader, silence_s)
+    _, status = os.waitpid(child, 0)
+    _kill_group(child)
+    if not answer:
+        answer = json.dumps(
+            error_answer(errors.CrashError(f"The TFLite runtime crashed on this model ({_why(status)})."))
+        )
+    sys.stdout.write(answer + "\n")
+    sys.stdout.flush()
+    return 1 if answer.startswith('{"error"') else 0
+
+
+def error_answer(error: errors.EdgecnnError) -> dict[str, Any]:
+    """How an error travels; the host raises it again."""
+    return {"error": {"kind": type(error).__name__, "message": str(error)}}
+
+
+def die_with_parent() -> None:
+    """Ask the kernel to kill this process when its parent ends (Linux; elsewhere nothing)."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
+def _work(job: Callable[[], Any], writer: int) -> None:
+    """The child's whole life."""
+    die_with_parent()
+    os.dup2(2, 1)  # what a library prints must not get into the JSON
+    try:
+        answer = _answer(job)
+        with os.fdopen(writer, "w", encoding="utf-8") as stream:
+            json.dump(answer, stream)
+    finally:
+        os._exit(0)
+
+
+def _answer(job: Callable[[], Any]) -> Any:
+    try:
+        return job()
+    except errors.EdgecnnError as error:
+        return error_answer(error)
+    except MemoryError:
+        return error_answer(errors.EdgecnnError("Out of memory while the model ran."))
+    except Exception as error:
+        if isinstance(error, ModuleNotFoundError) and error.name == "numpy":
+            return error_answer(
+                errors.RuntimeMissingError("NumPy is not installed. Install it with: pip install numpy.")
+            )
+        import traceback
+
+        traceback.print_exc()
+        return error_answer(errors.CrashError(f"The job failed unexpectedly: {error!r}."))
+
+
+def _await(child: int, reader: int, silence_s: float | None) -> str:
+    parts: list[bytes] = []
+    watched = [reader] if silence_s is None else [reader, 0]
+    heard = time.monotonic()
+    while True:
+        left = max(0.0, heard + silence_s - time.monotonic()) if silence_s else None
+        ready, _, _ = select.select(watched, [], [], left)
+        if not ready:
+            _stop(child, EXIT_ORPHANED)
+        if 0 in ready:
+            heard = time.monotonic()
+            if not os.read(0, 4096):
+                _stop(child, EXIT_ORPHANED)
+        if reader in ready:
+            part = os.read(reader, 1 << 16)
+            if not part:
+                return b"".join(parts).decode()
+            parts.append(part)
+
+
+def _stop(child: int, status: int) -> None:
+    _kill_group(child)
+    os._exit(status)
+
+
+def _kill_group(child: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(child, signal.SIGKILL)
+
+
+def _why(status: int) -> str:
+    if os.WIFSIGNALED(status):
+        name = signal.Signals(os.WTERMSIG(status)).name
+        return f"signal {name}; most likely the memory ran out" if name == "SIGKILL" else f"signal {name}"
+    return f"exit status {os.WEXITSTATUS(status)}"

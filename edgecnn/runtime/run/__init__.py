@@ -1,0 +1,1 @@
+"""Running a model: image to input tensor, interpreter, golden vectors."""

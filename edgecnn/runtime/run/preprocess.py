@@ -1,0 +1,227 @@
+"""From a picture to the input tensor: decode, fit, normalize, quantize. Written once, for host and device.
+
+Pictures are uint8 arrays of shape (height, width, 3) in OpenCV's blue-green-red order unless said otherwise.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import PictureError, RuntimeMissingError
+from ..model.contract import Preprocessing
+
+MAX_PIXELS = 1 << 28
+_PNG = b"\x89PNG\r\n\x1a\n"
+_JPEG = b"\xff\xd8"
+
+
+def opencv() -> Any:
+    """The module `cv2`.
+
+    Raises:
+        RuntimeMissingError: OpenCV is not installed.
+    """
+    os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(MAX_PIXELS))
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+    try:
+        import cv2
+    except ImportError as error:
+        raise RuntimeMissingError(
+            f"Decoding pictures needs OpenCV ({error}). Install it with: pip install opencv-python-headless"
+        ) from error
+    return cv2
+
+
+def read_picture(path: str | Path) -> np.ndarray:
+    """Decode a picture file, upright (EXIF orientation applied), 8 bits, transparency over white.
+
+    Returns:
+        uint8 (height, width, 3), blue-green-red.
+
+    Raises:
+        PictureError: the file is missing, no picture, damaged, or larger than `MAX_PIXELS`.
+    """
+    path = Path(path)
+    try:
+        if path.is_dir():
+            raise PictureError(f"{path} is a folder; expected a picture.")
+        data = path.read_bytes()
+    except OSError as error:
+        raise PictureError(f"Can't read the picture {path}: {error.strerror}.") from error
+    return decode(data, str(path))
+
+
+def decode(data: bytes, name: str = "the picture") -> np.ndarray:
+    """The same for a file that is in memory already."""
+    if not data:
+        raise PictureError(f"{name} is empty; expected a picture (JPEG, PNG, BMP, WebP, TIFF).")
+    cv2 = opencv()
+    array = np.frombuffer(data, np.uint8)
+    try:
+        with _CapturedStderr() as complaints:
+            picture = cv2.imdecode(array, cv2.IMREAD_COLOR)
+            if picture is not None and _may_be_transparent(data):
+                picture = _over_white(cv2.imdecode(array, cv2.IMREAD_UNCHANGED), picture)
+    except cv2.error as error:
+        raise PictureError(f"{name} can't be decoded: {str(error).strip().splitlines()[-1]}") from error
+    if picture is None:
+        raise PictureError(f"{name} is no picture that can be decoded; expected JPEG, PNG, BMP, WebP or TIFF.")
+    said = complaints.text()
+    if data.startswith(_JPEG) and (
+        b"\xff\xd9" not in data[data.rfind(b"\xff\xda") :] or "orrupt" in said or "remature" in said
+    ):
+        raise PictureError(f"{name} is a damaged JPEG: {said or 'it is cut short'}. Replace or remove it.")
+    if data.startswith(_PNG) and "error" in said.lower():
+        raise PictureError(f"{name} is a damaged PNG: {said}. Replace or remove it.")
+    result: np.ndarray = picture
+    return result
+
+
+class _CapturedStderr:
+    """What C libraries print while a picture is decoded: libjpeg tells of damage only there."""
+
+    def __enter__(self) -> _CapturedStderr:
+        self._file = tempfile.TemporaryFile()
+        self._saved = os.dup(2)
+        os.dup2(self._file.fileno(), 2)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.dup2(self._saved, 2)
+        os.close(self._saved)
+        self._file.seek(0)
+        self._text = self._file.read(2000).decode(errors="replace").strip()
+        self._file.close()
+
+    def text(self) -> str:
+        return self._text
+
+
+def _may_be_transparent(data: bytes) -> bool:
+    return data.startswith(_PNG) and len(data) > 25 and (data[25] in (4, 6) or b"tRNS" in data[:8192])
+
+
+def _over_white(layered: Any, picture: np.ndarray) -> np.ndarray:
+    if layered is None or layered.ndim != 3 or layered.shape[2] != 4 or layered.shape[:2] != picture.shape[:2]:
+        return picture
+    top = 65535 if layered.dtype == np.uint16 else 255
+    alpha = layered[:, :, 3:].astype(np.float32) / top
+    return (picture * alpha + 255.0 * (1 - alpha) + 0.5).astype(np.uint8)
+
+
+def fit(picture: np.ndarray, preprocessing: Preprocessing, order: str = "bgr") -> np.ndarray:
+    """Crop, resize and reorder a picture to the input's shape.
+
+    Args:
+        picture: uint8 (height, width, 3), or (height, width) in gray.
+        preprocessing: the contract's input side.
+        order: channel order of `picture`, "bgr" or "rgb".
+
+    Returns:
+        uint8 (input height, input width, channels).
+
+    Raises:
+        PictureError: the array is no picture.
+    """
+    if picture.dtype != np.uint8 or picture.ndim not in (2, 3) or 0 in picture.shape:
+        raise PictureError(f"Expected a uint8 picture (height, width, 3); got {picture.dtype} {picture.shape}.")
+    if picture.ndim == 3 and picture.shape[2] not in (1, 3):
+        raise PictureError(f"Expected a picture with 1 or 3 channels; got the shape {picture.shape}.")
+    small = _resize(_window(picture, preprocessing), preprocessing)
+    return _reorder(small, order, preprocessing)
+
+
+def _window(picture: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:
+    if preprocessing.fit != "crop":
+        return picture
+    height, width = picture.shape[:2]
+    scale = min(height / preprocessing.height, width / preprocessing.width) * preprocessing.crop
+    rows, columns = max(1, round(preprocessing.height * scale)), max(1, round(preprocessing.width * scale))
+    top, left = (height - rows) // 2, (width - columns) // 2
+    return picture[top : top + rows, left : left + columns]
+
+
+def _resize(picture: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:
+    cv2 = opencv()
+    height, width = preprocessing.height, preprocessing.width
+    if preprocessing.fit == "pad":
+        scale = min(height / picture.shape[0], width / picture.shape[1])
+        rows, columns = max(1, round(picture.shape[0] * scale)), max(1, round(picture.shape[1] * scale))
+    else:
+        rows, columns = height, width
+    small: np.ndarray = picture
+    if picture.shape[:2] != (rows, columns):
+        small = cv2.resize(
+            picture, (columns, rows), interpolation=_interpolation(picture, rows, columns, preprocessing)
+        )
+    if (rows, columns) == (height, width):
+        return small
+    top, left = (height - rows) // 2, (width - columns) // 2
+    padded: np.ndarray = cv2.copyMakeBorder(
+        small, top, height - rows - top, left, width - columns - left, cv2.BORDER_CONSTANT
+    )
+    return padded
+
+
+def _interpolation(picture: np.ndarray, rows: int, columns: int, preprocessing: Preprocessing) -> int:
+    cv2 = opencv()
+    shrinks = picture.shape[0] >= rows and picture.shape[1] >= columns
+    methods = {
+        "area": cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC,
+        "bilinear": cv2.INTER_LINEAR,
+        "bicubic": cv2.INTER_CUBIC,
+        "nearest": cv2.INTER_NEAREST,
+    }
+    return int(methods[preprocessing.resize])
+
+
+def _reorder(picture: np.ndarray, order: str, preprocessing: Preprocessing) -> np.ndarray:
+    cv2 = opencv()
+    gray = picture.ndim == 2 or picture.shape[2] == 1
+    if preprocessing.color == "gray":
+        code = cv2.COLOR_RGB2GRAY if order == "rgb" else cv2.COLOR_BGR2GRAY
+        result = picture.reshape(*picture.shape[:2]) if gray else cv2.cvtColor(picture, code)
+        return np.asarray(result)[:, :, np.newaxis]
+    if gray:
+        return np.asarray(cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR))
+    return picture if order == preprocessing.color else np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB))
+
+
+def input_table(preprocessing: Preprocessing, dtype: np.dtype, scale: float, zero_point: int) -> np.ndarray:
+    """The tensor's value for each pixel value: normalization and quantization in one look-up.
+
+    Args:
+        preprocessing: the contract's input side.
+        dtype: the input tensor's type.
+        scale: its quantization scale; 0 for a float tensor.
+        zero_point: its zero point.
+
+    Returns:
+        Shape (256, channels), of type `dtype`.
+    """
+    pixels = np.arange(256, dtype=np.float64)[:, np.newaxis]
+    channels = (1, preprocessing.channels)
+    mean = np.broadcast_to(np.asarray(preprocessing.mean, np.float64), channels)
+    std = np.broadcast_to(np.asarray(preprocessing.std, np.float64), channels)
+    values = (pixels - mean) / std
+    if scale == 0:
+        return values.astype(dtype)
+    bounds = np.iinfo(dtype)
+    return np.clip(np.rint(values / scale) + zero_point, bounds.min, bounds.max).astype(dtype)
+
+
+def apply_table(picture: np.ndarray, table: np.ndarray) -> np.ndarray:
+    """Look every pixel up: uint8 (height, width, channels) -> the tensor (1, height, width, channels).
+
+    Where the table is the identity (a uint8 input that takes the raw picture) nothing is computed.
+    """
+    if table.dtype == np.uint8 and bool((table == np.arange(256, dtype=np.uint8)[:, np.newaxis]).all()):
+        return picture[np.newaxis]
+    if bool((table == table[:, :1]).all()):
+        return table[:, 0][picture][np.newaxis]
+    return table[picture, np.arange(table.shape[1])][np.newaxis]

@@ -1,0 +1,197 @@
+"""Coral's `edgetpu_compiler`: call it where it is installed, read its log, keep the contract in what it writes."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+import struct
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgecnn import artifact
+from edgecnn.core import files
+from edgecnn.core.errors import CompilerError, CrashError, ModelFileError
+from edgecnn.runtime.delegates.coral import CUSTOM_OPERATOR
+from edgecnn.runtime.model.flatbuffer import Table
+from edgecnn.runtime.model.model_file import ModelFile
+from edgecnn.runtime.model.tflite import OPERATOR_NAMES
+from edgecnn.runtime.process import guard
+from edgecnn.runtime.run import golden
+from edgecnn.runtime.run.engine import Engine
+from edgecnn.targets import Memory, TargetReport, Verdict, check
+from edgecnn.targets.edgetpu_rules import MAPPED, NEWEST_VERSIONS
+
+PROGRAM = "edgetpu_compiler"
+TIMEOUT_S = 600  # its own timer ends it after 180 s
+_STATUS_LINE = re.compile(r"^\s*([A-Z][A-Z0-9_]+|\S*[Cc]ustom\S*)\s+(\d+)\s+(\S.*?)\s*$")
+_SIZE = re.compile(r":\s*([\d.]+)\s*(B|[KMG]i?B)")
+_UNITS = {"B": 0, "K": 10, "M": 20, "G": 30}
+_STEM = "model"
+
+
+@dataclass(frozen=True)
+class _Run:
+    compiled: bytes
+    log: str
+
+
+def compile(file: ModelFile, output: str | Path) -> TargetReport:
+    """Compile an int8 model for the Edge TPU.
+
+    A model with a contract keeps it, golden vectors included; its provenance then names the compiler. Versions of
+    operators that are newer than the compiler are lowered where the model computes the same bytes afterwards.
+
+    Args:
+        file: the model.
+        output: the file to write.
+
+    Raises:
+        CompilerError: the compiler isn't installed, fails, or could map nothing of this model.
+    """
+    program = shutil.which(PROGRAM)
+    if program is None:
+        raise CompilerError(
+            f"{PROGRAM} is not on PATH. It runs on x86-64 Linux only and comes from Coral's Debian package source "
+            "(coral.ai/docs/edgetpu/compiler). Without it: edgecnn inspect MODEL --target edgetpu applies its rules."
+        )
+    _refuse_hopeless(file)
+    graph, lowered = lower_versions(file)
+    run = _call(program, graph)
+    report = read_log(run.log, file.name)
+    if file.sealed:
+        provenance = {**file.contract.provenance, "edgetpu": _provenance(file, report, lowered)}
+        artifact.write(output, run.compiled, file.contract.replace(provenance=provenance))
+    else:
+        files.write_bytes(output, run.compiled)
+    return report
+
+
+def read_log(log: str, name: str = "model") -> TargetReport:
+    """What the compiler's log says.
+
+    Raises:
+        CompilerError: it holds no table of operators.
+    """
+    version = re.search(r"Edge TPU Compiler version (\S+)", log)
+    rows = tuple(
+        Verdict(-1, "", kind, status == MAPPED, status, "" if status == MAPPED else f"{status[0].lower()}{status[1:]}.",
+                count=int(count))
+        for kind, count, status in (match.groups() for match in map(_STATUS_LINE.match, log.splitlines()) if match)
+    )  # fmt: skip
+    if not rows:
+        raise CompilerError(f"The compiler's log holds no table of operators:\n{_last_lines(log)}")
+    source = f"Edge TPU Compiler version {version.group(1)}" if version else "the Edge TPU compiler's log"
+    return TargetReport("Edge TPU", name, source, rows, _memory(log))
+
+
+def lower_versions(file: ModelFile) -> tuple[bytes, dict[str, list[int]]]:
+    """The model without its contract, with operator versions that the compiler can read.
+
+    Returns:
+        The bytes, and {operator: [version, lowered version]}; nothing is lowered where the outputs would change.
+    """
+    graph = artifact.graph_bytes(file)
+    data, lowered = bytearray(graph), {}
+    for code in Table.root(graph).tables(1):
+        number = max(code.scalar(0, "int8"), code.scalar(3, "int32"))
+        name = OPERATOR_NAMES[number] if 0 <= number < len(OPERATOR_NAMES) else ""
+        newest, version = NEWEST_VERSIONS.get(name), code.scalar(2, "int32", 1)
+        if newest is not None and version > newest:
+            struct.pack_into("<i", data, code.place(2), newest)
+            lowered[name] = [version, newest]
+    if lowered and not _same_outputs(file, graph, bytes(data)):
+        return graph, {}
+    return bytes(data), lowered
+
+
+def _same_outputs(file: ModelFile, before: bytes, after: bytes) -> bool:
+    """Whether two models compute the same bytes on this machine's processor; False where the runtime refuses one."""
+    try:
+        return bool(guard.isolated(_digests, file, before) == guard.isolated(_digests, file, after))
+    except (ModelFileError, CrashError):
+        return False
+
+
+def _digests(file: ModelFile, data: bytes) -> list[str]:
+    engine = Engine(ModelFile(file.name, data, file.model, file.contract, sealed=False), threads=1)
+    height, width, channels = engine.input.shape[1:]
+    pictures = [golden.picture(golden.SEED, index, (height, width, channels)) for index in range(golden.COUNT)]
+    return [hashlib.sha256(engine.invoke(engine.tensor(picture)).tobytes()).hexdigest() for picture in pictures]
+
+
+def _refuse_hopeless(file: ModelFile) -> None:
+    if any(operator.name == CUSTOM_OPERATOR for operator in file.model.graph.operators):
+        raise CompilerError(f"{file.name} is compiled for the Edge TPU already.")
+    report = check(file.model, "edgetpu", file.name)
+    first = report.first_refusal
+    if first and not any(row.mapped or row.status == "Operation version not supported" for row in report.operators):
+        raise CompilerError(
+            f"Nothing of {file.name} would run on the Edge TPU: {first.type}: {first.reason} {first.remedy}"
+        )
+
+
+def _call(program: str, graph: bytes) -> _Run:
+    with tempfile.TemporaryDirectory(prefix="edgecnn-edgetpu-") as name:
+        folder = Path(name)
+        source = folder / f"{_STEM}.tflite"
+        source.write_bytes(graph)
+        try:
+            done = subprocess.run(
+                [program, "-s", "-o", str(folder), str(source)], capture_output=True, text=True, timeout=TIMEOUT_S,
+                errors="replace", stdin=subprocess.DEVNULL, cwd=folder,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired as error:
+            raise CompilerError(f"{PROGRAM} did not end within {TIMEOUT_S} s; it was stopped.") from error
+        except OSError as error:
+            raise CompilerError(f"Can't run {program}: {error.strerror}.") from error
+        compiled, log = folder / f"{_STEM}_edgetpu.tflite", folder / f"{_STEM}_edgetpu.log"
+        said = done.stdout + done.stderr
+        if done.returncode or not compiled.is_file():
+            raise CompilerError(f"{PROGRAM} failed (exit status {done.returncode}):\n{_last_lines(said)}")
+        # With -s the table is printed; without it, or in older versions, it is in the log file alone.
+        if not any(map(_STATUS_LINE.match, said.splitlines())) and log.is_file():
+            said += log.read_text(errors="replace")
+        return _Run(compiled.read_bytes(), said)
+
+
+def _last_lines(text: str) -> str:
+    lines = [line for line in text.splitlines() if line.strip()]
+    errors = [line for line in lines if "ERROR" in line or "failed" in line]
+    return "\n".join((errors or lines)[-6:]) or "(it said nothing)"
+
+
+def _memory(log: str) -> Memory:
+    sizes = {
+        key: _size(line)
+        for key, text in (
+            ("on", "On-chip memory used"),
+            ("left", "On-chip memory remaining"),
+            ("off", "Off-chip memory"),
+        )
+        for line in log.splitlines()
+        if text in line
+    }
+    on_chip, streamed = sizes.get("on", 0), sizes.get("off", 0)
+    mib = 1 << 20
+    note = f"Compiler: {on_chip / mib:.2f} MiB of parameters on the chip, {sizes.get('left', 0) / mib:.2f} MiB left"
+    note += f"; {streamed / mib:.2f} MiB are read over the bus at every inference." if streamed else "; none streamed."
+    return Memory(on_chip + streamed, on_chip, streamed, estimated=False, note=note)
+
+
+def _size(line: str) -> int:
+    match = _SIZE.search(line)
+    return int(float(match.group(1)) * (1 << _UNITS[match.group(2)[0]])) if match else 0
+
+
+def _provenance(file: ModelFile, report: TargetReport, lowered: dict[str, list[int]]) -> dict[str, Any]:
+    return {
+        "compiler": report.source,
+        "compiled_from_sha256": file.sha256,
+        "mapped_operators": report.mapped,
+        "operators": report.total,
+        "lowered_versions": lowered,
+    }

@@ -1,0 +1,1 @@
+"""Accelerators with a compiler of their own, one file each."""

@@ -1,0 +1,141 @@
+"""Batches as a pure function of the step: the same after a restart and, put together, on any number of workers."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from edgecnn.core.compat.tensorflow import tf
+from edgecnn.data.augmentation import preset
+from edgecnn.data.augmentation.draw import Draw, draw
+from edgecnn.training.rows import Source
+from edgecnn.training.settings import FitSettings
+
+_ORDER, _CHANGES = 0, 1  # what random numbers are for
+
+
+@dataclass(frozen=True)
+class Batches:
+    """The training batches of one worker.
+
+    Attributes:
+        source: what to train on.
+        settings: batch size, augmentation, smoothing, class weights, seed.
+        worker: number of this worker.
+        workers: how many share each batch; the batch size is a multiple of it.
+    """
+
+    source: Source
+    settings: FitSettings
+    worker: int = 0
+    workers: int = 1
+
+    @property
+    def size(self) -> int:
+        """Pictures per step over all workers: the batch size, or less for a very small data set."""
+        fitting = min(self.settings.batch_size, len(self.source))
+        return max(fitting // self.workers, 1) * self.workers
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Whole batches in an epoch; the rest is left out, another one in every epoch."""
+        return max(len(self.source) // self.size, 1)
+
+    def dataset(self, first: int, last: int) -> Any:
+        """Steps `first` to `last` - 1 as a tf.data.Dataset of (step, inputs, targets, weights).
+
+        Inputs are (batch, ...) float32 pixel values 0..255 (or features), targets (batch, classes), weights (batch,).
+        """
+        steps = tf.data.Dataset.range(first, last)
+        return steps.map(self._load, num_parallel_calls=2, deterministic=True).prefetch(2)
+
+    def _load(self, step: Any) -> Any:
+        kinds = (self.source.inputs.dtype, *[np.float32] * 6)
+        loaded = tf.numpy_function(self.arrays, [step], [tf.as_dtype(kind) for kind in kinds], stateful=False)
+        shapes = ((self._rows, *self.source.inputs.shape[1:]), (self._local, self.source.classes), (self._local,))
+        for tensor, shape in zip(loaded, (*shapes, (self._rows, 8), (self._rows, 3), (self._local,), (self._local, 4))):
+            tensor.set_shape(shape)
+        inputs, targets, weights, transforms, colors, kept, boxes = loaded
+        return step, self._changed(inputs, transforms, colors, kept, boxes), targets, weights
+
+    def _changed(self, inputs: Any, transforms: Any, colors: Any, kept: Any, boxes: Any) -> Any:
+        from edgecnn.data.augmentation import apply
+
+        if not self._is_pictures:
+            return inputs
+        images = apply.move_and_recolor(inputs, transforms, colors, self._augmentation)
+        if self._augmentation.mixes:
+            images = apply.mix(images[: self._local], images[self._local :], kept, boxes)
+        return images
+
+    def arrays(self, step: int) -> tuple[np.ndarray, ...]:
+        """What TensorFlow needs for one step: inputs (with mixing, those mixed in follow), targets, weights, draws."""
+        epoch, position = divmod(int(step), self.steps_per_epoch)
+        everyone = self._order(epoch)[position * self.size : (position + 1) * self.size]
+        changes = self._draw(int(step))
+        mine = changes.rows(self.worker * self._local, (self.worker + 1) * self._local)
+        own = np.arange(self.worker * self._local, (self.worker + 1) * self._local)
+        members = np.concatenate((own, mine.partners)) if self._mixes else own
+        positions = everyone[members]
+        targets, weights = self._targets(everyone[own], everyone[mine.partners], mine.kept)
+        inputs = self.source.batch(positions)
+        return (
+            *(inputs, targets, weights, changes.transforms[members], changes.colors[members], mine.kept, mine.boxes),
+        )
+
+    def _draw(self, step: int) -> Draw:
+        height, width = self.source.inputs.shape[1:3] if self._is_pictures else (1, 1)
+        random = np.random.default_rng((self.settings.seed, _CHANGES, step))
+        return draw(self._augmentation, self.size, height, width, random)
+
+    def _targets(self, own: np.ndarray, partners: np.ndarray, kept: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        table, weights = self._target_table, self._class_weights
+        labels, others = self.source.labels[own], self.source.labels[partners]
+        share = kept[:, np.newaxis]
+        mixed = table[labels] * share + table[others] * (1 - share)
+        return mixed.astype(np.float32), (weights[labels] * kept + weights[others] * (1 - kept)).astype(np.float32)
+
+    @functools.cached_property
+    def _target_table(self) -> np.ndarray:
+        """Smoothed one-hot vectors, (classes, classes)."""
+        smoothing = self.settings.label_smoothing
+        return np.eye(self.source.classes) * (1 - smoothing) + smoothing / self.source.classes
+
+    @functools.cached_property
+    def _class_weights(self) -> np.ndarray:
+        """(classes,); their mean over the pictures is 1."""
+        counts = np.bincount(self.source.labels, minlength=self.source.classes)
+        if not self.settings.class_weights:
+            return np.ones(self.source.classes)
+        return len(self.source) / (np.count_nonzero(counts) * np.maximum(counts, 1))
+
+    def _order(self, epoch: int) -> np.ndarray:
+        return _permutation(len(self.source), self.settings.seed, epoch)
+
+    @property
+    def _augmentation(self) -> Any:
+        return preset(self.settings.augment if self._is_pictures else "none")
+
+    @property
+    def _is_pictures(self) -> bool:
+        return self.source.inputs.ndim == 4 and self.source.preprocessing is not None
+
+    @property
+    def _mixes(self) -> bool:
+        return bool(self._augmentation.mixes)
+
+    @property
+    def _local(self) -> int:
+        return self.size // self.workers
+
+    @property
+    def _rows(self) -> int:
+        return self._local * (2 if self._mixes else 1)
+
+
+@functools.lru_cache(maxsize=4)
+def _permutation(count: int, seed: int, epoch: int) -> np.ndarray:
+    return np.random.default_rng((seed, _ORDER, epoch)).permutation(count)

@@ -1,0 +1,47 @@
+"""Features of a frozen backbone: computed once, kept on disk, memory-mapped."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from edgecnn.core.cache import cached
+from edgecnn.core.compat.tensorflow import tf
+from edgecnn.core.files import sha256
+from edgecnn.core.progress import Progress
+from edgecnn.training.evaluate import predictions
+from edgecnn.training.learner import normalized
+from edgecnn.training.rows import Source
+
+_FORMAT = 1
+
+
+def features(backbone: Any, source: Source, progress: Progress) -> Source:
+    """The backbone's output for every picture, float32 (count, features), as a new source.
+
+    Args:
+        backbone: Keras model, normalized pictures to features.
+        source: pictures.
+        progress: told how many are done.
+    """
+    key = _key(backbone, source)
+    inputs = cached(
+        f"features-{key[:32]}",
+        len(source) * int(np.prod(backbone.output_shape[1:])) * 4,
+        lambda folder: np.load(folder / "features.npy", mmap_mode="r"),
+        lambda folder: np.save(folder / "features.npy", _computed(backbone, source, progress)),
+    )
+    return source.with_inputs(inputs, key)
+
+
+def _key(backbone: Any, source: Source) -> str:
+    weights = "".join(sha256(np.ascontiguousarray(array).tobytes()) for array in backbone.get_weights())
+    normalization = (source.preprocessing.mean, source.preprocessing.std) if source.preprocessing else None
+    parts = (_FORMAT, backbone.to_json(), weights, source.key, sha256(source.rows.tobytes()), normalization)
+    return sha256("\n".join(map(str, parts)).encode())
+
+
+def _computed(backbone: Any, source: Source, progress: Progress) -> np.ndarray:
+    compute = tf.function(lambda inputs: backbone(normalized(inputs, source.preprocessing), training=False))
+    return predictions(compute, source, progress, "features")

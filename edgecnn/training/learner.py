@@ -1,0 +1,242 @@
+"""One training step: loss, distillation, gradients, two learning rates; with or without a distribution strategy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from edgecnn.core.compat.tensorflow import keras, tf
+from edgecnn.runtime.model.contract import Preprocessing
+from edgecnn.training.settings import FitSettings
+
+_LAYERS = 10_007  # more than a model has; a prime, so that seeds don't meet
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """A model whose outputs are imitated (distillation, arXiv:1503.02531).
+
+    Attributes:
+        model: Keras model, normalized pictures to logits.
+        preprocessing: its own; a picture is resized for it when its input size is another.
+        order: which of its outputs belongs to each output of the student.
+    """
+
+    model: Any
+    preprocessing: Preprocessing
+    order: tuple[int, ...]
+
+    def logits(self, pixels: Any) -> Any:
+        """(batch, height, width, channels) pixel values 0..255 -> (batch, classes) in the student's order."""
+        size = (self.preprocessing.height, self.preprocessing.width)
+        if tuple(pixels.shape[1:3]) != size:
+            pixels = tf.image.resize(pixels, size, antialias=True)
+        return tf.gather(self.model(normalized(pixels, self.preprocessing), training=False), self.order, axis=1)
+
+
+@dataclass(frozen=True)
+class Trainee:
+    """A model, and the network that it is trained through: itself, or one with further classifiers half-way.
+
+    The losses of such auxiliary classifiers help to train what is before them; they are no part of the model.
+
+    Attributes:
+        model: what is wanted; normalized pictures (or features) to logits.
+        network: shares all layers of the model; to logits, or to [logits, auxiliary logits, ...].
+        auxiliary_weights: of the auxiliary losses; that of the logits' loss is 1.
+    """
+
+    model: Any
+    network: Any
+    auxiliary_weights: tuple[float, ...] = ()
+
+    @classmethod
+    def of(cls, model: Any) -> Trainee:
+        """A plain model is trained through itself."""
+        return model if isinstance(model, cls) else cls(model, model)
+
+    def auxiliary_variables(self) -> list[Any]:
+        """The trainable variables that the model hasn't."""
+        shared = {id(variable) for variable in self.model.variables}
+        return [variable for variable in self.network.trainable_variables if id(variable) not in shared]
+
+
+def normalized(inputs: Any, preprocessing: Preprocessing | None) -> Any:
+    """Pixel values to the model's input, float32; features pass as they are."""
+    inputs = tf.cast(inputs, tf.float32)
+    if preprocessing is None:
+        return inputs
+    return (inputs - np.asarray(preprocessing.mean, np.float32)) / np.asarray(preprocessing.std, np.float32)
+
+
+class Learner:
+    """A model with its optimizers.
+
+    Args:
+        model: Keras model to logits, or a `Trainee`; its layers' `trainable` decides what learns, and can't change
+            afterwards.
+        settings: of the fit.
+        preprocessing: mean and std of its input; None for features.
+        steps: length of the whole fit, for the learning rate.
+        batch_size: over all workers.
+        teacher: for distillation.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        settings: FitSettings,
+        preprocessing: Preprocessing | None,
+        *,
+        steps: int,
+        batch_size: int,
+        teacher: Teacher | None = None,
+    ) -> None:
+        trainee = Trainee.of(model)
+        self.model, self._network = trainee.model, trainee.network
+        self._loss_weights = (1.0, *trainee.auxiliary_weights)
+        self.settings, self.preprocessing, self.teacher = settings, preprocessing, teacher
+        self._batch_size = batch_size
+        self._strategy = tf.distribute.get_strategy()
+        with self._strategy.scope():
+            self._groups = _groups(trainee, settings, steps)
+        self.model.optimizer = self._groups[0][0]  # callbacks look for it there
+        self._dropout = _StepDropout(settings.seed)
+        self.step = tf.function(self._step)
+        self.logits = tf.function(self._logits)
+
+    @property
+    def learning_rate(self) -> float:
+        """Of the head, now."""
+        return float(keras.backend.get_value(self._groups[0][0].learning_rate))
+
+    def state(self) -> dict[str, list[np.ndarray]]:
+        """All that a checkpoint needs."""
+        slots = [np.asarray(variable.numpy()) for optimizer, _ in self._groups for variable in optimizer.variables]
+        return {"weights": self._network.get_weights(), "slots": slots}
+
+    def restore(self, state: Any) -> None:
+        """The inverse of `state`."""
+        self._network.set_weights(state["weights"])
+        variables = [variable for optimizer, _ in self._groups for variable in optimizer.variables]
+        for variable, value in zip(variables, state["slots"]):
+            variable.assign(value)
+
+    def _step(self, step: Any, inputs: Any, targets: Any, weights: Any) -> Any:
+        """Train on one batch; returns the sums of loss and of right answers over all workers, float32 (2,)."""
+        sums = self._strategy.run(self._replica_step, (step, inputs, targets, weights))
+        return self._strategy.reduce(tf.distribute.ReduceOp.SUM, sums, axis=None)
+
+    def _replica_step(self, step: Any, inputs: Any, targets: Any, weights: Any) -> Any:
+        variables = [variable for _, group in self._groups for variable in group]
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(variables)
+            with self._dropout.of(self._network, step):
+                outputs = self._network(normalized(inputs, self.preprocessing), training=True)
+            outputs = outputs if isinstance(outputs, (list, tuple)) else [outputs]
+            losses = self._losses(inputs, outputs, targets) * weights
+            regularization = tf.add_n(self._network.losses) if self._network.losses else 0.0
+            share = 1.0 / self._strategy.num_replicas_in_sync
+            loss = tf.reduce_sum(losses) / self._batch_size + regularization * share
+        gradients = tape.gradient(loss, variables)
+        for optimizer, group in self._groups:
+            mine, gradients = gradients[: len(group)], gradients[len(group) :]
+            optimizer.apply_gradients(zip(mine, group))
+        right = tf.equal(tf.argmax(outputs[0], axis=1), tf.argmax(targets, axis=1))
+        return tf.stack((tf.reduce_sum(losses), tf.reduce_sum(tf.cast(right, tf.float32))))
+
+    def _losses(self, inputs: Any, outputs: Sequence[Any], targets: Any) -> Any:
+        """Of each picture: the loss of the logits and those of the auxiliary logits, by their weights."""
+        wanted = None
+        if self.teacher is not None:
+            wanted = tf.nn.softmax(tf.stop_gradient(self.teacher.logits(inputs)) / self.settings.temperature)
+        losses = [self._loss(logits, targets, wanted) for logits in outputs]
+        return tf.add_n([loss * weight for loss, weight in zip(losses, self._loss_weights)])
+
+    def _loss(self, logits: Any, targets: Any, wanted: Any) -> Any:
+        losses = tf.nn.softmax_cross_entropy_with_logits(targets, logits)
+        if wanted is None:
+            return losses
+        temperature, share = self.settings.temperature, self.settings.distillation_weight
+        divergence = tf.nn.softmax_cross_entropy_with_logits(wanted, logits / temperature)
+        return losses * (1 - share) + divergence * (share * temperature**2)  # section 2.1: keeps the gradients' size
+
+    def _logits(self, inputs: Any) -> Any:
+        """Outputs for one batch, without dropout; every worker computes all of it."""
+        outputs = self._strategy.run(lambda: self.model(normalized(inputs, self.preprocessing), training=False))
+        return self._strategy.experimental_local_results(outputs)[0]
+
+
+def _groups(trainee: Trainee, settings: FitSettings, steps: int) -> list[tuple[Any, list[Any]]]:
+    """Optimizers with their variables: the last layer that learns and the auxiliary classifiers, then all others."""
+    model = trainee.model
+    layers = [layer for layer in model.layers if layer.trainable_variables]
+    if not layers:
+        raise ValueError(f"{model.name} has no trainable layer; set trainable on those that are to learn.")
+    head = list(layers[-1].trainable_variables)
+    known = {id(variable) for variable in head}
+    backbone = [variable for variable in model.trainable_variables if id(variable) not in known]
+    slow = settings.learning_rate if settings.backbone_learning_rate is None else settings.backbone_learning_rate
+    groups = [(settings.learning_rate, [*head, *trainee.auxiliary_variables()]), (slow, backbone)]
+    return [(_optimizer(rate, variables, settings, steps), variables) for rate, variables in groups if variables]
+
+
+def _optimizer(rate: float, variables: Sequence[Any], settings: FitSettings, steps: int) -> Any:
+    warmup = int(settings.warmup * steps)
+    if warmup:
+        schedule = keras.optimizers.schedules.CosineDecay(
+            0.0, max(steps - warmup, 1), warmup_target=rate, warmup_steps=warmup
+        )
+    else:
+        schedule = keras.optimizers.schedules.CosineDecay(rate, steps)
+    optimizer = keras.optimizers.AdamW(schedule, weight_decay=settings.weight_decay)
+    optimizer.exclude_from_weight_decay(var_list=[variable for variable in variables if len(variable.shape) < 2])
+    optimizer.build(variables)
+    return optimizer
+
+
+class _StepDropout:
+    """Makes dropout a function of seed, layer, step and place in the whole batch.
+
+    Keras's own dropout has a hidden state that no checkpoint has, and two workers would draw the same masks.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+        self._model: Any = None
+
+    def of(self, model: Any, step: Any) -> _StepDropout:
+        """For the steps traced inside a `with`."""
+        self._model, self._step = model, tf.cast(step, tf.int32)
+        return self
+
+    def __enter__(self) -> None:
+        layers = [layer for layer in self._model.submodules if hasattr(layer, "_random_generator")]
+        self._originals = [(layer, layer._random_generator) for layer in layers]
+        for number, layer in enumerate(layers):
+            layer._random_generator = _Masks(((self._seed * _LAYERS + number) & 0x7FFFFFFF, self._step))
+
+    def __exit__(self, *_: object) -> None:
+        for layer, original in self._originals:
+            layer._random_generator = original
+
+
+@dataclass(frozen=True)
+class _Masks:
+    """In the place of a layer's random generator."""
+
+    seed: Any
+
+    def dropout(self, inputs: Any, rate: float, noise_shape: Any = None) -> Any:
+        """As tf.nn.dropout."""
+        context = tf.distribute.get_replica_context()
+        local = inputs.shape[0]
+        shape = tf.shape(inputs) if noise_shape is None else tf.cast(noise_shape, tf.int32)
+        shape = tf.concat(([local * context.num_replicas_in_sync], shape[1:]), axis=0)
+        numbers = tf.random.stateless_uniform(shape, tf.stack(self.seed))
+        start = context.replica_id_in_sync_group * local
+        kept = tf.cast(numbers[start : start + local] >= rate, inputs.dtype)
+        return inputs * kept / (1 - rate)

@@ -1,0 +1,100 @@
+"""What training does to a model's layers: a new head, what learns and what is frozen, features before the head."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from edgecnn.core.compat.tensorflow import keras
+from edgecnn.core.errors import UsageError
+from edgecnn.models.blocks import HEAD
+
+_BLOCK = re.compile(r"(?:.*_)?block(\d+)_")
+
+
+def with_head(model: Any, classes: int) -> Any:
+    """The model with a new last layer: a dense layer to `classes` logits, on the same weights otherwise.
+
+    It starts at zero: random logits of large features would have to be unlearned first.
+
+    Raises:
+        UsageError: the model doesn't end with a dense layer (and perhaps an activation).
+    """
+    dense = _last_dense(model)
+    logits = keras.layers.Dense(classes, kernel_initializer="zeros", name=HEAD)(dense.input)
+    return keras.Model(model.input, logits, name=model.name)
+
+
+def _last_dense(model: Any) -> Any:
+    dense = next((layer for layer in reversed(model.layers) if layer.weights), None)
+    if not isinstance(dense, keras.layers.Dense):
+        kind = type(dense).__name__
+        raise UsageError(
+            f"The last layer of {model.name} with weights is a {kind}; training needs a dense layer there."
+        )
+    return dense
+
+
+def head_and_backbone(model: Any) -> tuple[Any, Any]:
+    """Two models that share the model's layers: pictures to features, features to logits.
+
+    Features are what comes before the dropout (or the dense layer, if there is none) at the end.
+    """
+    dense = _last_dense(model)
+    tail = [dense]
+    before = dense.input._keras_history.layer
+    if isinstance(before, keras.layers.Dropout):
+        tail.insert(0, before)
+    features = tail[0].input
+    inputs = x = keras.Input(features.shape[1:], name="features")
+    for layer in tail:
+        x = layer(x)
+    return keras.Model(model.input, features, name=f"{model.name}_backbone"), keras.Model(inputs, x, name="head")
+
+
+def block_count(model: Any) -> int:
+    """How many blocks there are, by the layers' names (`block3_expand_conv`)."""
+    return max((number for number in map(_block, model.layers) if number is not None), default=-1) + 1
+
+
+def _block(layer: Any) -> int | None:
+    found = _BLOCK.match(layer.name)
+    return int(found.group(1)) if found else None
+
+
+def unfreeze(model: Any, blocks: int | None = None, *, batch_norms: bool = False) -> None:
+    """Let the last blocks, and all that follows them, learn; freeze the rest.
+
+    Args:
+        model: a model with layers named by blocks.
+        blocks: how many of the last blocks; None for the whole model.
+        batch_norms: whether batch norms learn too. If not, they use and keep their moving statistics: small batches of
+            new pictures would spoil those.
+
+    Raises:
+        UsageError: the model has fewer blocks.
+    """
+    check_blocks(model, blocks)
+    first = 0 if blocks is None else block_count(model) - blocks
+    learns = blocks is None
+    for layer in model.layers:
+        number = _block(layer)
+        learns = learns or (number is not None and number >= first) or (number is None and _is_after(model, layer))
+        layer.trainable = learns and (batch_norms or not isinstance(layer, keras.layers.BatchNormalization))
+
+
+def check_blocks(model: Any, blocks: int | None) -> None:
+    """Refuse what `unfreeze` can't do.
+
+    Raises:
+        UsageError: the model has fewer blocks.
+    """
+    total = block_count(model)
+    if blocks is not None and not 0 <= blocks <= total:
+        raise UsageError(f"--unfreeze is {blocks}; {model.name} has {total} blocks, so expected 0 to {total}.")
+
+
+def _is_after(model: Any, layer: Any) -> bool:
+    """Whether a layer without a block's name follows all blocks."""
+    positions = [position for position, other in enumerate(model.layers) if _block(other) is not None]
+    return not positions or model.layers.index(layer) > positions[-1]

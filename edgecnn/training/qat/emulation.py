@@ -1,0 +1,265 @@
+"""A Keras model that rounds where the int8 model will round, so that its weights can learn to live with it.
+
+Built from a float model by TFMOT's wrappers, and turned back into a float model and a table of ranges: these two are
+all that a quantization-aware model is, so that is what its file holds (an ordinary Keras model; the ranges in the
+contract). Fake quantization: arXiv:1712.05877, section 3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from edgecnn.core.compat.tensorflow import keras, tf
+from edgecnn.core.errors import QuantizationError
+from edgecnn.runtime.model.contract import Preprocessing
+
+INPUT = "image"
+"""Name of the input's range in a table of ranges."""
+Ranges = dict[str, tuple[float, float]]
+"""Layer name -> lowest and highest value of its output."""
+
+_KERNELS = {"Conv2D": "kernel", "Dense": "kernel", "DepthwiseConv2D": "depthwise_kernel"}
+_FUSED = ("relu", "relu6")
+# Operators that TFLite runs with the same scale on both sides, and those that training alone has.
+_PASSING = {
+    *("Dropout", "SpatialDropout2D", "GaussianNoise", "ActivityRegularization"),
+    *("ZeroPadding2D", "Cropping2D", "Flatten", "Reshape", "Permute", "MaxPooling2D", "GlobalMaxPooling2D"),
+    *("AveragePooling2D", "Softmax"),
+}
+_ROUNDING = {
+    *("Add", "Subtract", "Multiply", "Concatenate", "GlobalAveragePooling2D", "UpSampling2D"),
+    *("ReLU", "LeakyReLU", "PReLU", "HardSwish", "HardSigmoid"),
+}
+_ACTIVATIONS = {
+    **dict.fromkeys(("relu", "relu6", "swish", "silu"), "range"),
+    **dict.fromkeys(("linear", "softmax"), None),
+    "sigmoid": "sigmoid",
+    "tanh": "tanh",
+}
+
+
+@dataclass(frozen=True)
+class Emulation:
+    """A float model and its rounding twin.
+
+    Attributes:
+        model: the twin; layers have the same names, and `(batch, height, width, channels)` goes in as before.
+        source: the float model.
+        fused: layer whose output is rounded -> the layers that TFLite computes in the same operator, itself included.
+    """
+
+    model: Any
+    source: Any
+    fused: Mapping[str, tuple[str, ...]]
+    _variables: Mapping[str, list[Any]]
+    _ranges: Mapping[str, dict[str, Any]]
+
+    @classmethod
+    def of(cls, model: Any, *, kernels: bool = True) -> Emulation:
+        """Wrap every layer.
+
+        Args:
+            model: the float model.
+            kernels: round kernels too. The converter wants them as they are: it rounds them on the same grid, after
+                batch norms are folded.
+
+        Raises:
+            QuantizationError: a layer has no known counterpart in int8; the message names it.
+        """
+        return _Builder(model, kernels).build()
+
+    def ranges(self) -> Ranges:
+        """The table of activation ranges."""
+        return {
+            name: (float(variables["min_var"].numpy()), float(variables["max_var"].numpy()))
+            for name, variables in self._ranges.items()
+        }
+
+    def set_ranges(self, ranges: Mapping[str, Iterable[float]]) -> None:
+        """Set activation ranges by a table, and kernel ranges by what the kernels hold.
+
+        Raises:
+            QuantizationError: the table lacks a layer.
+        """
+        missing = [name for name in self._ranges if name not in ranges]
+        if missing:
+            raise QuantizationError(
+                f"The model file has no range for {len(missing)} of {len(self._ranges)} activations, the first is "
+                f"{missing[0]}. Its layers were changed after training: train it with --qat again."
+            )
+        for name, variables in self._ranges.items():
+            low, high = ranges[name]
+            variables["min_var"].assign(min(low, 0.0))
+            variables["max_var"].assign(max(high, 1e-6))
+        self.settle_kernels()
+
+    def settle_kernels(self) -> None:
+        """Set all kernel ranges to what the kernels hold now."""
+        from edgecnn.training.qat.fake_quant import Kernel
+
+        for layer in self.model.layers:
+            for kernel, _, variables in getattr(layer, "_weight_vars", ()):
+                Kernel.settle(kernel, variables)
+
+    def kernels(self) -> dict[str, Any]:
+        """Layer name -> the variable that is rounded."""
+        wrapped = {layer.name: getattr(layer, "_weight_vars", ()) for layer in self.model.layers}
+        return {name: kept[0][0] for name, kept in wrapped.items() if kept}
+
+    def observed(self, preprocessing: Preprocessing, batches: Iterable[tuple[Any, Any]]) -> Ranges:
+        """What the float model's activations hold over some batches; the input's range follows from the contract."""
+        names = [name for name in self._ranges if name != INPUT]
+        outputs = [self.source.get_layer(name).output for name in names]
+        observer = tf.function(keras.Model(self.source.inputs, outputs), reduce_retracing=True)
+        low, high = np.full(len(names), np.inf), np.full(len(names), -np.inf)
+        for pictures, _ in batches:
+            values = [output.numpy() for output in observer(pictures, training=False)]
+            low = np.minimum(low, [value.min() for value in values])
+            high = np.maximum(high, [value.max() for value in values])
+        found = {name: (float(a), float(b)) for name, a, b in zip(names, low, high)}
+        return {INPUT: input_range(preprocessing), **found}
+
+    def trained(self) -> Any:
+        """The float model with the weights that the twin has learned."""
+        model = keras.models.clone_model(self.source)
+        model._name = self.source.name
+        for layer in model.layers:
+            layer.set_weights([variable.numpy() for variable in self._variables.get(layer.name, ())])
+        return model
+
+
+def input_range(preprocessing: Preprocessing) -> tuple[float, float]:
+    """What pixel values 0 and 255 become."""
+    mean, std = np.asarray(preprocessing.mean), np.asarray(preprocessing.std)
+    ends = np.concatenate([(0 - mean) / std, (255 - mean) / std])
+    return float(ends.min()), float(ends.max())
+
+
+class _Builder:
+    """One walk over a float model's graph."""
+
+    def __init__(self, model: Any, kernels: bool) -> None:
+        self._source = model
+        self._kernels = kernels
+        self._variables: dict[str, list[Any]] = {}
+        self._twins: dict[str, Any] = {}
+        self._next: dict[str, list[Any]] = {}
+        self._previous: dict[str, list[Any]] = {}
+        for node in self._nodes():
+            givers = [tensor._keras_history.layer for tensor in node.keras_inputs]
+            self._previous.setdefault(node.layer.name, []).extend(givers)
+            for giver in givers:
+                self._next.setdefault(giver.name, []).append(node.layer)
+
+    def build(self) -> Emulation:
+        from edgecnn.training.qat import fake_quant
+
+        given = keras.Input(self._source.input_shape[1:], name=INPUT)
+        rounded = fake_quant.QuantizeLayer(fake_quant.activations(), name=f"{INPUT}_quantized")
+        tensors = {id(self._source.inputs[0]): rounded(given)}
+        for node in self._nodes():
+            if node.is_input:
+                continue
+            inputs = [tensors[id(tensor)] for tensor in node.keras_inputs]
+            twin = self._twin(node.layer)
+            tensors[id(node.outputs)] = twin(inputs if isinstance(node.call_args[0], (list, tuple)) else inputs[0])
+        outputs = tensors[id(self._source.outputs[0])]
+        ranges = {INPUT: rounded.quantizer_vars}
+        ranges.update({name: found for name, twin in self._twins.items() if (found := _range_variables(twin))})
+        fused = {name: self._chain(name) for name in ranges if name != INPUT}
+        return Emulation(
+            keras.Model(given, outputs, name=self._source.name), self._source, fused, self._variables, ranges
+        )
+
+    def _nodes(self) -> Iterable[Any]:
+        by_depth = self._source._nodes_by_depth
+        return (node for depth in sorted(by_depth, reverse=True) for node in by_depth[depth])
+
+    def _twin(self, layer: Any) -> Any:
+        """The layer that rounds, with the same weights; made once, also for a layer that is used twice."""
+        from edgecnn.training.qat import fake_quant
+
+        if layer.name in self._twins:
+            return self._twins[layer.name]
+        copy = fake_quant.rounded_kind(layer).from_config(layer.get_config())
+        copy.build(layer.get_input_shape_at(0))
+        copy.set_weights(layer.get_weights())
+        self._variables[layer.name] = list(copy.weights)
+        self._twins[layer.name] = fake_quant.QuantizeWrapperV2(
+            copy, fake_quant.Rule(*self._rule(layer)), name_prefix=""
+        )
+        return self._twins[layer.name]
+
+    def _rule(self, layer: Any) -> tuple[str | None, str | None]:
+        """Kernel and output, as `_fake_quant.Rule` has them."""
+        kind = type(layer).__name__
+        if kind in _KERNELS:
+            self._check_own_activation(layer)
+            return _KERNELS[kind] if self._kernels else None, None if self._is_fused(layer) else "range"
+        if kind == "BatchNormalization":
+            self._check_batch_norm(layer)
+            return None, None if self._is_fused(layer) else "range"
+        if kind == "Activation":
+            return None, self._activation(layer)
+        if kind in _ROUNDING:
+            return None, None if self._is_fused(layer) else "range"
+        if kind in _PASSING:
+            return None, None
+        raise QuantizationError(
+            f"Quantization-aware training doesn't know how TFLite rounds the layer {layer.name} ({kind}). Train "
+            "without --qat and quantize with calibration, or replace the layer."
+        )
+
+    def _check_own_activation(self, layer: Any) -> None:
+        name = keras.activations.serialize(layer.activation)
+        if name not in ("linear", *_FUSED):
+            raise QuantizationError(
+                f"TFLite computes {name!r} of the layer {layer.name} in an operator of its own, with a rounding of its "
+                "own between the two. Quantization-aware training takes it as a layer of its own: Activation(...)."
+            )
+
+    def _activation(self, layer: Any) -> str | None:
+        name = keras.activations.serialize(layer.activation)
+        if name not in _ACTIVATIONS:
+            raise QuantizationError(
+                f"Quantization-aware training doesn't know how TFLite rounds {name!r} of the layer {layer.name}. "
+                f"It knows: {', '.join(_ACTIVATIONS)}."
+            )
+        return _ACTIVATIONS[name]
+
+    def _is_fused(self, layer: Any) -> bool:
+        """Whether TFLite computes the one layer that follows in the same operator: a batch norm, a ReLU."""
+        following = self._next.get(layer.name, [])
+        if len(following) != 1:
+            return False
+        kind = type(following[0]).__name__
+        if kind == "BatchNormalization":
+            return type(layer).__name__ in _KERNELS
+        is_relu = kind == "ReLU" and following[0].max_value in (None, 6.0) and not following[0].negative_slope
+        is_relu |= kind == "Activation" and keras.activations.serialize(following[0].activation) in _FUSED
+        return is_relu and type(layer).__name__ in (*_KERNELS, "BatchNormalization", "Add")
+
+    def _chain(self, name: str) -> tuple[str, ...]:
+        """A layer and those before it that are fused with it."""
+        before = self._previous[name]
+        if len(before) == 1 and self._is_fused(before[0]):
+            return (*self._chain(before[0].name), name)
+        return (name,)
+
+    def _check_batch_norm(self, layer: Any) -> None:
+        before = self._previous[layer.name][0]
+        if type(before).__name__ not in _KERNELS or not self._is_fused(before):
+            raise QuantizationError(
+                f"The batch norm {layer.name} doesn't follow a convolution or dense layer, so TFLite can't fold it. "
+                "Quantization-aware training takes convolution, batch norm, activation, in this order."
+            )
+
+
+def _range_variables(twin: Any) -> dict[str, Any] | None:
+    """The learned range of a wrapped layer, if it has one."""
+    found: dict[str, Any] | None = getattr(twin, "_output_quantizer_vars", None)
+    return found

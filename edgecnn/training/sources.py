@@ -1,0 +1,66 @@
+"""From `DATA` to what the fitting loop takes: split, decoded, examined, labeled."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+from edgecnn.core.progress import Progress, silent
+from edgecnn.data import class_indices
+from edgecnn.data.fitted import fitted
+from edgecnn.data.report import DataReport, Part, examine
+from edgecnn.data.split import VALIDATION_SHARE, Splits, digests_of, open_splits
+from edgecnn.runtime.model.contract import Contract, Preprocessing
+from edgecnn.training.rows import Source, source
+
+
+def open_sources(
+    spec: str,
+    contract: Contract,
+    *,
+    validation: str | None = None,
+    test: str | None = None,
+    share: float = VALIDATION_SHARE,
+    progress: Progress = silent,
+) -> tuple[dict[str, Source], DataReport]:
+    """Everything that fitting a model with known classes needs.
+
+    Args:
+        spec: `DATA`; see `open_splits` for it and for `validation`, `test` and `share`.
+        contract: the model's; its labels say which output a class is.
+        validation: see above.
+        test: see above.
+        share: see above.
+        progress: told how many pictures are decoded.
+
+    Returns:
+        Sources by split, "train", "validation" and, if there are test pictures, "test"; what was found in the data.
+
+    Raises:
+        DataError: the data is missing, or has a class that the model doesn't know.
+    """
+    splits = open_splits(spec, validation=validation, test=test, share=share)
+    parts = decoded(splits, contract.preprocessing, progress)
+    return labeled(parts, contract), examine(parts, splits.train.name)
+
+
+def decoded(splits: Splits, preprocessing: Preprocessing, progress: Progress) -> dict[str, Part]:
+    """All splits' pictures as the model sees them."""
+    digests = dict(zip(("train", "validation"), splits.digests))
+    if splits.test is not None:
+        digests["test"] = digests_of(splits.test)
+    return {
+        name: Part(data, digests[name], fitted(data, digests[name], preprocessing, progress=progress))
+        for name, data in splits.named().items()
+    }
+
+
+def labeled(parts: Mapping[str, Part], contract: Contract) -> dict[str, Source]:
+    """The pictures with the output index of their class."""
+    return {name: _source(part, contract) for name, part in parts.items()}
+
+
+def _source(part: Part, contract: Contract) -> Source:
+    present = tuple(sorted({str(example.label) for example in part.data.examples}))
+    indices = class_indices(dataclasses.replace(part.data, classes=present), contract)
+    return source(part.data, part.pictures, contract.preprocessing, indices, len(contract.labels))

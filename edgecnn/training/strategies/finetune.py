@@ -1,0 +1,16 @@
+"""A pretrained model learns further, its backbone more slowly than its head; batch norms keep their statistics."""
+
+from __future__ import annotations
+
+from edgecnn.training.model import unfreeze
+from edgecnn.training.settings import FitSettings
+from edgecnn.training.task import Stage, Task
+
+UNFREEZES = True  # understands --unfreeze
+DEFAULTS = FitSettings(epochs=8, batch_size=64, learning_rate=1e-3, backbone_learning_rate=1e-4, augment="light")
+
+
+def run(task: Task) -> list[Stage]:
+    """Fine-tune."""
+    unfreeze(task.model, task.unfreeze)
+    return [task.fit("finetune", task.settings(DEFAULTS))]

@@ -1,0 +1,80 @@
+"""What a strategy works on, and what it hands back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from edgecnn.core.progress import Progress, silent
+from edgecnn.training.fit import fit
+from edgecnn.training.history import History
+from edgecnn.training.learner import Teacher, Trainee
+from edgecnn.training.rows import Source
+from edgecnn.training.settings import FitSettings
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One fit of a strategy.
+
+    Attributes:
+        name: of the stage.
+        settings: what it was fitted with.
+        history: what happened.
+        auxiliary_weights: of the losses of the model's auxiliary classifiers, where it was trained with any.
+    """
+
+    name: str
+    settings: FitSettings
+    history: History
+    auxiliary_weights: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Task:
+    """A model, its data and the user's wishes.
+
+    Attributes:
+        model: Keras model to logits with as many outputs as classes; trained in place.
+        train: training pictures.
+        validation: validation pictures.
+        overrides: fields of `FitSettings` that replace the strategy's defaults.
+        unfreeze: how many of the last blocks learn in fine-tuning; None for all.
+        teacher: for distillation.
+        folder: for checkpoints; None keeps none.
+        progress: told what is being done.
+        trainee: gives the model the auxiliary classifiers of its family, if there are any.
+    """
+
+    model: Any
+    train: Source
+    validation: Source
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    unfreeze: int | None = None
+    teacher: Teacher | None = None
+    folder: Path | None = None
+    progress: Progress = silent
+    trainee: Callable[[Any], Trainee] = Trainee.of
+
+    def settings(self, defaults: FitSettings) -> FitSettings:
+        """A strategy's defaults with the user's wishes."""
+        return defaults.replace(**self.overrides)
+
+    def fit(self, name: str, settings: FitSettings) -> Stage:
+        """Fit the model to the pictures; the stage's files go to a folder of its name.
+
+        Auxiliary classifiers help where the whole model learns; before frozen blocks there is nothing for them to do.
+        """
+        trainee = self.trainee(self.model) if self.unfreeze is None else Trainee.of(self.model)
+        history = fit(
+            trainee,
+            self.train,
+            self.validation,
+            settings,
+            teacher=self.teacher,
+            folder=self.folder and self.folder / name,
+            progress=self.progress,
+        )
+        return Stage(name, settings, history, trainee.auxiliary_weights)

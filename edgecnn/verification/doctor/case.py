@@ -1,0 +1,212 @@
+"""All that a cause may look at: both models, the pictures, what was measured, and a way to try a remedy."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgecnn import artifact
+from edgecnn.core.errors import DataError
+from edgecnn.core.statistics import signal_to_noise_db
+from edgecnn.data import DataSet, Example, open_data, readable
+from edgecnn.float_model.loading import Source, from_model, load
+from edgecnn.float_model.traced import FloatModel
+from edgecnn.graph.edit import Ranges
+from edgecnn.graph.float_graph import Network
+from edgecnn.graph.ranges import activation_ranges
+from edgecnn.graph.replay import float_outputs
+from edgecnn.graph.simulation import Simulation
+from edgecnn.quantization.levels import Pictures, improve
+from edgecnn.quantization.observation import observe_channels
+from edgecnn.quantization.remedies.equalization import Channels
+from edgecnn.quantization.scheme import quantize_with_ranges
+from edgecnn.runtime.model import model_file
+from edgecnn.runtime.model.contract import Preprocessing
+from edgecnn.runtime.model.model_file import ModelFile
+from edgecnn.runtime.run.engine import Engine
+from edgecnn.runtime.run.preprocess import apply_table, fit, input_table
+from edgecnn.verification.doctor.layers import LayerNoise, layer_name
+
+LEAST_PICTURES = 8
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One cause.
+
+    Attributes:
+        cause: its name, that of the file in `causes/`.
+        summary: one sentence.
+        evidence: the numbers that speak for it.
+        remedy: what to do, as a person would type it.
+        layer: the Keras layer that shows it most; empty if it concerns the whole model.
+        before_snr_db: of the artifact, on pictures that the remedy wasn't calibrated on.
+        after_snr_db: with the remedy; None if it can't be tried here.
+    """
+
+    cause: str
+    summary: str
+    evidence: str
+    remedy: str
+    layer: str = ""
+    before_snr_db: float = 0.0
+    after_snr_db: float | None = None
+
+    @property
+    def gain_db(self) -> float:
+        """What the remedy gains; 0 where it could not be tried."""
+        return 0.0 if self.after_snr_db is None else self.after_snr_db - self.before_snr_db
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return dataclasses.asdict(self)
+
+
+@dataclass
+class Case:
+    """The patient.
+
+    Attributes:
+        file: the artifact.
+        source: the float model.
+        shown: fitted pictures that are measured on, uint8 (n, height, width, channels), as the float model wants them.
+        spare: as many others, that remedies may calibrate on.
+        labels: the class of each spare picture, None where it has none.
+        seen: the pictures that the artifact was calibrated on; none if they can't be told and read.
+        seen_label: their class, if it is one alone out of several.
+        layers: what `layer_noise` found.
+    """
+
+    file: ModelFile
+    source: Source
+    shown: np.ndarray
+    spare: np.ndarray
+    labels: list[str | None]
+    seen: np.ndarray
+    seen_label: str | None = None
+    layers: list[LayerNoise] = dataclasses.field(default_factory=list)
+
+    @classmethod
+    def open(cls, file: ModelFile, against: Any, data: DataSet, *, trust: bool = False) -> Case:
+        """Read the pictures and the float model.
+
+        Raises:
+            DataError: there are too few pictures to measure on some and calibrate on others.
+        """
+        if isinstance(against, (str, Path)):
+            source = load(against, trust=trust)
+        else:
+            source = from_model(*against) if isinstance(against, tuple) else from_model(against, file.contract)
+        if source.contract.assumed:  # the float file doesn't say how pictures become its input; the artifact does
+            source = dataclasses.replace(source, contract=file.contract)
+        read = [(example, picture) for example, picture in readable(data, lambda example, why: None)]
+        if len(read) < LEAST_PICTURES:
+            raise DataError(
+                f"{data.name} has {len(read)} readable pictures; the doctor needs {LEAST_PICTURES} or more."
+            )
+        fitted = np.stack([fit(picture, source.contract.preprocessing) for _, picture in read])
+        examples = [example for example, _ in read]
+        labels = [example.label for example in examples[1::2]]
+        seen, seen_label = _calibrated_on(file, examples, fitted, source.contract.preprocessing)
+        return cls(file, source, fitted[::2], fitted[1::2], labels, seen, seen_label)
+
+    @functools.cached_property
+    def float_model(self) -> bytes:
+        """The float `.tflite`."""
+        return FloatModel.trace(self.source).float32
+
+    @functools.cached_property
+    def network(self) -> Network:
+        """The float network; not to be changed."""
+        return Network(self.float_model)
+
+    @property
+    def level(self) -> str:
+        """How the artifact was improved."""
+        return str(self.file.contract.provenance.get("improve", {}).get("level", "none"))
+
+    @functools.cached_property
+    def simulation(self) -> Simulation:
+        """Both networks over the first of the shown pictures."""
+        return Simulation(self.network, self.file.model.graph, self.tensors(self.shown[:LEAST_PICTURES]))
+
+    @functools.cached_property
+    def channels(self) -> dict[int, Channels]:
+        """What each channel holds over the spare pictures."""
+        return observe_channels(self.network, self.tensors(self.spare))
+
+    def tensors(self, fitted: np.ndarray, preprocessing: Preprocessing | None = None) -> np.ndarray:
+        """Input tensors of fitted pictures, float32, as the float model's contract (or another one) says."""
+        table = input_table(preprocessing or self.source.contract.preprocessing, np.dtype(np.float32), 0, 0)
+        return np.concatenate([apply_table(picture, table) for picture in fitted])
+
+    def ranges(self, tensors: np.ndarray) -> Ranges:
+        """(min, max) of every activation over these input tensors."""
+        return activation_ranges(self.float_model, (tensor[np.newaxis] for tensor in tensors))
+
+    @functools.cached_property
+    def expected(self) -> np.ndarray:
+        """The float network's scores for the shown pictures, (n, classes)."""
+        return float_outputs(self.float_model, self.tensors(self.shown))
+
+    @functools.cached_property
+    def before_snr_db(self) -> float:
+        """Of the artifact as it is, fed as its own contract says."""
+        return self._snr_db(self.file, self.shown)
+
+    def after_snr_db(self, *, level: str = "none", per_channel: bool = True, model: bytes | None = None) -> float:
+        """Quantize anew, calibrated on the spare pictures, and measure on the shown ones."""
+        tensors = self.tensors(self.spare)
+
+        def start() -> Iterator[np.ndarray]:
+            return (tensor[np.newaxis] for tensor in tensors)
+
+        found = improve(model or self.float_model, Pictures(start, len(tensors)), level, per_channel=per_channel)
+        graph = quantize_with_ranges(found.model, found.ranges, "uint8", per_channel=per_channel)
+        sealed = artifact.seal(graph, self.source.contract.replace(golden={}))
+        return self._snr_db(model_file.from_bytes(sealed), self.shown)
+
+    def _snr_db(self, file: ModelFile, fitted: np.ndarray) -> float:
+        engine = Engine(file)
+        ordered = fitted
+        ours, its = self.source.contract.preprocessing.color, file.contract.preprocessing.color
+        if {ours, its} == {"rgb", "bgr"}:
+            ordered = fitted[..., ::-1]
+        return signal_to_noise_db(
+            self.expected, np.stack([engine.scores(engine.tensor(picture)) for picture in ordered])
+        )
+
+    def layer_of(self, tensor: int) -> str:
+        """The Keras layer that an activation belongs to."""
+        pair = next(pair for pair in self.simulation.pairs if pair.output == tensor)
+        return layer_name(pair, self.layer_names)
+
+    @property
+    def layer_names(self) -> list[str]:
+        """Of the Keras model."""
+        model = self.source.keras_model
+        return [layer.name for layer in model.layers] if model is not None else []
+
+
+def _calibrated_on(
+    file: ModelFile, examples: Sequence[Example], fitted: np.ndarray, ours: Preprocessing
+) -> tuple[np.ndarray, str | None]:
+    """The pictures of the contract's calibration list, from these data or the photographs, and their only class."""
+    account = file.contract.provenance.get("calibration", {})
+    digests = set(account.get("pictures", {}).values())
+    found = [number for number, example in enumerate(examples) if example.sha256()[:16] in digests]
+    if digests and len(found) == len(digests):
+        labels = {examples[number].label for number in found}
+        several = len({example.label for example in examples}) > 1
+        return fitted[found], next(iter(labels)) if len(labels) == 1 and several else None
+    if str(account.get("data", "")).startswith("photos"):
+        named = [example for example in open_data(account["data"]).examples if example.sha256()[:16] in digests]
+        if named:
+            return np.stack([fit(example.read(), ours) for example in named]), None
+    return fitted[:0], None

@@ -1,0 +1,79 @@
+"""The examination: every layer, then every cause."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+from edgecnn.core.progress import Progress, silent
+from edgecnn.core.registry import CAUSES
+from edgecnn.data import DataSet
+from edgecnn.runtime.model.model_file import ModelFile
+from edgecnn.verification.doctor.case import Case, Finding
+from edgecnn.verification.doctor.layers import LayerNoise, layer_noise
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What was found.
+
+    Attributes:
+        model: file name of the artifact.
+        data: the pictures' name.
+        pictures: how many the signal-to-noise ratio was measured on; remedies were calibrated on others.
+        snr_db: of the artifact's scores.
+        simulated_snr_db: of the simulation that the layers' figures come from; near `snr_db`, or they can't be trusted.
+        layers: in execution order.
+        findings: the remedy that gains most first.
+    """
+
+    model: str
+    data: str
+    pictures: int
+    snr_db: float
+    simulated_snr_db: float
+    layers: list[LayerNoise]
+    findings: list[Finding]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return dataclasses.asdict(self)
+
+    def worst(self, count: int = 5) -> list[LayerNoise]:
+        """The layers that add most noise by themselves, the worst first."""
+        return sorted(self.layers, key=lambda layer: -layer.share_percent)[:count]
+
+
+def diagnose(
+    file: ModelFile, against: Any, data: DataSet, *, trust: bool = False, progress: Progress = silent
+) -> tuple[Diagnosis, Case]:
+    """Examine an int8 artifact.
+
+    Args:
+        file: the artifact.
+        against: the float model it was made from: a path, a Keras model, or (Keras model, Contract).
+        data: pictures like those of its use; every other one is measured on, the rest calibrates remedies.
+        trust: run code that the float model's file carries.
+        progress: called with (stage, done, total).
+
+    Raises:
+        QuantizationError: the artifact isn't made from that model.
+        DataError: too few pictures can be read.
+    """
+    progress("Reading the pictures and the float model", 0, 0)
+    case = Case.open(file, against, data, trust=trust)
+    case.layers = layer_noise(case.simulation, case.layer_names, progress)
+    findings = []
+    for number, name in enumerate(CAUSES.names()):
+        progress("Looking for causes", number, len(CAUSES.names()))
+        found = CAUSES.load(name).examine(case)
+        if found is not None:
+            findings.append(found)
+    findings.sort(key=lambda finding: -finding.gain_db)
+    simulation = case.simulation
+    diagnosis = Diagnosis(
+        file.name, data.name, len(case.shown), case.before_snr_db,
+        simulation.snr_db(simulation.output(simulation.noisy)), case.layers, findings,
+    )  # fmt: skip
+    return diagnosis, case

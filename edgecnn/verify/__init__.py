@@ -1,7 +1,0 @@
-"""Float against artifact: accuracy, agreement, the pictures that flipped, golden vectors."""
-
-from __future__ import annotations
-
-from edgecnn.verify._verify import Verification, check_bounds, verify
-
-__all__ = ["Verification", "check_bounds", "verify"]

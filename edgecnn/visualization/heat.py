@@ -1,0 +1,98 @@
+"""Where the answer comes from: Grad-CAM, and occlusion."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from edgecnn.core.errors import UsageError
+from edgecnn.html import images
+from edgecnn.visualization.panel import Drawing, Panel
+from edgecnn.visualization.subject import Subject
+
+
+def find_class(subject: Subject, text: str) -> int:
+    """A class by its number, name, WordNet id or a part of its name that only one class has.
+
+    Raises:
+        UsageError: no class, or more than one, fits.
+    """
+    labels, ids = subject.contract.labels, subject.contract.label_ids
+    if text.isdigit() and (not labels or int(text) < len(labels)):
+        return int(text)
+    wanted = text.lower()
+    exact = [index for index, label in enumerate(labels) if label.lower() == wanted]
+    exact += [index for index, label in enumerate(ids) if label == text]
+    partial = [index for index, label in enumerate(labels) if wanted in label.lower()]
+    found = exact or partial
+    if len(found) == 1:
+        return found[0]
+    names = ", ".join(labels[index] for index in found[:5])
+    reason = f"fits {len(found)} classes: {names}, ..." if found else "is no class of this model"
+    raise UsageError(f"{text!r} {reason}. Give a class number (0 to {len(labels) - 1}) or its whole name.")
+
+
+def grad_cam(subject: Subject, fitted: np.ndarray, classes: list[int], layer: str | None = None) -> Panel:
+    """Grad-CAM for each class, over the last feature map or a layer that is named."""
+    row = subject.layer(layer) if layer else subject.report.last_map
+    title = "Grad-CAM: what speaks for the class"
+    if row is None:
+        return Panel("gradcam", title, missing="The model has no feature map, so there is nothing to draw.")
+    picture = subject.shown(fitted)
+    drawings = []
+    try:
+        for index in classes:
+            heat = subject.class_activation(fitted, index, row)
+            scaled = heat / (heat.max() or 1.0)
+            name = f"gradcam_{index}"
+            drawings.append(Drawing(name, images.over(picture, scaled), subject.contract.label(index), _peak(scaled)))
+    except UsageError as error:
+        return Panel("gradcam", title, missing=str(error))
+    size = f"{row.output_shape[1]} x {row.output_shape[2]}"
+    note = (
+        f"The channels of {row.layer.name} ({size}), weighted by how much each raises the class's score (Selvaraju "
+        "et al. 2017), over the picture in gray. Bright places speak for the class. The map is coarse; it is drawn "
+        "smoothly."
+    )
+    return Panel("gradcam", title, drawings, note, images.scale_bar("nothing", "most"), width="17rem")
+
+
+def _peak(heat: np.ndarray) -> str:
+    row, column = np.unravel_index(int(heat.argmax()), heat.shape)
+    if heat.max() <= 0:
+        return "nothing on the map speaks for it"
+    return f"strongest at row {row + 1} of {heat.shape[0]}, column {column + 1} of {heat.shape[1]}"
+
+
+def occlusion(subject: Subject, fitted: np.ndarray, index: int, parts: int = 7) -> Panel:
+    """How much the class's probability falls while a gray square hides one place after the other."""
+    drops, base = occlusion_map(subject, fitted, index, parts)
+    peak = float(drops.max())
+    heat = np.clip(drops, 0, None) / (peak if peak > 0 else 1.0)
+    label = subject.contract.label(index)
+    detail = f"{base:.1%} as it is; the worst square takes {peak:.1%} away"
+    note = (
+        f"A gray square of 1/{parts} of the picture's side moves over it in half steps; bright where hiding the "
+        "place lowers the class's probability most (Zeiler and Fergus 2014). Needs no gradients, so it works on "
+        "every model."
+    )
+    drawing = Drawing("occlusion", images.over(subject.shown(fitted), heat), label, detail)
+    values: dict[str, Any] = {"class": index, "probability": base, "largest_drop": peak}
+    legend = images.scale_bar("no drop", f"{max(peak, 0):.1%}")
+    return Panel("occlusion", "Occlusion: what the answer can't do without", [drawing], note, legend, values, "17rem")
+
+
+def occlusion_map(subject: Subject, fitted: np.ndarray, index: int, parts: int = 7) -> tuple[np.ndarray, float]:
+    """Drops in probability, float (2 parts - 1, 2 parts - 1), and the probability of the whole picture."""
+    height, width = fitted.shape[:2]
+    places = 2 * parts - 1
+    tops = np.linspace(0, height - height // parts, places).round().astype(int)
+    lefts = np.linspace(0, width - width // parts, places).round().astype(int)
+    gray = np.asarray(subject.contract.preprocessing.mean).clip(0, 255).astype(np.uint8)
+    hidden = np.repeat(fitted[np.newaxis], places * places + 1, axis=0)
+    for number in range(places * places):
+        top, left = tops[number // places], lefts[number % places]
+        hidden[number, top : top + height // parts, left : left + width // parts] = gray
+    scores = subject.probabilities(hidden)[:, index]
+    return (scores[-1] - scores[:-1]).reshape(places, places), float(scores[-1])

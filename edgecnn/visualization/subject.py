@@ -1,0 +1,275 @@
+"""A model that is looked into: one interface for Keras models and `.tflite` files.
+
+Pictures are uint8 (height, width, channels) as the contract fits them; feature maps float32 (height, width, channels).
+"""
+
+from __future__ import annotations
+
+import functools
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from edgecnn.core.errors import UsageError
+from edgecnn.graph import network as net
+from edgecnn.inspection.analysis import LayerReport, Report, analyze
+from edgecnn.inspection.source import Source
+from edgecnn.runtime.model.contract import Contract
+from edgecnn.runtime.model.model_file import ModelFile
+from edgecnn.runtime.process import guard
+from edgecnn.runtime.run.engine import Engine, interpreter_module, quiet, softmax
+from edgecnn.runtime.run.preprocess import apply_table, fit, input_table
+from edgecnn.runtime.tasks.classification import top
+
+_BATCH = 16
+
+
+@dataclass(frozen=True, eq=False)
+class Subject(ABC):
+    """What the drawings ask of a model; see `KerasSubject` and `TFLiteSubject`."""
+
+    name: str
+    contract: Contract
+    report: Report
+
+    def fitted(self, picture: np.ndarray) -> np.ndarray:
+        """A picture file's content, uint8 BGR of any size, as the model's input shows it."""
+        return fit(picture, self.contract.preprocessing)
+
+    def shown(self, fitted: np.ndarray) -> np.ndarray:
+        """A fitted picture as RGB."""
+        if fitted.shape[2] == 1:
+            return fitted.repeat(3, axis=2)
+        return fitted[:, :, ::-1] if self.contract.preprocessing.color == "bgr" else fitted
+
+    def layers(self) -> list[LayerReport]:
+        """The layers with a feature map, in order."""
+        return [row for row in self.report.layers if len(row.output_shape) == 4 and min(row.output_shape[1:3]) > 1]
+
+    def layer(self, name: str) -> LayerReport:
+        """A layer by name.
+
+        Raises:
+            UsageError: there is no such layer, or it has no feature map.
+        """
+        for row in self.layers():
+            if row.layer.name == name:
+                return row
+        names = ", ".join(row.layer.name for row in self.layers()[:6])
+        raise UsageError(f"{self.name} has no feature map named {name!r}. `edgecnn inspect` lists all: {names}, ...")
+
+    def answers(self, fitted: np.ndarray, count: int = 5) -> list[dict[str, Any]]:
+        """The best classes; see `edgecnn.runtime.tasks.classification.top`."""
+        return top(self.probabilities(fitted[np.newaxis])[0], self, count)
+
+    @abstractmethod
+    def probabilities(self, pictures: np.ndarray) -> np.ndarray:
+        """Class probabilities of fitted pictures, (n, height, width, channels) -> float32 (n, classes)."""
+
+    @abstractmethod
+    def maps(self, fitted: np.ndarray, rows: Sequence[LayerReport]) -> list[np.ndarray]:
+        """The feature maps of some layers for one picture, in real values."""
+
+    @abstractmethod
+    def first_kernel(self) -> tuple[str, np.ndarray]:
+        """The first convolution's name and kernel, float32 (height, width, input channels, filters)."""
+
+    @abstractmethod
+    def class_activation(self, fitted: np.ndarray, index: int, row: LayerReport) -> np.ndarray:
+        """How much each place of a feature map speaks for a class, float32 (height, width), >= 0 (Grad-CAM)."""
+
+    def first_convolution(self) -> LayerReport:
+        """The first layer with a kernel over the picture.
+
+        Raises:
+            UsageError: the model has no convolution.
+        """
+        for row in self.report.layers:
+            if row.layer.role == net.CONVOLUTION:
+                return row
+        raise UsageError(f"{self.name} has no convolution, so it has no filters to show.")
+
+
+@dataclass(frozen=True, eq=False)
+class KerasSubject(Subject):
+    """A Keras model."""
+
+    model: Any
+
+    def tensor(self, pictures: np.ndarray) -> np.ndarray:
+        """Fitted pictures as the model's input, float32."""
+        table = input_table(self.contract.preprocessing, np.dtype(np.float32), 0, 0)
+        return np.concatenate([apply_table(picture, table) for picture in pictures])
+
+    def probabilities(self, pictures: np.ndarray) -> np.ndarray:
+        """See `Subject.probabilities`."""
+        outputs = []
+        for start in range(0, len(pictures), _BATCH):
+            outputs.append(self.model(self.tensor(pictures[start : start + _BATCH]), training=False).numpy())
+        scores = np.concatenate(outputs).reshape(len(pictures), -1)
+        return softmax(scores) if self.contract.output == "logits" else scores
+
+    def maps(self, fitted: np.ndarray, rows: Sequence[LayerReport]) -> list[np.ndarray]:
+        """See `Subject.maps`."""
+        part = self._part(tuple(row.layer.name for row in rows))
+        outputs = part(self.tensor(fitted[np.newaxis]), training=False)
+        return [output.numpy()[0] for output in (outputs if len(rows) > 1 else [outputs])]
+
+    @functools.lru_cache(maxsize=4)  # noqa: B019 - a subject lives as long as the command
+    def _part(self, names: tuple[str, ...]) -> Any:
+        from edgecnn.core.compat.tensorflow import keras
+
+        outputs = [self._layer(name).output for name in names]
+        return keras.Model(self.model.inputs, outputs if len(outputs) > 1 else outputs[0])
+
+    def _layer(self, name: str) -> Any:
+        try:
+            return self.model.get_layer(name)
+        except ValueError as error:
+            raise UsageError(
+                f"{self.name}: {name} is inside a nested model, of which nothing can be drawn. Quantize it (--scheme "
+                "float32 keeps its numbers) and give the .tflite file."
+            ) from error
+
+    def first_kernel(self) -> tuple[str, np.ndarray]:
+        """See `Subject.first_kernel`."""
+        name = self.first_convolution().layer.name
+        return name, self._layer(name).get_weights()[0]
+
+    def class_activation(self, fitted: np.ndarray, index: int, row: LayerReport) -> np.ndarray:
+        """Grad-CAM: Selvaraju et al., ICCV 2017, equations 1 and 2; the score is the logit, or the log probability."""
+        from edgecnn.core.compat.tensorflow import keras, tf
+
+        part = keras.Model(self.model.inputs, [self._layer(row.layer.name).output, self.model.output])
+        picture = tf.constant(self.tensor(fitted[np.newaxis]))
+        with tf.GradientTape() as tape:
+            tape.watch(picture)  # so that what is computed from it is recorded, frozen weights or not
+            maps, output = part(picture, training=False)
+            score = output[0, index]
+            score = tf.math.log(score + 1e-9) if self.contract.output == "probabilities" else score
+        weights = tf.reduce_mean(tape.gradient(score, maps), axis=(1, 2))[0]
+        result: np.ndarray = tf.nn.relu(tf.reduce_sum(maps[0] * weights, axis=-1)).numpy()
+        return result
+
+
+@dataclass(frozen=True, eq=False)
+class TFLiteSubject(Subject):
+    """A `.tflite` file, run by operators that keep every tensor."""
+
+    file: ModelFile
+
+    @functools.cached_property
+    def _engine(self) -> Engine:
+        return Engine(self.file)
+
+    @functools.cached_property
+    def _keeper(self) -> Any:
+        """An interpreter without delegates, which would fuse tensors away."""
+        module = interpreter_module()
+        with quiet():
+            interpreter = module.Interpreter(
+                model_content=self.file.data,
+                experimental_preserve_all_tensors=True,
+                experimental_op_resolver_type=module.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+            )
+            interpreter.allocate_tensors()
+        return interpreter
+
+    def probabilities(self, pictures: np.ndarray) -> np.ndarray:
+        """See `Subject.probabilities`."""
+        return np.stack([self._engine.probabilities(self._engine.tensor(picture)) for picture in pictures])
+
+    def maps(self, fitted: np.ndarray, rows: Sequence[LayerReport]) -> list[np.ndarray]:
+        """See `Subject.maps`; integers are dequantized."""
+        self._keeper.set_tensor(self._engine.input.index, self._engine.tensor(fitted))
+        self._keeper.invoke()
+        return [self._real(row.layer.outputs[0])[0] for row in rows]
+
+    def _real(self, number: int) -> np.ndarray:
+        tensor = self.file.model.graph.tensors[number]
+        return _dequantized(self._keeper.get_tensor(number), tensor.scale, tensor.zero_point, tensor.channel_axis)
+
+    def first_kernel(self) -> tuple[str, np.ndarray]:
+        """See `Subject.first_kernel`."""
+        layer = self.first_convolution().layer
+        return layer.name, self._constant(self._operator(layer).inputs[1]).transpose(1, 2, 3, 0)
+
+    def _operator(self, layer: net.Layer) -> Any:
+        return next(op for op in self.file.model.graph.operators if op.outputs == layer.outputs)
+
+    def _constant(self, number: int) -> np.ndarray:
+        tensor = self.file.model.graph.tensors[number]
+        return _dequantized(tensor.values(), tensor.scale, tensor.zero_point, tensor.channel_axis)
+
+    def class_activation(self, fitted: np.ndarray, index: int, row: LayerReport) -> np.ndarray:
+        """Class activation map: Zhou et al., CVPR 2016.
+
+        A `.tflite` file has no gradients, but after a mean over the map and one linear layer the gradients are that
+        layer's weights, so that this is Grad-CAM up to a factor.
+
+        Raises:
+            UsageError: something else follows the map.
+        """
+        maps = self.maps(fitted, [row])[0]
+        weights = self._linear_head(row)
+        return np.maximum(maps @ weights[index], 0)
+
+    def _linear_head(self, row: LayerReport) -> np.ndarray:
+        """The weights (classes, channels) that turn the mean of a feature map into class scores."""
+        number, pooled = row.layer.outputs[0], False
+        for layer in self.report.network.layers:
+            if number not in layer.inputs:
+                continue
+            if layer.op in ("MEAN", "AVERAGE_POOL_2D") and not pooled:
+                pooled = True
+            elif pooled and layer.op in ("FULLY_CONNECTED", "CONV_2D"):
+                weights = self._constant(self._operator(layer).inputs[1])
+                return weights.reshape(weights.shape[0], -1)
+            elif layer.op not in ("RESHAPE", "SQUEEZE", "QUANTIZE", "DEQUANTIZE"):
+                break
+            number = layer.outputs[0]
+        raise UsageError(
+            f"{self.name}: Grad-CAM needs gradients, which a .tflite file has not, and {row.layer.name} is not "
+            "followed by a mean and one linear layer. Give the .keras file, or look at the occlusion map."
+        )
+
+
+def _dequantized(values: np.ndarray, scale: np.ndarray, zero_point: np.ndarray, axis: int) -> np.ndarray:
+    """Real values, float32; several scales belong to `axis`."""
+    if not scale.size:
+        return np.asarray(values, np.float32)
+    shape = [1] * values.ndim
+    if scale.size > 1:
+        shape[axis] = scale.size
+    real: np.ndarray = (values.astype(np.float32) - zero_point.reshape(shape)) * scale.reshape(shape)
+    return real.astype(np.float32)
+
+
+def subject(source: Source) -> Subject:
+    """The subject for an opened model.
+
+    Raises:
+        UsageError: it takes no picture.
+        CrashError: the runtime crashes on the file.
+    """
+    if source.file is not None:
+        guard.isolated(_runs, source.file)
+        return TFLiteSubject(source.network.name, source.file.contract, analyze(source.network), source.file)
+    if source.keras_model is None:
+        raise UsageError(f"{source.network.name} takes no picture; expected an image classifier.")
+    contract = source.contract
+    if contract is None:
+        from edgecnn.float_model.loading import from_model
+
+        contract = from_model(source.keras_model).contract
+    return KerasSubject(source.network.name, contract, analyze(source.network), source.keras_model)
+
+
+def _runs(file: ModelFile) -> bool:
+    """One inference; a broken file may kill the process, so a child does it first."""
+    engine = Engine(file, threads=1)
+    engine.invoke(np.zeros(engine.input.shape, engine.input.dtype))
+    return True

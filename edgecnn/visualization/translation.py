@@ -1,0 +1,131 @@
+"""What happens to the answer when the picture moves by a pixel: nothing should, and something does.
+
+The contract's window slides over the picture pixel by pixel, so that no edge is made up. A network that halves the
+picture five times sees the same picture only after 32 pixels; in between its answer wavers, more or less by how it
+down-samples.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from edgecnn.html import charts, images
+from edgecnn.html.page import paragraph, table
+from edgecnn.runtime.run.preprocess import fit
+from edgecnn.visualization.panel import Panel
+from edgecnn.visualization.subject import KerasSubject, Subject
+
+
+@dataclass(frozen=True)
+class Stability:
+    """A model's answers while the picture moves.
+
+    Attributes:
+        name: how it down-samples.
+        shifts: pixels to the right, shape (n,).
+        probability: of the class that wins unmoved, shape (n,).
+        same: share of the shifts at which that class wins, 0..1.
+    """
+
+    name: str
+    shifts: np.ndarray
+    probability: np.ndarray
+    same: float
+
+    @property
+    def wobble(self) -> float:
+        """Mean absolute change of the probability per pixel."""
+        return float(np.abs(np.diff(self.probability)).mean())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {
+            "name": self.name,
+            "shifts": self.shifts.tolist(),
+            "probability": [round(float(value), 5) for value in self.probability],
+            "same_class": round(self.same, 4),
+            "mean_change_per_pixel": round(self.wobble, 5),
+        }
+
+
+def shifted(subject: Subject, picture: np.ndarray, most: int = 16) -> tuple[np.ndarray, np.ndarray]:
+    """A picture (uint8 BGR, any size) at every horizontal shift.
+
+    Returns:
+        Shifts -most..most, shape (n,), and the fitted pictures, (n, height, width, channels).
+    """
+    own = subject.contract.preprocessing
+    share = (own.width + 2 * most) / own.width
+    wide = dataclasses.replace(
+        own,
+        height=own.height + 2 * most,
+        width=own.width + 2 * most,
+        crop=min(1.0, own.crop * share),
+        fit="stretch" if own.fit == "stretch" else "crop",
+    )
+    whole = fit(picture, wide)
+    shifts = np.arange(-most, most + 1)
+    windows = [whole[most : most + own.height, most - shift : most - shift + own.width] for shift in shifts]
+    return shifts, np.stack(windows)
+
+
+def stability(subject: Subject, shifts: np.ndarray, pictures: np.ndarray, name: str) -> Stability:
+    """Run a model at every shift."""
+    probabilities = subject.probabilities(pictures)
+    winner = int(probabilities[len(shifts) // 2].argmax())
+    same = float((probabilities.argmax(axis=1) == winner).mean())
+    return Stability(name, shifts, probabilities[:, winner], same)
+
+
+def measure(subject: Subject, picture: np.ndarray, most: int = 16) -> tuple[list[Stability], int]:
+    """The model as it is and, for a Keras model, with its down-sampling done by stride, max and average.
+
+    Returns:
+        The curves, and how many down-sampling layers were changed.
+    """
+    shifts, pictures = shifted(subject, picture, most)
+    curves, changed = [stability(subject, shifts, pictures, "as it is")], 0
+    if isinstance(subject, KerasSubject):
+        from edgecnn.visualization.downsampling import KINDS, with_downsampling
+
+        for kind in KINDS:
+            model, changed = with_downsampling(subject.model, kind)
+            variant = dataclasses.replace(subject, model=model)
+            curves.append(stability(variant, shifts, pictures, kind))
+    return curves, changed
+
+
+def panel(subject: Subject, picture: np.ndarray, most: int = 16) -> Panel:
+    """The curves and what they come to."""
+    curves, changed = measure(subject, picture, most)
+    label = subject.answers(shifted(subject, picture, most)[1][most], 1)[0]["label"]
+    shown = curves[1:] or curves
+    series = [(curve.name, curve.probability.tolist()) for curve in shown]
+    chart = charts.lines(
+        curves[0].shifts.tolist(), series, "shift in pixels", "probability of the class that wins unmoved"
+    )
+    html = images.wide(chart)
+    columns = ("down-sampling", "same class wins", "mean change per pixel", "probability unmoved")
+    rows = [
+        [curve.name, f"{curve.same:.0%}", f"{curve.wobble:.2%}", f"{curve.probability[most]:.1%}"] for curve in curves
+    ]
+    html += table(columns, rows)
+    if not changed:
+        html += paragraph("Only a Keras model can be given other ways of down-sampling; this one is as it is.", "note")
+    values = {"label": label, "changed_layers": changed, "curves": [curve.to_dict() for curve in curves]}
+    return Panel("translation", "Moving the picture", (), _note(label, most, changed), html, values)
+
+
+def _note(label: str, most: int, changed: int) -> str:
+    text = f"The picture slides {most} pixels to the left and right under the model's window; unmoved it is {label!r}."
+    if changed:
+        text += (
+            f" The same weights run with all {changed} down-sampling layers done three ways: keep every second "
+            "answer (stride), the largest of four (max), or their mean (average). The weights were not trained for "
+            "the second and third way, so compare how much a curve wavers, not how high it is."
+        )
+    return text

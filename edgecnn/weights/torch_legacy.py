@@ -1,0 +1,150 @@
+"""A reader of PyTorch's legacy checkpoint format that runs no code from the file and needs no PyTorch.
+
+The format (torch.serialization, before the zip format of 1.6): five pickles, the magic number, the protocol version,
+facts of the system, a dictionary of tensors that refer to storages by a persistent id, and the list of storage keys;
+then, for each key in that order, an 8-byte element count and the raw values. A pickle can name any function of any
+module; this reader knows the four kinds of names below and refuses the file at the first other one.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import pickle
+import pickletools
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+import numpy as np
+
+from edgecnn.core.errors import UntrustedModelError, WeightsError
+
+MAGIC = 0x1950A86A20F9469CFC6C
+PROTOCOL = 1001
+MAXIMUM_BYTES = 1 << 30
+MAXIMUM_RANK = 8
+MAXIMUM_MEMO = 1 << 20
+
+STORAGES = {
+    "FloatStorage": np.dtype("<f4"),
+    "DoubleStorage": np.dtype("<f8"),
+    "HalfStorage": np.dtype("<f2"),
+    "LongStorage": np.dtype("<i8"),
+    "IntStorage": np.dtype("<i4"),
+}
+
+
+class _Storage(NamedTuple):
+    dtype: np.dtype[Any]
+    key: str
+    length: int
+
+
+class _Tensor(NamedTuple):
+    storage: _Storage
+    offset: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+
+
+def _rebuild_tensor(storage: Any, offset: Any, shape: Any, strides: Any, *_: Any) -> _Tensor:
+    """Stands in for torch._utils._rebuild_tensor_v2: remembers where the values are, and checks that they can be."""
+    numbers = (offset, *shape, *strides)
+    if not isinstance(storage, _Storage) or not all(type(number) is int and number >= 0 for number in numbers):
+        raise pickle.UnpicklingError("a tensor is not described by non-negative numbers")
+    if len(shape) != len(strides) or len(shape) > MAXIMUM_RANK:
+        raise pickle.UnpicklingError(f"a tensor has shape {shape} and strides {strides}")
+    last = offset + sum((size - 1) * stride for size, stride in zip(shape, strides))
+    # Overlapping strides could name more values than the file has, and fill the memory.
+    if math.prod(shape) > storage.length or (math.prod(shape) and last >= storage.length):
+        raise pickle.UnpicklingError(f"a tensor of shape {shape} is larger than its storage of {storage.length} values")
+    return _Tensor(storage, offset, tuple(shape), tuple(strides))
+
+
+class _Unpickler(pickle.Unpickler):
+    """Knows the names that a dictionary of tensors needs, and no other."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) == ("collections", "OrderedDict"):
+            return OrderedDict
+        if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
+            return _rebuild_tensor
+        if module == "torch" and name in STORAGES:
+            return STORAGES[name]
+        raise UntrustedModelError(
+            f"The checkpoint asks for the Python object {module}.{name}; expected nothing but tensors. "
+            "It was not loaded. Get the file from a source that you trust."
+        )
+
+    def persistent_load(self, pid: Any) -> _Storage:
+        try:
+            kind, dtype, key, _location, count, *_view = pid
+        except (TypeError, ValueError):
+            raise pickle.UnpicklingError(f"unknown reference {pid!r}") from None
+        if kind != "storage" or not isinstance(dtype, np.dtype) or type(count) is not int or count < 0:
+            raise pickle.UnpicklingError(f"unknown reference {pid!r}")
+        return _Storage(dtype, str(key), count)
+
+
+def read(path: str | Path) -> dict[str, np.ndarray[Any, Any]]:
+    """Read a legacy checkpoint: tensor name -> array, in the file's order, shapes as PyTorch has them.
+
+    Raises:
+        UntrustedModelError: the file asks for anything but tensors.
+        WeightsError: the file is missing, truncated, too large, or not of this format.
+    """
+    path = Path(path)
+    try:
+        size_bytes = path.stat().st_size
+        if size_bytes > MAXIMUM_BYTES:
+            raise WeightsError(f"{path} has {size_bytes} bytes; at most {MAXIMUM_BYTES} are read.")
+        return _parse(io.BytesIO(path.read_bytes()))
+    except OSError as error:
+        raise WeightsError(f"Can't read the checkpoint {path}: {error.strerror}.") from error
+    except UntrustedModelError as error:
+        raise UntrustedModelError(f"{path}: {error}") from None
+    except WeightsError:
+        raise
+    except Exception as error:  # a hostile or broken pickle can raise anything
+        raise WeightsError(
+            f"{path} is not a whole PyTorch checkpoint of the legacy format ({error}). Install its package again."
+        ) from error
+
+
+def _unpickle(stream: BinaryIO) -> Any:
+    """The next pickle of the stream; a memo index of billions, which Python would make room for, is refused first."""
+    start = stream.tell()
+    for opcode, argument, _ in pickletools.genops(stream):
+        if opcode.name in ("PUT", "LONG_BINPUT") and isinstance(argument, int) and argument > MAXIMUM_MEMO:
+            raise pickle.UnpicklingError(f"memo index {argument}")
+    stream.seek(start)
+    return _Unpickler(stream).load()
+
+
+def _parse(stream: BinaryIO) -> dict[str, np.ndarray[Any, Any]]:
+    if _unpickle(stream) != MAGIC or _unpickle(stream) != PROTOCOL:
+        raise pickle.UnpicklingError("wrong magic number or protocol")
+    if not _unpickle(stream)["little_endian"]:
+        raise pickle.UnpicklingError("big-endian values")
+    tensors, keys = _unpickle(stream), _unpickle(stream)
+    if not isinstance(tensors, dict) or not all(isinstance(tensor, _Tensor) for tensor in tensors.values()):
+        raise pickle.UnpicklingError("not a dictionary of tensors")
+    dtypes = {tensor.storage.key: tensor.storage.dtype for tensor in tensors.values()}
+    storages = {key: _values(stream, dtypes[key]) for key in keys}
+    return {str(name): _array(tensor, storages[tensor.storage.key]) for name, tensor in tensors.items()}
+
+
+def _values(stream: BinaryIO, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
+    count = int.from_bytes(stream.read(8), "little")
+    content = stream.read(count * dtype.itemsize) if count * dtype.itemsize <= MAXIMUM_BYTES else b""
+    if len(content) != count * dtype.itemsize:
+        raise EOFError("the file ends in the middle of a tensor")
+    return np.frombuffer(content, dtype)
+
+
+def _array(tensor: _Tensor, values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    if len(values) != tensor.storage.length:
+        raise pickle.UnpicklingError(f"a storage has {len(values)} values; its tensor says {tensor.storage.length}")
+    strides = tuple(stride * values.itemsize for stride in tensor.strides)
+    return np.lib.stride_tricks.as_strided(values[tensor.offset :], tensor.shape, strides, writeable=False).copy()

@@ -1,0 +1,126 @@
+"""The page: self-contained, well-formed, everything escaped, emulated times marked."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edgecnn import artifact, reporting
+from edgecnn.data import open_data
+from edgecnn.html import charts
+from edgecnn.profiling import profile
+from edgecnn.runtime.model import model_file
+from edgecnn.verification import verify
+
+VOID = {"meta", "img", "br"}
+
+
+class Checker(HTMLParser):
+    """Collects what a browser would fetch, and whether the elements nest."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.links: list[str] = []
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.links += [value or "" for name, value in attributes if name in ("src", "href")]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        """`<rect .../>`: opens and closes at once."""
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag, tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def _checked(html: str) -> Checker:
+    checker = Checker()
+    checker.feed(html)
+    assert checker.open == []
+    assert all(link.startswith("data:") for link in checker.links), "the page fetches something"
+    assert "<script" not in html and "url(" not in html
+    return checker
+
+
+@pytest.fixture(scope="module")
+def records(tiny_keras: Path, tiny_int8: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    found = verify(tiny_int8, tiny_keras, open_data("photos:test").sample(20))
+    return found.to_dict(), profile(tiny_int8, threads=1, runs=20).to_dict()
+
+
+def test_page_says_what_was_measured(tiny_int8: Path, records: tuple[dict[str, Any], dict[str, Any]]) -> None:
+    found, measured = records
+    page = _checked(reporting.report(tiny_int8, found, [measured], "[model]\nname = 'x & y'"))
+    assert f"{found['agreement']['percent']:.1f} %" in page.text
+    assert f"{measured['rows'][0]['latency_ms']['median']:.2f}" in page.text
+    assert model_file.read(tiny_int8).sha256 in page.text
+    assert "x & y" in page.text
+    shown = len(found["answers"]) + min(24, len(found["flipped"]))
+    assert len(page.links) == shown
+
+
+def test_page_without_measurements(tiny_int8: Path) -> None:
+    page = _checked(reporting.report(tiny_int8))
+    assert "Not verified" in page.text and "Speed on" not in page.text
+
+
+@pytest.mark.parametrize("level", ["none", "best"])
+def test_the_command_to_repeat_it_has_the_level(tiny_int8: Path, tmp_path: Path, level: str) -> None:
+    file = model_file.read(tiny_int8)
+    provenance = {**file.contract.provenance, "improve": {"level": level}}
+    artifact.rewrite(tmp_path / "m.tflite", file, file.contract.replace(provenance=provenance))
+    text = _checked(reporting.report(tmp_path / "m.tflite")).text
+    assert (
+        f"edgecnn quantize model.keras -o m.tflite --scheme int8 --calibration photos --samples 8 --improve {level}"
+        in text
+    )
+
+
+def test_labels_from_outside_are_escaped(tiny_int8: Path, tmp_path: Path) -> None:
+    file = model_file.read(tiny_int8)
+    evil = ("<script>alert(1)</script>", "b", "c", "d", "e")
+    artifact.rewrite(tmp_path / "m.tflite", file, file.contract.replace(labels=evil))
+    assert "<script>alert" in _checked(reporting.report(tmp_path / "m.tflite")).text
+
+
+def test_emulated_times_are_marked(tiny_int8: Path, records: tuple[dict[str, Any], dict[str, Any]]) -> None:
+    emulated = {**records[1], "emulated": True, "system": {**records[1]["system"], "emulated": True}}
+    page = _checked(reporting.report(tiny_int8, None, [emulated]))
+    assert page.text.count("emulated") >= 3
+    assert "say nothing about a real board" in page.text
+
+
+@pytest.mark.parametrize("values", [[1.0], [2.0, 2.0, 2.0], [1.0, 1.1, 1.2, 50.0], list(range(500))])
+def test_histogram_counts_every_value(values: list[float]) -> None:
+    drawing = charts.histogram(values, "ms", marks=[(values[0], "median")])
+    _checked(f"<p>{drawing}</p>")
+    assert drawing.count('class="bar"') >= 1
+    assert f"Histogram of {len(values)} values" in drawing
+
+
+def test_texts_of_charts_neither_overlap_nor_leave_the_drawing() -> None:
+    curves = charts.lines([0, 1], [("a", [0, 0.5]), ("b", [0, 0.501]), ("c", [0, 0.499])], "x", "y")
+    places = sorted(float(y) for y in re.findall(r'class="strong" x="\d+" y="([\d.]+)"', curves))
+    assert len(places) == 3 and min(b - a for a, b in zip(places, places[1:])) >= 14.9
+    drawing = charts.bars(
+        [("a rather long name of a bar, cut", 1.0, "100.0%"), ("b", 0.0, "0%")], summary="s", width=400
+    )
+    ends = [(float(x), text) for x, text in re.findall(r'class="strong" x="([\d.]+)" y="\d+">([^<]+)', drawing)]
+    assert [text for _, text in ends] == ["100.0%", "0%"]
+    assert all(x + 8.5 * len(text) <= 400 for x, text in ends)
+
+
+def test_ticks_are_round_numbers_inside_the_range() -> None:
+    assert charts._ticks(0, 10) == [0, 2, 4, 6, 8, 10]
+    assert charts._ticks(0.13, 0.61) == pytest.approx([0.2, 0.3, 0.4, 0.5, 0.6])
+    assert charts._ticks(3, 3) == [3]

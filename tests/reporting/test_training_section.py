@@ -1,0 +1,44 @@
+"""The page's account of training: figures against the record, names from outside escaped."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+from typing import Any
+
+from edgecnn.reporting.training import trained
+
+
+def record() -> dict[str, Any]:
+    epochs = [
+        {
+            "epoch": number,
+            "loss": 2.0 / number,
+            "accuracy_percent": 40.0 + 10 * number,
+            "validation_loss": 2.5 / number,
+            "validation_accuracy_percent": 35.0 + 10 * number,
+        }
+        for number in (1, 2, 3)
+    ]
+    measured = {"loss": 0.5, "top1_percent": 75.0, "confusion": [[5, 1], [2, 4]]}
+    stage = {"name": "finetune", "settings": {}, "history": {"epochs": epochs, "best_epoch": 3}}
+    return {"classes": ["<ant>", "bee"], "stages": [stage], "validation": measured, "test": measured, "data": {}}
+
+
+def test_confusions_are_those_of_the_matrix_largest_first() -> None:
+    html = trained(record())
+    assert "<ant>" not in html
+    cells = [unescape(cell) for cell in re.findall(r"<t[hd][^>]*>([^<]*)</t[hd]>", html)]
+    assert cells[:9] == ["truth", "taken for", "pictures", "bee", "<ant>", "2", "<ant>", "bee", "1"]
+    assert "75.00 % top-1 on 12 test pictures" in html
+
+
+def test_curves_have_a_point_for_every_epoch() -> None:
+    curves = re.findall(r'<polyline[^>]*points="([^"]*)"', trained(record()))
+    assert len(curves) == 4 and all(len(curve.split()) == 3 for curve in curves)
+    heights = [float(point.split(",")[1]) for point in curves[0].split()]
+    assert heights == sorted(heights, reverse=True)  # accuracy rises: nearer to the top
+
+
+def test_not_trained_here_says_nothing() -> None:
+    assert trained(None) == ""

@@ -1,0 +1,57 @@
+"""Batches: every picture once per epoch, and the parts of several workers are the whole."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from edgecnn.runtime.model.contract import Preprocessing
+from edgecnn.training import FitSettings, Source
+from edgecnn.training.batches import Batches
+
+
+def numbered(count: int = 23) -> Source:
+    """Pictures whose every pixel is their number."""
+    pictures = np.repeat(np.arange(count, dtype=np.uint8), 6 * 6 * 3).reshape(count, 6, 6, 3)
+    labels = np.arange(count, dtype=np.int64) % 3
+    return Source(pictures, np.arange(count), labels, 3, Preprocessing(6, 6), "key")
+
+
+def test_an_epoch_has_each_picture_once_and_the_next_another_order() -> None:
+    batches = Batches(numbered(), FitSettings(batch_size=5, augment="none"))
+    assert batches.steps_per_epoch == 4
+    epochs = [[int(batches.arrays(step)[0][i, 0, 0, 0]) for step in range(e, e + 4) for i in range(5)] for e in (0, 4)]
+    for epoch in epochs:
+        assert len(set(epoch)) == 20
+    assert epochs[0] != epochs[1]
+
+
+@pytest.mark.parametrize("augment", ["none", "light", "strong_mix"])
+def test_workers_parts_make_the_whole_batch(augment: str) -> None:
+    settings = FitSettings(batch_size=8, augment=augment, class_weights=True)
+    random = np.random.default_rng(0)
+    source = dataclasses.replace(numbered(), inputs=random.integers(0, 256, (23, 6, 6, 3), dtype=np.uint8))
+    whole = list(Batches(source, settings).dataset(2, 5))
+    parts = [list(Batches(source, settings, worker, 2).dataset(2, 5)) for worker in range(2)]
+    for step, first, second in zip(whole, *parts):
+        for everything, one, two in zip(step[1:], first[1:], second[1:]):
+            joined = np.concatenate((one, two))
+            # Mixing pairs a picture with one of the whole batch, so a worker may need another worker's pictures.
+            assert np.allclose(joined, everything, atol=1e-3)
+
+
+def test_targets_are_smoothed_and_weights_average_to_one() -> None:
+    source = dataclasses.replace(numbered(20), labels=np.array([0] * 14 + [1] * 5 + [2]))
+    batches = Batches(source, FitSettings(batch_size=20, label_smoothing=0.3, class_weights=True, augment="none"))
+    _, targets, weights, *_ = batches.arrays(0)
+    assert np.allclose(np.sort(targets, axis=1), [[0.1, 0.1, 0.8]] * 20)
+    assert np.isclose(weights.mean(), 1)
+    rare = targets.argmax(axis=1) == 2
+    assert np.allclose(weights[rare], 20 / 3 / 1) and np.isclose(weights.min(), 20 / 3 / 14)
+
+
+def test_fewer_pictures_than_a_batch() -> None:
+    batches = Batches(numbered(5), FitSettings(batch_size=64), 0, 2)
+    assert (batches.size, batches.steps_per_epoch) == (4, 1)

@@ -1,0 +1,241 @@
+"""The fitting loop: it learns, repeats itself, survives kill -9, and leaves alone what is frozen."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edgecnn.compression.clustering import Clustering
+from edgecnn.compression.codebook import Codebook
+from edgecnn.compression.zeros import Zeroing
+from edgecnn.core.compat.tensorflow import keras, tf
+from edgecnn.core.errors import EdgecnnError, UsageError
+from edgecnn.float_model import keras_file
+from edgecnn.training import FitSettings, Source, Teacher, fit, open_sources
+from edgecnn.training.learner import Learner
+from edgecnn.training.model import block_count, unfreeze, with_head
+
+SETTINGS = {"epochs": 4, "batch_size": 16, "augment": "strong_mix", "save_every_steps": 3, "keep_best": False}
+
+
+def blobs(count: int = 200, seed: int = 0) -> Source:
+    """Three clouds of 8 features."""
+    random = np.random.default_rng(seed)
+    labels = random.integers(0, 3, count)
+    centers = np.random.default_rng(99).normal(0, 2, (3, 8))
+    features = (centers[labels] + random.normal(0, 1, (count, 8))).astype(np.float32)
+    return Source(features, np.arange(count), labels, 3, None, f"blobs {seed}")
+
+
+def linear(dropout: float = 0.0, seed: int = 0) -> Any:
+    keras.utils.set_random_seed(seed)
+    inputs = x = keras.Input((8,), name="features")
+    if dropout:
+        x = keras.layers.Dropout(dropout, name="dropout")(x)
+    return keras.Model(inputs, keras.layers.Dense(3, name="logits")(x), name="linear")
+
+
+def prepared(model_file: Path, data: Path, *, batch_norms: bool = False) -> tuple[Any, dict[str, Source]]:
+    model, contract = keras_file.load(model_file)
+    assert contract is not None
+    sources, _ = open_sources(str(data), contract.replace(labels=("ant", "bee", "cat")))
+    model = with_head(model, 3)
+    unfreeze(model, batch_norms=batch_norms)
+    return model, sources
+
+
+def test_learns_as_well_as_scikit_learn() -> None:
+    from sklearn.linear_model import LogisticRegression
+
+    train, test = blobs(600), blobs(400, seed=1)
+    model = linear()
+    settings = FitSettings(epochs=30, learning_rate=3e-2, label_smoothing=0.0, weight_decay=0.0, augment="none")
+    history = fit(model, train, test, settings)
+    peer = LogisticRegression().fit(train.inputs, train.labels).score(test.inputs, test.labels)
+    assert history.best.validation_accuracy_percent >= 100 * peer - 1.5
+    answers = model.predict(test.inputs, verbose=0).argmax(axis=1)
+    assert np.isclose(100 * (answers == test.labels).mean(), history.best.validation_accuracy_percent)
+
+
+def test_repeats_itself_and_another_seed_does_not() -> None:
+    def weights(seed: int) -> np.ndarray:
+        model = linear(dropout=0.5)
+        fit(model, blobs(), blobs(seed=1), FitSettings(epochs=2, augment="none", seed=seed))
+        return np.asarray(model.get_weights()[0])
+
+    first, second, other = weights(1), weights(1), weights(2)
+    assert (first == second).all() and not np.allclose(first, other)
+
+
+def test_resume_after_kill_is_exact(small_keras: Path, pictures: Path, tmp_path: Path) -> None:
+    script = Path(__file__).with_name("one_worker.py")
+    job = {"model": str(small_keras), "data": str(pictures), "run": str(tmp_path / "run"), "settings": SETTINGS}
+    job |= {"out": str(tmp_path / "never.npz"), "batch_norms": True, "die_at_step": 8}
+    killed = subprocess.run([sys.executable, str(script), json.dumps(job)], timeout=300, check=False)
+    assert killed.returncode == -9
+
+    results = []
+    for folder in (tmp_path / "run", None):
+        model, sources = prepared(small_keras, pictures, batch_norms=True)
+        history = fit(model, sources["train"], sources["validation"], FitSettings(**SETTINGS), folder=folder)
+        results.append((history, model.get_weights()))
+    (resumed, weights), (whole, expected) = results
+    assert resumed.resumed_at_step == 6 and whole.resumed_at_step == 0  # saved after steps 3, 4 (an epoch) and 6
+    for mine, theirs in zip(weights, expected):
+        np.testing.assert_array_equal(mine, theirs)
+    assert [epoch.loss for epoch in resumed.epochs] == [epoch.loss for epoch in whole.epochs]
+    events = list((tmp_path / "run" / "tensorboard").iterdir())
+    logged = [value.tag for file in events for event in _events(file) for value in event.summary.value]
+    assert "loss/train" in logged and "accuracy_percent/validation" in logged
+
+
+def _events(file: Path) -> Any:
+    return [tf.compat.v1.Event.FromString(record.numpy()) for record in tf.data.TFRecordDataset(str(file))]
+
+
+class Stop(keras.callbacks.Callback):
+    """A Ctrl-C after so many steps."""
+
+    def __init__(self, steps: int) -> None:
+        super().__init__()
+        self._steps = steps
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        if int(self.model.optimizer.iterations) == self._steps:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("stop", [5, 14])
+@pytest.mark.parametrize("method", ["magnitude", "clusters"])
+def test_zeros_and_clusters_go_on_where_they_were(method: str, stop: int, tmp_path: Path) -> None:
+    def run(folder: Path | None, *more: Any) -> np.ndarray:
+        model = linear()
+        kernels = {"logits": model.get_layer("logits").kernel}
+        if method == "magnitude":
+            callback: Any = Zeroing(kernels, {"logits": 0.7}, 16)
+        else:
+            callback = Clustering(kernels, {"logits": Codebook.even(3)})
+        settings = FitSettings(epochs=4, augment="none", learning_rate=0.05, batch_size=50, save_every_steps=3)
+        fit(
+            model, blobs(), blobs(seed=1), settings.replace(keep_best=False), callbacks=[callback, *more], folder=folder
+        )
+        return np.asarray(kernels["logits"].numpy())
+
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, Stop(stop))
+    resumed, whole = run(tmp_path), run(None)
+    np.testing.assert_array_equal(resumed, whole)
+    assert (whole == 0).mean() > 0.6 if method == "magnitude" else len(np.unique(whole)) <= 3 * 7
+
+
+def test_another_task_does_not_take_up_the_checkpoint(tmp_path: Path) -> None:
+    settings = FitSettings(epochs=2, augment="none")
+    fit(linear(), blobs(), blobs(seed=1), settings, folder=tmp_path)
+    assert fit(linear(), blobs(), blobs(seed=1), settings, folder=tmp_path).resumed_at_step == 6
+    assert fit(linear(), blobs(seed=5), blobs(seed=1), settings, folder=tmp_path).resumed_at_step == 0
+    (tmp_path / "checkpoint.npz").write_bytes(b"PK not a checkpoint")
+    assert fit(linear(), blobs(), blobs(seed=1), settings, folder=tmp_path).resumed_at_step == 0
+
+
+@pytest.mark.parametrize("method", ["magnitude", "clusters"])
+def test_another_sparsity_or_codebook_does_not_take_up_the_checkpoint(method: str, tmp_path: Path) -> None:
+    def resumed_at(size: int) -> int:
+        model = linear()
+        kernels = {"logits": model.get_layer("logits").kernel}
+        callback: Any = Clustering(kernels, {"logits": Codebook.even(size)})
+        if method == "magnitude":
+            callback = Zeroing(kernels, {"logits": size / 10}, 6)
+        settings = FitSettings(epochs=2, augment="none", keep_best=False)
+        return fit(model, blobs(), blobs(seed=1), settings, callbacks=[callback], folder=tmp_path).resumed_at_step
+
+    assert [resumed_at(size) for size in (5, 5, 7)] == [0, 6, 0]
+
+
+def test_stops_early_and_keeps_the_best_epoch() -> None:
+    noise = Source(blobs().inputs, np.arange(60), np.random.default_rng(3).integers(0, 3, 60), 3, None, "noise")
+    model = linear()
+    settings = FitSettings(epochs=60, batch_size=20, learning_rate=0.3, patience=3, augment="none", warmup=0.0)
+    history = fit(model, noise, blobs(seed=1), settings)
+    accuracies = [epoch.validation_accuracy_percent for epoch in history.epochs]
+    assert history.stopped_early and len(accuracies) == history.best_epoch + 3 < 60
+    assert history.best.validation_accuracy_percent == max(accuracies)
+    answers = model.predict(blobs(seed=1).inputs, verbose=0).argmax(axis=1)
+    assert np.isclose(100 * (answers == blobs(seed=1).labels).mean(), max(accuracies))
+
+
+def test_divergence_is_one_sentence() -> None:
+    broken = Source(np.full((32, 8), np.nan, np.float32), np.arange(32), np.zeros(32, np.int64), 3, None, "nan")
+    with pytest.raises(EdgecnnError, match="--learning-rate"):
+        fit(linear(), broken, broken, FitSettings(epochs=1, augment="none"))
+
+
+def test_frozen_layers_and_batch_norms_keep_every_weight(small_keras: Path, pictures: Path) -> None:
+    model, sources = prepared(small_keras, pictures)
+    unfreeze(model, 2)
+    before = {layer.name: layer.get_weights() for layer in model.layers}
+    settings = FitSettings(epochs=1, batch_size=16, augment="flip")
+    fit(model, sources["train"], sources["validation"], settings.replace(keep_best=False))
+    first = block_count(model) - 2
+    for layer in model.layers:
+        moved = any((a != b).any() for a, b in zip(layer.get_weights(), before[layer.name]))
+        number = int(layer.name.split("_")[0][5:]) if layer.name.startswith("block") else None
+        late = layer.name.startswith(("top", "logits")) or (number is not None and number >= first)
+        assert moved == (late and bool(layer.weights) and "_bn" not in layer.name), layer.name
+
+
+def test_backbone_learns_more_slowly(small_keras: Path, pictures: Path) -> None:
+    model, sources = prepared(small_keras, pictures)
+    settings = FitSettings(epochs=1, batch_size=16, backbone_learning_rate=1e-4, warmup=0.0, weight_decay=0.0)
+    kernel, bias = model.layers[-1].get_weights()  # at zero it would pass no gradient on
+    model.layers[-1].set_weights([np.random.default_rng(0).normal(size=kernel.shape), bias])
+    learner = Learner(model, settings, sources["train"].preprocessing, steps=100, batch_size=16)
+    before = [weight.numpy() for weight in model.trainable_weights]
+    inputs, labels = sources["train"].batch(np.arange(16)), sources["train"].labels[:16]
+    learner.step(tf.constant(0), inputs, tf.one_hot(labels, 3), tf.ones(16))
+    steps = {w.name: np.abs(w.numpy() - b).max() for w, b in zip(model.trainable_weights, before)}
+    # Adam's first step is the learning rate itself wherever there is a gradient.
+    assert np.isclose(steps["logits/bias:0"], 1e-3, rtol=1e-2)
+    kernels = [step for name, step in steps.items() if "conv" in name and step > 0]
+    assert len(kernels) > 5 and max(kernels) <= 1.01e-4
+
+
+def test_distillation_loss_is_hintons() -> None:
+    student, teacher = linear(seed=1), linear(seed=2)
+    source, temperature, share = blobs(32), 3.0, 0.6
+    settings = FitSettings(temperature=temperature, distillation_weight=share, augment="none")
+    guide = _FeatureTeacher(teacher)
+    learner = Learner(student, settings, None, steps=10, batch_size=32, teacher=guide)
+    targets = np.eye(3, dtype=np.float32)[source.labels]
+    logits, wanted = student(source.inputs).numpy(), teacher(source.inputs).numpy()[:, [2, 0, 1]]
+    loss = float(learner.step(tf.constant(0), source.inputs, targets, tf.ones(32))[0])
+
+    def softmax(x: np.ndarray) -> np.ndarray:
+        powers = np.exp(x - x.max(axis=1, keepdims=True))
+        return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+
+    hard = -np.log(softmax(logits))[np.arange(32), source.labels]
+    soft = -(softmax(wanted / temperature) * np.log(softmax(logits / temperature))).sum(axis=1)
+    assert np.isclose(loss, ((1 - share) * hard + share * temperature**2 * soft).sum(), rtol=1e-5)
+
+
+class _FeatureTeacher(Teacher):
+    """A double of a teacher: it sees features, not pictures."""
+
+    def __init__(self, model: Any) -> None:
+        object.__setattr__(self, "model", model)
+        object.__setattr__(self, "order", (2, 0, 1))
+
+    def logits(self, pixels: Any) -> Any:
+        return tf.gather(self.model(pixels), self.order, axis=1)
+
+
+@pytest.mark.parametrize("wrong", [{"epochs": 0}, {"learning_rate": 11}, {"augment": "heavy"}, {"label_smoothing": 1}])
+def test_settings_out_of_range_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match=next(iter(map(str, wrong.values())))):
+        FitSettings(**wrong)

@@ -1,0 +1,70 @@
+"""[train] in a recipe: a stage like the others."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+
+from edgecnn.core.errors import RecipeError, UsageError
+from edgecnn.float_model import keras_file
+from edgecnn.recipe.run import run
+from edgecnn.recipe.sections import TrainSection, read
+from edgecnn.training import FitSettings, TrainOptions
+
+RECIPE = """
+[model]
+file = "{model}"
+[train]
+data = "{data}"
+strategy = "head"
+epochs = 2
+[quantize]
+calibration = "{data}/train"
+samples = 6
+"""
+
+
+def test_training_is_a_stage_that_is_not_repeated(small_keras: Path, pictures: Path, tmp_path: Path) -> None:
+    recipe = tmp_path / "colors.toml"
+    recipe.write_text(RECIPE.format(model=small_keras, data=pictures))
+    first = run(recipe, folder=tmp_path / "out")
+    assert "train" in first.ran
+    contract = keras_file.read_contract(tmp_path / "out" / "trained.keras")
+    assert contract is not None and contract.labels == ("ant", "bee", "cat")
+    assert "How it was trained" in first.report.read_text()
+    assert run(recipe, folder=tmp_path / "out").ran == ()
+    recipe.write_text(recipe.read_text().replace("epochs = 2", "epochs = 3"))
+    assert run(recipe, folder=tmp_path / "out").ran[0] == "train"
+
+
+def test_a_wrong_key_names_the_choices(small_keras: Path, pictures: Path, tmp_path: Path) -> None:
+    recipe = tmp_path / "wrong.toml"
+    text = RECIPE.format(model=small_keras, data=pictures)
+    recipe.write_text(text.replace('"head"', '"magic"').replace("epochs = 2", "epoch = 2"))
+    with pytest.raises(RecipeError) as error:
+        read(recipe)
+    assert "train.epoch: unknown key" in str(error.value) and "auto, finetune, head, scratch" in str(error.value)
+
+
+def test_the_section_has_every_option_of_the_function() -> None:
+    section = TrainSection(data="x", epochs=3, seed=None)
+    options = TrainOptions(**section.options())
+    assert options.overrides == {"epochs": 3}
+    own = {"keep_best", "save_every_steps", "cluster", "worker"}  # for programs, and for `edgecnn train`
+    named = {field.name for kind in (FitSettings, TrainOptions) for field in dataclasses.fields(kind)}
+    assert set(TrainSection.model_fields) == named - own - {"overrides"}
+
+
+def test_workers_of_a_cluster_are_sent_to_the_command(
+    small_keras: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = tmp_path / "r.toml"
+    recipe.write_text(RECIPE.format(model=small_keras, data=pictures))
+    cluster = {"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": 1}}
+    monkeypatch.setenv("TF_CONFIG", json.dumps(cluster))
+    with pytest.raises(UsageError, match=r"names 2 workers, .*`edgecnn train`"):
+        run(recipe, folder=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
