@@ -64,7 +64,7 @@ def load(path: str | Path, *, labels: str | Path | None = None, threads: int | N
 
 
 def build(name: str, **options: Any) -> tuple[Any, Contract]:
-    """A Keras model by name, with its contract; see `edgecnn.models.build_model`."""
+    """A Keras model by name, with its contract; see `edgecnn.builder.build_model`."""
     from edgecnn.builder import build_model
 
     return build_model(name, **options)
