@@ -1,7 +1,7 @@
 """Targets: accelerators with a compiler of their own and rules about what it accepts. One file per target.
 
 A file has `check(model, name)`, which applies the rules to a `.tflite` graph; `warnings(keras_model)`, which says
-before training what won't map; and may have `compile(file, output)`, which runs the target's compiler.
+before training what won't map; and may have `compile(model, output)`, which runs the target's compiler.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from edgecnn.core.errors import UsageError
 from edgecnn.core.registry import TARGETS
 from edgecnn.runtime.model.model_file import ModelFile
 from edgecnn.runtime.model.tflite import TFLiteModel
+from edgecnn.targets.model import TargetModel, as_target_model
 
 
 @dataclass(frozen=True)
@@ -46,11 +47,14 @@ class Memory:
     """Parameters against the target's memory on the chip.
 
     Attributes:
-        parameter_bytes: of the operators that map, as stored in the `.tflite` file.
-        on_chip_bytes: what the chip keeps of them.
-        streamed_bytes: what it reads over the bus at every inference.
+        parameter_bytes: of the operators that map, as stored in the `.tflite` file; in a compiler's log, as it stores
+            them.
+        on_chip_bytes: what the chip keeps of them; at most, in an estimate.
+        streamed_bytes: what it reads over the bus at every inference; at least, in an estimate.
         estimated: whether this is a rule of thumb rather than a compiler's figure.
         note: in a sentence.
+        needed_range_bytes: what the parameters take as the compiler stores them: (low, high), equal where it is known.
+        streamed_range_bytes: `streamed_bytes` as (low, high).
     """
 
     parameter_bytes: int
@@ -58,6 +62,8 @@ class Memory:
     streamed_bytes: int
     estimated: bool
     note: str
+    needed_range_bytes: tuple[int, int]
+    streamed_range_bytes: tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -132,8 +138,15 @@ def check(model: TFLiteModel, target: str = "edgetpu", name: str = "model") -> T
     return report
 
 
-def compile(file: ModelFile, output: str | Path, target: str = "edgetpu") -> TargetReport:
+def compile(model: ModelFile | TargetModel, output: str | Path, target: str = "edgetpu") -> TargetReport:
     """Run a target's compiler on a model and write the result, contract included.
+
+    The compiler decides, not the rules: see `expectation` for what these say before.
+
+    Args:
+        model: any `.tflite` file (`edgecnn.targets.model.read`), with or without a contract.
+        output: the file to write.
+        target: which.
 
     Raises:
         UsageError: there is no such target, or it has no compiler.
@@ -142,8 +155,23 @@ def compile(file: ModelFile, output: str | Path, target: str = "edgetpu") -> Tar
     plugin = TARGETS.load(target)
     if not hasattr(plugin, "compile"):
         raise UsageError(f"The target {target!r} has no compiler; its models run as they are.")
-    report: TargetReport = plugin.compile(file, output)
+    report: TargetReport = plugin.compile(as_target_model(model), output)
     return report
+
+
+def expectation(model: TFLiteModel, target: str = "edgetpu", name: str = "model") -> list[str]:
+    """What a target's rules let one expect of its compiler, in sentences; empty where all should map.
+
+    Raises:
+        UsageError: there is no such target.
+    """
+    report = check(model, target, name)
+    first = report.first_refusal
+    if report.maps_entirely or first is None:
+        return []
+    share = f"{report.mapped} of {report.total} operators" if report.mapped else "nothing"
+    reason = f"{first.type}{f' ({first.layer})' if first.layer else ''}: {first.reason} {first.remedy}".strip()
+    return [f"By its rules, {share} of {name} would run on the {report.target}: {reason} The compiler decides."]
 
 
 def warn_before_training(keras_model: Any, target: str = "edgetpu") -> list[str]:

@@ -8,9 +8,11 @@ import shutil
 import struct
 import subprocess
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from edgecnn import artifact
 from edgecnn.core import files
@@ -20,10 +22,10 @@ from edgecnn.runtime.model.flatbuffer import Table
 from edgecnn.runtime.model.model_file import ModelFile
 from edgecnn.runtime.model.tflite import OPERATOR_NAMES
 from edgecnn.runtime.process import guard
-from edgecnn.runtime.run import golden
-from edgecnn.runtime.run.engine import Engine
+from edgecnn.runtime.run.engine import interpreter_module, quiet
 from edgecnn.targets import Memory, TargetReport, Verdict, check
-from edgecnn.targets.edgetpu_rules import MAPPED, NEWEST_VERSIONS
+from edgecnn.targets.edgetpu_rules import MAPPED, NEWEST_VERSIONS, WRONG_VERSION
+from edgecnn.targets.model import TargetModel
 
 PROGRAM = "edgetpu_compiler"
 TIMEOUT_S = 600  # its own timer ends it after 180 s
@@ -31,6 +33,7 @@ _STATUS_LINE = re.compile(r"^\s*([A-Z][A-Z0-9_]+|\S*[Cc]ustom\S*)\s+(\d+)\s+(\S.
 _SIZE = re.compile(r":\s*([\d.]+)\s*(B|[KMG]i?B)")
 _UNITS = {"B": 0, "K": 10, "M": 20, "G": 30}
 _STEM = "model"
+_TRIALS = 4
 
 
 @dataclass(frozen=True)
@@ -39,18 +42,18 @@ class _Run:
     log: str
 
 
-def compile(file: ModelFile, output: str | Path) -> TargetReport:
-    """Compile an int8 model for the Edge TPU.
+def compile(model: TargetModel, output: str | Path) -> TargetReport:
+    """Compile a model for the Edge TPU; what the rules expect of it doesn't stop the compiler.
 
     A model with a contract keeps it, golden vectors included; its provenance then names the compiler. Versions of
     operators that are newer than the compiler are lowered where the model computes the same bytes afterwards.
 
     Args:
-        file: the model.
+        model: any.
         output: the file to write.
 
     Raises:
-        CompilerError: the compiler isn't installed, fails, or could map nothing of this model.
+        CompilerError: the compiler isn't installed or fails, or the model is compiled already.
     """
     program = shutil.which(PROGRAM)
     if program is None:
@@ -58,16 +61,26 @@ def compile(file: ModelFile, output: str | Path) -> TargetReport:
             f"{PROGRAM} is not on PATH. It runs on x86-64 Linux only and comes from Coral's Debian package source "
             "(coral.ai/docs/edgetpu/compiler). Without it: edgecnn inspect MODEL --target edgetpu applies its rules."
         )
-    _refuse_hopeless(file)
-    graph, lowered = lower_versions(file)
+    if any(operator.name == CUSTOM_OPERATOR for operator in model.model.graph.operators):
+        raise CompilerError(f"{model.name} is compiled for the Edge TPU already.")
+    graph, lowered = lower_versions(model)
     run = _call(program, graph)
-    report = read_log(run.log, file.name)
-    if file.sealed:
-        provenance = {**file.contract.provenance, "edgetpu": _provenance(file, report, lowered)}
-        artifact.write(output, run.compiled, file.contract.replace(provenance=provenance))
+    report = read_log(run.log, model.name)
+    report = replace(report, notes=_surprise(check(model.model, "edgetpu", model.name), report))
+    if model.file is not None:
+        provenance = {**model.file.contract.provenance, "edgetpu": _provenance(model.file, report, lowered)}
+        artifact.write(output, run.compiled, model.file.contract.replace(provenance=provenance))
     else:
         files.write_bytes(output, run.compiled)
     return report
+
+
+def _surprise(expected: TargetReport, report: TargetReport) -> tuple[str, ...]:
+    """Where the compiler's result differs from what the rules expect."""
+    newer = sum(row.status == WRONG_VERSION for row in expected.operators)
+    if newer or expected.mapped == report.mapped:
+        return ()
+    return (f"The rules of `edgecnn inspect` expected {expected.mapped} operators to map; the compiler decides.",)
 
 
 def read_log(log: str, name: str = "model") -> TargetReport:
@@ -88,13 +101,13 @@ def read_log(log: str, name: str = "model") -> TargetReport:
     return TargetReport("Edge TPU", name, source, rows, _memory(log))
 
 
-def lower_versions(file: ModelFile) -> tuple[bytes, dict[str, list[int]]]:
+def lower_versions(model: TargetModel) -> tuple[bytes, dict[str, list[int]]]:
     """The model without its contract, with operator versions that the compiler can read.
 
     Returns:
         The bytes, and {operator: [version, lowered version]}; nothing is lowered where the outputs would change.
     """
-    graph = artifact.graph_bytes(file)
+    graph = model.graph_bytes
     data, lowered = bytearray(graph), {}
     for code in Table.root(graph).tables(1):
         number = max(code.scalar(0, "int8"), code.scalar(3, "int32"))
@@ -103,35 +116,47 @@ def lower_versions(file: ModelFile) -> tuple[bytes, dict[str, list[int]]]:
         if newest is not None and version > newest:
             struct.pack_into("<i", data, code.place(2), newest)
             lowered[name] = [version, newest]
-    if lowered and not _same_outputs(file, graph, bytes(data)):
+    if lowered and not _same_outputs(graph, bytes(data)):
         return graph, {}
     return bytes(data), lowered
 
 
-def _same_outputs(file: ModelFile, before: bytes, after: bytes) -> bool:
+def _same_outputs(before: bytes, after: bytes) -> bool:
     """Whether two models compute the same bytes on this machine's processor; False where the runtime refuses one."""
     try:
-        return bool(guard.isolated(_digests, file, before) == guard.isolated(_digests, file, after))
+        return bool(guard.isolated(_digests, before) == guard.isolated(_digests, after))
     except (ModelFileError, CrashError):
         return False
 
 
-def _digests(file: ModelFile, data: bytes) -> list[str]:
-    engine = Engine(ModelFile(file.name, data, file.model, file.contract, sealed=False), threads=1)
-    height, width, channels = engine.input.shape[1:]
-    pictures = [golden.picture(golden.SEED, index, (height, width, channels)) for index in range(golden.COUNT)]
-    return [hashlib.sha256(engine.invoke(engine.tensor(picture)).tobytes()).hexdigest() for picture in pictures]
+def _digests(data: bytes) -> list[str]:
+    """SHA-256 of all outputs for a few random inputs."""
+    module = interpreter_module()
+    try:
+        with quiet():
+            interpreter = module.Interpreter(model_content=data, num_threads=1)
+            interpreter.allocate_tensors()
+        return [_digest(interpreter, np.random.default_rng(seed)) for seed in range(_TRIALS)]
+    except (RuntimeError, ValueError, TypeError) as error:
+        raise ModelFileError(f"the TFLite runtime refuses it: {error}") from error
 
 
-def _refuse_hopeless(file: ModelFile) -> None:
-    if any(operator.name == CUSTOM_OPERATOR for operator in file.model.graph.operators):
-        raise CompilerError(f"{file.name} is compiled for the Edge TPU already.")
-    report = check(file.model, "edgetpu", file.name)
-    first = report.first_refusal
-    if first and not any(row.mapped or row.status == "Operation version not supported" for row in report.operators):
-        raise CompilerError(
-            f"Nothing of {file.name} would run on the Edge TPU: {first.type}: {first.reason} {first.remedy}"
-        )
+def _digest(interpreter: Any, random: np.random.Generator) -> str:
+    for row in interpreter.get_input_details():
+        values = random.random(row["shape"]) if np.issubdtype(row["dtype"], np.floating) else _integers(random, row)
+        interpreter.set_tensor(row["index"], values.astype(row["dtype"]))
+    interpreter.invoke()
+    digest = hashlib.sha256()
+    for row in interpreter.get_output_details():
+        digest.update(interpreter.get_tensor(row["index"]).tobytes())
+    return digest.hexdigest()
+
+
+def _integers(random: np.random.Generator, row: dict[str, Any]) -> np.ndarray:
+    """All values of 8 bits; 0 and 1 for larger types, which hold counts and indices."""
+    low, high = (-128, 128) if row["dtype"] == np.int8 else (0, 256) if row["dtype"] == np.uint8 else (0, 2)
+    values: np.ndarray = random.integers(low, high, row["shape"])
+    return values
 
 
 def _call(program: str, graph: bytes) -> _Run:
@@ -179,7 +204,8 @@ def _memory(log: str) -> Memory:
     mib = 1 << 20
     note = f"Compiler: {on_chip / mib:.2f} MiB of parameters on the chip, {sizes.get('left', 0) / mib:.2f} MiB left"
     note += f"; {streamed / mib:.2f} MiB are read over the bus at every inference." if streamed else "; none streamed."
-    return Memory(on_chip + streamed, on_chip, streamed, estimated=False, note=note)
+    whole = on_chip + streamed
+    return Memory(whole, on_chip, streamed, False, note, (whole, whole), (streamed, streamed))
 
 
 def _size(line: str) -> int:

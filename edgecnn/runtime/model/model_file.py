@@ -56,7 +56,7 @@ def read(path: str | Path, labels: str | Path | None = None) -> ModelFile:
         ModelFileError: the file is missing, damaged or of another kind.
     """
     path = Path(path)
-    file = from_bytes(_read_bytes(path), path.name)
+    file = from_bytes(read_bytes(path), path.name)
     if labels is None:
         return file
     contract = file.contract.replace(labels=read_labels(labels))
@@ -95,7 +95,12 @@ def _is_wordnet_id(word: str) -> bool:
     return len(word) == 9 and word[0] == "n" and word[1:].isdigit()
 
 
-def _read_bytes(path: Path) -> bytes:
+def read_bytes(path: Path) -> bytes:
+    """A model file's bytes.
+
+    Raises:
+        ModelFileError: it is missing, a folder, too large or can't be read.
+    """
     try:
         if path.is_dir():
             raise ModelFileError(f"{path} is a folder; expected a .tflite file.")

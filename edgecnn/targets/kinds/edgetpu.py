@@ -1,150 +1,90 @@
 """Coral Edge TPU: which operators its compiler maps, and why not the others.
 
-The rules are Coral's published ones ("TensorFlow models on the Edge TPU", table of supported operations) and what
-users' compiler logs show. The compiler builds one partition: it takes what it can from the first operator on, and the
-first one that it can't, with everything after it, stays on the processor. Only what converts a float input at the very
-start may stay there without ending the partition.
+The compiler builds one partition: what it can't map stays on the processor, and with it everything that depends on
+it. Branches that don't depend on it map, wherever they stand in the file (public pairs: DeepLab's second branch). What
+only converts the input, at the very start, stays on the processor without ending the partition.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgecnn.graph.cost import operator_cost, total_macs
+from edgecnn.core.errors import ModelFileError
+from edgecnn.graph import shapes
+from edgecnn.graph.cost import activation_inputs, operator_cost, total_macs
 from edgecnn.graph.layer_names import layer_name
 from edgecnn.runtime.delegates.coral import CUSTOM_OPERATOR
-from edgecnn.runtime.model.model_file import ModelFile
-from edgecnn.runtime.model.tflite import FLOAT_TYPES, Graph, Operator, Tensor, TFLiteModel
-from edgecnn.targets import Memory, TargetReport, Verdict, edgetpu_rules
-from edgecnn.targets.edgetpu_rules import MAPPED
+from edgecnn.runtime.model.tflite import Graph, Operator, TFLiteModel
+from edgecnn.targets import TargetReport, Verdict, edgetpu_keras, edgetpu_limits, edgetpu_memory, edgetpu_rules
+from edgecnn.targets.model import TargetModel
 
 NAME = "Edge TPU"
 AFTER_REFUSAL = "More than one subgraph is not supported"
-MIB = 1 << 20
-# What compiler logs show as room for parameters, by model.
-ON_CHIP_LOW_BYTES, ON_CHIP_HIGH_BYTES = int(5.6 * MIB), int(7.9 * MIB)
-
-
-@dataclass(frozen=True)
-class _Refusal:
-    status: str
-    reason: str
-    remedy: str
 
 
 def check(model: TFLiteModel, name: str = "model") -> TargetReport:
-    """Apply the rules, operator by operator; the result says so, and the memory is an estimate."""
-    graph = model.graph
-    rows = tuple(_verdicts(graph))
+    """Apply the rules, operator by operator; the result says so, and the memory is an estimate.
+
+    Raises:
+        ModelFileError: an operator lacks a tensor that it can't do without; the file is damaged.
+    """
+    try:
+        return _report(model.graph, name)
+    except (IndexError, ValueError, ZeroDivisionError) as error:
+        raise ModelFileError(f"{name} is damaged: an operator doesn't fit its tensors ({error}).") from error
+
+
+def warnings(keras_model: Any) -> list[str]:
+    """What won't map, by the layers' classes and settings; see `edgecnn.targets.warn_before_training`."""
+    return edgetpu_keras.warnings(keras_model, edgetpu_memory.ROOM_HIGH_BYTES)
+
+
+def compile(model: TargetModel, output: str | Path) -> TargetReport:
+    """Compile an int8 model with Coral's `edgetpu_compiler`; see `edgecnn.targets.edgetpu_compiler.compile`."""
+    from edgecnn.targets import edgetpu_compiler as compiler
+
+    return compiler.compile(model, output)
+
+
+def _report(graph: Graph, name: str) -> TargetReport:
+    unknown = shapes.unknown(graph)
+    rows = tuple(_verdicts(graph, unknown))
     mapped = [graph.operators[row.index] for row in rows if row.mapped]
-    macs, total = sum(operator_cost(graph, operator).macs for operator in mapped), total_macs(graph)
     return TargetReport(
         target=NAME,
         model=name,
         source="published rules (estimate, not the compiler)",
         operators=rows,
-        memory=estimate_memory(graph, mapped),
-        mapped_macs_share=macs / total if total else None,
-        notes=edgetpu_rules.may_stay(mapped),
+        memory=edgetpu_memory.estimate(graph, mapped),
+        mapped_macs_share=None if unknown else _macs_share(graph, mapped),
+        notes=(*edgetpu_limits.may_stay(graph, mapped), *_unchecked(graph, unknown)),
     )
 
 
-def estimate_memory(graph: Graph, operators: list[Operator]) -> Memory:
-    """Parameters against the chip's about 8 MB, part of which holds instructions."""
-    needed = sum(operator_cost(graph, operator).parameter_bytes for operator in operators)
-    streamed = max(0, needed - ON_CHIP_HIGH_BYTES)
-    size = f"Estimate: {needed / MIB:.2f} MiB of parameters"
-    room = f"{ON_CHIP_LOW_BYTES / MIB:.1f} to {ON_CHIP_HIGH_BYTES / MIB:.1f} MiB on the chip"
-    if needed <= ON_CHIP_LOW_BYTES:
-        note = f"{size} fit into the {room}."
-    elif not streamed:
-        note = f"{size} may not all fit into the {room}; what doesn't is read over the bus at every inference."
-    else:
-        note = f"{size}; {room}: at least {streamed / MIB:.2f} MiB are read over the bus at every inference."
-    return Memory(needed, needed - streamed, streamed, estimated=True, note=note)
+def _macs_share(graph: Graph, mapped: list[Operator]) -> float | None:
+    total = total_macs(graph)
+    return sum(operator_cost(graph, operator).macs for operator in mapped) / total if total else None
 
 
-def warnings(keras_model: Any) -> list[str]:
-    """What won't map, by the layers' classes and settings; see `edgecnn.targets.warn_before_training`."""
-    return edgetpu_rules.keras_warnings(keras_model, ON_CHIP_HIGH_BYTES)
+def _unchecked(graph: Graph, unknown: frozenset[int]) -> list[str]:
+    if not unknown:
+        return []
+    count = sum(not unknown.isdisjoint((*operator.inputs, *operator.outputs)) for operator in graph.operators)
+    sizes = f"The file doesn't say the shapes of {count} of its {len(graph.operators)} operators' tensors"
+    return [f"{sizes}: the limits of their sizes were not checked, their multiply-accumulates not counted."]
 
 
-def compile(file: ModelFile, output: str | Path) -> TargetReport:
-    """Compile an int8 model with Coral's `edgetpu_compiler`; see `edgecnn.targets.edgetpu_compiler.compile`."""
-    from edgecnn.targets import edgetpu_compiler as compiler
-
-    return compiler.compile(file, output)
-
-
-def _verdicts(graph: Graph) -> Iterator[Verdict]:
-    refused = started = False
+def _verdicts(graph: Graph, unknown: frozenset[int]) -> Iterator[Verdict]:
+    converted, refused = set(graph.inputs), set[int]()  # tensors
     for operator in graph.operators:
-        refusal = _refusal(graph, operator)
-        if refused and refusal is None:
-            refusal = _Refusal(AFTER_REFUSAL, "", "")
-        if refusal is None:
-            started = True
-        elif started or not _converts_float_input(graph, operator):
-            refused = True
-        status, reason, remedy = (
-            (MAPPED, "", "") if refusal is None else (refusal.status, refusal.reason, refusal.remedy)
-        )
-        yield Verdict(
-            operator.index, layer_name(graph, operator), operator.name, refusal is None, status, reason, remedy
-        )
-
-
-def _converts_float_input(graph: Graph, operator: Operator) -> bool:
-    """A float QUANTIZE at the start stays on the processor, and the partition begins after it."""
-    return operator.name == "QUANTIZE" and graph.tensors[operator.inputs[0]].dtype in FLOAT_TYPES
-
-
-def _refusal(graph: Graph, operator: Operator) -> _Refusal | None:
-    """Why an operator by itself is not mapped."""
-    if operator.name == CUSTOM_OPERATOR:
-        return None  # compiled already
-    found = (
-        edgetpu_rules.unsupported(operator)
-        or _wrong_type(graph, operator)
-        or _wrong_shape(graph, operator)
-        or edgetpu_rules.limitation(graph, operator)
-        or edgetpu_rules.wrong_version(operator)
-    )
-    return _Refusal(*found) if found else None
-
-
-def _tensors(graph: Graph, operator: Operator) -> list[Tensor]:
-    """All that an operator computes with; arguments (shapes, axes) and biases are left out."""
-    numbers = [*(number for number in operator.inputs if number != -1), *operator.outputs]
-    tensors = [graph.tensors[number] for number in numbers]
-    return [tensor for tensor in tensors if not (tensor.is_constant and tensor.dtype in ("INT32", "INT64", "BOOL"))]
-
-
-def _wrong_type(graph: Graph, operator: Operator) -> tuple[str, str, str] | None:
-    for tensor in _tensors(graph, operator):
-        if tensor.dtype in ("INT8", "UINT8"):
-            continue
-        reason = f"it works on {tensor.dtype} ({tensor.name.split(';')[0]!r}); expected INT8 or UINT8."
-        edges = "Quantize with --io uint8: a float input or output leaves its conversion on the processor."
-        whole = "Quantize the whole model: edgecnn quantize MODEL --scheme int8."
-        at_edge = operator.name in ("QUANTIZE", "DEQUANTIZE")
-        return edgetpu_rules.WRONG_TYPE, reason, edges if at_edge else whole
-    return None
-
-
-def _wrong_shape(graph: Graph, operator: Operator) -> tuple[str, str, str] | None:
-    for tensor in _tensors(graph, operator):
-        if -1 in tensor.signature and not tensor.is_constant:
-            reason = (
-                f"{tensor.name.split(';')[0]!r} has the free shape {list(tensor.signature)}; expected fixed numbers."
-            )
-            remedy = "Convert the model with a batch of 1 (edgecnn quantize does)."
-            return edgetpu_rules.UNSPECIFIED, reason, remedy
-        if not tensor.is_constant and math.prod(tensor.shape[:-3]) != 1:
-            reason = f"the shape {list(tensor.shape)} is larger than 1 outside of its innermost three dimensions."
-            return edgetpu_rules.UNSPECIFIED, reason, "Reshape or split it so that height, width and channels remain."
-    return None
+        found = None if operator.name == CUSTOM_OPERATOR else edgetpu_rules.refusal(graph, operator, unknown)
+        reads = {tensor.index for tensor in activation_inputs(graph, operator)}
+        if found and operator.name in edgetpu_rules.CONVERSIONS and reads <= converted:
+            converted.update(operator.outputs)
+        elif found or reads & refused:
+            found = found or (AFTER_REFUSAL, "", "")
+            refused.update(operator.outputs)
+        status, reason, remedy = found or (edgetpu_rules.MAPPED, "", "")
+        yield Verdict(operator.index, layer_name(graph, operator), operator.name, not found, status, reason, remedy)

@@ -1,0 +1,77 @@
+"""What a Keras model will lose on an Edge TPU, by its layers' classes and settings, before anybody trains it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+# Keras layers (class, or activation in their settings) -> what is wrong with them.
+_HARD_SWISH = "hard-swish becomes HARD_SWISH, which the Edge TPU doesn't have"
+_KERAS_ACTIVATIONS = {
+    "hard_swish": _HARD_SWISH,
+    "hard_silu": _HARD_SWISH,
+    "gelu": "GELU is not among the Edge TPU's operators",
+    "elu": "ELU is not among the Edge TPU's operators",
+    "selu": "SELU is not among the Edge TPU's operators",
+    "leaky_relu": "leaky ReLU (LEAKY_RELU) is not among the Edge TPU's operators",
+    "square": "a squared ReLU is not among the Edge TPU's operators",
+    "mish": "Mish is not among the Edge TPU's operators",
+}
+_KERAS_LAYERS = {
+    "HardSwish": "hard_swish", "LeakyReLU": "leaky_relu", "ELU": "elu", "StarReLU": "square", "SquaredReLU": "square",
+}  # fmt: skip
+_NO_LAYER = (
+    *("LSTM", "GRU", "SimpleRNN", "Conv3D", "Lambda"),
+    *("MultiHeadAttention", "Attention", "LayerNormalization", "LayerNorm", "GroupNormalization"),
+)
+
+
+def warnings(keras_model: Any, on_chip_bytes: int) -> list[str]:
+    """See `edgecnn.targets.warn_before_training`."""
+    found: dict[str, list[str]] = {}
+    for layer in _layers(keras_model):
+        problem = _layer_problem(layer)
+        if problem:
+            found.setdefault(problem, []).append(str(layer.name))
+    lines = []
+    for problem, names in found.items():
+        more = f" and {len(names) - 1} more layers" if len(names) > 1 else ""
+        lines.append(
+            f"Edge TPU: {problem} ({names[0]}{more}); it and everything after {names[0]} would run on the processor. "
+            + _keras_remedy(problem)
+        )
+    parameters = int(keras_model.count_params())
+    if parameters > on_chip_bytes:
+        lines.append(
+            f"Edge TPU: about {parameters / (1 << 20):.1f} MiB of int8 parameters (estimate) don't fit on the chip "
+            f"({on_chip_bytes / (1 << 20):.1f} MiB at most); the rest is read over the bus at every inference."
+        )
+    return lines
+
+
+def _layers(keras_model: Any) -> list[Any]:
+    """All layers, those of nested models included."""
+    layers = []
+    for layer in keras_model.layers:
+        layers += _layers(layer) if hasattr(layer, "layers") else [layer]
+    return layers
+
+
+def _layer_problem(layer: Any) -> str:
+    kind, config = type(layer).__name__, layer.get_config()
+    activation = config.get("activation") or _KERAS_LAYERS.get(kind)
+    if isinstance(activation, str) and activation in _KERAS_ACTIVATIONS:
+        return _KERAS_ACTIVATIONS[activation]
+    if kind in _NO_LAYER:
+        return f"{kind} has no counterpart on the Edge TPU"
+    dilation = config.get("dilation_rate", 1)
+    if isinstance(dilation, (tuple, list)) and len(set(dilation)) > 1:
+        return f"a dilation of {tuple(dilation)} differs in height and width"
+    if kind == "Conv2D" and config.get("groups", 1) > 1:
+        return "a grouped convolution needs CONV_2D version 6, which the compiler doesn't know"
+    return ""
+
+
+def _keras_remedy(problem: str) -> str:
+    if problem == _HARD_SWISH:
+        return "Build a `_minimalistic` variant, MobileNetV2 or EfficientNet-Lite instead."
+    return "Choose layers from Coral's list (ReLU, ReLU6, PReLU, swish; convolutions, pooling, dense)."

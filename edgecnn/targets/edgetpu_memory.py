@@ -1,0 +1,68 @@
+"""Parameters against the Edge TPU's memory of about 8 MB, which instructions and activations share."""
+
+from __future__ import annotations
+
+from edgecnn.graph.cost import operator_cost
+from edgecnn.runtime.model.tflite import Graph, Operator
+from edgecnn.targets import Memory
+
+MIB = 1 << 20
+# 110 public models beside what the compiler made of them: parameters take 1.0 to 1.3 times their bytes in the
+# `.tflite` file (median 1.115), for the compiler pads their dimensions (100 units to 128: 1.28).
+GROWTH = 1.3
+# What compiler logs show as room for parameters, by model.
+ROOM_LOW_BYTES, ROOM_HIGH_BYTES = int(5.6 * MIB), int(7.9 * MIB)
+# Stacks of dense layers get less (google-coral/edgetpu issue 89: of 100 layers of 100 units, 0.99 MiB are kept).
+DENSE_ROOM_LOW_BYTES = int(0.99 * MIB)
+_DENSE_LAYERS = 10
+
+
+def estimate(graph: Graph, operators: list[Operator]) -> Memory:
+    """What the operators that map will need: an interval, for only the compiler knows."""
+    low = sum(operator_cost(graph, operator).parameter_bytes for operator in operators)
+    high = int(low * GROWTH)
+    dense = _is_dense_stack(graph, operators)
+    room = DENSE_ROOM_LOW_BYTES if dense else ROOM_LOW_BYTES
+    streamed = (max(0, low - ROOM_HIGH_BYTES), max(0, high - room))
+    return Memory(
+        parameter_bytes=low,
+        on_chip_bytes=low - streamed[0],
+        streamed_bytes=streamed[0],
+        estimated=True,
+        note=_note((low, high), (room, ROOM_HIGH_BYTES), streamed, dense),
+        needed_range_bytes=(low, high),
+        streamed_range_bytes=streamed,
+    )
+
+
+def _is_dense_stack(graph: Graph, operators: list[Operator]) -> bool:
+    dense = [operator for operator in operators if operator.name == "FULLY_CONNECTED"]
+    share = sum(operator_cost(graph, operator).parameter_bytes for operator in dense)
+    whole = sum(operator_cost(graph, operator).parameter_bytes for operator in operators)
+    return len(dense) >= _DENSE_LAYERS and 2 * share > whole
+
+
+def _note(needed: tuple[int, int], room: tuple[int, int], streamed: tuple[int, int], dense: bool) -> str:
+    if not needed[1]:
+        return "Estimate: no parameters for the chip's memory."
+    size = f"Estimate: {_range(*needed)} of parameters on the chip"
+    space = (
+        f"{_range(*room)}, the room that the compiler finds {'for stacks of dense layers' if dense else 'as a rule'}"
+    )
+    if not streamed[1]:
+        text = f"{size}, less than {space}: probably none is read over the bus at every inference."
+        return f"{text} Large activations take room too; the compiler's own figure decides."
+    if not streamed[0]:
+        return f"{size}, against {space}: up to {_size(streamed[1])} may be read over the bus at every inference."
+    return f"{size}, against {space}: {_range(*streamed)} are read over the bus at every inference."
+
+
+def _range(low: int, high: int) -> str:
+    first, last = _size(low), _size(high)
+    if first == last:
+        return last
+    return f"{first.split()[0] if first.split()[1] == last.split()[1] else first} to {last}"
+
+
+def _size(count: int) -> str:
+    return f"{count / MIB:.2f} MiB" if count >= MIB // 10 else f"{count / 1024:.1f} KiB"
