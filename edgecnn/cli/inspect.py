@@ -105,11 +105,11 @@ def _effective(source: Any, report: Any, options: dict[str, Any]) -> list[Any]:
 def _target(source: Any, target: str | None) -> Any:
     if target is None:
         return None
-    if source.file is None:
+    if source.model is None:
         raise click.UsageError("--target asks about a .tflite file; run `edgecnn quantize` first.")
     from edgecnn.targets import check
 
-    return check(source.file.model, target, source.network.name)
+    return check(source.model, target, source.network.name)
 
 
 def _show(source: Any, report: Any, options: dict[str, Any], fields: list[Any], mapping: Any) -> None:

@@ -53,8 +53,8 @@ class Cost:
 
 
 def operator_cost(graph: Graph, operator: Operator) -> Cost:
-    """Count one operator of a graph."""
-    counter = _MACS.get(operator.name)
+    """Count one operator of a graph; 0 MACs where the file leaves out the shapes that they follow from."""
+    counter = _MACS.get(operator.name) if _has_shapes(graph, operator) else None
     parameters = list(_parameters(graph, operator))
     return Cost(
         macs=counter(graph, operator) if counter else 0,
@@ -63,6 +63,11 @@ def operator_cost(graph: Graph, operator: Operator) -> Cost:
         input_bytes=sum(tensor.size_bytes for tensor in activation_inputs(graph, operator)),
         output_bytes=sum(graph.tensors[number].size_bytes for number in operator.outputs),
     )
+
+
+def _has_shapes(graph: Graph, operator: Operator) -> bool:
+    outputs = (graph.tensors[number] for number in operator.outputs)
+    return all(tensor.shape for tensor in (*activation_inputs(graph, operator), *outputs))
 
 
 def total_macs(graph: Graph) -> int:

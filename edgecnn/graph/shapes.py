@@ -6,13 +6,17 @@ from dataclasses import replace
 
 from edgecnn.core.errors import CrashError, ModelFileError, RuntimeMissingError
 from edgecnn.graph.cost import activation_inputs
-from edgecnn.runtime.model.tflite import Graph, Operator, TFLiteModel
+from edgecnn.runtime.model.tflite import Graph, TFLiteModel
 from edgecnn.runtime.process import guard
 from edgecnn.runtime.run.engine import interpreter_module, quiet
 
-# What may make a single number of a larger tensor.
+# What may make a single number of a larger tensor, and what neither reads nor writes one.
 _MAY_END_IN_A_SCALAR = frozenset(
     "MEAN SUM REDUCE_MAX REDUCE_MIN REDUCE_PROD REDUCE_ANY REDUCE_ALL RESHAPE SQUEEZE STRIDED_SLICE GATHER".split()  # noqa: SIM905
+)
+_NO_SCALARS = frozenset(
+    """CONV_2D DEPTHWISE_CONV_2D TRANSPOSE_CONV CONV_3D FULLY_CONNECTED BATCH_MATMUL AVERAGE_POOL_2D MAX_POOL_2D SOFTMAX
+    CONCATENATION PAD RESIZE_BILINEAR RESIZE_NEAREST_NEIGHBOR UNIDIRECTIONAL_SEQUENCE_LSTM""".split()  # noqa: SIM905
 )
 
 
@@ -20,17 +24,15 @@ def unknown(graph: Graph) -> frozenset[int]:
     """Numbers of the computed tensors whose shape the file doesn't say; it stands there as that of a single number."""
     found: set[int] = set()
     for operator in graph.operators:
-        for number in operator.outputs:
-            if not graph.tensors[number].shape and not _is_scalar(graph, operator, found):
-                found.add(number)
+        reads = activation_inputs(graph, operator)
+        if operator.name in _NO_SCALARS:
+            found.update(tensor.index for tensor in reads if not tensor.shape)
+        may_be_scalar = not any(tensor.index in found for tensor in reads) and (
+            operator.name in _MAY_END_IN_A_SCALAR or not any(tensor.shape for tensor in reads)
+        )
+        if operator.name in _NO_SCALARS or not may_be_scalar:
+            found.update(number for number in operator.outputs if not graph.tensors[number].shape)
     return frozenset(found)
-
-
-def _is_scalar(graph: Graph, operator: Operator, unknown: set[int]) -> bool:
-    reads = activation_inputs(graph, operator)
-    if any(tensor.index in unknown for tensor in reads):
-        return False
-    return operator.name in _MAY_END_IN_A_SCALAR or not any(tensor.shape for tensor in reads)
 
 
 def resolved(model: TFLiteModel, data: bytes) -> TFLiteModel:
@@ -40,16 +42,15 @@ def resolved(model: TFLiteModel, data: bytes) -> TFLiteModel:
         model: the parsed file.
         data: its bytes.
     """
-    missing = unknown(model.graph)
-    if not missing:
+    if not unknown(model.graph):
         return model
     try:
-        shapes = dict(guard.isolated(_inferred, data))
+        shapes = {number: tuple(shape) for number, shape in guard.isolated(_inferred, data)}
     except (CrashError, ModelFileError, RuntimeMissingError):
         return model
     tensors = tuple(
-        replace(tensor, shape=tuple(shapes[tensor.index]), signature=tuple(shapes[tensor.index]))
-        if tensor.index in missing and tensor.index in shapes
+        replace(tensor, shape=shapes[tensor.index], signature=shapes[tensor.index])
+        if not tensor.is_constant and not tensor.shape and tensor.index in shapes
         else tensor
         for tensor in model.graph.tensors
     )
@@ -61,7 +62,9 @@ def _inferred(data: bytes) -> list[tuple[int, list[int]]]:
     module = interpreter_module()
     try:
         with quiet():
-            interpreter = module.Interpreter(model_content=data, num_threads=1)
+            # A delegate would leave the shapes inside of what it takes over as they are in the file.
+            plain = module.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+            interpreter = module.Interpreter(model_content=data, num_threads=1, experimental_op_resolver_type=plain)
             interpreter.allocate_tensors()
     except (RuntimeError, ValueError) as error:
         raise ModelFileError(str(error)) from error

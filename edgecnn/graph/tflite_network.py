@@ -78,6 +78,8 @@ def _role(graph: Graph, operator: Operator) -> str:
 
 def _groups(graph: Graph, operator: Operator) -> int:
     channels = graph.tensors[operator.inputs[0]].shape[-1:] if operator.inputs and operator.inputs[0] >= 0 else ()
+    if not channels:
+        return 1
     if operator.name == "DEPTHWISE_CONV_2D":
         return channels[0]
     if operator.name == "CONV_2D":
@@ -88,8 +90,14 @@ def _groups(graph: Graph, operator: Operator) -> int:
 def _mixing(graph: Graph, operator: Operator) -> tuple[str, Window | None]:
     special = _SPECIAL.get(operator.name)
     if special is not None:
-        return special(graph, operator)
+        return special(graph, operator) if _has_shapes(graph, operator) else (net.UNKNOWN, None)
     return (net.POINT if operator.name in _POINT else net.UNKNOWN), None
+
+
+def _has_shapes(graph: Graph, operator: Operator) -> bool:
+    """False where the file leaves out the shape of what is read or written; a reduction may end in a single number."""
+    outputs = [] if operator.name in _REDUCTIONS else [graph.tensors[number] for number in operator.outputs]
+    return all(tensor.shape for tensor in (*activation_inputs(graph, operator), *outputs))
 
 
 def _map_sizes(graph: Graph, operator: Operator) -> tuple[tuple[int, int], tuple[int, int]]:

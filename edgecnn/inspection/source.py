@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from edgecnn.core.errors import ModelFileError, UsageError
-from edgecnn.graph import tflite_network
+from edgecnn.graph import shapes, tflite_network
 from edgecnn.graph.network import Network
 from edgecnn.runtime.model import model_file, tflite
 from edgecnn.runtime.model.contract import Contract
 from edgecnn.runtime.model.model_file import ModelFile
+from edgecnn.runtime.model.tflite import TFLiteModel
 
 KERAS_SUFFIXES = (".keras", ".h5", ".hdf5")
 
@@ -25,18 +26,22 @@ class Source:
         contract: what it promises; None for a Keras model or graph that says nothing of pictures.
         keras_model: the Keras model; None for a `.tflite` file.
         file: the `.tflite` file; None for a Keras model, and for a graph that takes no picture.
+        model: the parsed `.tflite` file, whatever it takes; None for a Keras model.
     """
 
     network: Network
     contract: Contract | None
     keras_model: Any = None
     file: ModelFile | None = None
+    model: TFLiteModel | None = None
 
     @property
     def origin(self) -> str:
         """Who wrote the file."""
-        if self.file is None:
+        if self.model is None:
             return "a Keras model"
+        if self.file is None:
+            return "by others"
         return "written by edgecnn; its digest is right" if self.file.sealed else "by others"
 
 
@@ -74,17 +79,18 @@ def _begins_like_tflite(path: Path) -> bool:
 
 
 def _open_tflite(path: Path) -> Source:
+    data = model_file.read_bytes(path)
+    parsed = tflite.parse(data, path.name)
+    model = shapes.resolved(parsed, data)
+    network = tflite_network.read(model, path.name)
     try:
-        file = model_file.read(path)
-        return Source(tflite_network.read(file.model, path.name), file.contract, file=file)
+        file = model_file.from_bytes(data, path.name)
     except ModelFileError:
         # A graph that takes no picture has no contract that could be guessed, but it has layers.
-        if not _begins_like_tflite(path):
+        if model_file.BUFFER_NAME in parsed.metadata:
             raise
-        model = tflite.parse(path.read_bytes(), path.name)
-        if model_file.BUFFER_NAME in model.metadata:
-            raise
-        return Source(tflite_network.read(model, path.name), None)
+        return Source(network, None, model=model)
+    return Source(network, file.contract, file=file, model=model)
 
 
 def _open_keras(path: Path, input_size: int | None, trust: bool) -> Source:

@@ -44,17 +44,15 @@ def _is_dense_stack(graph: Graph, operators: list[Operator]) -> bool:
 
 def _note(needed: tuple[int, int], room: tuple[int, int], streamed: tuple[int, int], dense: bool) -> str:
     if not needed[1]:
-        return "Estimate: no parameters for the chip's memory."
-    size = f"Estimate: {_range(*needed)} of parameters on the chip"
-    space = (
-        f"{_range(*room)}, the room that the compiler finds {'for stacks of dense layers' if dense else 'as a rule'}"
-    )
+        return "Estimate: no parameters to keep on the chip."
+    models = "stacks of dense layers" if dense else "most models"
+    sizes = f"Estimate: parameters take {_range(*needed)} as the compiler stores them"
+    sizes += f"; {models} leave {_range(*room)} of the chip for them"
     if not streamed[1]:
-        text = f"{size}, less than {space}: probably none is read over the bus at every inference."
-        return f"{text} Large activations take room too; the compiler's own figure decides."
+        return f"{sizes}. Probably none are read over the bus at every inference; large activations leave less room."
     if not streamed[0]:
-        return f"{size}, against {space}: up to {_size(streamed[1])} may be read over the bus at every inference."
-    return f"{size}, against {space}: {_range(*streamed)} are read over the bus at every inference."
+        return f"{sizes}. Up to {_size(streamed[1])} may be read over the bus at every inference."
+    return f"{sizes}. {_range(*streamed)} are read over the bus at every inference."
 
 
 def _range(low: int, high: int) -> str:

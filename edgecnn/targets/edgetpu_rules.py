@@ -44,6 +44,8 @@ CONVERSIONS = ("CAST", "QUANTIZE")
 _WITH_WEIGHTS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV")
 # An LSTM computes with its input and 8 matrices; its biases, and the cell state of int16, are its own affair.
 _LSTM, _LSTM_INPUTS = "UNIDIRECTIONAL_SEQUENCE_LSTM", 9
+_QUANTIZE_ALL = "Quantize the whole model to int8: edgecnn quantize, on the model it was made from."
+_QUANTIZED_OUTPUT = "Quantize with --io uint8, so that the output stays quantized."
 _REMEDIES = {
     "CAST": "Convert the model with a uint8 or int8 input, so that nothing has to be cast.",
     "HARD_SWISH": "Build a `minimalistic` MobileNetV3, MobileNetV2 or EfficientNet-Lite. (Written as RELU6 "
@@ -52,7 +54,6 @@ _REMEDIES = {
     "ELU": "Use ReLU or ReLU6.",
     "GELU": "Use ReLU6 or swish (x * sigmoid(x)).",
     "PADV2": "Pad with zero (PAD).",
-    "DEQUANTIZE": "Quantize with --io uint8, so that the output stays quantized.",
     "DIV": "Multiply by the reciprocal.",
     "ARG_MAX": "Leave the best class to the program that reads the output.",
 }
@@ -67,7 +68,7 @@ def refusal(graph: Graph, operator: Operator, unknown: frozenset[int]) -> Found 
         unknown: tensors whose shape the file doesn't say; what depends on their size can't be checked.
     """
     return (
-        _unsupported(operator)
+        _unsupported(graph, operator)
         or _wrong_type(graph, operator)
         or _wrong_shape(graph, operator)
         or _limitation(graph, operator, unknown)
@@ -75,11 +76,12 @@ def refusal(graph: Graph, operator: Operator, unknown: frozenset[int]) -> Found 
     )
 
 
-def _unsupported(operator: Operator) -> Found | None:
+def _unsupported(graph: Graph, operator: Operator) -> Found | None:
     if operator.name in SUPPORTED:
         return None
     if operator.name == "DEQUANTIZE":
-        return WRONG_TYPE, "it makes floating-point numbers.", _REMEDIES["DEQUANTIZE"]
+        at_edge = not graph.tensors[operator.inputs[0]].is_constant and set(operator.outputs) <= set(graph.outputs)
+        return WRONG_TYPE, "it makes floating-point numbers.", _QUANTIZED_OUTPUT if at_edge else _QUANTIZE_ALL
     remedy = _REMEDIES.get(operator.name, "Replace it by operators that the chip has, or end the model before it.")
     return UNSUPPORTED, f"the Edge TPU has no {operator.name}.", remedy
 
@@ -118,7 +120,7 @@ def _wrong_type(graph: Graph, operator: Operator) -> Found | None:
         if operator.name == "QUANTIZE":  # users' logs give a QUANTIZE of floats the other status
             edges = "Quantize with --io uint8: a float input or output leaves its conversion on the processor."
             return UNSPECIFIED, reason, edges
-        return WRONG_TYPE, reason, "Quantize the whole model to int8: edgecnn quantize, on the model it was made from."
+        return WRONG_TYPE, reason, _QUANTIZE_ALL
     return None
 
 
