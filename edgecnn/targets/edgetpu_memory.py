@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from edgecnn.graph.cost import operator_cost
+from edgecnn.runtime.delegates.coral import CUSTOM_OPERATOR
 from edgecnn.runtime.model.tflite import Graph, Operator
 from edgecnn.targets import Memory
 
@@ -15,6 +16,9 @@ ROOM_LOW_BYTES, ROOM_HIGH_BYTES = int(5.6 * MIB), int(7.9 * MIB)
 # Stacks of dense layers get less (google-coral/edgetpu issue 89: of 100 layers of 100 units, 0.99 MiB are kept).
 DENSE_ROOM_LOW_BYTES = int(0.99 * MIB)
 _DENSE_LAYERS = 10
+_COMPILED = (
+    "Compiled already: the compiled operator holds its parameters; the compiler's log says how many are streamed."
+)
 
 
 def estimate(graph: Graph, operators: list[Operator]) -> Memory:
@@ -22,6 +26,7 @@ def estimate(graph: Graph, operators: list[Operator]) -> Memory:
     low = sum(operator_cost(graph, operator).parameter_bytes for operator in operators)
     high = int(low * GROWTH)
     dense = _is_dense_stack(graph, operators)
+    compiled = any(operator.name == CUSTOM_OPERATOR for operator in operators)
     room = DENSE_ROOM_LOW_BYTES if dense else ROOM_LOW_BYTES
     streamed = (max(0, low - ROOM_HIGH_BYTES), max(0, high - room))
     return Memory(
@@ -29,7 +34,7 @@ def estimate(graph: Graph, operators: list[Operator]) -> Memory:
         on_chip_bytes=low - streamed[0],
         streamed_bytes=streamed[0],
         estimated=True,
-        note=_note((low, high), (room, ROOM_HIGH_BYTES), streamed, dense),
+        note=_COMPILED if compiled else _note((low, high), (room, ROOM_HIGH_BYTES), streamed, dense),
         needed_range_bytes=(low, high),
         streamed_range_bytes=streamed,
     )

@@ -44,7 +44,9 @@ CONVERSIONS = ("CAST", "QUANTIZE")
 _WITH_WEIGHTS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV")
 # An LSTM computes with its input and 8 matrices; its biases, and the cell state of int16, are its own affair.
 _LSTM, _LSTM_INPUTS = "UNIDIRECTIONAL_SEQUENCE_LSTM", 9
-_QUANTIZE_ALL = "Quantize the whole model to int8: edgecnn quantize, on the model it was made from."
+_QUANTIZE_ALL = (
+    "Quantize the whole model: edgecnn quantize MODEL --scheme int8, on the model that this was converted from."
+)
 _QUANTIZED_OUTPUT = "Quantize with --io uint8, so that the output stays quantized."
 _REMEDIES = {
     "CAST": "Convert the model with a uint8 or int8 input, so that nothing has to be cast.",

@@ -17,6 +17,7 @@ from edgecnn.runtime.run import golden
 from edgecnn.runtime.run.engine import Engine
 from edgecnn.targets import edgetpu_compiler as compiler
 from edgecnn.targets.edgetpu_rules import UNSPECIFIED
+from edgecnn.targets.model import as_target_model, read
 
 # The shape of version 16's output, as users have posted it.
 MAPPED_LOG = """Edge TPU Compiler version 16.0.384591198
@@ -194,13 +195,44 @@ def test_without_the_compiler_the_error_names_the_rules(sealed, tmp_path, monkey
         targets.compile(sealed, tmp_path / "out.tflite")
 
 
-def test_a_float_model_is_refused_before_the_compiler_is_asked(double, tmp_path):
+def _float_model():
     graph = Graph()
     picture = graph.tensor("picture", (1, 8, 8, 3), "f4")
-    file = model_file.from_bytes(graph.build([picture], [graph.conv("stem", picture, 4, dtype="f4")]), "float.tflite")
-    with pytest.raises(CompilerError, match=r"Nothing of float.tflite.*FLOAT32.*--scheme int8"):
-        targets.compile(file, tmp_path / "out.tflite")
-    assert not (double / "arguments.json").exists()
+    return graph.build([picture], [graph.conv("stem", picture, 4, dtype="f4")])
+
+
+def test_the_rules_warn_and_the_compiler_decides(double, tmp_path):
+    """A float model of which the rules expect nothing is compiled all the same, and the difference is said."""
+    file = model_file.from_bytes(_float_model(), "float.tflite")
+    (line,) = targets.expectation(file.model, name=file.name)
+    assert "nothing of float.tflite" in line and "FLOAT32" in line and "--scheme int8" in line
+    report = targets.compile(file, tmp_path / "out.tflite")
+    assert report.maps_entirely and (tmp_path / "out.tflite").exists()
+    assert any("expected 0 operators to map" in note for note in report.notes)
+
+
+def test_the_command_says_what_the_rules_expect_and_goes_on(double, tmp_path):
+    (tmp_path / "float.tflite").write_bytes(_float_model())
+    command = [sys.executable, "-m", "edgecnn", "compile", str(tmp_path / "float.tflite"), "--target", "edgetpu"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "Before it is compiled: By its rules, nothing of float.tflite" in done.stderr
+
+
+def test_nothing_is_said_of_a_model_that_should_map():
+    assert targets.expectation(tflite.parse(_classifier())) == []
+
+
+def test_a_model_that_takes_no_image_is_compiled(double, tmp_path):
+    graph = Graph()
+    sound = graph.tensor("sound", (1, 96))
+    dense = graph.tensor("dense", (1, 4))
+    graph.operator("FULLY_CONNECTED", [sound, graph.constant("weights", (4, 96))], [dense], version=9)
+    (tmp_path / "sound.tflite").write_bytes(graph.build([sound], [dense]))
+    targets.compile(read(tmp_path / "sound.tflite"), tmp_path / "out.tflite")
+    assert (tmp_path / "out.tflite").read_bytes() == _compiled()
+    received = tflite.parse((double / "received.tflite").read_bytes())
+    assert received.graph.operators[0].version == 8
 
 
 def test_a_compiled_model_is_not_compiled_again(double, tmp_path):
@@ -223,7 +255,7 @@ def test_newer_versions_are_lowered_when_the_outputs_stay_the_same(double, tmp_p
 def test_versions_are_left_alone_when_the_runtime_needs_them(monkeypatch):
     file = model_file.from_bytes(_classifier(version=6), "new.tflite")
     monkeypatch.setattr(compiler, "_same_outputs", lambda *arguments: False)
-    assert compiler.lower_versions(file) == (file.data, {})
+    assert compiler.lower_versions(as_target_model(file)) == (file.data, {})
 
 
 def test_the_command(double, sealed, tmp_path):

@@ -50,6 +50,7 @@ def compile(model: TargetModel, output: str | Path) -> TargetReport:
 
 def _report(graph: Graph, name: str) -> TargetReport:
     unknown = shapes.unknown(graph)
+    compiled = any(operator.name == CUSTOM_OPERATOR for operator in graph.operators)
     rows = tuple(_verdicts(graph, unknown))
     mapped = [graph.operators[row.index] for row in rows if row.mapped]
     return TargetReport(
@@ -58,7 +59,7 @@ def _report(graph: Graph, name: str) -> TargetReport:
         source="published rules (estimate, not the compiler)",
         operators=rows,
         memory=edgetpu_memory.estimate(graph, mapped),
-        mapped_macs_share=None if unknown else _macs_share(graph, mapped),
+        mapped_macs_share=None if unknown or compiled else _macs_share(graph, mapped),
         notes=(*edgetpu_limits.may_stay(graph, mapped), *_unchecked(graph, unknown)),
     )
 
