@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 # Keras layers (class, or activation in their settings) -> what is wrong with them.
@@ -20,7 +21,7 @@ _KERAS_LAYERS = {
     "HardSwish": "hard_swish", "LeakyReLU": "leaky_relu", "ELU": "elu", "StarReLU": "square", "SquaredReLU": "square",
 }  # fmt: skip
 _NO_LAYER = (
-    *("LSTM", "GRU", "SimpleRNN", "Conv3D", "Lambda"),
+    *("GRU", "SimpleRNN", "Bidirectional", "Conv3D", "Lambda"),  # an LSTM maps
     *("MultiHeadAttention", "Attention", "LayerNormalization", "LayerNorm", "GroupNormalization"),
 )
 
@@ -64,11 +65,17 @@ def _layer_problem(layer: Any) -> str:
     if kind in _NO_LAYER:
         return f"{kind} has no counterpart on the Edge TPU"
     dilation = config.get("dilation_rate", 1)
-    if isinstance(dilation, (tuple, list)) and len(set(dilation)) > 1:
+    if isinstance(dilation, (tuple, list)) and _differs(dilation, config.get("kernel_size")):
         return f"a dilation of {tuple(dilation)} differs in height and width"
     if kind == "Conv2D" and config.get("groups", 1) > 1:
         return "a grouped convolution needs CONV_2D version 6, which the compiler doesn't know"
     return ""
+
+
+def _differs(dilation: Sequence[int], kernel: Any) -> bool:
+    """Where the kernel is 1 wide its dilation changes nothing."""
+    sizes = kernel if isinstance(kernel, (tuple, list)) else [2] * len(dilation)
+    return len({rate for rate, size in zip(dilation, sizes) if size > 1}) > 1
 
 
 def _keras_remedy(problem: str) -> str:

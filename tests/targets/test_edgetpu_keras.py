@@ -67,3 +67,13 @@ def test_train_says_it_too(capsys):
 
     train._warn(_keras(_layer("HardSwish", "stem_act")))
     assert "Before you train it: Edge TPU: hard-swish" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("kernel", "lines"), [((3, 1), 0), ((3, 3), 1)])
+def test_a_keras_dilation_counts_where_the_kernel_is_wider_than_one(kernel, lines):
+    layer = _layer("Conv2D", "wide", activation="relu", dilation_rate=(2, 1), kernel_size=kernel, groups=1)
+    assert len(targets.warn_before_training(_keras(layer))) == lines
+
+
+def test_an_lstm_has_no_warning():
+    assert targets.warn_before_training(_keras(_layer("LSTM", "lstm", activation="tanh"))) == []
