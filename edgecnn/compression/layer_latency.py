@@ -13,7 +13,7 @@ from edgecnn.core.compat.tensorflow import keras
 from edgecnn.float_model.traced import FloatModel
 from edgecnn.graph import keras_macs
 from edgecnn.runtime.process.lock import measuring
-from edgecnn.runtime.run.engine import interpreter_module, quiet
+from edgecnn.runtime.run.engine import open_interpreter
 
 WARMUP, RUNS = 3, 20
 WAIT_S = 600.0
@@ -46,20 +46,12 @@ def _time_ms(layer: Any) -> float:
     shape = tuple(layer.input_shape[1:])
     picture = keras.Input(shape)
     single = keras.Model(picture, type(layer).from_config(layer.get_config())(picture))
-    interpreter = _interpreter(single, shape)
+    interpreter = open_interpreter(FloatModel.of(single, shape).float32)
     values = np.random.default_rng(0).normal(size=(1, *shape)).astype(np.float32)
     interpreter.set_tensor(interpreter.get_input_details()[0]["index"], values)
     for _ in range(WARMUP):
         interpreter.invoke()
     return statistics.median(_once_ms(interpreter) for _ in range(RUNS))
-
-
-def _interpreter(model: Any, shape: tuple[int, ...]) -> Any:
-    float32 = FloatModel.of(model, shape).float32
-    with quiet():
-        interpreter = interpreter_module().Interpreter(model_content=float32, num_threads=1)
-        interpreter.allocate_tensors()
-    return interpreter
 
 
 def _once_ms(interpreter: Any) -> float:

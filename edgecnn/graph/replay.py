@@ -1,22 +1,26 @@
-"""Runs a network one operator at a time over many pictures, so that a layer can be changed before the next one runs."""
+"""The one runner of operators and graphs: many images over all cores, an interpreter and a thread per core."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from edgecnn.graph.grid import Grid
-from edgecnn.runtime.run.engine import default_threads, interpreter_module, quiet
+from edgecnn.runtime.run.engine import default_threads, open_interpreter
+
+Item = TypeVar("Item")
+_END: Any = object()
 
 
 class Values:
-    """One activation of all pictures: float32, or codes of a grid.
+    """One activation of all images: float32, or codes of a grid.
 
     Attributes:
-        array: (pictures, ...), float32 or uint8.
+        array: (images, ...), float32 or uint8.
         grid: None for float32.
     """
 
@@ -24,8 +28,8 @@ class Values:
         self.array = array
         self.grid = grid
 
-    def picture(self, number: int) -> np.ndarray:
-        """One picture's real values, float32 (1, ...)."""
+    def image(self, number: int) -> np.ndarray:
+        """One image's real values, float32 (1, ...)."""
         return self.real(self.array[number : number + 1])
 
     def real(self, part: np.ndarray) -> np.ndarray:
@@ -33,48 +37,88 @@ class Values:
         return part if self.grid is None else self.grid.decode(part)
 
 
-def run(operator_model: bytes, inputs: Sequence[Values], grid: Grid | None = None, output: int = 0) -> Values:
-    """Run one operator for every picture, on all cores.
+class Worker:
+    """One interpreter with one thread.
+
+    Attributes:
+        interpreter: TFLite's, allocated.
+        inputs: tensor numbers, in order.
+        outputs: tensor numbers, in order.
+    """
+
+    def __init__(self, model: bytes) -> None:
+        self.interpreter = open_interpreter(model)
+        self.inputs = [details["index"] for details in self.interpreter.get_input_details()]
+        self._output_details = self.interpreter.get_output_details()
+        self.outputs = [details["index"] for details in self._output_details]
+
+    def invoke(self, inputs: Iterable[np.ndarray]) -> None:
+        """Run once on the inputs of one image, in order."""
+        for index, values in zip(self.inputs, inputs):
+            self.interpreter.set_tensor(index, values)
+        self.interpreter.invoke()
+
+    def output(self, place: int = 0) -> np.ndarray:
+        """A copy of one of the outputs."""
+        result: np.ndarray = self.interpreter.get_tensor(self.outputs[place])
+        return result
+
+    def output_shape(self, place: int = 0) -> tuple[int, ...]:
+        """The shape of one of the outputs, for one image."""
+        return tuple(int(size) for size in self._output_details[place]["shape"])
+
+
+class Runner:
+    """A float model, whole or one operator, that runs over many images.
 
     Args:
-        operator_model: see `Network.operator_model`.
-        inputs: its inputs in order.
-        grid: of the result; None keeps float32.
-        output: which of its outputs.
+        model: `.tflite` bytes; see `edgecnn.graph.float_graph.Network.operator_model`.
     """
-    count = len(inputs[0].array)
-    workers = [_Worker(operator_model, output) for _ in range(default_threads())]
-    result = np.empty((count, *workers[0].shape[1:]), np.float32 if grid is None else np.uint8)
 
-    def work(number: int) -> None:
-        for picture in range(number, count, len(workers)):
-            found = workers[number](inputs, picture)
-            result[picture : picture + 1] = found if grid is None else grid.encode(found)
+    def __init__(self, model: bytes) -> None:
+        self._workers = [Worker(model) for _ in range(default_threads())]
 
-    with ThreadPoolExecutor(len(workers)) as pool:
-        list(pool.map(work, range(len(workers))))
-    return Values(result, grid)
+    def each(self, items: Iterable[Item], work: Callable[[Worker, Item], None]) -> None:
+        """Call `work` for every item, in several threads at once; the items are drawn by one thread at a time."""
+        source, lock = iter(items), threading.Lock()
+
+        def following() -> Item:
+            with lock:
+                return next(source, _END)
+
+        def consume(worker: Worker) -> None:
+            while (item := following()) is not _END:
+                work(worker, item)
+
+        with ThreadPoolExecutor(len(self._workers)) as pool:
+            list(pool.map(consume, self._workers))
+
+    def run(self, inputs: Sequence[Values], grid: Grid | None = None, output: int = 0) -> Values:
+        """One output for every image.
+
+        Args:
+            inputs: the model's inputs in order.
+            grid: of the result; None keeps float32.
+            output: which of the outputs.
+        """
+        count, shape = len(inputs[0].array), self._workers[0].output_shape(output)[1:]
+        result = np.empty((count, *shape), np.float32 if grid is None else np.uint8)
+
+        def work(worker: Worker, number: int) -> None:
+            worker.invoke(values.image(number) for values in inputs)
+            found = worker.output(output)
+            result[number : number + 1] = found if grid is None else grid.encode(found)
+
+        self.each(range(count), work)
+        return Values(result, grid)
 
 
-class _Worker:
-    def __init__(self, model: bytes, output: int) -> None:
-        with quiet():
-            self._interpreter: Any = interpreter_module().Interpreter(model_content=model, num_threads=1)
-            self._interpreter.allocate_tensors()
-        self._inputs = [details["index"] for details in self._interpreter.get_input_details()]
-        details = self._interpreter.get_output_details()[output]
-        self._output = details["index"]
-        self.shape = tuple(int(size) for size in details["shape"])
-
-    def __call__(self, inputs: Sequence[Values], picture: int) -> np.ndarray:
-        for index, values in zip(self._inputs, inputs):
-            self._interpreter.set_tensor(index, values.picture(picture))
-        self._interpreter.invoke()
-        result: np.ndarray = self._interpreter.get_tensor(self._output)
-        return result
+def run(model: bytes, inputs: Sequence[Values], grid: Grid | None = None, output: int = 0) -> Values:
+    """`Runner.run`, once."""
+    return Runner(model).run(inputs, grid, output)
 
 
 def float_outputs(model: bytes, inputs: np.ndarray) -> np.ndarray:
-    """A whole float model's outputs, (pictures, classes), for input tensors (pictures, height, width, channels)."""
+    """A whole float model's outputs, (images, classes), for input tensors (images, height, width, channels)."""
     result = run(model, [Values(inputs)]).array
     return result.reshape(len(result), -1)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -13,8 +11,8 @@ from edgecnn.core.errors import QuantizationError
 from edgecnn.core.statistics import signal_to_noise_db
 from edgecnn.graph.float_graph import Layer, Network
 from edgecnn.graph.grid import Grid
+from edgecnn.graph.replay import Runner, Values
 from edgecnn.runtime.model.tflite import Graph, Operator, Tensor
-from edgecnn.runtime.run.engine import default_threads, interpreter_module, quiet
 
 BORDER = ("QUANTIZE", "DEQUANTIZE")
 """Conversions, which the float network doesn't have."""
@@ -100,7 +98,8 @@ def dequantized(tensor: Tensor) -> np.ndarray:
     return result
 
 
-Values = dict[int, np.ndarray]
+Activations = dict[int, np.ndarray]
+"""Tensor number of the float network -> real values of all images, float32 (images, ...)."""
 
 
 class Simulation:
@@ -124,8 +123,8 @@ class Simulation:
             if pair.layer and pair.weights is not None and pair.bias is not None:
                 rounded.set_values(pair.layer.weights, pair.weights)
                 rounded.set_values(pair.layer.bias, pair.bias)
-        self._exact_runners = [_Runner(network, pair.number) for pair in self.pairs]
-        self._noisy_runners = [_Runner(rounded, pair.number) for pair in self.pairs]
+        self._exact_runners = [Runner(network.operator_model(pair.number)) for pair in self.pairs]
+        self._noisy_runners = [Runner(rounded.operator_model(pair.number)) for pair in self.pairs]
         source = network.graph.inputs[0]
         grid = grid_of(artifact.tensors[artifact.inputs[0]])
         entered = pictures if grid is None else grid.decode(grid.encode(pictures))
@@ -141,7 +140,7 @@ class Simulation:
         """The output when only this operator is float, (pictures, classes)."""
         return self._after(self.noisy, number, self._exactly, self._noisily)
 
-    def output(self, values: Values) -> np.ndarray:
+    def output(self, values: Activations) -> np.ndarray:
         """(pictures, classes)."""
         result = values[self.network.graph.outputs[0]]
         return result.reshape(len(result), -1)
@@ -150,7 +149,7 @@ class Simulation:
         """Of an output against the float network's."""
         return signal_to_noise_db(self.output(self.exact), output)
 
-    def _after(self, base: Values, number: int, this: Compute, others: Compute) -> np.ndarray:
+    def _after(self, base: Activations, number: int, this: Compute, others: Compute) -> np.ndarray:
         values = _Overlay(base)
         changed = {self.pairs[number].output}
         values[self.pairs[number].output] = this(number, values)
@@ -161,64 +160,31 @@ class Simulation:
                 changed.add(self.pairs[later].output)
         return self.output(values)
 
-    def _run(self, values: Values, numbers: Iterable[int], compute: Compute) -> Values:
+    def _run(self, values: Activations, numbers: Iterable[int], compute: Compute) -> Activations:
         for number in numbers:
             values[self.pairs[number].output] = compute(number, values)
         return values
 
-    def _exactly(self, number: int, values: Values) -> np.ndarray:
-        return self._exact_runners[number](values)
+    def _exactly(self, number: int, values: Activations) -> np.ndarray:
+        return self._exact_runners[number].run(self._inputs(number, values)).array
 
-    def _noisily(self, number: int, values: Values) -> np.ndarray:
-        result = self._noisy_runners[number](values)
-        grid = self.pairs[number].grid
-        return result if grid is None else grid.decode(grid.encode(result))
+    def _noisily(self, number: int, values: Activations) -> np.ndarray:
+        found = self._noisy_runners[number].run(self._inputs(number, values), self.pairs[number].grid)
+        return found.real(found.array)
+
+    def _inputs(self, number: int, values: Activations) -> list[Values]:
+        return [Values(values[tensor]) for tensor in self.network.variable_inputs(number)]
 
 
-Compute = Callable[[int, Values], np.ndarray]
+Compute = Callable[[int, Activations], np.ndarray]
 
 
 class _Overlay(dict[int, np.ndarray]):
     """Changed values over unchanged ones."""
 
-    def __init__(self, base: Values) -> None:
+    def __init__(self, base: Activations) -> None:
         super().__init__()
         self._base = base
 
     def __missing__(self, key: int) -> np.ndarray:
         return self._base[key]
-
-
-class _Runner:
-    """One operator, run for all pictures on all cores."""
-
-    def __init__(self, network: Network, number: int) -> None:
-        self._inputs = network.variable_inputs(number)
-        self._model = network.operator_model(number)
-        self._workers: list[Any] = []
-
-    def __call__(self, values: Values) -> np.ndarray:
-        inputs = [values[tensor] for tensor in self._inputs]
-        if not self._workers:
-            self._workers = [_interpreter(self._model) for _ in range(default_threads())]
-        outputs: list[np.ndarray] = [np.empty(0)] * len(inputs[0])
-
-        def work(worker: int) -> None:
-            interpreter, places, output = self._workers[worker]
-            for picture in range(worker, len(outputs), len(self._workers)):
-                for place, array in zip(places, inputs):
-                    interpreter.set_tensor(place, array[picture : picture + 1])
-                interpreter.invoke()
-                outputs[picture] = interpreter.get_tensor(output)
-
-        with ThreadPoolExecutor(len(self._workers)) as pool:
-            list(pool.map(work, range(len(self._workers))))
-        return np.concatenate(outputs)
-
-
-def _interpreter(model: bytes) -> tuple[Any, Sequence[int], int]:
-    with quiet():
-        interpreter: Any = interpreter_module().Interpreter(model_content=model, num_threads=1)
-        interpreter.allocate_tensors()
-    places = [details["index"] for details in interpreter.get_input_details()]
-    return interpreter, places, interpreter.get_output_details()[0]["index"]

@@ -15,7 +15,7 @@ from edgecnn.float_model.loading import Source
 from edgecnn.float_model.traced import FloatModel, convert
 from edgecnn.runtime.model.contract import Contract
 from edgecnn.runtime.model.tflite import parse
-from edgecnn.runtime.run.engine import interpreter_module, quiet
+from edgecnn.runtime.run.engine import open_interpreter
 from edgecnn.training.qat.emulation import INPUT, Emulation
 
 AGREEMENT = 0.99
@@ -115,11 +115,7 @@ class _Lite:
     """A converted model, by float numbers."""
 
     def __init__(self, graph: bytes, *, keep: bool = False) -> None:
-        with quiet():
-            self._interpreter: Any = interpreter_module().Interpreter(
-                model_content=graph, experimental_preserve_all_tensors=keep
-            )
-            self._interpreter.allocate_tensors()
+        self._interpreter = open_interpreter(graph, experimental_preserve_all_tensors=keep)
         self._graph = parse(graph).graph
         self._input = self._interpreter.get_input_details()[0]
         self._output = self._interpreter.get_output_details()[0]

@@ -20,7 +20,7 @@ from edgecnn.inspection.source import Source
 from edgecnn.runtime.model.contract import Contract
 from edgecnn.runtime.model.model_file import ModelFile
 from edgecnn.runtime.process import guard
-from edgecnn.runtime.run.engine import Engine, interpreter_module, quiet, softmax
+from edgecnn.runtime.run.engine import Engine, interpreter_module, open_interpreter, softmax
 from edgecnn.runtime.run.preprocess import apply_table, fit, input_table
 from edgecnn.runtime.tasks.classification import top
 
@@ -168,15 +168,11 @@ class TFLiteSubject(Subject):
     @functools.cached_property
     def _keeper(self) -> Any:
         """An interpreter without delegates, which would fuse tensors away."""
-        module = interpreter_module()
-        with quiet():
-            interpreter = module.Interpreter(
-                model_content=self.file.data,
-                experimental_preserve_all_tensors=True,
-                experimental_op_resolver_type=module.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-            )
-            interpreter.allocate_tensors()
-        return interpreter
+        return open_interpreter(
+            self.file.data,
+            experimental_preserve_all_tensors=True,
+            experimental_op_resolver_type=interpreter_module().OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+        )
 
     def probabilities(self, pictures: np.ndarray) -> np.ndarray:
         """See `Subject.probabilities`."""

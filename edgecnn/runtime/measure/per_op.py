@@ -35,7 +35,7 @@ from ..delegates.loading import load, taken_operators
 from ..errors import ModelFileError
 from ..model.model_file import ModelFile
 from ..model.tflite import Graph, Operator
-from ..run.engine import Engine, interpreter_module, quiet
+from ..run.engine import Engine, interpreter_module, open_interpreter, quiet
 from .latency import Plan, open_engine, test_tensor, timed_runs
 
 OPERATOR_PREFIX = "op"
@@ -99,10 +99,7 @@ def _open_parts(data: bytes, plan: Plan, threads: int) -> dict[str, _Subgraph]:
     try:
         with quiet():
             for content in models:
-                interpreter = interpreter_module().Interpreter(
-                    model_content=content, num_threads=threads, experimental_delegates=load(plan.delegate)
-                )
-                interpreter.allocate_tensors()
+                interpreter = open_interpreter(content, threads, experimental_delegates=load(plan.delegate))
                 for name in interpreter.get_signature_list():
                     parts[name] = _Subgraph(interpreter, name, wake=len(models) > 1 and threads > 1)
     except (RuntimeError, ValueError) as error:

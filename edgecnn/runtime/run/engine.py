@@ -52,6 +52,25 @@ def interpreter_module() -> Any:
     return interpreter
 
 
+def open_interpreter(model: bytes | memoryview, threads: int = 1, **options: Any) -> Any:
+    """An allocated TFLite interpreter; what its C++ parts print is dropped.
+
+    Args:
+        model: `.tflite` bytes.
+        threads: processor threads.
+        options: others of the runtime's `Interpreter`, e.g. experimental_delegates.
+
+    Raises:
+        RuntimeError, ValueError: the runtime refuses the model; these are its own exceptions.
+        RuntimeMissingError: no TFLite runtime is installed.
+    """
+    module = interpreter_module()
+    with quiet():
+        interpreter = module.Interpreter(model_content=model, num_threads=threads, **options)
+        interpreter.allocate_tensors()
+    return interpreter
+
+
 def default_threads() -> int:
     """Processors that this process may use, at most 4: more don't help models of this size."""
     return min(4, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
@@ -109,13 +128,8 @@ class Engine(Interface):
 
     def __init__(self, file: ModelFile, threads: int | None = None, delegates: list[Any] | None = None) -> None:
         self.threads = threads or default_threads()
-        module = interpreter_module()
         try:
-            with quiet():
-                self.interpreter = module.Interpreter(
-                    model_content=file.data, num_threads=self.threads, experimental_delegates=delegates
-                )
-                self.interpreter.allocate_tensors()
+            self.interpreter = open_interpreter(file.data, self.threads, experimental_delegates=delegates)
         except (RuntimeError, ValueError) as error:
             raise ModelFileError(f"{file.name}: the TFLite runtime refuses it: {_explain(str(error))}") from error
         details = self.interpreter.get_input_details()[0], self.interpreter.get_output_details()[0]
