@@ -1,4 +1,4 @@
-"""Shares with their confidence intervals, and signal-to-noise."""
+"""Shares with their confidence intervals, and signal-to-quantization-noise ratios."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 CONFIDENCE = 0.95
+MOST_DB = 120.0
+_LEAST_SIGNAL = 1e-30  # of a reference that is all zero: the ratio stays a number
 _Z = 1.959964  # standard normal quantile of (1 + CONFIDENCE) / 2
 
 
@@ -62,16 +64,17 @@ def _share(value: float, low: float, high: float, count: int, total: int) -> Sha
     return Share(round(100 * value, 3), round(100 * low, 3), round(100 * high, 3), count, total)
 
 
-def signal_to_noise_db(reference: np.ndarray, other: np.ndarray) -> float:
-    """Mean over the pictures of 10 log10(sum(reference^2) / sum((reference - other)^2)), in dB; (n, classes) each.
+def sqnr_db(reference: np.ndarray, other: np.ndarray) -> float:
+    """Signal-to-quantization-noise ratio, 10 log10(sum(reference^2) / sum((reference - other)^2)), in dB.
 
-    Capped at 120 dB, where float32 ends.
+    The sums run over the last axis: (images, classes) gives the mean of the images' ratios, a vector its own ratio.
+    At most 120 dB, where float32 ends.
     """
     signal = np.square(reference, dtype=np.float64).sum(axis=-1)
     noise = np.square(reference.astype(np.float64) - other).sum(axis=-1)
     with np.errstate(divide="ignore"):
-        ratio = 10 * np.log10(signal / noise)
-    return round(float(np.minimum(ratio, 120).mean()), 2)
+        ratio = 10 * np.log10(np.maximum(signal, _LEAST_SIGNAL) / noise)
+    return round(float(np.minimum(ratio, MOST_DB).mean()), 2)
 
 
 def in_top(scores: np.ndarray, truth: np.ndarray, k: int) -> np.ndarray:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgecnn.core.errors import QuantizationError
-from edgecnn.core.statistics import signal_to_noise_db
+from edgecnn.core.statistics import sqnr_db
 from edgecnn.graph.float_graph import Layer, Network
 from edgecnn.graph.grid import Grid
 from edgecnn.graph.replay import Runner, Values
@@ -147,7 +147,7 @@ class Simulation:
 
     def snr_db(self, output: np.ndarray) -> float:
         """Of an output against the float network's."""
-        return signal_to_noise_db(self.output(self.exact), output)
+        return sqnr_db(self.output(self.exact), output)
 
     def _after(self, base: Activations, number: int, this: Compute, others: Compute) -> np.ndarray:
         values = _Overlay(base)

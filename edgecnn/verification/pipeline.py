@@ -14,7 +14,7 @@ import numpy as np
 
 from edgecnn.core.errors import BoundNotMetError, UsageError
 from edgecnn.core.progress import Progress, silent
-from edgecnn.core.statistics import Share, in_top, paired_drop, share, signal_to_noise_db
+from edgecnn.core.statistics import Share, in_top, paired_drop, share, sqnr_db
 from edgecnn.data import DataSet, class_indices, open_data, readable
 from edgecnn.runtime.model import model_file
 from edgecnn.runtime.model.model_file import ModelFile
@@ -213,7 +213,7 @@ class _Comparison:
             pictures=self.count,
             **self._accuracy(reference, scores),
             agreement=share(int(same.sum()), self.count),
-            snr_db=signal_to_noise_db(reference, scores),
+            snr_db=sqnr_db(reference, scores),
             calibrated_on=self._calibrated_on,
             flipped=self.flipped,
             answers=self.answers,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from edgecnn.core.errors import UsageError
+from edgecnn.core.statistics import sqnr_db
 from edgecnn.graph import network as net
 from edgecnn.html import charts, images
 from edgecnn.html.page import folded, table
@@ -23,7 +23,6 @@ from edgecnn.visualization.panel import Drawing, Panel
 from edgecnn.visualization.subject import Subject, TFLiteSubject, subject
 
 _INEXACT = ("QUANTIZE", "DEQUANTIZE")
-_INFINITE_DB = 99.0
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,7 @@ class LayerError:
 
     Attributes:
         layer: the Keras layer's name, which both graphs carry.
-        snr_db: 10 log10(mean squared float answer / mean squared error); 20 dB is an error of a tenth.
+        snr_db: see `edgecnn.core.statistics.sqnr_db`; 20 dB is an error of a tenth.
         largest: largest absolute error, as a share of the float answers' range.
     """
 
@@ -111,11 +110,10 @@ def errors(
 
 
 def _error(row: LayerReport, got: np.ndarray, expected: np.ndarray) -> LayerError:
-    difference = np.abs(got - expected)
-    noise, signal = float((difference**2).mean()), float((expected**2).mean())
-    snr = 10 * math.log10(signal / noise) if noise and signal else _INFINITE_DB
+    largest = float(np.abs(got - expected).max())
     spread = float(expected.max() - expected.min()) or 1.0
-    return LayerError(row.layer.name, row.layer.op, round(snr, 2), round(float(difference.max()) / spread, 4))
+    sqnr = sqnr_db(expected.ravel(), got.ravel())
+    return LayerError(row.layer.name, row.layer.op, sqnr, round(largest / spread, 4))
 
 
 def panel(quantized: Subject, reference: Subject, fitted: np.ndarray, names: Sequence[str]) -> Panel:

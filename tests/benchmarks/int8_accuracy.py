@@ -24,7 +24,7 @@ import numpy as np
 
 from edgecnn import artifact
 from edgecnn.builder import build_model
-from edgecnn.core.statistics import in_top, paired_drop, share, signal_to_noise_db
+from edgecnn.core.statistics import in_top, paired_drop, share, sqnr_db
 from edgecnn.data import class_indices, open_data
 from edgecnn.float_model.loading import from_model
 from edgecnn.float_model.traced import FloatModel
@@ -152,7 +152,7 @@ def table(name: str, data: str, samples: int, only: str) -> None:
             f"{100 * after.mean():.1f}",
             f"{paired_drop(before, after).percent:.1f}",
             str(share(int(same.sum()), len(same))),
-            f"{signal_to_noise_db(expected, found):.1f}",
+            f"{sqnr_db(expected, found):.1f}",
             f"{len(graph) / 1e6:.2f}",
             f"{latency_ratio(file, plain):.3f}",
             f"{wall:.1f}",

@@ -14,7 +14,7 @@ from edgecnn.compression.methods.swap import swapped
 from edgecnn.core.compat.tensorflow import keras
 from edgecnn.core.errors import QuantizationError, UsageError
 from edgecnn.core.registry import SCHEMES
-from edgecnn.core.statistics import signal_to_noise_db
+from edgecnn.core.statistics import sqnr_db
 from edgecnn.data import open_data
 from edgecnn.graph.float_graph import Network
 from edgecnn.graph.simulation import grid_of, pair_up
@@ -62,7 +62,7 @@ def made(model: Any, tmp_path: Path, scheme: str, improve: str | None = None) ->
     mean, std = (np.asarray(values, np.float32) for values in (CONTRACT.preprocessing.mean, CONTRACT.preprocessing.std))
     expected = model((np.stack(PICTURES).astype(np.float32) - mean) / std).numpy()
     got = np.stack([engine.scores(engine.tensor(picture)) for picture in PICTURES])
-    return file, signal_to_noise_db(expected, got)
+    return file, sqnr_db(expected, got)
 
 
 def test_every_remedy_saves_a_network_with_an_exploding_channel(tmp_path: Path) -> None:

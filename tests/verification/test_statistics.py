@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edgecnn.core.statistics import in_top, paired_drop, share, signal_to_noise_db
+from edgecnn.core.statistics import in_top, paired_drop, share, sqnr_db
 
 
 @pytest.mark.parametrize(
@@ -33,8 +33,10 @@ def test_paired_interval_covers_the_true_difference() -> None:
 
 def test_signal_to_noise_of_a_known_error() -> None:
     reference = np.ones((5, 10), np.float32)
-    assert signal_to_noise_db(reference, reference * 1.1) == pytest.approx(20, abs=0.01)
-    assert signal_to_noise_db(reference, reference) == 120
+    assert sqnr_db(reference, reference * 1.1) == pytest.approx(20, abs=0.01)
+    assert sqnr_db(reference, reference) == 120
+    assert sqnr_db(reference.ravel(), reference.ravel() * 0.99) == pytest.approx(40, abs=0.01)
+    assert np.isfinite(sqnr_db(np.zeros(10), np.ones(10)))
 
 
 def test_top_k_breaks_ties_toward_the_lower_index() -> None:

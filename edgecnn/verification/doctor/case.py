@@ -13,7 +13,7 @@ import numpy as np
 
 from edgecnn import artifact
 from edgecnn.core.errors import DataError
-from edgecnn.core.statistics import signal_to_noise_db
+from edgecnn.core.statistics import sqnr_db
 from edgecnn.data import DataSet, Example, open_data, readable
 from edgecnn.float_model.loading import Source, from_model, load
 from edgecnn.float_model.traced import FloatModel
@@ -178,9 +178,7 @@ class Case:
         ours, its = self.source.contract.preprocessing.color, file.contract.preprocessing.color
         if {ours, its} == {"rgb", "bgr"}:
             ordered = fitted[..., ::-1]
-        return signal_to_noise_db(
-            self.expected, np.stack([engine.scores(engine.tensor(picture)) for picture in ordered])
-        )
+        return sqnr_db(self.expected, np.stack([engine.scores(engine.tensor(picture)) for picture in ordered]))
 
     def layer_of(self, tensor: int) -> str:
         """The Keras layer that an activation belongs to."""

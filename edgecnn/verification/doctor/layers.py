@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from edgecnn.core.progress import Progress, silent
+from edgecnn.core.statistics import sqnr_db
 from edgecnn.graph.simulation import Pair, Simulation
 
 
@@ -82,7 +83,5 @@ def layer_name(pair: Pair, names: Sequence[str]) -> str:
 
 def _distance(exact: np.ndarray, noisy: np.ndarray) -> dict[str, float]:
     a, b = exact.astype(np.float64).ravel(), noisy.astype(np.float64).ravel()
-    signal, noise = float(a @ a), float(((a - b) ** 2).sum())
-    lengths = math.sqrt(signal * float(b @ b))
-    snr_db = 120.0 if noise == 0 else 10 * math.log10(max(signal, 1e-30) / noise)
-    return {"snr_db": round(min(snr_db, 120.0), 2), "cosine": round(float(a @ b) / lengths, 5) if lengths else 0.0}
+    lengths = math.sqrt(float(a @ a) * float(b @ b))
+    return {"snr_db": sqnr_db(a, b), "cosine": round(float(a @ b) / lengths, 5) if lengths else 0.0}

@@ -11,7 +11,7 @@ from small_graphs import Graph
 from edgecnn import artifact
 from edgecnn.core.compat.tensorflow import keras, tf
 from edgecnn.core.errors import QuantizationError, UsageError
-from edgecnn.core.statistics import signal_to_noise_db
+from edgecnn.core.statistics import sqnr_db
 from edgecnn.data import open_data
 from edgecnn.float_model import keras_file
 from edgecnn.quantization import Calibration, quantize
@@ -36,7 +36,7 @@ def snr_db(source: Path, file: ModelFile) -> float:
     pictures = [fit(example.read(), contract.preprocessing) for example in open_data("photos:test").sample(24).examples]
     mean, std = np.array(contract.preprocessing.mean), np.array(contract.preprocessing.std)
     wanted = model(np.stack([(picture - mean) / std for picture in pictures]).astype(np.float32)).numpy()
-    return signal_to_noise_db(wanted, np.stack([engine.scores(engine.tensor(picture)) for picture in pictures]))
+    return sqnr_db(wanted, np.stack([engine.scores(engine.tensor(picture)) for picture in pictures]))
 
 
 @pytest.mark.parametrize("level", ["fast", "best"])
@@ -93,7 +93,7 @@ def test_operators_with_several_outputs(tmp_path: Path, level: str) -> None:
     engine = Engine(file)
     pictures = [golden.picture(5, index, (16, 16, 3)) for index in range(16)]
     wanted = model(np.stack(pictures).astype(np.float32) / 127.5 - 1).numpy()
-    assert signal_to_noise_db(wanted, np.stack([engine.scores(engine.tensor(each)) for each in pictures])) > 20
+    assert sqnr_db(wanted, np.stack([engine.scores(engine.tensor(each)) for each in pictures])) > 20
     with pytest.raises(QuantizationError, match="SPLIT has several outputs"):
         quantize(model, tmp_path / "m.tflite", scheme="int8_mixed", calibration=calibration)
 
