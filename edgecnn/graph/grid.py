@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edgecnn.runtime.model.quantization import dequantize, quantize
+
 WEIGHT_STEPS = 127  # weights lie in -127..127, without -128
 
 
@@ -30,8 +32,8 @@ class Grid:
 
     def nearest(self, values: np.ndarray) -> np.ndarray:
         """The nearest of the grid's values; those outside of the range are clipped."""
-        codes = np.clip(np.rint(values / self.scale) + self.zero_point, 0, 255)
-        result: np.ndarray = (codes - self.zero_point) * self.scale
+        codes = quantize(values, self.scale, self.zero_point, np.uint8).astype(values.dtype)
+        result: np.ndarray = (codes - self.zero_point) * self.scale  # as precise as the values are
         return result
 
     def encode(self, values: np.ndarray) -> np.ndarray:
@@ -42,10 +44,7 @@ class Grid:
 
     def decode(self, codes: np.ndarray) -> np.ndarray:
         """Real values, float32."""
-        values = codes.astype(np.float32)
-        values -= self.zero_point
-        values *= np.float32(self.scale)
-        return values
+        return dequantize(codes, self.scale, self.zero_point)
 
 
 def weight_scales(weights: np.ndarray, *, per_channel: bool) -> np.ndarray:

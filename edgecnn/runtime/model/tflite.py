@@ -12,6 +12,7 @@ import numpy as np
 
 from ..errors import ModelFileError
 from .flatbuffer import Table
+from .quantization import dequantize
 
 # Builtin operators in the order of their codes, ADD = 0.
 OPERATOR_NAMES = """
@@ -102,6 +103,12 @@ class Tensor:
         if dtype is None or len(self.data) != self.size_bytes:
             raise ModelFileError(f"Tensor {self.name!r}: {len(self.data)} bytes don't fill {self.dtype} {self.shape}.")
         return np.frombuffer(self.data, dtype).reshape(self.shape)
+
+    def dequantize(self, values: np.ndarray) -> np.ndarray:
+        """Real values, float32, of values as this tensor holds them."""
+        if not self.scale.size:
+            return np.asarray(values, np.float32)
+        return dequantize(values, self.scale, self.zero_point, self.channel_axis)
 
 
 @dataclass(frozen=True)

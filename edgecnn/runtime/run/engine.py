@@ -12,6 +12,7 @@ import numpy as np
 
 from ..errors import ModelFileError, RuntimeMissingError
 from ..model.model_file import ModelFile
+from ..model.quantization import dequantize
 from ..model.tflite import TENSOR_TYPES, Graph
 from .preprocess import apply_table, fit, input_table
 
@@ -30,7 +31,7 @@ class TensorInfo:
         """Real values, float32."""
         if not self.scale:
             return values.astype(np.float32)
-        return (values.astype(np.float32) - self.zero_point) * np.float32(self.scale)
+        return dequantize(values, self.scale, self.zero_point)
 
 
 def interpreter_module() -> Any:

@@ -14,6 +14,7 @@ import numpy as np
 
 from ..errors import PictureError, RuntimeMissingError
 from ..model.contract import Preprocessing
+from ..model.quantization import quantize
 
 MAX_PIXELS = 1 << 28
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -211,8 +212,7 @@ def input_table(preprocessing: Preprocessing, dtype: np.dtype, scale: float, zer
     values = (pixels - mean) / std
     if scale == 0:
         return values.astype(dtype)
-    bounds = np.iinfo(dtype)
-    return np.clip(np.rint(values / scale) + zero_point, bounds.min, bounds.max).astype(dtype)
+    return quantize(values, scale, zero_point, dtype)
 
 
 def apply_table(picture: np.ndarray, table: np.ndarray) -> np.ndarray:
