@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from edgecnn.core.compat import keras_graph
 from edgecnn.core.compat.tensorflow import keras
 from edgecnn.core.errors import UsageError
 from edgecnn.models.blocks import HEAD
@@ -42,7 +43,7 @@ def head_and_backbone(model: Any) -> tuple[Any, Any]:
     """
     dense = _last_dense(model)
     tail = [dense]
-    before = dense.input._keras_history.layer
+    before = keras_graph.maker(dense.input)
     if isinstance(before, keras.layers.Dropout):
         tail.insert(0, before)
     features = tail[0].input

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from edgecnn.core.compat.keras_graph import leaves
 from edgecnn.core.errors import WeightsError
 from edgecnn.models.blocks import HEAD
 
@@ -79,7 +80,7 @@ def in_order(source: Any, target: Any, description: str) -> LayerWeights:
     Raises:
         WeightsError: the models have different numbers of layers.
     """
-    given = [layer for layer in _leaves(source) if layer.weights and type(layer).__name__ != "Normalization"]
+    given = [layer for layer in leaves(source) if layer.weights and type(layer).__name__ != "Normalization"]
     wanted = [layer for layer in target.layers if layer.weights]
     if len(given) != len(wanted):
         raise WeightsError(
@@ -87,12 +88,3 @@ def in_order(source: Any, target: Any, description: str) -> LayerWeights:
             "Choose weights of the same model."
         )
     return {ours.name: theirs.get_weights() for theirs, ours in zip(given, wanted)}
-
-
-def _leaves(model: Any) -> Iterator[Any]:
-    """All layers, those of nested models in their place."""
-    for layer in model.layers:
-        if hasattr(layer, "layers"):
-            yield from _leaves(layer)
-        else:
-            yield layer

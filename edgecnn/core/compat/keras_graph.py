@@ -1,0 +1,48 @@
+"""The graph of a functional Keras model. Nodes, one per call of a layer, are private to Keras."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+
+def is_functional(model: Any) -> bool:
+    """Whether a model or layer holds a graph: functional and sequential models do, subclassed ones don't."""
+    return bool(getattr(model, "_nodes_by_depth", None))
+
+
+def nodes(model: Any) -> Iterator[Any]:
+    """The calls of a functional model's layers, from its inputs to its outputs; nested models are one call."""
+    return (node for depth in sorted(model._nodes_by_depth, reverse=True) for node in model._nodes_by_depth[depth])
+
+
+def outputs(node: Any) -> list[Any]:
+    """The tensors that a call makes."""
+    return list(_flat(node.outputs))
+
+
+def call(layer: Any, node: Any, inputs: list[Any]) -> Any:
+    """Call another layer as a node's was called, with a list or with a single tensor."""
+    return layer(inputs if isinstance(node.call_args[0], (list, tuple)) else inputs[0])
+
+
+def maker(tensor: Any) -> Any:
+    """The layer that made a tensor."""
+    return tensor._keras_history.layer
+
+
+def leaves(model: Any) -> Iterator[Any]:
+    """All layers, those of nested models in their place."""
+    for layer in model.layers:
+        if hasattr(layer, "layers"):
+            yield from leaves(layer)
+        else:
+            yield layer
+
+
+def _flat(tensors: Any) -> Iterator[Any]:
+    if isinstance(tensors, (list, tuple)):
+        for tensor in tensors:
+            yield from _flat(tensor)
+    else:
+        yield tensors
