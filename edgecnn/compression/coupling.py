@@ -17,15 +17,8 @@ from typing import Any
 
 import numpy as np
 
-# Layers that keep every channel where it is. Weights of theirs, if any, have the channels on the last axis.
-_CHANNELWISE = {
-    *("Activation", "ReLU", "LeakyReLU", "ELU", "PReLU", "HardSwish", "HardSigmoid", "Softmax"),
-    *("Dropout", "SpatialDropout2D", "GaussianNoise", "GaussianDropout", "ActivityRegularization"),
-    *("BatchNormalization", "LayerNormalization", "InputLayer"),
-    *("MaxPooling2D", "AveragePooling2D", "GlobalAveragePooling2D", "GlobalMaxPooling2D"),
-    *("ZeroPadding2D", "Cropping2D", "UpSampling2D"),
-}
-_ELEMENTWISE = {"Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum"}
+from edgecnn.core.compat import keras_graph
+from edgecnn.graph.layer_kinds import JOINED, KEPT, kind_of
 
 Keep = Mapping[int, np.ndarray]
 """Group number -> which of its channels stay, bool (size,). Groups that are not named stay whole."""
@@ -80,12 +73,11 @@ class Coupling:
         coupling = cls()
         axes: dict[int, Axis] = {}
         calls: dict[str, int] = {}
-        for depth in sorted(model._nodes_by_depth, reverse=True):
-            for node in model._nodes_by_depth[depth]:
-                calls[node.layer.name] = calls.get(node.layer.name, 0) + 1
-                given = [axes[id(tensor)] for tensor in node.keras_inputs]
-                for tensor in _flat(node.outputs):
-                    axes[id(tensor)] = coupling._walk(node.layer, given, node.keras_inputs, tensor)
+        for node in keras_graph.nodes(model):
+            calls[node.layer.name] = calls.get(node.layer.name, 0) + 1
+            given = [axes[id(tensor)] for tensor in node.keras_inputs]
+            for tensor in keras_graph.outputs(node):
+                axes[id(tensor)] = coupling._walk(node.layer, given, node.keras_inputs, tensor)
         for tensor in (*model.inputs, *model.outputs):
             coupling._freeze([axes[id(tensor)]])
         coupling._freeze_shared({name for name, count in calls.items() if count > 1})
@@ -166,14 +158,14 @@ class Coupling:
 
     def _walk(self, layer: Any, given: list[Axis], inputs: list[Any], output: Any) -> Axis:
         """Record one call of a layer; returns what lies along its output's last axis."""
-        kind = type(layer).__name__
-        if kind == "InputLayer":
+        kind = kind_of(layer)
+        if kind.name == "InputLayer":
             result = self._new(int(output.shape[-1]), layer.name, frozen=True)
-        elif kind in _RULES:
-            result = _RULES[kind](self, layer, given, inputs, output)
-        elif kind in _CHANNELWISE:
+        elif kind.name in _RULES:
+            result = _RULES[kind.name](self, layer, given, inputs, output)
+        elif kind.channels == KEPT:
             result = self._channelwise(layer, given[0], len(inputs[0].shape))
-        elif kind in _ELEMENTWISE:
+        elif kind.channels == JOINED:
             # A tensor with one channel is broadcast over the others' (spatial attention): it is not coupled.
             wide = [axis for axis in given if self.size(axis) == int(output.shape[-1])]
             result = self._join(wide)
@@ -247,10 +239,6 @@ class Coupling:
 def _is_last(axis: Any, rank: int) -> bool:
     axes = [axis] if isinstance(axis, int) else list(axis)
     return [int(each) % rank for each in axes] == [rank - 1]
-
-
-def _flat(outputs: Any) -> list[Any]:
-    return list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]
 
 
 _RULES: dict[str, Callable[[Coupling, Any, list[Axis], list[Any], Any], Axis]] = {

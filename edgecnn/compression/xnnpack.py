@@ -8,21 +8,24 @@ more than two thirds of the weights of its 1x1 convolutions are zeros.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
+from edgecnn.core.compat import keras_graph
 from edgecnn.core.compat.tensorflow import keras
 from edgecnn.core.errors import UsageError
+from edgecnn.graph.layer_kinds import kind_of
+from edgecnn.graph.network import same_padding
+from edgecnn.graph.roles import CONVOLUTION, DEPTHWISE
 
 LEAST_ZEROS = 2 / 3
 """Share of zeros of all 1x1 convolutions together from which XNNPACK takes its sparse kernels."""
 LEAST_ZEROS_OF_LAYER = 0.5
 """Of a single layer: a choice, as a kernel that multiplies one weight at a time must skip many to pay. On the emulated
 Cortex-A76 it makes no difference to none (x 0.35 and x 0.37 of dense)."""
-_INSIDE = {"BatchNormalization", "ReLU", "HardSwish", "LeakyReLU", "ELU", "Add", "Multiply", "Dropout", "ZeroPadding2D"}
-_UNARY = ("relu", "relu6", "leaky_relu", "elu", "sigmoid", "linear")
+_UNARY = ("relu", "relu6", "leaky_relu", "elu", "hard_swish", "sigmoid", "linear")
+_INSIDE = ("BatchNormalization", "Add", "Multiply", "ZeroPadding2D")
 
 
 def symmetric(model: Any) -> Any:
@@ -35,7 +38,7 @@ def symmetric(model: Any) -> Any:
     """
     tensors: dict[int, Any] = {}
     layers: dict[str, Any] = {}
-    for node in _nodes(model):
+    for node in keras_graph.nodes(model):
         inputs = [tensors[id(tensor)] for tensor in node.keras_inputs]
         tensors[id(node.outputs)] = _copied(node, inputs, layers)
     outputs = [tensors[id(tensor)] for tensor in model.outputs]
@@ -45,10 +48,6 @@ def symmetric(model: Any) -> Any:
     return result
 
 
-def _nodes(model: Any) -> Iterable[Any]:
-    return (node for depth in sorted(model._nodes_by_depth, reverse=True) for node in model._nodes_by_depth[depth])
-
-
 def _copied(node: Any, inputs: list[Any], layers: dict[str, Any]) -> Any:
     layer = node.layer
     if node.is_input:
@@ -56,17 +55,17 @@ def _copied(node: Any, inputs: list[Any], layers: dict[str, Any]) -> Any:
     config = layer.get_config()
     if _pads_unevenly(layer):
         size = layer.kernel_size
-        if type(layer).__name__ == "DepthwiseConv2D" and tuple(size) == (3, 3) and max(_missing(layer)) > 0:
+        if kind_of(layer).role == DEPTHWISE and tuple(size) == (3, 3) and max(_missing(layer)) > 0:
             config["kernel_size"] = size = (5, 5)
         inputs = [keras.layers.ZeroPadding2D((size[0] // 2, size[1] // 2), name=f"{layer.name}_pad")(inputs[0])]
         config["padding"] = "valid"
     if layer.name not in layers:
         layers[layer.name] = type(layer).from_config(config)
-    return layers[layer.name](inputs if isinstance(node.call_args[0], (list, tuple)) else inputs[0])
+    return keras_graph.call(layers[layer.name], node, inputs)
 
 
 def _pads_unevenly(layer: Any) -> bool:
-    if type(layer).__name__ not in ("Conv2D", "DepthwiseConv2D") or layer.padding != "same":
+    if kind_of(layer).role not in (CONVOLUTION, DEPTHWISE) or layer.padding != "same":
         return False
     return max(layer.strides) > 1 and max(layer.kernel_size) > 1
 
@@ -75,15 +74,15 @@ def _missing(layer: Any) -> list[int]:
     """By how many rows and columns `same` pads less before the picture than half a kernel."""
     found = []
     for size, stride, kernel in zip(layer.input_shape[1:3], layer.strides, layer.kernel_size):
-        padding = max((-(-size // stride) - 1) * stride + kernel - size, 0)
-        found.append(kernel // 2 - padding // 2)
+        before, _ = same_padding(size, -(-size // stride), stride, kernel)
+        found.append(kernel // 2 - before)
     return found
 
 
 def _moved(old: Any, new: Any) -> list[np.ndarray]:
     """The weights for `new`, whose window may be larger and begin earlier."""
     weights: list[np.ndarray] = old.get_weights()
-    if type(old).__name__ != "DepthwiseConv2D" or old.kernel_size == new.kernel_size:
+    if kind_of(old).role != DEPTHWISE or old.kernel_size == new.kernel_size:
         return weights
     kernel = np.zeros((*new.kernel_size, *weights[0].shape[2:]), np.float32)
     top, left = (1 + missing for missing in _missing(old))
@@ -99,8 +98,8 @@ def chain(model: Any) -> list[str]:
     """
     found: list[str] = []
     started = False
-    for node in _nodes(model):
-        layer, kind = node.layer, type(node.layer).__name__
+    for node in keras_graph.nodes(model):
+        layer, kind = node.layer, kind_of(node.layer).name
         if node.is_input or (not started and kind == "ZeroPadding2D"):
             continue
         if not started:
@@ -120,7 +119,7 @@ def chain(model: Any) -> list[str]:
 
 
 def _check_start(layer: Any, model: Any) -> None:
-    kind = type(layer).__name__
+    kind = kind_of(layer).name
     good = kind == "Conv2D" and tuple(layer.kernel_size) == (3, 3) and tuple(layer.strides) == (2, 2)
     if not good or layer.padding != "valid" or int(layer.input_shape[-1]) != 3:
         raise UsageError(
@@ -130,18 +129,18 @@ def _check_start(layer: Any, model: Any) -> None:
 
 
 def _is_inside(layer: Any) -> bool:
-    kind = type(layer).__name__
-    if kind == "Conv2D":
+    kind = kind_of(layer)
+    if kind.role == CONVOLUTION:
         return tuple(layer.kernel_size) == (1, 1) and tuple(layer.strides) == (1, 1) and int(layer.groups) == 1
-    if kind == "DepthwiseConv2D":
+    if kind.role == DEPTHWISE:
         return tuple(layer.kernel_size) in ((3, 3), (5, 5)) and int(layer.depth_multiplier) == 1
-    if kind == "Activation":
-        return keras.activations.serialize(layer.activation) in _UNARY
-    return kind in _INSIDE
+    if kind.is_activation:
+        return (kind.activation or keras.activations.serialize(layer.activation)) in _UNARY
+    return kind.is_training_only or kind.name in _INSIDE
 
 
 def _reason(layer: Any) -> str:
-    kind = type(layer).__name__
+    kind = kind_of(layer).name
     if kind == "Conv2D":
         return f"a convolution of {tuple(layer.kernel_size)} with strides {tuple(layer.strides)}"
     if kind == "GlobalAveragePooling2D":

@@ -12,10 +12,10 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 
+from edgecnn.graph.operator_kinds import kind_of
 from edgecnn.runtime.model.tflite import Graph, Operator, Tensor
 
-# Where an operator has its bias; any other constant of integers is an argument (a shape, axes), no parameter.
-_BIAS_INPUT = {"CONV_2D": 2, "DEPTHWISE_CONV_2D": 2, "FULLY_CONNECTED": 2, "CONV_3D": 2, "TRANSPOSE_CONV": 3}
+# A constant of such a type that isn't a bias is an argument (a shape, axes), no parameter.
 _ARGUMENT_TYPES = ("INT32", "INT64", "BOOL", "STRING")
 
 
@@ -88,7 +88,7 @@ def activation_inputs(graph: Graph, operator: Operator) -> list[Tensor]:
 
 
 def _parameters(graph: Graph, operator: Operator) -> Iterator[Tensor]:
-    bias = _BIAS_INPUT.get(operator.name)
+    bias = kind_of(operator.name).bias
     for position, number in enumerate(operator.inputs):
         if number == -1 or not graph.tensors[number].is_constant:
             continue

@@ -16,7 +16,9 @@ from typing import Any
 import numpy as np
 
 from edgecnn import artifact
-from edgecnn.core.errors import MissingExtraError, ModelFileError
+from edgecnn.core.compat.litert_schema import operator_code, pack, schema, unpack
+from edgecnn.core.errors import ModelFileError
+from edgecnn.graph.operator_kinds import kind_of
 from edgecnn.runtime.measure.per_op import (
     EMPTY_PREFIX,
     OPERATOR_PREFIX,
@@ -30,7 +32,6 @@ from edgecnn.runtime.model.tflite import Graph, Operator
 
 EMPTY_GRAPHS = 5
 _SCALES = {"int8": 0.05, "int32": 0.05**2}  # of the probe; a bias has the product of the other two
-NOT_CUT = ("WHILE", "IF", "CALL", "CALL_ONCE", "VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE")
 
 
 def cut(file: ModelFile, files: bool = False) -> bytes:
@@ -41,47 +42,26 @@ def cut(file: ModelFile, files: bool = False) -> bytes:
         files: a zip with a file per subgraph instead, for runtimes that treat a file's first subgraph specially.
 
     Raises:
-        MissingExtraError: the library that writes `.tflite` files is missing (Python 3.9).
         ModelFileError: nothing in the model can be cut.
     """
-    schema = _schema()
-    source = schema.ModelT.InitFromObj(schema.Model.GetRootAs(artifact.graph_bytes(file), 0))
+    source = unpack(artifact.graph_bytes(file))
     graph, old = file.model.graph, source.subgraphs[0]
     source.subgraphs, source.signatureDefs, source.metadata = [], [], []
     constant = constant_operators(graph)
     makers = {number: graph.operators[index] for index in constant for number in graph.operators[index].outputs}
     for operator in graph.operators:
-        if operator.index not in constant and operator.name not in NOT_CUT:
-            _add(schema, source, _single(schema, graph, old, operator, makers), f"{OPERATOR_PREFIX}{operator.index}")
+        if operator.index not in constant and not kind_of(operator.name).has_state:
+            _add(source, _single(graph, old, operator, makers), f"{OPERATOR_PREFIX}{operator.index}")
     if not source.subgraphs:
         raise ModelFileError(f"{file.name}: no operator of it can be timed on its own.")
     for number in range(EMPTY_GRAPHS):
-        _add(schema, source, _empty(schema, source), f"{EMPTY_PREFIX}{number}")
+        _add(source, _empty(source), f"{EMPTY_PREFIX}{number}")
     for name, kind in PROBES.items():
-        _add(schema, source, _probe(schema, source, kind), name)
-    return _zip(schema, source) if files else _pack(source)
+        _add(source, _probe(source, kind), name)
+    return _zip(source) if files else pack(source)
 
 
-def _schema() -> Any:
-    try:
-        from ai_edge_litert import schema_py_generated
-    except ImportError as error:
-        raise MissingExtraError(
-            "Timing single operators needs ai-edge-litert on this machine, and so Python 3.10 or newer. "
-            "Install it with: pip install ai-edge-litert"
-        ) from error
-    return schema_py_generated
-
-
-def _pack(model: Any) -> bytes:
-    import flatbuffers
-
-    builder = flatbuffers.Builder(1 << 20)
-    builder.Finish(model.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
-
-
-def _zip(schema: Any, model: Any) -> bytes:
+def _zip(model: Any) -> bytes:
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
         for subgraph, signature in zip(model.subgraphs, model.signatureDefs):
@@ -89,7 +69,7 @@ def _zip(schema: Any, model: Any) -> bytes:
             alone.buffers, alone.subgraphs, alone.signatureDefs = [schema.BufferT()], [copy.copy(subgraph)], [signature]
             alone.subgraphs[0].tensors = [_moved(tensor, model, alone) for tensor in subgraph.tensors]
             signature.subgraphIndex = 0
-            archive.writestr(zipfile.ZipInfo(f"{signature.signatureKey}.tflite"), _pack(alone))
+            archive.writestr(zipfile.ZipInfo(f"{signature.signatureKey}.tflite"), pack(alone))
     return stream.getvalue()
 
 
@@ -104,7 +84,7 @@ def _moved(tensor: Any, source: Any, target: Any) -> Any:
     return moved
 
 
-def _single(schema: Any, graph: Graph, old: Any, operator: Operator, makers: dict[int, Operator]) -> Any:
+def _single(graph: Graph, old: Any, operator: Operator, makers: dict[int, Operator]) -> Any:
     """A subgraph of one operator, after those that compute its constants; `makers` computes each of those tensors."""
     subgraph = schema.SubGraphT()
     subgraph.tensors, subgraph.operators = [], []
@@ -141,42 +121,34 @@ def _constants(operator: Operator, makers: dict[int, Operator]) -> list[Operator
     return [needed[index] for index in sorted(needed)]
 
 
-def _empty(schema: Any, model: Any) -> Any:
+def _empty(model: Any) -> Any:
     """A subgraph that takes the absolute value of one number: what starting a graph costs."""
     subgraph, operator = schema.SubGraphT(), schema.OperatorT()
-    subgraph.tensors = [_tensor(schema, [1], "float32"), _tensor(schema, [1], "float32")]
-    operator.opcodeIndex = _code(schema, model, schema.BuiltinOperator.ABS)
+    subgraph.tensors = [_tensor([1], "float32"), _tensor([1], "float32")]
+    operator.opcodeIndex = operator_code(model, schema.BuiltinOperator.ABS)
     operator.inputs, operator.outputs = [0], [1]
     subgraph.operators, subgraph.inputs, subgraph.outputs = [operator], [0], [1]
     return subgraph
 
 
-def _probe(schema: Any, model: Any, kind: str) -> Any:
+def _probe(model: Any, kind: str) -> Any:
     """A subgraph of one large 1x1 convolution, the kernel in which convolutional networks come nearest to the peak."""
     draw = np.random.default_rng(0).integers(-100, 100, PROBE_CHANNELS**2)
-    weights = _constant(schema, model, [PROBE_CHANNELS, 1, 1, PROBE_CHANNELS], kind, draw)
+    weights = _constant(model, [PROBE_CHANNELS, 1, 1, PROBE_CHANNELS], kind, draw)
     bias_kind = "int32" if kind == "int8" else kind
-    bias = _constant(schema, model, [PROBE_CHANNELS], bias_kind, draw[:PROBE_CHANNELS])
+    bias = _constant(model, [PROBE_CHANNELS], bias_kind, draw[:PROBE_CHANNELS])
     picture = [1, PROBE_SIDE, PROBE_SIDE, PROBE_CHANNELS]
     subgraph, operator, options = schema.SubGraphT(), schema.OperatorT(), schema.Conv2DOptionsT()
-    subgraph.tensors = [_tensor(schema, picture, kind), weights, bias, _tensor(schema, picture, kind)]
+    subgraph.tensors = [_tensor(picture, kind), weights, bias, _tensor(picture, kind)]
     options.strideH = options.strideW = options.dilationHFactor = options.dilationWFactor = 1
-    operator.opcodeIndex = _code(schema, model, schema.BuiltinOperator.CONV_2D, version=3)
+    operator.opcodeIndex = operator_code(model, schema.BuiltinOperator.CONV_2D, version=3)
     operator.builtinOptionsType, operator.builtinOptions = schema.BuiltinOptions.Conv2DOptions, options
     operator.inputs, operator.outputs = [0, 1, 2], [3]
     subgraph.operators, subgraph.inputs, subgraph.outputs = [operator], [0], [3]
     return subgraph
 
 
-def _code(schema: Any, model: Any, builtin: int, version: int = 1) -> int:
-    code = schema.OperatorCodeT()
-    code.builtinCode = code.deprecatedBuiltinCode = builtin
-    code.version = version
-    model.operatorCodes.append(code)
-    return len(model.operatorCodes) - 1
-
-
-def _tensor(schema: Any, shape: list[int], kind: str) -> Any:
+def _tensor(shape: list[int], kind: str) -> Any:
     tensor = schema.TensorT()
     tensor.name, tensor.shape, tensor.buffer = f"{kind} of {shape}", shape, 0
     tensor.type = getattr(schema.TensorType, kind.upper())
@@ -186,25 +158,25 @@ def _tensor(schema: Any, shape: list[int], kind: str) -> Any:
     return tensor
 
 
-def _constant(schema: Any, model: Any, shape: list[int], kind: str, values: np.ndarray) -> Any:
-    tensor, buffer = _tensor(schema, shape, kind), schema.BufferT()
+def _constant(model: Any, shape: list[int], kind: str, values: np.ndarray) -> Any:
+    tensor, buffer = _tensor(shape, kind), schema.BufferT()
     buffer.data = np.frombuffer(values.astype(np.dtype(kind).newbyteorder("<")).tobytes(), np.uint8)
     model.buffers.append(buffer)
     tensor.buffer = len(model.buffers) - 1
     return tensor
 
 
-def _add(schema: Any, model: Any, subgraph: Any, name: str) -> None:
+def _add(model: Any, subgraph: Any, name: str) -> None:
     subgraph.name = name
     model.subgraphs.append(subgraph)
     signature = schema.SignatureDefT()
     signature.signatureKey, signature.subgraphIndex = name, len(model.subgraphs) - 1
-    signature.inputs = [_named(schema, f"in{order}", index) for order, index in enumerate(subgraph.inputs)]
-    signature.outputs = [_named(schema, f"out{order}", index) for order, index in enumerate(subgraph.outputs)]
+    signature.inputs = [_named(f"in{order}", index) for order, index in enumerate(subgraph.inputs)]
+    signature.outputs = [_named(f"out{order}", index) for order, index in enumerate(subgraph.outputs)]
     model.signatureDefs.append(signature)
 
 
-def _named(schema: Any, name: str, index: int) -> Any:
+def _named(name: str, index: int) -> Any:
     entry = schema.TensorMapT()
     entry.name, entry.tensorIndex = name, index
     return entry

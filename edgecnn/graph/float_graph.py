@@ -13,12 +13,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from ai_edge_litert import schema_py_generated as schema
 
-from edgecnn.graph.edit import builtin_code, pack, text, unpack
+from edgecnn.core.compat.litert_schema import builtin_code, pack, schema, text, unpack
+from edgecnn.graph.operator_kinds import WEIGHTED
 from edgecnn.runtime.model.tflite import FLOAT_TYPES, Graph, Operator, parse
 
-WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 _WEIGHTED_CODES = [getattr(schema.BuiltinOperator, name) for name in WEIGHTED]
 NO_ACTIVATION, RELU, RELU_N1_TO_1, RELU6 = 0, 1, 2, 3
 _LIMITS = {NO_ACTIVATION: (-np.inf, np.inf), RELU: (0.0, np.inf), RELU_N1_TO_1: (-1.0, 1.0), RELU6: (0.0, 6.0)}
@@ -30,7 +29,7 @@ class Layer:
 
     Attributes:
         operator: its number in the graph; the other numbers are tensors'.
-        kind: one of `WEIGHTED`.
+        kind: one of `operator_kinds.WEIGHTED`.
         groups: groups of input channels that don't mix: 1, or the input channels of a depthwise convolution.
         kernel: rows and columns of the window; (1, 1) for a fully connected layer.
         activation: code of the fused activation.

@@ -8,29 +8,18 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from edgecnn.graph import keras_macs
-from edgecnn.graph import network as net
+from edgecnn.core.compat import keras_graph
+from edgecnn.graph import keras_macs, roles
 from edgecnn.graph.cost import Cost
-from edgecnn.graph.network import Layer, Network, Value, Window
+from edgecnn.graph.layer_kinds import LayerKind, kind_of
+from edgecnn.graph.network import Layer, Network, Value, Window, window
 from edgecnn.runtime.errors import ModelFileError
 
 _FLOAT_BYTES = 4
-_CONVOLUTIONS = ("Conv2D", "DepthwiseConv2D", "SeparableConv2D")
-_LOCAL_POOLS = ("MaxPooling2D", "AveragePooling2D")
-_GLOBAL_POOLS = ("GlobalAveragePooling2D", "GlobalMaxPooling2D", "GlobalAveragePooling1D", "GlobalMaxPooling1D")
-_IN_PLACE = frozenset(
-    """BatchNormalization Activation ReLU LeakyReLU Dropout SpatialDropout2D Reshape Flatten Rescaling Normalization
-    HardSwish HardSigmoid StochasticDepth LayerScale Permute Cropping1D""".split()  # noqa: SIM905
-)
-_POINT = frozenset(
-    """Add Subtract Multiply Average Maximum Minimum Concatenate PReLU ELU Softmax LayerNormalization
-    UnitNormalization""".split()  # noqa: SIM905
-)
 _POINT_OPERATIONS = frozenset(
     """math.add math.multiply math.subtract math.divide math.truediv __operators__.add math.sigmoid math.tanh nn.relu
     nn.relu6 nn.gelu nn.silu nn.swish nn.softmax nn.sigmoid reshape transpose expand_dims squeeze cast concat""".split()  # noqa: SIM905
 )
-_ATTENTION = ("MultiHeadAttention", "Attention", "AdditiveAttention", "GroupNormalization")  # all look at all positions
 
 
 def read(model: Any) -> Network:
@@ -39,7 +28,7 @@ def read(model: Any) -> Network:
     Raises:
         ModelFileError: it is no functional or sequential model, or a size is not fixed.
     """
-    if not getattr(model, "_nodes_by_depth", None):
+    if not keras_graph.is_functional(model):
         raise ModelFileError(f"{model.name} is a subclassed Keras model; expected a functional or sequential one.")
     reader = _Reader()
     scope: dict[int, int] = {}
@@ -60,10 +49,9 @@ class _Reader:
         self._counted: set[int] = set()
 
     def walk(self, model: Any, scope: dict[int, int]) -> None:
-        for depth in sorted(model._nodes_by_depth, reverse=True):
-            for node in model._nodes_by_depth[depth]:
-                if not node.is_input:
-                    self._visit(node, scope)
+        for node in keras_graph.nodes(model):
+            if not node.is_input:
+                self._visit(node, scope)
 
     def value(self, tensor: Any, scope: dict[int, int]) -> int:
         """A new value for a tensor."""
@@ -77,8 +65,8 @@ class _Reader:
 
     def _visit(self, node: Any, scope: dict[int, int]) -> None:
         given = tuple(scope[id(tensor)] for tensor in node.keras_inputs)
-        outputs = _flat(node.outputs)
-        if getattr(node.layer, "_nodes_by_depth", None):
+        outputs = keras_graph.outputs(node)
+        if keras_graph.is_functional(node.layer):
             inner = {id(tensor): number for tensor, number in zip(node.layer.inputs, given)}
             self.walk(node.layer, inner)
             scope.update({id(outer): inner[id(own)] for outer, own in zip(outputs, node.layer.outputs)})
@@ -88,17 +76,18 @@ class _Reader:
 
     def _layer(self, layer: Any, given: tuple[int, ...], results: tuple[int, ...]) -> Layer:
         first, result = self.values[given[0]], self.values[results[0]]
-        mixing, window = _mixing(layer, first, result)
-        groups = first.shape[-1] if type(layer).__name__ == "DepthwiseConv2D" else int(getattr(layer, "groups", 1))
+        kind = kind_of(layer)
+        mixing, window = _mixing(layer, kind, first, result)
+        groups = first.shape[-1] if kind.role == roles.DEPTHWISE else int(getattr(layer, "groups", 1))
         parameters = 0 if id(layer) in self._counted else layer.count_params()
         self._counted.add(id(layer))
         return Layer(
             name=layer.name,
-            op=_operation(layer) if type(layer).__name__ == "TFOpLambda" else type(layer).__name__,
+            op=_operation(layer) or kind.name,
             inputs=given,
             outputs=results,
             mixing=mixing,
-            role=net.DEPTHWISE if 1 < groups == first.shape[-1] else _role(type(layer).__name__),
+            role=roles.DEPTHWISE if 1 < groups == first.shape[-1] else kind.role,
             window=window,
             groups=groups,
             cost=Cost(
@@ -112,52 +101,27 @@ class _Reader:
         )
 
 
-def _flat(tensors: Any) -> list[Any]:
-    if isinstance(tensors, (list, tuple)):
-        return [leaf for tensor in tensors for leaf in _flat(tensor)]
-    return [tensors]
+def _mixing(layer: Any, kind: LayerKind, given: Value, result: Value) -> tuple[str, Window | None]:
+    if kind.mixing == roles.WINDOW:
+        found = _window(layer, kind, given, result)
+        return (roles.WINDOW if found else roles.UNKNOWN), found
+    if kind.role == roles.DENSE:
+        return (roles.WHOLE if len(given.shape) == 2 else roles.POINT), None
+    if kind.mixing == roles.UNKNOWN and _operation(layer) in _POINT_OPERATIONS:
+        return roles.POINT, None
+    return kind.mixing, None
 
 
-def _role(kind: str) -> str:
-    roles = {"Conv2D": net.CONVOLUTION, "SeparableConv2D": net.SEPARABLE, "DepthwiseConv2D": net.DEPTHWISE}
-    if kind in roles:
-        return roles[kind]
-    if kind in (*_LOCAL_POOLS, *_GLOBAL_POOLS):
-        return net.POOLING
-    if kind == "Dense":
-        return net.DENSE
-    return net.IN_PLACE if kind in _IN_PLACE else net.OTHER
-
-
-def _mixing(layer: Any, given: Value, result: Value) -> tuple[str, Window | None]:
-    kind = type(layer).__name__
-    declared = getattr(layer, "mixing", None)
-    if declared in (net.POINT, net.WHOLE, net.ATTENTION):
-        return declared, None
-    window = _window(layer, given, result)
-    if window is not None:
-        return net.WINDOW, window
-    if kind in _GLOBAL_POOLS or (kind == "Dense" and len(given.shape) == 2):
-        return net.WHOLE, None
-    if kind in _ATTENTION:
-        return net.ATTENTION, None
-    point = kind in _IN_PLACE or kind in _POINT or kind == "Dense" or _operation(layer) in _POINT_OPERATIONS
-    return (net.POINT if point else net.UNKNOWN), None
-
-
-def _window(layer: Any, given: Value, result: Value) -> Window | None:
-    kind = type(layer).__name__
+def _window(layer: Any, kind: LayerKind, given: Value, result: Value) -> Window | None:
     if given.map_size is None or result.map_size is None:
         return None
-    if kind in _CONVOLUTIONS:
+    if kind.role in (roles.CONVOLUTION, roles.DEPTHWISE, roles.SEPARABLE):
         strides, dilation = tuple(layer.strides), tuple(layer.dilation_rate)
-        return net.window(given.map_size, result.map_size, tuple(layer.kernel_size), strides, dilation, layer.padding)
-    if kind in _LOCAL_POOLS:
+        return window(given.map_size, result.map_size, tuple(layer.kernel_size), strides, dilation, layer.padding)
+    if kind.role == roles.POOLING:
         kernel, strides = tuple(layer.pool_size), tuple(layer.strides)
-        return net.window(given.map_size, result.map_size, kernel, strides, padding=layer.padding)
-    if kind not in ("ZeroPadding2D", "Cropping2D"):
-        return None
-    sign, amounts = (1, layer.padding) if kind == "ZeroPadding2D" else (-1, layer.cropping)
+        return window(given.map_size, result.map_size, kernel, strides, padding=layer.padding)
+    sign, amounts = (1, layer.padding) if kind.name == "ZeroPadding2D" else (-1, layer.cropping)
     (top, bottom), (left, right) = amounts
     return Window((1, 1), before=(sign * top, sign * left), after=(sign * bottom, sign * right), padding="explicit")
 

@@ -9,15 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from edgecnn.graph.operator_kinds import kind_of
 from edgecnn.runtime.model.tflite import Graph, Operator
 
-# What TensorFlow calls the op that a layer's kernel belongs to, in the names of tensors.
-_SOURCE_OPS = {
-    "CONV_2D": ("Conv2D", "Conv2D_Fold", "Conv1D"),
-    "DEPTHWISE_CONV_2D": ("depthwise", "depthwise_Fold", "DepthwiseConv2dNative"),
-    "FULLY_CONNECTED": ("MatMul", "Tensordot"),
-    "TRANSPOSE_CONV": ("conv2d_transpose",),
-}
 # Levels that tracing adds around the model's own.
 _WRAPPERS = ("StatefulPartitionedCall", "PartitionedCall", "functional")
 
@@ -25,16 +19,23 @@ _WRAPPERS = ("StatefulPartitionedCall", "PartitionedCall", "functional")
 def layer_name(graph: Graph, operator: Operator) -> str:
     """The layer that an operator came from, e.g. `block3_expand_conv`, or its output tensor's name where none shows."""
     constants = [number for number in operator.inputs if number != -1 and graph.tensors[number].is_constant]
-    kinds = _SOURCE_OPS.get(operator.name, ())
+    sources = kind_of(operator.name).sources
     outputs = list(_paths(graph, operator.outputs))
     # A kernel is named after its own layer; an output sometimes after a distant one whose range it shares.
     for levels in [*_paths(graph, constants), *outputs]:
-        if len(levels) > 1 and re.sub(r"_?\d+$", "", levels[-1]) in kinds:
+        if len(levels) > 1 and re.sub(r"_?\d+$", "", levels[-1]) in sources:
             return _layer(levels)
     for levels in outputs:
         if len(levels) > 1:
             return _layer(levels)
     return outputs[0][0] if outputs else operator.name.lower()
+
+
+def mentioned(graph: Graph, operator: Operator) -> set[str]:
+    """All layers that an operator computes, by its output's and its kernel's names: a fused activation's too."""
+    weights = kind_of(operator.name).weights
+    kernel = [operator.inputs[weights]] if weights is not None else []
+    return {level for levels in _paths(graph, [*operator.outputs, *kernel]) for level in levels[1:-1]}
 
 
 def _paths(graph: Graph, numbers: Iterable[int]) -> Iterator[list[str]]:

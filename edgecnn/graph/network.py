@@ -10,16 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from edgecnn.graph.cost import Cost
-
-# How an output position depends on the input positions.
-POINT = "point"  # on the same position of every input: activations, sums, 1x1 convolutions without padding
-WINDOW = "window"  # on a window around it: convolutions, pooling; padding is a window of 1 x 1 with an offset
-WHOLE = "whole"  # all positions become one: global pooling, dense layers after flattening
-ATTENTION = "attention"  # on all positions, and the positions stay
-UNKNOWN = "unknown"  # edgecnn does not know this operator; what comes after it has no receptive field
-
-CONVOLUTION, DEPTHWISE, SEPARABLE, DENSE, POOLING = "convolution", "depthwise", "separable", "dense", "pooling"
-IN_PLACE, OTHER = "in place", "other"  # an in-place layer may write its result over its input
+from edgecnn.graph.roles import OTHER, POINT
 
 
 @dataclass(frozen=True)
@@ -112,7 +103,7 @@ class Layer:
         op: the operator's type in its own format, e.g. "Conv2D" or "CONV_2D".
         inputs: numbers of the values that it reads (constants are not values).
         outputs: numbers of the values that it writes.
-        mixing: one of POINT, WINDOW, WHOLE, ATTENTION, UNKNOWN.
+        mixing: one of POINT, WINDOW, WHOLE, ATTENTION, UNKNOWN of `edgecnn.graph.roles`.
         role: what it is to the reader, one of CONVOLUTION, DEPTHWISE, SEPARABLE, DENSE, POOLING, IN_PLACE, OTHER.
         window: for a layer whose mixing is WINDOW.
         groups: independent groups of channels of a convolution.

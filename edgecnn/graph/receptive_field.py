@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from edgecnn.graph.network import ATTENTION, POINT, UNKNOWN, WHOLE, Layer, Network, Window
+from edgecnn.graph.network import Layer, Network, Window
+from edgecnn.graph.roles import ATTENTION, POINT, UNKNOWN, WHOLE
 
 
 @dataclass(frozen=True)

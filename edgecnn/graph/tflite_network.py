@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
-from edgecnn.graph import network as net
+from edgecnn.graph import roles
 from edgecnn.graph.cost import activation_inputs, operator_cost, total_parameters
 from edgecnn.graph.layer_names import layer_name
-from edgecnn.graph.network import Layer, Network, Value, Window
+from edgecnn.graph.network import Layer, Network, Value, Window, window
+from edgecnn.graph.operator_kinds import FUSED_ACTIVATIONS, OperatorKind, kind_of
 from edgecnn.runtime.errors import ModelFileError
 from edgecnn.runtime.model.tflite import Graph, Operator, Tensor, TFLiteModel
 
-_POINT = frozenset(
-    """ADD SUB MUL DIV MAXIMUM MINIMUM SQUARED_DIFFERENCE POW ADD_N CONCATENATION SPLIT SPLIT_V QUANTIZE DEQUANTIZE CAST
-    RELU RELU6 RELU_N1_TO_1 RELU_0_TO_1 LEAKY_RELU PRELU ELU GELU HARD_SWISH LOGISTIC TANH SOFTMAX LOG_SOFTMAX ABS NEG
-    EXP LOG SQRT RSQRT SQUARE ROUND FLOOR CEIL L2_NORMALIZATION LOCAL_RESPONSE_NORMALIZATION FAKE_QUANT RESHAPE SQUEEZE
-    EXPAND_DIMS TRANSPOSE SELECT SELECT_V2 GREATER LESS BROADCAST_TO PACK UNPACK""".split()  # noqa: SIM905
-)
-_REDUCTIONS = ("MEAN", "SUM", "REDUCE_MAX", "REDUCE_MIN", "REDUCE_PROD")
-_POOLS = ("AVERAGE_POOL_2D", "MAX_POOL_2D", "L2_POOL_2D")
-_IN_PLACE = ("RESHAPE", "SQUEEZE", "EXPAND_DIMS")
-_ACTIVATIONS = ("", "relu", "relu_n1_to_1", "relu6", "tanh", "sign_bit")
-_FUSED = {"CONV_2D": 3, "DEPTHWISE_CONV_2D": 4, "FULLY_CONNECTED": 0, "ADD": 0, "SUB": 0, "MUL": 0, "DIV": 0}
-_FUSED.update(dict.fromkeys(_POOLS, 5), CONCATENATION=1)
+_SLICES = ("SLICE", "STRIDED_SLICE")
 
 
 def read(model: TFLiteModel, name: str) -> Network:
@@ -56,24 +45,12 @@ def _layer(graph: Graph, operator: Operator) -> Layer:
         inputs=tuple(tensor.index for tensor in activation_inputs(graph, operator)),
         outputs=operator.outputs,
         mixing=mixing,
-        role=_role(graph, operator),
+        role=kind_of(operator.name).role,
         window=window,
         groups=_groups(graph, operator),
         cost=operator_cost(graph, operator),
         details=_details(graph, operator),
     )
-
-
-def _role(graph: Graph, operator: Operator) -> str:
-    if operator.name == "CONV_2D":
-        return net.CONVOLUTION
-    if operator.name == "DEPTHWISE_CONV_2D":
-        return net.DEPTHWISE
-    if operator.name == "FULLY_CONNECTED":
-        return net.DENSE
-    if operator.name in (*_POOLS, "MEAN"):
-        return net.POOLING
-    return net.IN_PLACE if operator.name in _IN_PLACE else net.OTHER
 
 
 def _groups(graph: Graph, operator: Operator) -> int:
@@ -88,15 +65,23 @@ def _groups(graph: Graph, operator: Operator) -> int:
 
 
 def _mixing(graph: Graph, operator: Operator) -> tuple[str, Window | None]:
-    special = _SPECIAL.get(operator.name)
-    if special is not None:
-        return special(graph, operator) if _has_shapes(graph, operator) else (net.UNKNOWN, None)
-    return (net.POINT if operator.name in _POINT else net.UNKNOWN), None
+    kind = kind_of(operator.name)
+    if kind.mixing == roles.POINT:
+        return roles.POINT, None
+    if not _has_shapes(graph, operator, kind):
+        return roles.UNKNOWN, None
+    if kind.mixing == roles.WINDOW:
+        slides = _convolution if kind.weights else _pool if kind.role == roles.POOLING else _padding
+        return slides(graph, operator)
+    if kind.mixing == roles.WHOLE:
+        return (_dense if kind.weights else _reduction)(graph, operator)
+    return _slice(graph, operator) if operator.name in _SLICES else (kind.mixing, None)
 
 
-def _has_shapes(graph: Graph, operator: Operator) -> bool:
+def _has_shapes(graph: Graph, operator: Operator, kind: OperatorKind) -> bool:
     """False where the file leaves out the shape of what is read or written; a reduction may end in a single number."""
-    outputs = [] if operator.name in _REDUCTIONS else [graph.tensors[number] for number in operator.outputs]
+    reduces = kind.mixing == roles.WHOLE and kind.weights is None
+    outputs = [] if reduces else [graph.tensors[number] for number in operator.outputs]
     return all(tensor.shape for tensor in (*activation_inputs(graph, operator), *outputs))
 
 
@@ -114,17 +99,17 @@ def _sliding(graph: Graph, operator: Operator, kernel: tuple[int, ...], dilation
     stride = (operator.option(2), operator.option(1))
     if min(*kernel, *stride, *dilation, *result) < 1:
         raise ValueError(f"{operator.name} has kernel {kernel}, stride {stride}")
-    return net.window(given, result, (kernel[0], kernel[1]), stride, dilation, padding)
+    return window(given, result, (kernel[0], kernel[1]), stride, dilation, padding)
 
 
 def _convolution(graph: Graph, operator: Operator) -> tuple[str, Window | None]:
-    first = 4 if operator.name == "CONV_2D" else 5  # dilation_w_factor
-    dilation = (operator.option(first + 1, default=1), operator.option(first, default=1))
-    return net.WINDOW, _sliding(graph, operator, graph.tensors[operator.inputs[1]].shape[1:3], dilation)
+    down, across = kind_of(operator.name).dilation or (0, 0)
+    dilation = (operator.option(down, default=1), operator.option(across, default=1))
+    return roles.WINDOW, _sliding(graph, operator, graph.tensors[operator.inputs[1]].shape[1:3], dilation)
 
 
 def _pool(graph: Graph, operator: Operator) -> tuple[str, Window | None]:
-    return net.WINDOW, _sliding(graph, operator, (operator.option(4), operator.option(3)), (1, 1))
+    return roles.WINDOW, _sliding(graph, operator, (operator.option(4), operator.option(3)), (1, 1))
 
 
 def _constant(graph: Graph, operator: Operator, position: int) -> Any:
@@ -138,57 +123,40 @@ def _reduction(graph: Graph, operator: Operator) -> tuple[str, Window | None]:
     axes = _constant(graph, operator, 1)
     rank = len(graph.tensors[operator.inputs[0]].shape)
     if axes is None:
-        return net.UNKNOWN, None
+        return roles.UNKNOWN, None
     reduced = {axis % rank for axis in (axes if isinstance(axes, list) else [axes])}
     if reduced == {rank - 1}:
-        return net.POINT, None
-    return (net.WHOLE if {*range(1, rank - 1)} <= reduced else net.UNKNOWN), None
+        return roles.POINT, None
+    return (roles.WHOLE if {*range(1, rank - 1)} <= reduced else roles.UNKNOWN), None
 
 
 def _padding(graph: Graph, operator: Operator) -> tuple[str, Window | None]:
     amounts = _constant(graph, operator, 1)
     if amounts is None or len(amounts) != 4:
-        return net.UNKNOWN, None
+        return roles.UNKNOWN, None
     before, after = ((amounts[1][side], amounts[2][side]) for side in (0, 1))
-    return net.WINDOW, Window((1, 1), before=before, after=after, padding="explicit")
+    return roles.WINDOW, Window((1, 1), before=before, after=after, padding="explicit")
 
 
 def _slice(graph: Graph, operator: Operator) -> tuple[str, Window | None]:
     """A slice of channels only keeps every position; a crop is not followed."""
     given, result = graph.tensors[operator.inputs[0]].shape, graph.tensors[operator.outputs[0]].shape
-    return (net.POINT if len(given) == 4 and given[:3] == result[:3] else net.UNKNOWN), None
+    return (roles.POINT if len(given) == 4 and given[:3] == result[:3] else roles.UNKNOWN), None
 
 
 def _dense(graph: Graph, operator: Operator) -> tuple[str, Window | None]:
     """Dense over channels at each position (keep_num_dims, or rows of a matrix), or over the flattened map."""
     given, result = graph.tensors[operator.inputs[0]].shape, graph.tensors[operator.outputs[0]].shape
     rows = math.prod(given[:-1])
-    return (net.POINT if rows > 1 and rows == math.prod(result[:-1]) else net.WHOLE), None
-
-
-def _attention(graph: Graph, operator: Operator) -> tuple[str, Window | None]:
-    return net.ATTENTION, None
-
-
-_SPECIAL: dict[str, Callable[[Graph, Operator], tuple[str, Window | None]]] = {
-    "CONV_2D": _convolution,
-    "DEPTHWISE_CONV_2D": _convolution,
-    "FULLY_CONNECTED": _dense,
-    "BATCH_MATMUL": _attention,
-    "SLICE": _slice,
-    "STRIDED_SLICE": _slice,
-    **dict.fromkeys(_POOLS, _pool),
-    **dict.fromkeys(_REDUCTIONS, _reduction),
-    **dict.fromkeys(("PAD", "PADV2", "MIRROR_PAD"), _padding),
-}
+    return (roles.POINT if rows > 1 and rows == math.prod(result[:-1]) else roles.WHOLE), None
 
 
 def _details(graph: Graph, operator: Operator) -> dict[str, Any]:
     details: dict[str, Any] = {"version": operator.version}
-    field = _FUSED.get(operator.name)
-    code = operator.option(field, "int8") if field is not None else 0
-    if 0 < code < len(_ACTIVATIONS):
-        details["activation"] = _ACTIVATIONS[code]
+    option = kind_of(operator.name).activation
+    code = operator.option(option, "int8") if option is not None else 0
+    if 0 < code < len(FUSED_ACTIVATIONS):
+        details["activation"] = FUSED_ACTIVATIONS[code]
     output = graph.tensors[operator.outputs[0]]
     details["type"] = output.dtype
     if output.scale.size == 1:

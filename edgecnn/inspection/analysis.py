@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from edgecnn.graph import network as net
+from edgecnn.graph import roles
 from edgecnn.graph.cost import Cost
 from edgecnn.graph.network import Layer, Network
 from edgecnn.graph.receptive_field import Reach, receptive_fields
@@ -186,10 +186,10 @@ def separable_pairs(network: Network) -> dict[int, tuple[int, int]]:
         if layer.window is None:
             continue
         channels = network.values[layer.inputs[0]].shape[-1]
-        if layer.role == net.SEPARABLE:
+        if layer.role == roles.SEPARABLE:
             regular = network.output(layer).elements * math.prod(layer.window.kernel) * channels
             pairs[index] = (regular, layer.cost.macs)
-        elif layer.role == net.DEPTHWISE:
+        elif layer.role == roles.DEPTHWISE:
             pointwise = _pointwise_after(network, index)
             if pointwise is not None:
                 regular = network.output(pointwise).elements * math.prod(layer.window.kernel) * channels
@@ -208,15 +208,15 @@ def _pointwise_after(network: Network, index: int) -> Layer | None:
             return layer
         others = [network.values[number] for number in layer.inputs if number not in reached]
         gates = all(other.map_size == (1, 1) for other in others)
-        if layer.mixing == net.POINT and gates and network.output(layer).shape == start.shape:
+        if layer.mixing == roles.POINT and gates and network.output(layer).shape == start.shape:
             reached.update(layer.outputs)
     return None
 
 
 def _is_pointwise(layer: Layer, network: Network) -> bool:
-    if layer.role == net.CONVOLUTION and layer.window is not None:
+    if layer.role == roles.CONVOLUTION and layer.window is not None:
         return layer.window.kernel == layer.window.stride == (1, 1) and layer.groups == 1
-    return layer.role == net.DENSE and layer.mixing == net.POINT and network.output(layer).map_size is not None
+    return layer.role == roles.DENSE and layer.mixing == roles.POINT and network.output(layer).map_size is not None
 
 
 def peak_activations(network: Network) -> tuple[int, str]:
@@ -232,7 +232,7 @@ def peak_activations(network: Network) -> tuple[int, str]:
     alive = {number: network.values[number].size_bytes for number in network.inputs}
     peak, where = sum(alive.values()), "the input"
     for index, layer in enumerate(network.layers):
-        shared = layer.role == net.IN_PLACE and len(readers[layer.inputs[0]]) == 1
+        shared = layer.role == roles.IN_PLACE and len(readers[layer.inputs[0]]) == 1
         if shared:
             alive.pop(layer.inputs[0], None)
         alive.update({number: network.values[number].size_bytes for number in layer.outputs})

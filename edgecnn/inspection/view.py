@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from edgecnn.graph import network as net
+from edgecnn.graph import roles
 from edgecnn.graph.receptive_field import Reach
 from edgecnn.inspection.analysis import LayerReport, Report
 from edgecnn.inspection.sweep import Point, growth
@@ -67,7 +67,7 @@ def rows(report: Report, everything: bool = False) -> list[LayerReport]:
     """The layers to show; without `everything` not those of a Keras model that run in place (norms, activations)."""
     if everything or report.network.source != "keras":
         return list(report.layers)
-    return [row for row in report.layers if row.layer.role != net.IN_PLACE]
+    return [row for row in report.layers if row.layer.role != roles.IN_PLACE]
 
 
 def cost_row(row: LayerReport) -> list[str]:
@@ -109,7 +109,7 @@ def _window(row: LayerReport) -> str:
     if window is None or window.padding == "explicit":
         return "" if window is None else f"pad {pair(window.before)}+{pair(window.after)}"
     dilation = f" dil {pair(window.dilation)}" if max(window.dilation) > 1 else ""
-    groups = f" g{row.layer.groups}" if row.layer.role == net.CONVOLUTION and row.layer.groups > 1 else ""
+    groups = f" g{row.layer.groups}" if row.layer.role == roles.CONVOLUTION and row.layer.groups > 1 else ""
     return f"{window.kernel[0]}x{window.kernel[1]} /{pair(window.stride)} {window.padding}{dilation}{groups}"
 
 
@@ -141,11 +141,11 @@ def totals(report: Report) -> list[tuple[str, str]]:
     last = report.last_map
     if last is not None:
         after = report.layers[report.layers.index(last) + 1 :]
-        mixed = any(row.layer.mixing == net.ATTENTION for row in after)
+        mixed = any(row.layer.mixing == roles.ATTENTION for row in after)
         lines.append(
             ("last feature map", _last_sentence(last) + ("; attention after it sees all of it" if mixed else ""))
         )
-    unknown = sorted({row.layer.op for row in report.layers if row.layer.mixing == net.UNKNOWN})
+    unknown = sorted({row.layer.op for row in report.layers if row.layer.mixing == roles.UNKNOWN})
     if unknown:
         lines.append(("not known", f"{', '.join(unknown)}: the receptive field ends there, and costs may be missing"))
     return lines

@@ -141,7 +141,7 @@ def blame(climbed: Climb, model: Any, data: str | DataSet, *, trust: bool = Fals
     data = data if isinstance(data, DataSet) else open_data(data)
     try:
         case = Case.open(climbed.int8, model, data.sample(_BLAMED_ON), trust=trust)
-        found = layer_noise(case.simulation, case.layer_names)
+        found = layer_noise(case.simulation)
     except (QuantizationError, DataError):
         return ""
     worst = sorted(found, key=lambda layer: -layer.share_percent)[:3]

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from edgecnn.boards import published
 from edgecnn.graph.cost import Cost, operator_cost
-from edgecnn.graph.cut import cut
 from edgecnn.graph.layer_names import layer_name
 from edgecnn.profiling.roofline import Bound, Peaks, bound, peaks
 from edgecnn.runtime.model.model_file import ModelFile
@@ -141,7 +140,10 @@ def measure(model: ModelFile, device: Device, **options: Any) -> PerOperator:
 
     Raises:
         EdgecnnError: the device or the model can't be used.
+        MissingExtraError: the library that writes `.tflite` files is missing on this machine.
     """
+    from edgecnn.graph.cut import cut  # a 32-bit board reads such times, but can't cut a model
+
     parts = dataclasses.replace(model, name=f"the operators of {model.name}", data=cut(model))
     if isinstance(options.get("threads"), (list, tuple)):
         options["threads"] = options["threads"][0]

@@ -14,6 +14,7 @@ from edgecnn.core.errors import QuantizationError
 from edgecnn.float_model.loading import Source
 from edgecnn.float_model.traced import FloatModel, convert
 from edgecnn.runtime.model.contract import Contract
+from edgecnn.runtime.model.quantization import dequantize, quantize
 from edgecnn.runtime.model.tflite import parse
 from edgecnn.runtime.run.engine import open_interpreter
 from edgecnn.training.qat.emulation import INPUT, Emulation
@@ -124,8 +125,7 @@ class _Lite:
         """float32 (1, height, width, channels) -> float32 (classes,)."""
         scale, zero = self._input["quantization"]
         if scale:
-            bounds = np.iinfo(self._input["dtype"])
-            tensor = np.clip(np.rint(tensor / scale) + zero, bounds.min, bounds.max).astype(self._input["dtype"])
+            tensor = quantize(tensor, scale, zero, self._input["dtype"])
         self._interpreter.set_tensor(self._input["index"], tensor)
         self._interpreter.invoke()
         return self._real(self._output).reshape(-1)
@@ -146,4 +146,4 @@ class _Lite:
     def _real(self, details: dict[str, Any]) -> np.ndarray:
         values: np.ndarray = self._interpreter.get_tensor(details["index"])
         scale, zero = details["quantization"]
-        return (values.astype(np.float32) - zero) * np.float32(scale) if scale else values.astype(np.float32)
+        return dequantize(values, scale, zero) if scale else values.astype(np.float32)

@@ -8,6 +8,7 @@ from edgecnn.core.progress import Progress
 from edgecnn.graph.edit import Ranges
 from edgecnn.graph.float_graph import Layer, Network
 from edgecnn.graph.grid import Grid
+from edgecnn.graph.operator_kinds import kind_of
 from edgecnn.graph.replay import Values, run
 from edgecnn.quantization.remedies import bias_correction, curves, ranges, rounding
 from edgecnn.quantization.remedies.ranges import Histogram
@@ -16,10 +17,7 @@ from edgecnn.quantization.statistics import moments, positions, windows
 _WINDOWS = 8192  # sampled inputs of a layer, over all pictures
 _GROUPED_WINDOWS = 2048  # the same where each output sees a few inputs only
 _TRIED_WINDOWS = 2048  # of them to choose a range by
-# Operators that pass their input's grid on.
-_SAME_GRID = ("RESHAPE", "PAD", "MAX_POOL_2D", "AVERAGE_POOL_2D", "SQUEEZE", "TRANSPOSE", "SPLIT", "UNPACK")
-_UNIT_RANGE = ("LOGISTIC", "SOFTMAX")  # TFLite fixes their grid
-_UNIT_GRID = Grid(1 / 256, 0)
+_UNIT_GRID = Grid(1 / 256, 0)  # TFLite fixes it
 
 
 class InOrder:
@@ -127,11 +125,11 @@ class InOrder:
         return windows(layer, Values(values), at), matrix
 
     def _grid(self, number: int, inputs: list[int], output: int) -> Grid:
-        name = self._network.graph.operators[number].name
-        if name in _UNIT_RANGE:
+        kind = kind_of(self._network.graph.operators[number].name)
+        if kind.unit_range:
             return _UNIT_GRID
         passed_on = self._quantized[inputs[0]].grid
-        return passed_on if name in _SAME_GRID and passed_on else Grid.of(*self.ranges[output])
+        return passed_on if kind.keeps_grid and passed_on else Grid.of(*self.ranges[output])
 
 
 def _disturbance(grid: Grid, seen: np.ndarray, matrix: np.ndarray) -> float:

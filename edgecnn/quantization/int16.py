@@ -12,15 +12,11 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-from ai_edge_litert import schema_py_generated as schema
 
-from edgecnn.graph.edit import builtin_code, pack, text, unpack
-from edgecnn.graph.float_graph import WEIGHTED
+from edgecnn.core.compat.litert_schema import builtin_code, operator_code, pack, schema, text, unpack
+from edgecnn.graph.operator_kinds import WEIGHTED, all_kinds
 
-SUPPORTED = {
-    "CONV_2D": 4, "DEPTHWISE_CONV_2D": 5, "FULLY_CONNECTED": 4, "ADD": 3, "MUL": 4, "LOGISTIC": 3,
-    "AVERAGE_POOL_2D": 3, "MAX_POOL_2D": 3,
-}  # fmt: skip
+SUPPORTED = {kind.name: kind.int16_version for kind in all_kinds() if kind.int16_version}
 """Operators with a kernel for int16 activations, and the version that has it."""
 _QUANTIZE_VERSION = 2
 _STEPS = 32767
@@ -74,7 +70,7 @@ class _Rewriting:
         output = int(operator.outputs[0])
         twin = self._twin(output, _LOGISTIC_SCALE if kind == "LOGISTIC" else None)
         operator.inputs, operator.outputs = np.asarray(inputs, np.int32), np.asarray([twin], np.int32)
-        operator.opcodeIndex = self._code(kind, SUPPORTED[kind])
+        operator.opcodeIndex = operator_code(self._model, getattr(schema.BuiltinOperator, kind), SUPPORTED[kind])
         if kind == "ADD":
             operator.builtinOptions.potScaleInt16 = False  # any scales, not powers of two only
         self._operators.append(operator)
@@ -114,7 +110,7 @@ class _Rewriting:
 
     def _convert(self, source: int, target: int) -> None:
         operator = schema.OperatorT()
-        operator.opcodeIndex = self._code("QUANTIZE", _QUANTIZE_VERSION)
+        operator.opcodeIndex = operator_code(self._model, schema.BuiltinOperator.QUANTIZE, _QUANTIZE_VERSION)
         operator.inputs, operator.outputs = np.asarray([source], np.int32), np.asarray([target], np.int32)
         operator.builtinOptionsType = schema.BuiltinOptions.QuantizeOptions
         operator.builtinOptions = schema.QuantizeOptionsT()
@@ -124,13 +120,3 @@ class _Rewriting:
         code = self._model.operatorCodes[operator.opcodeIndex]
         number = builtin_code(code)
         return next(name for name in SUPPORTED if getattr(schema.BuiltinOperator, name) == number)
-
-    def _code(self, kind: str, version: int) -> int:
-        number = getattr(schema.BuiltinOperator, kind)
-        for index, code in enumerate(self._model.operatorCodes):
-            if builtin_code(code) == number and code.version == version:
-                return index
-        code = schema.OperatorCodeT()
-        code.builtinCode, code.deprecatedBuiltinCode, code.version = number, min(number, 127), version
-        self._model.operatorCodes.append(code)
-        return len(self._model.operatorCodes) - 1

@@ -1,7 +1,8 @@
-"""Operators to spare from int8: those that add most noise, or that a person names, and what reads their outputs.
+"""Mixed precision: the operators to keep in float or int16, with their consumers.
 
-An operator alone gains nothing by a finer arithmetic where its output is rounded to int8 all the same. On Lite0 the six
-noisiest alone in float raise the logits from 24.3 to 24.5 dB, together with their readers to 25.5 dB.
+They are those that add most noise, or that a person names. An operator alone gains nothing by a finer arithmetic where
+its output is rounded to int8 all the same: on Lite0 the six noisiest alone in float raise the logits from 24.3 to
+24.5 dB, together with their consumers to 25.5 dB.
 """
 
 from __future__ import annotations
@@ -14,13 +15,15 @@ import numpy as np
 
 from edgecnn.core.errors import UsageError
 from edgecnn.graph.float_graph import Network
-from edgecnn.graph.simulation import BORDER, Simulation
+from edgecnn.graph.layer_names import mentioned
+from edgecnn.graph.pairing import computing
+from edgecnn.graph.simulation import Simulation
 from edgecnn.quantization.scheme import Job
 from edgecnn.runtime.model.tflite import parse
 
-_PICTURES = 8
+_IMAGES = 8
 _SHARE = 0.5  # of all noise that the chosen operators make, at least
-_MOST = 6  # operators, their readers not counted
+_MOST = 6  # operators, their consumers not counted
 
 Allowed = Callable[[Network, int], bool]
 
@@ -29,20 +32,20 @@ def noisiest(job: Job, model: bytes, graph: bytes, allowed: Allowed = lambda net
     """Numbers of operators of the float network, in execution order.
 
     Args:
-        job: whose calibration pictures are measured on.
+        job: whose calibration images are measured on.
         model: float `.tflite`, ready to be rounded.
         graph: its int8 form.
-        allowed: whether an operator could be spared; it is only if all of its readers could be too.
+        allowed: whether an operator may be chosen; it is only if all of its consumers may be, too.
     """
     network = Network(model)
-    pictures = np.concatenate(list(islice(job.inputs(), _PICTURES)))
-    simulation = Simulation(network, parse(graph).graph, pictures)
+    images = np.concatenate(list(islice(job.inputs(), _IMAGES)))
+    simulation = Simulation(network, parse(graph).graph, images)
     numbers = range(len(simulation.pairs))
     noise = np.power(10.0, [-simulation.snr_db(simulation.alone(number)) / 10 for number in numbers])
     chosen: set[int] = set()
     found, made = 0, 0.0
     for number in sorted(numbers, key=lambda number: -noise[number]):
-        around = [number, *_readers(network, number)]
+        around = [number, *_consumers(network, number)]
         if len(around) == 1 or not all(allowed(network, each) for each in around):
             continue  # the last one's output is the model's, which stays as it is
         chosen.update(around)
@@ -53,13 +56,13 @@ def noisiest(job: Job, model: bytes, graph: bytes, allowed: Allowed = lambda net
 
 
 def named(model: bytes, layers: Sequence[str]) -> list[int]:
-    """The operators that were made from Keras layers, and their readers, in execution order.
+    """The operators that were made from Keras layers, and their consumers, in execution order.
 
     Raises:
         UsageError: no operator was made from one of the layers.
     """
     network = Network(model)
-    parts = {operator.index: _layer_names(network, operator.index) for operator in network.graph.operators}
+    parts = {operator.index: mentioned(network.graph, operator) for operator in network.graph.operators}
     known = set().union(*parts.values())
     chosen: set[int] = set()
     for layer in layers:
@@ -67,7 +70,7 @@ def named(model: bytes, layers: Sequence[str]) -> list[int]:
             near = difflib.get_close_matches(layer, known, 3) or sorted(known)[:3]
             raise UsageError(f"No operator was made from a layer {layer!r}. There are, for example: {', '.join(near)}.")
         for number in (number for number, names in parts.items() if layer in names):
-            chosen.update((number, *_readers(network, number)))
+            chosen.update((number, *_consumers(network, number)))
     return sorted(chosen)
 
 
@@ -79,17 +82,9 @@ def outputs(model: bytes, numbers: Sequence[int]) -> list[str]:
 
 def places(graph: bytes) -> list[int]:
     """Where the float network's operators are in its int8 form, which has conversions besides."""
-    return [operator.index for operator in parse(graph).graph.operators if operator.name not in BORDER]
+    return [operator.index for operator in computing(parse(graph).graph)]
 
 
-def _readers(network: Network, number: int) -> list[int]:
+def _consumers(network: Network, number: int) -> list[int]:
     output = network.graph.operators[number].outputs[0]
     return [operator.index for operator in network.graph.operators if output in operator.inputs]
-
-
-def _layer_names(network: Network, number: int) -> set[str]:
-    operator, tensors = network.graph.operators[number], network.graph.tensors
-    layer = network.layers.get(number)
-    texts = [tensors[operator.outputs[0]].name, tensors[layer.weights].name if layer else ""]
-    # "model/stem_act/Relu6;model/stem_bn/...": the model's name and the operation's are no layers.
-    return {part for text in texts for path in text.split(";") for part in path.split("/")[1:-1]}

@@ -8,7 +8,8 @@ import numpy as np
 
 from edgecnn.graph.activations import Read, activations, visit_activations
 from edgecnn.graph.edit import Ranges
-from edgecnn.graph.float_graph import WEIGHTED, Layer, Network
+from edgecnn.graph.float_graph import Layer, Network
+from edgecnn.graph.operator_kinds import WEIGHTED
 from edgecnn.graph.replay import Values
 from edgecnn.quantization.remedies import ranges
 from edgecnn.quantization.remedies.equalization import Channels

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from edgecnn.core.errors import QuantizationError
+from edgecnn.graph.operator_kinds import kind_of
 from edgecnn.runtime.model.tflite import FLOAT_TYPES, OPERATOR_NAMES, Graph, parse
-
-_AT_THE_BORDER = ("QUANTIZE", "DEQUANTIZE")
 
 
 def check(model: bytes, *, integer: bool) -> None:
@@ -47,6 +46,6 @@ def float_operators(graph: Graph) -> list[str]:
     for operator in graph.operators:
         tensors = [index for index in (*operator.inputs, *operator.outputs) if index >= 0]
         floats = [index for index in tensors if graph.tensors[index].dtype in FLOAT_TYPES]
-        if floats and not (operator.name in _AT_THE_BORDER and border.issuperset(floats)):
+        if floats and not (kind_of(operator.name).converts and border.issuperset(floats)):
             found.append(f"{operator.name} ({graph.tensors[operator.outputs[0]].name})")
     return found

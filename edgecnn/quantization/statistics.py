@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgecnn.graph.float_graph import Layer
+from edgecnn.graph.network import same_padding
 from edgecnn.graph.replay import Values
 
 Positions = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -55,15 +56,14 @@ def windows(layer: Layer, values: Values, at: Positions) -> np.ndarray:
 
 
 def _padding(layer: Layer, shape: tuple[int, ...]) -> tuple[int, int]:
+    """Rows above and columns to the left of the picture."""
     if not layer.same_padding:
         return 0, 0
-    before = []
-    for axis in (0, 1):
-        size, stride = shape[1 + axis], layer.stride[axis]
-        reach = (layer.kernel[axis] - 1) * layer.dilation[axis] + 1
-        outputs = -(-size // stride)
-        before.append(max((outputs - 1) * stride + reach - size, 0) // 2)
-    return before[0], before[1]
+    above, left = (
+        same_padding(size, -(-size // stride), stride, (kernel - 1) * dilation + 1)[0]
+        for size, stride, kernel, dilation in zip(shape[1:3], layer.stride, layer.kernel, layer.dilation)
+    )
+    return above, left
 
 
 @dataclass(frozen=True)

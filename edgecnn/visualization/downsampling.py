@@ -11,13 +11,10 @@ from __future__ import annotations
 from typing import Any
 
 from edgecnn.core.compat.tensorflow import keras, tf
-from edgecnn.graph import keras_network
-from edgecnn.graph import network as net
+from edgecnn.graph import keras_network, roles
 from edgecnn.graph.network import Layer, Network, Window
 
 KINDS = ("stride", "max", "average")
-_STRIDED = ("Conv2D", "DepthwiseConv2D")
-_POOLS = ("MaxPooling2D", "AveragePooling2D")
 
 
 def with_downsampling(model: Any, kind: str) -> tuple[Any, int]:
@@ -56,9 +53,9 @@ def _plan(network: Network) -> tuple[dict[str, Window], dict[str, tuple[Window, 
     for layer in network.layers:
         if layer.window is None or max(layer.window.stride) == 1:
             continue
-        if layer.op in _POOLS:
+        if layer.role == roles.POOLING:
             replaced[layer.name] = layer.window
-        elif layer.op in _STRIDED:
+        elif layer.role in (roles.CONVOLUTION, roles.DEPTHWISE):
             dense[layer.name] = layer.window
             last = _last_in_place(network, readers, layer)
             pooled[last.name] = (layer.window, network.output(layer).map_size or (1, 1))
@@ -70,7 +67,7 @@ def _last_in_place(network: Network, readers: dict[int, list[int]], layer: Layer
     size = network.output(layer).map_size
     while True:
         following = [network.layers[index] for index in readers[layer.outputs[0]]]
-        if len(following) != 1 or following[0].role != net.IN_PLACE or network.output(following[0]).map_size != size:
+        if len(following) != 1 or following[0].role != roles.IN_PLACE or network.output(following[0]).map_size != size:
             return layer
         layer = following[0]
 

@@ -6,13 +6,13 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from edgecnn.core.errors import UsageError
 from edgecnn.core.statistics import sqnr_db
-from edgecnn.graph import network as net
+from edgecnn.graph import roles
+from edgecnn.graph.pairing import Identity, matching
 from edgecnn.html import charts, images
 from edgecnn.html.page import folded, table
 from edgecnn.inspection.analysis import LayerReport
@@ -21,8 +21,6 @@ from edgecnn.inspection.view import shape
 from edgecnn.visualization.features import COLUMNS, strongest, tile
 from edgecnn.visualization.panel import Drawing, Panel
 from edgecnn.visualization.subject import Subject, TFLiteSubject, subject
-
-_INEXACT = ("QUANTIZE", "DEQUANTIZE")
 
 
 @dataclass(frozen=True)
@@ -72,26 +70,21 @@ def _converted(source: Source) -> Source:
 
 
 def pairs(quantized: Subject, reference: Subject) -> list[tuple[LayerReport, LayerReport]]:
-    """Layers of both graphs that have the same operator, Keras name and shape, in order.
+    """Layers that both graphs have in common, in order; see `edgecnn.graph.pairing.matching`.
 
     Raises:
         UsageError: the graphs have none in common.
     """
-    known: dict[tuple[Any, ...], list[LayerReport]] = {}
-    for row in reference.report.layers:
-        known.setdefault(_identity(row), []).append(row)
-    found = []
-    for row in quantized.report.layers:
-        twins = known.get(_identity(row), [])
-        if row.layer.op not in _INEXACT and row.layer.role != net.IN_PLACE and twins:
-            found.append((row, twins.pop(0)))
+    rows, twins = quantized.report.layers, reference.report.layers
+    both = ((rows[ours], twins[theirs]) for ours, theirs in matching(*map(_identities, (rows, twins))))
+    found = [(row, twin) for row, twin in both if row.layer.role != roles.IN_PLACE]
     if not found:
         raise UsageError(f"{quantized.name} and {reference.name} have no layer in common; is it the same model?")
     return found
 
 
-def _identity(row: LayerReport) -> tuple[Any, ...]:
-    return (row.layer.op, row.layer.name, row.output_shape)
+def _identities(rows: Sequence[LayerReport]) -> list[Identity]:
+    return [(row.layer.op, row.layer.name, row.output_shape) for row in rows]
 
 
 def errors(

@@ -11,6 +11,7 @@ import numpy as np
 from edgecnn.core.errors import PictureError
 from edgecnn.core.progress import Progress, silent
 from edgecnn.data import DataSet, Example, readable
+from edgecnn.graph.layer_kinds import named
 from edgecnn.html import images
 from edgecnn.inspection.analysis import LayerReport
 from edgecnn.inspection.view import field_size
@@ -65,7 +66,7 @@ def panel(
 
 def before_activation(subject: Subject, row: LayerReport) -> LayerReport:
     """The layer under an activation that has a layer of its own: answers that ReLU6 cuts off at 6 can't be ranked."""
-    while row.layer.op in ("ReLU", "Activation", "HardSwish"):
+    while named(row.layer.op).is_activation:
         source = row.layer.inputs[0]
         row = next(other for other in subject.report.layers if source in other.layer.outputs)
     return row

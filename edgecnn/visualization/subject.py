@@ -14,7 +14,9 @@ from typing import Any
 import numpy as np
 
 from edgecnn.core.errors import UsageError
-from edgecnn.graph import network as net
+from edgecnn.graph import roles
+from edgecnn.graph.network import Layer
+from edgecnn.graph.operator_kinds import kind_of
 from edgecnn.inspection.analysis import LayerReport, Report, analyze
 from edgecnn.inspection.source import Source
 from edgecnn.runtime.model.contract import Contract
@@ -88,7 +90,7 @@ class Subject(ABC):
             UsageError: the model has no convolution.
         """
         for row in self.report.layers:
-            if row.layer.role == net.CONVOLUTION:
+            if row.layer.role == roles.CONVOLUTION:
                 return row
         raise UsageError(f"{self.name} has no convolution, so it has no filters to show.")
 
@@ -185,20 +187,19 @@ class TFLiteSubject(Subject):
         return [self._real(row.layer.outputs[0])[0] for row in rows]
 
     def _real(self, number: int) -> np.ndarray:
-        tensor = self.file.model.graph.tensors[number]
-        return _dequantized(self._keeper.get_tensor(number), tensor.scale, tensor.zero_point, tensor.channel_axis)
+        return self.file.model.graph.tensors[number].dequantize(self._keeper.get_tensor(number))
 
     def first_kernel(self) -> tuple[str, np.ndarray]:
         """See `Subject.first_kernel`."""
         layer = self.first_convolution().layer
         return layer.name, self._constant(self._operator(layer).inputs[1]).transpose(1, 2, 3, 0)
 
-    def _operator(self, layer: net.Layer) -> Any:
+    def _operator(self, layer: Layer) -> Any:
         return next(op for op in self.file.model.graph.operators if op.outputs == layer.outputs)
 
     def _constant(self, number: int) -> np.ndarray:
         tensor = self.file.model.graph.tensors[number]
-        return _dequantized(tensor.values(), tensor.scale, tensor.zero_point, tensor.channel_axis)
+        return tensor.dequantize(tensor.values())
 
     def class_activation(self, fitted: np.ndarray, index: int, row: LayerReport) -> np.ndarray:
         """Class activation map: Zhou et al., CVPR 2016.
@@ -221,27 +222,16 @@ class TFLiteSubject(Subject):
                 continue
             if layer.op in ("MEAN", "AVERAGE_POOL_2D") and not pooled:
                 pooled = True
-            elif pooled and layer.op in ("FULLY_CONNECTED", "CONV_2D"):
+            elif pooled and layer.role in (roles.DENSE, roles.CONVOLUTION):
                 weights = self._constant(self._operator(layer).inputs[1])
                 return weights.reshape(weights.shape[0], -1)
-            elif layer.op not in ("RESHAPE", "SQUEEZE", "QUANTIZE", "DEQUANTIZE"):
+            elif layer.role != roles.IN_PLACE and not kind_of(layer.op).converts:
                 break
             number = layer.outputs[0]
         raise UsageError(
             f"{self.name}: Grad-CAM needs gradients, which a .tflite file has not, and {row.layer.name} is not "
             "followed by a mean and one linear layer. Give the .keras file, or look at the occlusion map."
         )
-
-
-def _dequantized(values: np.ndarray, scale: np.ndarray, zero_point: np.ndarray, axis: int) -> np.ndarray:
-    """Real values, float32; several scales belong to `axis`."""
-    if not scale.size:
-        return np.asarray(values, np.float32)
-    shape = [1] * values.ndim
-    if scale.size > 1:
-        shape[axis] = scale.size
-    real: np.ndarray = (values.astype(np.float32) - zero_point.reshape(shape)) * scale.reshape(shape)
-    return real.astype(np.float32)
 
 
 def subject(source: Source) -> Subject:

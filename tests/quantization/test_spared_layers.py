@@ -17,7 +17,7 @@ from edgecnn.core.registry import SCHEMES
 from edgecnn.core.statistics import sqnr_db
 from edgecnn.data import open_data
 from edgecnn.graph.float_graph import Network
-from edgecnn.graph.simulation import grid_of, pair_up
+from edgecnn.graph.pairing import grid_of, pair_up
 from edgecnn.models import blocks
 from edgecnn.quantization import Calibration, quantize
 from edgecnn.quantization.int16 import SUPPORTED, with_int16

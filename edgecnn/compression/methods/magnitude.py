@@ -13,6 +13,8 @@ from edgecnn.compression import xnnpack
 from edgecnn.compression.job import PATIENT, Job, Outcome
 from edgecnn.core.compat.tensorflow import keras
 from edgecnn.core.errors import UsageError
+from edgecnn.graph.layer_kinds import kind_of
+from edgecnn.graph.roles import CONVOLUTION, DENSE
 from edgecnn.models.blocks import HEAD
 
 DEFAULTS = PATIENT.replace(epochs=24)
@@ -87,7 +89,7 @@ def clone(model: Any) -> Any:
 
 def ordinary(model: Any) -> list[str]:
     """Convolutions but the first, and dense layers but the logits': these two are small and matter most."""
-    kernels = [layer.name for layer in model.layers if type(layer).__name__ in ("Conv2D", "Dense")]
+    kernels = [layer.name for layer in model.layers if kind_of(layer).role in (CONVOLUTION, DENSE)]
     if len(kernels) < 3:
         raise UsageError(f"{model.name} has {len(kernels)} convolutions and dense layers; there is nothing to prune.")
     return [name for name in kernels[1:-1] if name != HEAD]

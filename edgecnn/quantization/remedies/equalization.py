@@ -14,9 +14,8 @@ import numpy as np
 
 from edgecnn.graph.float_graph import NO_ACTIVATION, RELU, RELU6, Layer, Network
 from edgecnn.graph.grid import WEIGHT_STEPS
+from edgecnn.graph.operator_kinds import kind_of
 
-# Operators that give each channel on unmixed, times the same factor.
-_TRANSPARENT = ("ADD", "PAD", "MEAN", "AVERAGE_POOL_2D", "MAX_POOL_2D", "RELU")
 EXPLODING = 64.0
 """From so many times the median channel on, the largest leaves the others too few steps."""
 _STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -133,7 +132,8 @@ def _is_transparent(network: Network, number: int) -> bool:
         return False  # a constant is added that would have to be scaled too
     if operator.name == "ADD" and operator.option(0, "int8") not in (NO_ACTIVATION, RELU):
         return False
-    return operator.name in _TRANSPARENT and all(tensors[index].shape[-1] == result[-1] for index in variable)
+    homogeneous = kind_of(operator.name).homogeneous
+    return homogeneous and all(tensors[index].shape[-1] == result[-1] for index in variable)
 
 
 def _by_column(layer: Layer, scale: np.ndarray) -> np.ndarray:

@@ -7,7 +7,8 @@ int16 are plain C++: where there is a floating point unit, float is many times f
 from __future__ import annotations
 
 from edgecnn.core.errors import QuantizationError
-from edgecnn.graph.float_graph import WEIGHTED, Network
+from edgecnn.graph.float_graph import Network
+from edgecnn.graph.operator_kinds import WEIGHTED
 from edgecnn.quantization import mixed_precision
 from edgecnn.quantization.int16 import SUPPORTED, with_int16
 from edgecnn.quantization.scheme import Job, quantize_with_ranges

@@ -13,8 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from edgecnn.core.compat import keras_graph
 from edgecnn.core.compat.tensorflow import keras, tf
 from edgecnn.core.errors import QuantizationError
+from edgecnn.graph.layer_kinds import INPUT_GRID, OWN_GRID, kind_of
 from edgecnn.runtime.model.contract import Preprocessing
 
 INPUT = "image"
@@ -22,18 +24,8 @@ INPUT = "image"
 Ranges = dict[str, tuple[float, float]]
 """Layer name -> lowest and highest value of its output."""
 
-_KERNELS = {"Conv2D": "kernel", "Dense": "kernel", "DepthwiseConv2D": "depthwise_kernel"}
 _FUSED = ("relu", "relu6")
-# Operators that TFLite runs with the same scale on both sides, and those that training alone has.
-_PASSING = {
-    *("Dropout", "SpatialDropout2D", "GaussianNoise", "ActivityRegularization"),
-    *("ZeroPadding2D", "Cropping2D", "Flatten", "Reshape", "Permute", "MaxPooling2D", "GlobalMaxPooling2D"),
-    *("AveragePooling2D", "Softmax"),
-}
-_ROUNDING = {
-    *("Add", "Subtract", "Multiply", "Concatenate", "GlobalAveragePooling2D", "UpSampling2D"),
-    *("ReLU", "LeakyReLU", "PReLU", "HardSwish", "HardSigmoid"),
-}
+_BATCH_NORM = "BatchNormalization"
 _ACTIVATIONS = {
     **dict.fromkeys(("relu", "relu6", "swish", "silu"), "range"),
     **dict.fromkeys(("linear", "softmax"), None),
@@ -149,8 +141,8 @@ class _Builder:
         self._twins: dict[str, Any] = {}
         self._next: dict[str, list[Any]] = {}
         self._previous: dict[str, list[Any]] = {}
-        for node in self._nodes():
-            givers = [tensor._keras_history.layer for tensor in node.keras_inputs]
+        for node in keras_graph.nodes(self._source):
+            givers = [keras_graph.maker(tensor) for tensor in node.keras_inputs]
             self._previous.setdefault(node.layer.name, []).extend(givers)
             for giver in givers:
                 self._next.setdefault(giver.name, []).append(node.layer)
@@ -161,12 +153,11 @@ class _Builder:
         given = keras.Input(self._source.input_shape[1:], name=INPUT)
         rounded = fake_quant.QuantizeLayer(fake_quant.activations(), name=f"{INPUT}_quantized")
         tensors = {id(self._source.inputs[0]): rounded(given)}
-        for node in self._nodes():
+        for node in keras_graph.nodes(self._source):
             if node.is_input:
                 continue
             inputs = [tensors[id(tensor)] for tensor in node.keras_inputs]
-            twin = self._twin(node.layer)
-            tensors[id(node.outputs)] = twin(inputs if isinstance(node.call_args[0], (list, tuple)) else inputs[0])
+            tensors[id(node.outputs)] = keras_graph.call(self._twin(node.layer), node, inputs)
         outputs = tensors[id(self._source.outputs[0])]
         ranges = {INPUT: rounded.quantizer_vars}
         ranges.update({name: found for name, twin in self._twins.items() if (found := _range_variables(twin))})
@@ -174,10 +165,6 @@ class _Builder:
         return Emulation(
             keras.Model(given, outputs, name=self._source.name), self._source, fused, self._variables, ranges
         )
-
-    def _nodes(self) -> Iterable[Any]:
-        by_depth = self._source._nodes_by_depth
-        return (node for depth in sorted(by_depth, reverse=True) for node in by_depth[depth])
 
     def _twin(self, layer: Any) -> Any:
         """The layer that rounds, with the same weights; made once, also for a layer that is used twice."""
@@ -196,21 +183,20 @@ class _Builder:
 
     def _rule(self, layer: Any) -> tuple[str | None, str | None]:
         """Kernel and output, as `_fake_quant.Rule` has them."""
-        kind = type(layer).__name__
-        if kind in _KERNELS:
-            self._check_own_activation(layer)
-            return _KERNELS[kind] if self._kernels else None, None if self._is_fused(layer) else "range"
-        if kind == "BatchNormalization":
-            self._check_batch_norm(layer)
-            return None, None if self._is_fused(layer) else "range"
-        if kind == "Activation":
+        kind = kind_of(layer)
+        if kind.name == "Activation":
             return None, self._activation(layer)
-        if kind in _ROUNDING:
-            return None, None if self._is_fused(layer) else "range"
-        if kind in _PASSING:
+        if kind.kernel:
+            self._check_own_activation(layer)
+        if kind.name == _BATCH_NORM:
+            self._check_batch_norm(layer)
+        if kind.grid == OWN_GRID:
+            kernel = kind.kernel if self._kernels else ""
+            return kernel or None, None if self._is_fused(layer) else "range"
+        if kind.grid == INPUT_GRID:
             return None, None
         raise QuantizationError(
-            f"Quantization-aware training doesn't know how TFLite rounds the layer {layer.name} ({kind}). Train "
+            f"Quantization-aware training doesn't know how TFLite rounds the layer {layer.name} ({kind.name}). Train "
             "without --qat and quantize with calibration, or replace the layer."
         )
 
@@ -236,12 +222,12 @@ class _Builder:
         following = self._next.get(layer.name, [])
         if len(following) != 1:
             return False
-        kind = type(following[0]).__name__
-        if kind == "BatchNormalization":
-            return type(layer).__name__ in _KERNELS
-        is_relu = kind == "ReLU" and following[0].max_value in (None, 6.0) and not following[0].negative_slope
-        is_relu |= kind == "Activation" and keras.activations.serialize(following[0].activation) in _FUSED
-        return is_relu and type(layer).__name__ in (*_KERNELS, "BatchNormalization", "Add")
+        kind, after = kind_of(layer), kind_of(following[0]).name
+        if after == _BATCH_NORM:
+            return bool(kind.kernel)
+        is_relu = after == "ReLU" and following[0].max_value in (None, 6.0) and not following[0].negative_slope
+        is_relu |= after == "Activation" and keras.activations.serialize(following[0].activation) in _FUSED
+        return is_relu and (bool(kind.kernel) or kind.name in (_BATCH_NORM, "Add"))
 
     def _chain(self, name: str) -> tuple[str, ...]:
         """A layer and those before it that are fused with it."""
@@ -252,7 +238,7 @@ class _Builder:
 
     def _check_batch_norm(self, layer: Any) -> None:
         before = self._previous[layer.name][0]
-        if type(before).__name__ not in _KERNELS or not self._is_fused(before):
+        if not kind_of(before).kernel or not self._is_fused(before):
             raise QuantizationError(
                 f"The batch norm {layer.name} doesn't follow a convolution or dense layer, so TFLite can't fold it. "
                 "Quantization-aware training takes convolution, batch norm, activation, in this order."

@@ -31,7 +31,7 @@ from edgecnn.runtime.model.contract import Preprocessing
 from edgecnn.runtime.model.model_file import ModelFile
 from edgecnn.runtime.run.engine import Engine
 from edgecnn.runtime.run.preprocess import apply_table, fit, input_table
-from edgecnn.verification.doctor.layers import LayerNoise, layer_name
+from edgecnn.verification.doctor.layers import LayerNoise
 
 LEAST_PICTURES = 8
 
@@ -182,14 +182,7 @@ class Case:
 
     def layer_of(self, tensor: int) -> str:
         """The Keras layer that an activation belongs to."""
-        pair = next(pair for pair in self.simulation.pairs if pair.output == tensor)
-        return layer_name(pair, self.layer_names)
-
-    @property
-    def layer_names(self) -> list[str]:
-        """Of the Keras model."""
-        model = self.source.keras_model
-        return [layer.name for layer in model.layers] if model is not None else []
+        return next(pair.layer_name for pair in self.simulation.pairs if pair.output == tensor)
 
 
 def _calibrated_on(

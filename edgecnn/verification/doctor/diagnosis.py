@@ -63,7 +63,7 @@ def diagnose(
     """
     progress("Reading the pictures and the float model", 0, 0)
     case = Case.open(file, against, data, trust=trust)
-    case.layers = layer_noise(case.simulation, case.layer_names, progress)
+    case.layers = layer_noise(case.simulation, progress)
     findings = []
     for number, name in enumerate(CAUSES.names()):
         progress("Looking for causes", number, len(CAUSES.names()))

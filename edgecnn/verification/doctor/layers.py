@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -11,7 +10,7 @@ import numpy as np
 
 from edgecnn.core.progress import Progress, silent
 from edgecnn.core.statistics import sqnr_db
-from edgecnn.graph.simulation import Pair, Simulation
+from edgecnn.graph.simulation import Simulation
 
 
 @dataclass(frozen=True)
@@ -21,7 +20,7 @@ class LayerNoise:
     Attributes:
         number: in execution order.
         operator: its kind.
-        layer: the Keras layer's name, as far as the tensor's name tells.
+        layer: the Keras layer's name, as far as the tensors' names tell.
         snr_db: of its output in the artifact, all earlier noise included.
         cosine: of its output with the float network's.
         alone_snr_db: of the *logits* when only this operator is int8; the lower, the more it is to blame.
@@ -43,12 +42,11 @@ class LayerNoise:
         return asdict(self)
 
 
-def layer_noise(simulation: Simulation, names: Sequence[str] = (), progress: Progress = silent) -> list[LayerNoise]:
+def layer_noise(simulation: Simulation, progress: Progress = silent) -> list[LayerNoise]:
     """All operators, in execution order.
 
     Args:
         simulation: of the artifact and its float model.
-        names: the Keras model's layer names.
         progress: called with (stage, done, total).
     """
     total = len(simulation.pairs)
@@ -64,7 +62,7 @@ def layer_noise(simulation: Simulation, names: Sequence[str] = (), progress: Pro
         LayerNoise(
             number=pair.number,
             operator=simulation.network.graph.operators[pair.number].name,
-            layer=layer_name(pair, names),
+            layer=pair.layer_name,
             **_distance(simulation.exact[pair.output], simulation.noisy[pair.output]),
             alone_snr_db=alone[pair.number],
             all_but_snr_db=all_but[pair.number],
@@ -72,13 +70,6 @@ def layer_noise(simulation: Simulation, names: Sequence[str] = (), progress: Pro
         )
         for pair in simulation.pairs
     ]
-
-
-def layer_name(pair: Pair, names: Sequence[str]) -> str:
-    """The Keras layer that an operator was made from: the first that its tensor's name mentions."""
-    parts = [part for path in f"{pair.name};{pair.weights_name}".split(";") for part in path.split("/")]
-    known = set(names)
-    return next((part for part in parts if part in known), parts[1] if len(parts) > 1 else pair.name)
 
 
 def _distance(exact: np.ndarray, noisy: np.ndarray) -> dict[str, float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from edgecnn.graph.simulation import Pair
+from edgecnn.graph.pairing import Pair
 from edgecnn.html import charts
 from edgecnn.html.page import Section, cards, page, paragraph, table
 from edgecnn.verification.doctor.case import Case

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from edgecnn.graph.simulation import Pair
+from edgecnn.graph.pairing import Pair
 from edgecnn.verification.doctor.case import Case, Finding
 
 _TIMES = 8.0  # largest channel to the median one
