@@ -78,7 +78,7 @@ def _pooling(name: str, mixing: str, grid: str = UNKNOWN_GRID, channels: str = K
 
 
 _TRAINING_ONLY = ("Dropout", "SpatialDropout2D", "GaussianNoise", "GaussianDropout", "ActivityRegularization")
-_KINDS = (
+KINDS = (
     LayerKind("Conv2D", CONVOLUTION, WINDOW, grid=OWN_GRID, kernel="kernel"),
     LayerKind("DepthwiseConv2D", DEPTHWISE, WINDOW, grid=OWN_GRID, kernel="depthwise_kernel"),
     LayerKind("SeparableConv2D", SEPARABLE, WINDOW),
@@ -124,7 +124,7 @@ _KINDS = (
     *(LayerKind(name, OTHER, ATTENTION) for name in ("MultiHeadAttention", "Attention", "AdditiveAttention")),
     *(LayerKind(name, is_recurrent=True) for name in ("LSTM", "GRU", "SimpleRNN")),
 )
-_BY_NAME = {kind.name: kind for kind in _KINDS}
+_BY_NAME = {kind.name: kind for kind in KINDS}
 
 
 def kind_of(layer: Any) -> LayerKind:
