@@ -14,6 +14,7 @@ from edgecnn.reporting.operators import operators
 from edgecnn.reporting.sustained import sustained as minutes
 from edgecnn.reporting.training import compressed, trained
 from edgecnn.runtime.model import model_file
+from edgecnn.runtime.model.model_file import ModelFile
 
 __all__ = ["report", "write"]
 
@@ -43,23 +44,41 @@ def report(
     """
     file = model_file.read(artifact)
     sections = [
+        *_quality(file, verification),
+        *_speed(profiles, per_op, sustained),
+        *_origin(file, recipe, training),
+    ]
+    top = cards(parts.figures(file, verification, profiles))
+    return page(f"{file.contract.name}: {file.name}", parts.lead(file), sections, top=top)
+
+
+def _quality(file: ModelFile, verification: dict[str, Any] | None) -> list[Section]:
+    return [
         Section("What it says of pictures", parts.answers(verification)),
         Section("Size and accuracy", parts.accuracy(file, verification)),
         Section("What was tried to keep within the bound", ladder(file)),
         Section("Pictures with another answer than the float model's", parts.flipped(verification)),
+    ]
+
+
+def _speed(
+    profiles: Sequence[dict[str, Any]], per_op: Sequence[dict[str, Any]], sustained: Sequence[dict[str, Any]]
+) -> list[Section]:
+    return [
         *(Section(f"Speed on {parts.device_name(profile)}", parts.speed(profile)) for profile in profiles),
         *(Section(f"Where the time goes on {parts.device_name(entry)}", operators(entry)) for entry in per_op),
         *(Section(f"Speed over {entry['seconds']:.0f} s on {entry['device']}", minutes(entry)) for entry in sustained),
+    ]
+
+
+def _origin(file: ModelFile, recipe: str, training: dict[str, Any] | None) -> list[Section]:
+    return [
         Section("How it was trained", trained(training)),
         Section("How it was made smaller", compressed(file.contract.model.get("compression", ()))),
         Section("How to use it", parts.usage(file)),
         Section("Where it came from", parts.provenance(file)),
         Section("How to repeat this", parts.repeat(file, recipe)),
     ]
-    lead = parts.lead(file)
-    return page(
-        f"{file.contract.name}: {file.name}", lead, sections, top=cards(parts.figures(file, verification, profiles))
-    )
 
 
 def write(path: str | Path, *arguments: Any, **options: Any) -> None:

@@ -107,31 +107,54 @@ def measure(read: Callable[[], ModelFile], plan: Plan) -> tuple[Measurement, dic
     before = system.conditions()
     first_ms = timed_runs(engine, tensor, 1)[0]
     warmup = timed_runs(engine, tensor, plan.warmup, plan.budget_s / 4)
-    usage, start = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
-    samples = timed_runs(engine, tensor, plan.runs, plan.budget_s)
-    wall_s, used = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF)
+    with _Usage() as usage:
+        samples = timed_runs(engine, tensor, plan.runs, plan.budget_s)
     after, rss_after = system.conditions(), _rss_bytes()
-    cpu_s = used.ru_utime + used.ru_stime - usage.ru_utime - usage.ru_stime
     result = Measurement(
         delegate=plan.delegate,
         threads=engine.threads,
         warmup_runs=len(warmup),
-        runs=len(samples),
         read_ms=round(read_ms, 3),
         init_ms=round(init_ms, 3),
         warm_start_ms=round(_warm_start_ms(file, plan, tensor), 3),
-        latency_ms={"first": round(first_ms, 4), **summary(samples)},
-        samples_ms=[round(value, 4) for value in thinned(samples)],
-        throughput_fps=round(1000 * len(samples) / sum(samples), 3),
-        peak_rss_bytes=used.ru_maxrss * 1024,
+        **_speed(first_ms, samples),
+        **usage.figures(engine.threads),
         model_rss_bytes=rss_after - rss_before,
-        cpu_share=round(cpu_s / wall_s / engine.threads, 3),
-        preemptions=used.ru_nivcsw - usage.ru_nivcsw,
         before=before,
         after=after,
         delegated_operators=_delegated(file, plan),
     )
     return result, golden.replay(engine, engine.run).to_dict() if file.contract.golden else None
+
+
+def _speed(first_ms: float, samples: list[float]) -> dict[str, Any]:
+    return {
+        "runs": len(samples),
+        "latency_ms": {"first": round(first_ms, 4), **summary(samples)},
+        "samples_ms": [round(value, 4) for value in thinned(samples)],
+        "throughput_fps": round(1000 * len(samples) / sum(samples), 3),
+    }
+
+
+class _Usage:
+    """What the process uses of the machine between entry and exit."""
+
+    def __enter__(self) -> _Usage:
+        self._before, self._start = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._wall_s, self._after = time.perf_counter() - self._start, resource.getrusage(resource.RUSAGE_SELF)
+
+    def figures(self, threads: int) -> dict[str, Any]:
+        """Fields of a `Measurement`; `threads` is how many the model could use."""
+        before, after = self._before, self._after
+        cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        return {
+            "peak_rss_bytes": after.ru_maxrss * 1024,
+            "cpu_share": round(cpu_s / self._wall_s / threads, 3),
+            "preemptions": after.ru_nivcsw - before.ru_nivcsw,
+        }
 
 
 def open_engine(file: ModelFile, plan: Plan) -> Engine:
