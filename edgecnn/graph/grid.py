@@ -30,6 +30,16 @@ class Grid:
         scale = (high - low) / 255 or 1.0
         return cls(scale, int(np.clip(np.rint(-low / scale), 0, 255)))
 
+    @property
+    def low(self) -> float:
+        """The value of code 0."""
+        return -self.zero_point * self.scale
+
+    @property
+    def high(self) -> float:
+        """The value of code 255."""
+        return self.low + 255 * self.scale
+
     def nearest(self, values: np.ndarray) -> np.ndarray:
         """The nearest of the grid's values; those outside of the range are clipped."""
         codes = quantize(values, self.scale, self.zero_point, np.uint8).astype(values.dtype)

@@ -94,8 +94,7 @@ def _ends(pair: Pair, largest: float) -> list[tuple[float, str]]:
     """The values of the codes 0 and 255; an end beyond all values is drawn at the largest."""
     if pair.grid is None:
         return []
-    low = -pair.grid.zero_point * pair.grid.scale
-    high = low + 255 * pair.grid.scale
+    low, high = pair.grid.low, pair.grid.high
     return [(low, f"code 0: {low:.2g}"), (min(high, largest), f"code 255: {high:.2g}")]
 
 

@@ -111,9 +111,7 @@ def _worst_clipping(case: Case) -> tuple[int, float]:
         if pair.grid is None:
             continue
         values = case.simulation.exact[pair.output]
-        low = -pair.grid.zero_point * pair.grid.scale
-        high = low + 255 * pair.grid.scale
-        margin = pair.grid.scale
-        shares[pair.output] = float(((values < low - margin) | (values > high + margin)).mean())
+        low, high = pair.grid.low - pair.grid.scale, pair.grid.high + pair.grid.scale
+        shares[pair.output] = float(((values < low) | (values > high)).mean())
     worst = max(shares, key=lambda index: shares[index])
     return worst, shares[worst]
