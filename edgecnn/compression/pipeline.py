@@ -119,23 +119,24 @@ def compress(
     contract = _trained(contract, model_file, tuning)
     keras.utils.set_random_seed(settings.seed)
     sources, report = open_sources(
-        tuning.data,
-        contract,
-        validation=tuning.validation,
-        test=tuning.test,
-        share=tuning.validation_share,
+        tuning.data, contract, validation=tuning.validation, test=tuning.test, share=tuning.validation_share,
         progress=progress,
-    )
+    )  # fmt: skip
     show_report(report)
-    split = "test" if "test" in sources else "validation"
-    before = _score(model, contract, sources[split])
     trainer = _Trainer(model, contract, sources, settings, tuning.distill, folder, progress)
     batches = _sample(sources["train"], contract, settings.seed)
     job = Job(model, contract, batches, trainer, trainer.steps, folder, progress)
-    outcome = plugin.compress(job, chosen)
-    after = _score(outcome.model, contract, sources[split])
+    return _compressed(job, trainer, sources, lambda: plugin.compress(job, chosen))
+
+
+def _compressed(job: Job, trainer: _Trainer, sources: Mapping[str, Source], run: Callable[[], Outcome]) -> Compressed:
+    """Run a method, with a score before and after."""
+    split = "test" if "test" in sources else "validation"
+    before = _score(job.model, job.contract, sources[split])
+    outcome = run()
+    after = _score(outcome.model, job.contract, sources[split])
     pictures = (len(sources[split]), split)
-    contract = _described(contract, outcome, (before, after), pictures)
+    contract = _described(job.contract, outcome, (before, after), pictures)
     return Compressed(outcome.model, contract, outcome.account, before, after, pictures, trainer.history)
 
 

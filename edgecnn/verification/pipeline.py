@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -126,23 +127,31 @@ def verify(
     interface, run = (Interface(file), runner) if runner else _here(file)
     name, reference = open_reference(against, file.contract, trust=trust)
     comparison = _Comparison(interface, classes, len(data))
+    skipped = _compare(comparison, data, interface, run, reference, progress)
+    return comparison.result(
+        model=file.name, model_sha256=file.sha256, against=name, device=device,
+        data=data.name, data_sha256=data.digest(), skipped=skipped,
+        golden=golden.replay(interface, run).to_dict() if file.contract.golden else {},
+    )  # fmt: skip
+
+
+def _compare(
+    comparison: _Comparison,
+    data: DataSet,
+    interface: Interface,
+    run: Runner,
+    reference: Callable[[np.ndarray], np.ndarray],
+    progress: Progress,
+) -> dict[str, str]:
+    """Give all images to both models, batch by batch; returns those that can't be read, with the reason."""
     skipped: dict[str, str] = {}
-    pictures = readable(data, lambda example, why: skipped.update({example.name: str(why)}))
-    while batch := list(islice(pictures, _BATCH)):
-        fitted = np.stack([fit(picture, file.contract.preprocessing) for _, picture in batch])
-        outputs = list(run(interface.tensor(picture) for picture in fitted))
+    images = readable(data, lambda example, why: skipped.update({example.name: str(why)}))
+    while batch := list(islice(images, _BATCH)):
+        fitted = np.stack([fit(image, interface.contract.preprocessing) for _, image in batch])
+        outputs = list(run(interface.tensor(image) for image in fitted))
         comparison.add([example for example, _ in batch], fitted, reference(fitted), outputs)
         progress("Verifying", comparison.count + len(skipped), len(data))
-    return comparison.result(
-        model=file.name,
-        model_sha256=file.sha256,
-        against=name,
-        data=data.name,
-        data_sha256=data.digest(),
-        device=device,
-        skipped=skipped,
-        golden=golden.replay(interface, run).to_dict() if file.contract.golden else {},
-    )
+    return skipped
 
 
 def _here(file: ModelFile) -> tuple[Interface, Runner]:
