@@ -13,8 +13,9 @@ from edgecnn.core.compat.tensorflow import keras, tf
 from edgecnn.core.errors import QuantizationError
 from edgecnn.float_model.loading import Source
 from edgecnn.float_model.traced import FloatModel, convert
+from edgecnn.graph.layer_names import mentioned
 from edgecnn.runtime.model.contract import Contract
-from edgecnn.runtime.model.quantization import dequantize, quantize
+from edgecnn.runtime.model.quantization import quantize
 from edgecnn.runtime.model.tflite import parse
 from edgecnn.runtime.run.engine import open_interpreter
 from edgecnn.training.qat.emulation import INPUT, Emulation
@@ -119,7 +120,7 @@ class _Lite:
         self._interpreter = open_interpreter(graph, experimental_preserve_all_tensors=keep)
         self._graph = parse(graph).graph
         self._input = self._interpreter.get_input_details()[0]
-        self._output = self._interpreter.get_output_details()[0]
+        self._output = self._interpreter.get_output_details()[0]["index"]
 
     def run(self, tensor: np.ndarray) -> np.ndarray:
         """float32 (1, height, width, channels) -> float32 (classes,)."""
@@ -137,13 +138,9 @@ class _Lite:
 
     def activation(self, layers: Iterable[str]) -> np.ndarray | None:
         """What the last of some fused layers gave; the converter names a tensor after one or several of them."""
-        names = [f"/{layer}/" for layer in layers]
-        tensors = {details["index"]: details for details in self._interpreter.get_tensor_details()}
-        outputs = [tensors[index] for operator in self._graph.operators for index in operator.outputs]
-        matching = [details for details in outputs if any(name in details["name"] for name in names)]
-        return self._real(matching[-1]) if matching else None
+        wanted = set(layers)
+        matching = [operator for operator in self._graph.operators if wanted & mentioned(self._graph, operator)]
+        return self._real(matching[-1].outputs[0]) if matching else None
 
-    def _real(self, details: dict[str, Any]) -> np.ndarray:
-        values: np.ndarray = self._interpreter.get_tensor(details["index"])
-        scale, zero = details["quantization"]
-        return dequantize(values, scale, zero) if scale else values.astype(np.float32)
+    def _real(self, tensor: int) -> np.ndarray:
+        return self._graph.tensors[tensor].dequantize(self._interpreter.get_tensor(tensor))
