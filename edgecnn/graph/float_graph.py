@@ -24,7 +24,7 @@ _LIMITS = {NO_ACTIVATION: (-np.inf, np.inf), RELU: (0.0, np.inf), RELU_N1_TO_1: 
 
 
 @dataclass(frozen=True)
-class Layer:
+class WeightedLayer:
     """A convolution or fully connected operator with constant weights and bias.
 
     Attributes:
@@ -56,7 +56,7 @@ class Layer:
         return _LIMITS[self.activation]
 
 
-class Network:
+class FloatGraph:
     """The editable model.
 
     Attributes:
@@ -70,7 +70,7 @@ class Network:
         self._model: Any = unpack(model)
         uses = Counter(index for operator in self.graph.operators for index in operator.inputs)
         found = (self._layer(operator, uses) for operator in self.graph.operators)
-        self.layers: dict[int, Layer] = {layer.operator: layer for layer in found if layer is not None}
+        self.layers: dict[int, WeightedLayer] = {layer.operator: layer for layer in found if layer is not None}
 
     def values(self, tensor: int) -> np.ndarray:
         """A constant's current values, float32."""
@@ -84,7 +84,7 @@ class Network:
         self._model.buffers.append(buffer)
         self._tensor(tensor).buffer = len(self._model.buffers) - 1
 
-    def matrix(self, layer: Layer) -> np.ndarray:
+    def matrix(self, layer: WeightedLayer) -> np.ndarray:
         """Weights as float64 (groups, output channels of a group, columns); a column is a place in the input window."""
         weights = self.values(layer.weights).astype(np.float64)
         if layer.kind == "DEPTHWISE_CONV_2D":  # (1, rows, columns, input channel * multiplier + m)
@@ -92,12 +92,12 @@ class Network:
             return np.ascontiguousarray(window.transpose(1, 2, 0))
         return weights.reshape(layer.groups, weights.shape[0] // layer.groups, -1)
 
-    def columns(self, layer: Layer) -> int:
+    def columns(self, layer: WeightedLayer) -> int:
         """Columns of the layer's matrix: the inputs of one output."""
         shape = self.graph.tensors[layer.weights].shape
         return layer.kernel[0] * layer.kernel[1] if layer.kind == "DEPTHWISE_CONV_2D" else int(np.prod(shape[1:]))
 
-    def set_matrix(self, layer: Layer, matrix: np.ndarray) -> None:
+    def set_matrix(self, layer: WeightedLayer, matrix: np.ndarray) -> None:
         """The inverse of `matrix`."""
         if layer.kind == "DEPTHWISE_CONV_2D":
             matrix = matrix.transpose(2, 0, 1)
@@ -172,7 +172,7 @@ class Network:
             placed.buffer = len(buffers) - 1
         return placed
 
-    def _layer(self, operator: Operator, uses: Counter[int]) -> Layer | None:
+    def _layer(self, operator: Operator, uses: Counter[int]) -> WeightedLayer | None:
         if operator.name not in WEIGHTED or len(operator.inputs) < 3 or operator.inputs[2] < 0:
             return None
         tensors = self.graph.tensors
@@ -196,7 +196,7 @@ class Network:
             }
             channels = tensors[source].shape[-1]
             groups = channels if operator.name == "DEPTHWISE_CONV_2D" else channels // tensors[weights].shape[-1]
-        return Layer(
+        return WeightedLayer(
             operator.index, operator.name, source, weights, bias, operator.outputs[0],
             groups=groups, activation=options.fusedActivationFunction, depth=tensors[weights].shape[-1], **window,
         )  # fmt: skip

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from edgecnn.core.errors import QuantizationError
-from edgecnn.graph.float_graph import Layer, Network
+from edgecnn.graph.float_graph import FloatGraph, WeightedLayer
 from edgecnn.graph.grid import Grid
 from edgecnn.graph.layer_names import layer_name
 from edgecnn.graph.operator_kinds import kind_of
@@ -36,7 +36,7 @@ class Pair:
     number: int
     layer_name: str
     output: int
-    layer: Layer | None
+    layer: WeightedLayer | None
     grid: Grid | None
     weights: np.ndarray | None = None
     scales: np.ndarray | None = None
@@ -64,7 +64,7 @@ def matching(first: Sequence[Identity], second: Sequence[Identity]) -> list[tupl
     return [(place, known[first[place]].pop()) for place in ours if known.get(first[place])]
 
 
-def pair_up(network: Network, artifact: Graph) -> list[Pair]:
+def pair_up(network: FloatGraph, artifact: Graph) -> list[Pair]:
     """Match all operators of a float network with those of its int8 form, in execution order.
 
     Raises:
@@ -83,7 +83,7 @@ def pair_up(network: Network, artifact: Graph) -> list[Pair]:
     return [_pair(network, number, operator, artifact) for number, operator in enumerate(operators)]
 
 
-def _pair(network: Network, number: int, operator: Operator, artifact: Graph) -> Pair:
+def _pair(network: FloatGraph, number: int, operator: Operator, artifact: Graph) -> Pair:
     graph, layer = network.graph, network.layers.get(number)
     own = graph.operators[number]
     grid = grid_of(artifact.tensors[operator.outputs[0]])

@@ -72,7 +72,7 @@ class Runner:
     """A float model, whole or one operator, that runs over many images.
 
     Args:
-        model: `.tflite` bytes; see `edgecnn.graph.float_graph.Network.operator_model`.
+        model: `.tflite` bytes; see `edgecnn.graph.float_graph.FloatGraph.operator_model`.
     """
 
     def __init__(self, model: bytes) -> None:

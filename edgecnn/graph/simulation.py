@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 
 from edgecnn.core.statistics import sqnr_db
-from edgecnn.graph.float_graph import Network
+from edgecnn.graph.float_graph import FloatGraph
 from edgecnn.graph.pairing import grid_of, pair_up
 from edgecnn.graph.replay import Runner, Values
 from edgecnn.runtime.model.tflite import Graph
@@ -31,10 +31,10 @@ class Simulation:
         noisy: the artifact's, as real values.
     """
 
-    def __init__(self, network: Network, artifact: Graph, images: np.ndarray) -> None:
+    def __init__(self, network: FloatGraph, artifact: Graph, images: np.ndarray) -> None:
         self.network = network
         self.pairs = pair_up(network, artifact)
-        rounded = Network(network.to_bytes())
+        rounded = FloatGraph(network.to_bytes())
         for pair in self.pairs:
             if pair.layer and pair.weights is not None and pair.bias is not None:
                 rounded.set_values(pair.layer.weights, pair.weights)

@@ -6,7 +6,7 @@ import numpy as np
 
 from edgecnn.core.progress import Progress
 from edgecnn.graph.edit import Ranges
-from edgecnn.graph.float_graph import Layer, Network
+from edgecnn.graph.float_graph import FloatGraph, WeightedLayer
 from edgecnn.graph.grid import Grid
 from edgecnn.graph.operator_kinds import kind_of
 from edgecnn.graph.replay import Values, run
@@ -33,7 +33,7 @@ class InOrder:
         ranges: those that were chosen on the way.
     """
 
-    def __init__(self, network: Network, pictures: np.ndarray, known: Ranges, per_channel: bool) -> None:
+    def __init__(self, network: FloatGraph, pictures: np.ndarray, known: Ranges, per_channel: bool) -> None:
         self._network = network
         self.ranges = dict(known)
         self._per_channel = per_channel
@@ -59,7 +59,7 @@ class InOrder:
         progress("Rounding", total, total)
         return self.ranges
 
-    def _step(self, layer: Layer, inputs: list[int]) -> None:
+    def _step(self, layer: WeightedLayer, inputs: list[int]) -> None:
         """A layer: its weights are rounded, its bias corrected."""
         network = self._network
         reference = self._output(layer.operator, inputs, self._float)
@@ -95,7 +95,7 @@ class InOrder:
         self._float[output] = Values(reference)
         self._quantized[output] = Values(grid.encode(quantized), grid)
 
-    def _fit(self, layer: Layer) -> None:
+    def _fit(self, layer: WeightedLayer) -> None:
         network = self._network
         values = self._quantized[layer.input]
         most = _WINDOWS if layer.groups == 1 else _GROUPED_WINDOWS
@@ -118,7 +118,7 @@ class InOrder:
         candidates = sorted({method(histogram) for method in ranges.METHODS.values()})
         return min(candidates, key=lambda found: sum(_disturbance(Grid.of(*found), *seen) for seen in readers))
 
-    def _seen(self, layer: Layer, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _seen(self, layer: WeightedLayer, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Some windows that a layer sees, (groups, positions, columns), and its matrix (groups, columns, outputs)."""
         at = positions(layer, values.shape, self._network.graph.tensors[layer.output].shape, _TRIED_WINDOWS)
         matrix = self._network.matrix(layer).astype(np.float32).transpose(0, 2, 1)

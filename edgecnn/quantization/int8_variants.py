@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from edgecnn.core.errors import QuantizationError
-from edgecnn.graph.float_graph import Network
+from edgecnn.graph.float_graph import FloatGraph
 from edgecnn.quantization.levels import Pictures, improve
 from edgecnn.quantization.observation import observe_channels
 from edgecnn.quantization.remedies import curves, equalization
@@ -39,7 +39,7 @@ def equalized(job: Job) -> bytes:
     """
     inputs = list(job.inputs())
     pictures = Pictures(lambda: iter(inputs), len(inputs))
-    network = Network(job.model.float32)
+    network = FloatGraph(job.model.float32)
     channels = observe_channels(network, pictures.some(_PICTURES))
     changed = 0
     for tensor, found in channels.items():

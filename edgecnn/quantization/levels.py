@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 from edgecnn.core.progress import Progress, silent
 from edgecnn.graph.activations import Visit
 from edgecnn.graph.edit import Ranges
-from edgecnn.graph.float_graph import Layer, Network
+from edgecnn.graph.float_graph import FloatGraph, WeightedLayer
 from edgecnn.graph.ranges import activation_ranges
 from edgecnn.quantization.in_order import InOrder
 from edgecnn.quantization.observation import Answers, InputSamples, observe_channels
@@ -87,7 +87,7 @@ def improve(
 
     if level == "none":
         return Improved(model, _calibrated(model, pictures, progress), {"level": level})
-    network = Network(model)
+    network = FloatGraph(model)
     chosen = pictures.spread(PICTURES[level])
     account: dict[str, Any] = {"level": level, "pictures": len(chosen), "layers": len(network.layers)}
     with threadpool_limits(1):  # the matrix library's threads wait for each other by spinning; ours don't
@@ -107,7 +107,9 @@ def _calibrated(model: bytes, pictures: Pictures, progress: Progress, *visits: V
     )
 
 
-def _at_once(network: Network, pictures: Pictures, chosen: set[int], per_channel: bool, progress: Progress) -> Ranges:
+def _at_once(
+    network: FloatGraph, pictures: Pictures, chosen: set[int], per_channel: bool, progress: Progress
+) -> Ranges:
     """Each layer by itself, on the float network's inputs."""
     model = network.to_bytes()
     answers = Answers(model)
@@ -117,7 +119,7 @@ def _at_once(network: Network, pictures: Pictures, chosen: set[int], per_channel
     total = len(network.layers)
     progress("Rounding", 0, total)
 
-    def fit(layer: Layer) -> tuple[Layer, np.ndarray, np.ndarray]:
+    def fit(layer: WeightedLayer) -> tuple[WeightedLayer, np.ndarray, np.ndarray]:
         old, found = network.matrix(layer), samples.moments(layer)
         new = rounding.rounded(old, found.covariance, per_channel=per_channel)
         return layer, new, bias_correction.from_inputs(old, new, found.mean)
@@ -131,7 +133,7 @@ def _at_once(network: Network, pictures: Pictures, chosen: set[int], per_channel
 
 
 def _layer_by_layer(
-    network: Network, pictures: Pictures, chosen: set[int], per_channel: bool, progress: Progress
+    network: FloatGraph, pictures: Pictures, chosen: set[int], per_channel: bool, progress: Progress
 ) -> Ranges:
     """Each layer on inputs as they will be quantized; says beforehand how long that takes."""
     started = time.perf_counter()

@@ -14,7 +14,7 @@ from itertools import islice
 import numpy as np
 
 from edgecnn.core.errors import UsageError
-from edgecnn.graph.float_graph import Network
+from edgecnn.graph.float_graph import FloatGraph
 from edgecnn.graph.layer_names import mentioned
 from edgecnn.graph.pairing import computing
 from edgecnn.graph.simulation import Simulation
@@ -25,7 +25,7 @@ _IMAGES = 8
 _SHARE = 0.5  # of all noise that the chosen operators make, at least
 _MOST = 6  # operators, their consumers not counted
 
-Allowed = Callable[[Network, int], bool]
+Allowed = Callable[[FloatGraph, int], bool]
 
 
 def noisiest(job: Job, model: bytes, graph: bytes, allowed: Allowed = lambda network, number: True) -> list[int]:
@@ -37,7 +37,7 @@ def noisiest(job: Job, model: bytes, graph: bytes, allowed: Allowed = lambda net
         graph: its int8 form.
         allowed: whether an operator may be chosen; it is only if all of its consumers may be, too.
     """
-    network = Network(model)
+    network = FloatGraph(model)
     images = np.concatenate(list(islice(job.inputs(), _IMAGES)))
     simulation = Simulation(network, parse(graph).graph, images)
     numbers = range(len(simulation.pairs))
@@ -61,7 +61,7 @@ def named(model: bytes, layers: Sequence[str]) -> list[int]:
     Raises:
         UsageError: no operator was made from one of the layers.
     """
-    network = Network(model)
+    network = FloatGraph(model)
     parts = {operator.index: mentioned(network.graph, operator) for operator in network.graph.operators}
     known = set().union(*parts.values())
     chosen: set[int] = set()
@@ -85,6 +85,6 @@ def places(graph: bytes) -> list[int]:
     return [operator.index for operator in computing(parse(graph).graph)]
 
 
-def _consumers(network: Network, number: int) -> list[int]:
+def _consumers(network: FloatGraph, number: int) -> list[int]:
     output = network.graph.operators[number].outputs[0]
     return [operator.index for operator in network.graph.operators if output in operator.inputs]

@@ -8,7 +8,7 @@ import numpy as np
 
 from edgecnn.graph.activations import Read, activations, visit_activations
 from edgecnn.graph.edit import Ranges
-from edgecnn.graph.float_graph import Layer, Network
+from edgecnn.graph.float_graph import FloatGraph, WeightedLayer
 from edgecnn.graph.operator_kinds import WEIGHTED
 from edgecnn.graph.replay import Values
 from edgecnn.quantization.remedies import ranges
@@ -17,7 +17,7 @@ from edgecnn.quantization.statistics import Moments, moments, positions, windows
 from edgecnn.runtime.model.tflite import parse
 
 
-def observe_channels(network: Network, pictures: np.ndarray) -> dict[int, Channels]:
+def observe_channels(network: FloatGraph, pictures: np.ndarray) -> dict[int, Channels]:
     """Extremes and mean square of every channel of the input and of every activation.
 
     Args:
@@ -73,7 +73,7 @@ class InputSamples:
         samples: how many windows of one picture, for a layer's number of columns.
     """
 
-    def __init__(self, network: Network, pictures: set[int], samples: Callable[[int], int]) -> None:
+    def __init__(self, network: FloatGraph, pictures: set[int], samples: Callable[[int], int]) -> None:
         self._network = network
         self._pictures = pictures
         self._samples = samples
@@ -90,7 +90,7 @@ class InputSamples:
             at = positions(layer, values.shape, output, most, seed=number)
             self._found[layer.operator][number] = windows(layer, Values(values), at)
 
-    def moments(self, layer: Layer) -> Moments:
+    def moments(self, layer: WeightedLayer) -> Moments:
         """Of the layer's inputs; the samples are given up."""
         parts = self._found.pop(layer.operator)
         return moments(np.concatenate([parts[number] for number in sorted(parts)], axis=1))

@@ -7,14 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgecnn.graph.float_graph import Layer
+from edgecnn.graph.float_graph import WeightedLayer
 from edgecnn.graph.network import same_padding
 from edgecnn.graph.replay import Values
 
 Positions = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
-def positions(layer: Layer, shape: tuple[int, ...], output: tuple[int, ...], most: int, seed: int = 0) -> Positions:
+def positions(
+    layer: WeightedLayer, shape: tuple[int, ...], output: tuple[int, ...], most: int, seed: int = 0
+) -> Positions:
     """Output positions (picture, row, column) of a layer, at most `most`, chosen by a seed.
 
     Args:
@@ -34,7 +36,7 @@ def positions(layer: Layer, shape: tuple[int, ...], output: tuple[int, ...], mos
     return (picture, *np.divmod(place, columns))
 
 
-def windows(layer: Layer, values: Values, at: Positions) -> np.ndarray:
+def windows(layer: WeightedLayer, values: Values, at: Positions) -> np.ndarray:
     """The inputs that these outputs see, float32 (groups, positions, columns); zero outside of the picture."""
     array = values.array
     if layer.kind == "FULLY_CONNECTED":
@@ -55,7 +57,7 @@ def windows(layer: Layer, values: Values, at: Positions) -> np.ndarray:
     return np.ascontiguousarray(grouped.transpose(2, 0, 1, 3)).reshape(layer.groups, count, -1)
 
 
-def _padding(layer: Layer, shape: tuple[int, ...]) -> tuple[int, int]:
+def _padding(layer: WeightedLayer, shape: tuple[int, ...]) -> tuple[int, int]:
     """Rows above and columns to the left of the picture."""
     if not layer.same_padding:
         return 0, 0

@@ -16,7 +16,7 @@ from edgecnn.core.errors import QuantizationError, UsageError
 from edgecnn.core.registry import SCHEMES
 from edgecnn.core.statistics import sqnr_db
 from edgecnn.data import open_data
-from edgecnn.graph.float_graph import Network
+from edgecnn.graph.float_graph import FloatGraph
 from edgecnn.graph.pairing import grid_of, pair_up
 from edgecnn.models import blocks
 from edgecnn.quantization import Calibration, quantize
@@ -118,7 +118,7 @@ def test_every_int16_kernel_computes_what_float_does(tmp_path: Path) -> None:
     """All operators at once, against a float network with int8's own weights: only the last rounding is left."""
     model = every_kind()
     file, _ = made(model, tmp_path, "int8", "none")
-    network = Network(artifact.graph_bytes(made(model, tmp_path, "float32")[0]))
+    network = FloatGraph(artifact.graph_bytes(made(model, tmp_path, "float32")[0]))
     for pair in pair_up(network, file.model.graph):
         if pair.layer and pair.weights is not None and pair.bias is not None:
             network.set_values(pair.layer.weights, pair.weights)

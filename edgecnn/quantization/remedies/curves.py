@@ -13,7 +13,7 @@ import numpy as np
 
 from edgecnn.graph.activations import Inputs, Read, visit_activations
 from edgecnn.graph.edit import Ranges
-from edgecnn.graph.float_graph import Network
+from edgecnn.graph.float_graph import FloatGraph
 from edgecnn.graph.grid import Grid
 from edgecnn.quantization.remedies.ranges import BINS, Histogram
 
@@ -28,7 +28,7 @@ def narrowed(model: bytes, ranges: Ranges, inputs: Inputs) -> dict[int, tuple[fl
     Hard-swish makes 0 of all below -3, and swish nearly so of all below -8: what lies there needs no steps. Narrower
     ranges for other activations, by the error on themselves, gained nothing on Lite0 (19.3 to 19.4 dB).
     """
-    curves = read_by(Network(model))
+    curves = read_by(FloatGraph(model))
     ends = {tensor: (min(low, 0.0), max(high, 0.0)) for tensor, (low, high) in ranges.items() if tensor in curves}
     counts = {tensor: np.zeros(BINS, np.int64) for tensor in ends}
     lock = threading.Lock()
@@ -66,7 +66,7 @@ def _error(histogram: Histogram, curve: Curve, low: float, high: float) -> float
     return float((histogram.counts * (curve(rounded) - curve(centers)) ** 2).sum())
 
 
-def read_by(network: Network) -> dict[int, Curve]:
+def read_by(network: FloatGraph) -> dict[int, Curve]:
     """Activations that one kind of curve reads and nothing else, with this curve."""
     readers: dict[int, set[str]] = {}
     for operator in network.graph.operators:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from edgecnn.graph.float_graph import NO_ACTIVATION, RELU, RELU6, Layer, Network
+from edgecnn.graph.float_graph import NO_ACTIVATION, RELU, RELU6, FloatGraph, WeightedLayer
 from edgecnn.graph.grid import WEIGHT_STEPS
 from edgecnn.graph.operator_kinds import kind_of
 
@@ -54,12 +54,12 @@ class Group:
     """Activations whose channels must be scaled alike, with the layers that make and use them."""
 
     tensors: list[int] = field(default_factory=list)
-    producers: list[Layer] = field(default_factory=list)
-    consumers: list[Layer] = field(default_factory=list)
+    producers: list[WeightedLayer] = field(default_factory=list)
+    consumers: list[WeightedLayer] = field(default_factory=list)
 
 
 def equalize(
-    network: Network, channels: Mapping[int, Channels], *, per_channel: bool = True, only: int | None = None
+    network: FloatGraph, channels: Mapping[int, Channels], *, per_channel: bool = True, only: int | None = None
 ) -> dict[int, np.ndarray]:
     """Change a network's weights and biases in place.
 
@@ -88,7 +88,7 @@ def equalize(
     return factors
 
 
-def groups(network: Network) -> list[Group]:
+def groups(network: FloatGraph) -> list[Group]:
     """The sets of activations that can be scaled, in execution order."""
     graph = network.graph
     parent = list(range(len(graph.tensors)))
@@ -123,7 +123,7 @@ def groups(network: Network) -> list[Group]:
     return [group for key, group in found.items() if key not in closed and group.producers and group.consumers]
 
 
-def _is_transparent(network: Network, number: int) -> bool:
+def _is_transparent(network: FloatGraph, number: int) -> bool:
     operator = network.graph.operators[number]
     tensors = network.graph.tensors
     result = tensors[operator.outputs[0]].shape
@@ -136,14 +136,14 @@ def _is_transparent(network: Network, number: int) -> bool:
     return homogeneous and all(tensors[index].shape[-1] == result[-1] for index in variable)
 
 
-def _by_column(layer: Layer, scale: np.ndarray) -> np.ndarray:
+def _by_column(layer: WeightedLayer, scale: np.ndarray) -> np.ndarray:
     """Factors of input channels in the shape of the layer's matrix: (groups, 1, columns)."""
     taps = layer.kernel[0] * layer.kernel[1]
     inputs = scale.reshape(layer.groups, 1, -1)
     return np.tile(inputs, (1, 1, taps))
 
 
-def _factors(network: Network, group: Group, channels: Mapping[int, Channels], per_channel: bool) -> np.ndarray:
+def _factors(network: FloatGraph, group: Group, channels: Mapping[int, Channels], per_channel: bool) -> np.ndarray:
     reach = np.max([channels[tensor].reach for tensor in group.tensors], axis=0)
     if reach.max() <= 0:
         return np.ones_like(reach)
@@ -163,7 +163,7 @@ def _factors(network: Network, group: Group, channels: Mapping[int, Channels], p
 class _Noise:
     """All rounding noise in the consumers' outputs, relative to those outputs, as a function of the factors."""
 
-    def __init__(self, network: Network, group: Group, channels: Mapping[int, Channels], per_channel: bool) -> None:
+    def __init__(self, network: FloatGraph, group: Group, channels: Mapping[int, Channels], per_channel: bool) -> None:
         self._per_channel = per_channel
         self._activations = [channels[tensor] for tensor in group.tensors]
         self._consumers = [(layer, network.matrix(layer), channels[layer.input].power) for layer in group.consumers]
@@ -197,11 +197,11 @@ class _Noise:
         return noise
 
 
-def _output_power(layer: Layer, weights: np.ndarray, power: np.ndarray) -> float:
+def _output_power(layer: WeightedLayer, weights: np.ndarray, power: np.ndarray) -> float:
     return float((weights**2 * _by_column(layer, power)).sum()) or 1.0
 
 
-def _sensitivity(layer: Layer, weights: np.ndarray, power: np.ndarray) -> np.ndarray:
+def _sensitivity(layer: WeightedLayer, weights: np.ndarray, power: np.ndarray) -> np.ndarray:
     """What a unit of noise on each input channel does to the output, relative to its power; (channels,)."""
     taps = layer.kernel[0] * layer.kernel[1]
     by_channel = (weights**2).sum(axis=1).reshape(layer.groups, taps, -1).sum(axis=1).reshape(-1)
@@ -209,7 +209,7 @@ def _sensitivity(layer: Layer, weights: np.ndarray, power: np.ndarray) -> np.nda
     return result
 
 
-def _weight_noise(layer: Layer, weights: np.ndarray, power: np.ndarray, per_channel: bool) -> float:
+def _weight_noise(layer: WeightedLayer, weights: np.ndarray, power: np.ndarray, per_channel: bool) -> float:
     steps = np.abs(weights).max(axis=2) if per_channel else np.full(weights.shape[:2], np.abs(weights).max())
     received = _by_column(layer, power).sum(axis=2)
     return float((_ROUNDING_GAIN * (steps / WEIGHT_STEPS) ** 2 / 12 * received).sum())

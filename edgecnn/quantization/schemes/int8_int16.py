@@ -7,7 +7,7 @@ int16 are plain C++: where there is a floating point unit, float is many times f
 from __future__ import annotations
 
 from edgecnn.core.errors import QuantizationError
-from edgecnn.graph.float_graph import Network
+from edgecnn.graph.float_graph import FloatGraph
 from edgecnn.graph.operator_kinds import WEIGHTED
 from edgecnn.quantization import mixed_precision
 from edgecnn.quantization.int16 import SUPPORTED, with_int16
@@ -39,7 +39,7 @@ def convert(job: Job) -> bytes:
     return with_int16(graph, [at[number] for number in numbers])
 
 
-def _has_kernel(network: Network, number: int) -> bool:
+def _has_kernel(network: FloatGraph, number: int) -> bool:
     operator = network.graph.operators[number]
     if operator.name in WEIGHTED:
         return number in network.layers

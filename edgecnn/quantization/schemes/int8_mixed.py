@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from edgecnn.core.errors import QuantizationError, UsageError
 from edgecnn.graph.edit import Ranges
-from edgecnn.graph.float_graph import Network
+from edgecnn.graph.float_graph import FloatGraph
 from edgecnn.quantization import mixed_precision
 from edgecnn.quantization.scheme import Job, quantize_with_ranges
 
@@ -45,7 +45,7 @@ def _with_float(job: Job, model: bytes, ranges: Ranges, numbers: list[int]) -> b
     return quantize_with_ranges(model, ranges, job.io, per_channel=True, keep_float=kept)
 
 
-def _is_small(network: Network, number: int) -> bool:
+def _is_small(network: FloatGraph, number: int) -> bool:
     """Whether the file hardly grows: a classifier with 1,000 outputs in float would nearly double Lite0."""
     tensors = network.graph.tensors
     constants = [

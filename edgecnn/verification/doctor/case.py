@@ -18,7 +18,7 @@ from edgecnn.data import DataSet, Example, open_data, readable
 from edgecnn.float_model.loading import Source, from_model, load
 from edgecnn.float_model.traced import FloatModel
 from edgecnn.graph.edit import Ranges
-from edgecnn.graph.float_graph import Network
+from edgecnn.graph.float_graph import FloatGraph
 from edgecnn.graph.ranges import activation_ranges
 from edgecnn.graph.replay import float_outputs
 from edgecnn.graph.simulation import Simulation
@@ -122,9 +122,9 @@ class Case:
         return FloatModel.trace(self.source).float32
 
     @functools.cached_property
-    def network(self) -> Network:
+    def network(self) -> FloatGraph:
         """The float network; not to be changed."""
-        return Network(self.float_model)
+        return FloatGraph(self.float_model)
 
     @property
     def level(self) -> str:

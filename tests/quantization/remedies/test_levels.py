@@ -127,14 +127,14 @@ def test_weights_in_the_artifact_are_those_that_were_chosen(tiny_keras: Path, tm
     """The quantizer must find the grid that the rounding was done for, or all the care is lost."""
     from edgecnn.float_model.loading import load
     from edgecnn.float_model.traced import FloatModel
-    from edgecnn.graph.float_graph import Network
+    from edgecnn.graph.float_graph import FloatGraph
     from edgecnn.quantization.levels import Pictures, improve
 
     shape = (1, *keras_file.load(tiny_keras)[1].preprocessing.shape)
     inputs = [np.random.default_rng(i).normal(size=shape).astype(np.float32) for i in range(4)]
     improved = improve(FloatModel.trace(load(tiny_keras)).float32, Pictures(lambda: iter(inputs), 4), "fast")
     file = _quantized(improved.model, improved.ranges)
-    network = Network(improved.model)
+    network = FloatGraph(improved.model)
     by_name = {tensor.name: tensor for tensor in file.graph.tensors}
     compared = 0
     for layer in network.layers.values():

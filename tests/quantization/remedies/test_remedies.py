@@ -9,7 +9,7 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 from small_graphs import Graph
 
-from edgecnn.graph.float_graph import Network
+from edgecnn.graph.float_graph import FloatGraph
 from edgecnn.graph.grid import Grid, weight_scales
 from edgecnn.graph.replay import Values, run
 from edgecnn.quantization.observation import observe_channels
@@ -183,7 +183,7 @@ def outputs(model: bytes, inputs: np.ndarray) -> np.ndarray:
 
 def test_network_written_unchanged_computes_the_same() -> None:
     model = small_network()
-    network = Network(model)
+    network = FloatGraph(model)
     for layer in network.layers.values():
         network.set_matrix(layer, network.matrix(layer))
     assert np.array_equal(outputs(network.to_bytes(), pictures()), outputs(model, pictures()))
@@ -195,17 +195,17 @@ def test_layers_that_share_a_bias_get_their_own() -> None:
     first = graph.conv("first", source, 6, 3, dtype="f4")
     second = graph.conv("second", first, 6, 3, dtype="f4")
     graph.graph.operators[1].inputs[2] = graph.graph.operators[0].inputs[2]
-    network = Network(graph.build([source], [second]))
+    network = FloatGraph(graph.build([source], [second]))
     one, two = network.layers.values()
     before = network.values(two.bias).copy()
     network.set_values(one.bias, np.full(6, 7.0))
     assert np.array_equal(network.values(two.bias), before)
-    assert np.array_equal(Network(network.to_bytes()).values(one.bias), np.full(6, 7.0, np.float32))
+    assert np.array_equal(FloatGraph(network.to_bytes()).values(one.bias), np.full(6, 7.0, np.float32))
 
 
 @pytest.mark.parametrize("number", [0, 1])
 def test_windows_times_weights_is_the_convolution(number: int) -> None:
-    network = Network(small_network())
+    network = FloatGraph(small_network())
     layer = network.layers[number]
     inputs = pictures() if number == 0 else run(network.operator_model(0), [Values(pictures())]).array
     result = run(network.operator_model(number, linear=True), [Values(inputs)]).array
@@ -218,7 +218,7 @@ def test_windows_times_weights_is_the_convolution(number: int) -> None:
 
 def test_running_operator_by_operator_is_running_the_network() -> None:
     model = small_network()
-    network = Network(model)
+    network = FloatGraph(model)
     values = Values(pictures())
     for number in range(3):
         values = run(network.operator_model(number), [values])
@@ -226,7 +226,7 @@ def test_running_operator_by_operator_is_running_the_network() -> None:
 
 
 def test_equalization_changes_weights_but_not_the_function() -> None:
-    network = Network(small_network())
+    network = FloatGraph(small_network())
     quiet = network.layers[0]
     weights = network.matrix(quiet)
     network.set_matrix(quiet, weights * np.array([1, 1, 0.01, 0.01, 0.02, 1])[:, None])  # channels that hardly speak
@@ -240,7 +240,7 @@ def test_equalization_changes_weights_but_not_the_function() -> None:
 
 
 def test_equalization_keeps_values_under_6() -> None:
-    network = Network(small_network())
+    network = FloatGraph(small_network())
     channels = observe_channels(network, pictures())
     factors = equalization.equalize(network, channels, per_channel=False)
     for tensor, factor in factors.items():

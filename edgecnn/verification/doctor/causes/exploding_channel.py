@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from edgecnn.graph.float_graph import Network
+from edgecnn.graph.float_graph import FloatGraph
 from edgecnn.quantization.remedies import equalization
 from edgecnn.verification.doctor.case import Case, Finding
 
@@ -20,7 +20,7 @@ def examine(case: Case) -> Finding | None:
     reach = case.channels[worst].reach
     median = float(np.median(reach[reach > 0]))
     step = reach.max() / 255
-    network = Network(case.float_model)
+    network = FloatGraph(case.float_model)
     factors = equalization.equalize(network, case.channels, only=worst)
     curable = worst in factors
     return Finding(
