@@ -48,7 +48,6 @@ class LayerKind:
         kernel: name of the attribute that holds its kernel.
         activation: that it is, by Keras's name; a layer `Activation` says it in its settings.
         is_normalization: it computes means and variances at run time.
-        is_recurrent: it steps through its input.
         is_training_only: it does nothing after training.
     """
 
@@ -60,7 +59,6 @@ class LayerKind:
     kernel: str = ""
     activation: str = ""
     is_normalization: bool = False
-    is_recurrent: bool = False
     is_training_only: bool = False
 
     @property
@@ -116,13 +114,12 @@ KINDS = (
     *(LayerKind(name, IN_PLACE, POINT) for name in ("Rescaling", "Normalization", "LayerScale", "StochasticDepth")),
     # Training only.
     *(LayerKind(name, IN_PLACE, POINT, KEPT, INPUT_GRID, is_training_only=True) for name in _TRAINING_ONLY),
-    # Normalization at run time, attention, recurrence.
+    # Normalization at run time, attention.
     LayerKind("LayerNormalization", OTHER, POINT, KEPT, is_normalization=True),
     LayerKind("LayerNorm", is_normalization=True),
     LayerKind("UnitNormalization", OTHER, POINT),
     LayerKind("GroupNormalization", OTHER, ATTENTION, is_normalization=True),  # each position sees all of its group
     *(LayerKind(name, OTHER, ATTENTION) for name in ("MultiHeadAttention", "Attention", "AdditiveAttention")),
-    *(LayerKind(name, is_recurrent=True) for name in ("LSTM", "GRU", "SimpleRNN")),
 )
 _BY_NAME = {kind.name: kind for kind in KINDS}
 

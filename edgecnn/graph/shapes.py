@@ -8,7 +8,7 @@ from edgecnn.core.errors import CrashError, ModelFileError, RuntimeMissingError
 from edgecnn.graph.cost import activation_inputs
 from edgecnn.runtime.model.tflite import Graph, TFLiteModel
 from edgecnn.runtime.process import guard
-from edgecnn.runtime.run.engine import interpreter_module, quiet
+from edgecnn.runtime.run.engine import interpreter_module, open_interpreter
 
 # What may make a single number of a larger tensor, and what neither reads nor writes one.
 _MAY_END_IN_A_SCALAR = frozenset(
@@ -59,13 +59,10 @@ def resolved(model: TFLiteModel, data: bytes) -> TFLiteModel:
 
 def _inferred(data: bytes) -> list[tuple[int, list[int]]]:
     """(tensor number, shape) after the runtime has allocated the model."""
-    module = interpreter_module()
+    # A delegate would leave the shapes inside of what it takes over as they are in the file.
+    plain = interpreter_module().OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
     try:
-        with quiet():
-            # A delegate would leave the shapes inside of what it takes over as they are in the file.
-            plain = module.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
-            interpreter = module.Interpreter(model_content=data, num_threads=1, experimental_op_resolver_type=plain)
-            interpreter.allocate_tensors()
+        interpreter = open_interpreter(data, experimental_op_resolver_type=plain)
     except (RuntimeError, ValueError) as error:
         raise ModelFileError(str(error)) from error
     return [(row["index"], [int(size) for size in row["shape"]]) for row in interpreter.get_tensor_details()]

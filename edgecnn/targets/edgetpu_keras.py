@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-# Keras layers (class, or activation in their settings) -> what is wrong with them.
+from edgecnn.core.compat.keras_graph import leaves
+from edgecnn.graph.layer_kinds import kind_of
+from edgecnn.graph.roles import ATTENTION, CONVOLUTION
+
+# Activations of Keras layers -> what is wrong with them.
 _HARD_SWISH = "hard-swish becomes HARD_SWISH, which the Edge TPU doesn't have"
 _KERAS_ACTIVATIONS = {
     "hard_swish": _HARD_SWISH,
@@ -17,19 +21,13 @@ _KERAS_ACTIVATIONS = {
     "square": "a squared ReLU is not among the Edge TPU's operators",
     "mish": "Mish is not among the Edge TPU's operators",
 }
-_KERAS_LAYERS = {
-    "HardSwish": "hard_swish", "LeakyReLU": "leaky_relu", "ELU": "elu", "StarReLU": "square", "SquaredReLU": "square",
-}  # fmt: skip
-_NO_LAYER = (
-    *("GRU", "SimpleRNN", "Bidirectional", "Conv3D", "Lambda"),  # an LSTM maps
-    *("MultiHeadAttention", "Attention", "LayerNormalization", "LayerNorm", "GroupNormalization"),
-)
+_NO_LAYER = ("GRU", "SimpleRNN", "Bidirectional", "Conv3D", "Lambda")  # an LSTM maps
 
 
 def warnings(keras_model: Any, on_chip_bytes: int) -> list[str]:
     """See `edgecnn.targets.warn_before_training`."""
     found: dict[str, list[str]] = {}
-    for layer in _layers(keras_model):
+    for layer in leaves(keras_model):
         problem = _layer_problem(layer)
         if problem:
             found.setdefault(problem, []).append(str(layer.name))
@@ -49,25 +47,17 @@ def warnings(keras_model: Any, on_chip_bytes: int) -> list[str]:
     return lines
 
 
-def _layers(keras_model: Any) -> list[Any]:
-    """All layers, those of nested models included."""
-    layers = []
-    for layer in keras_model.layers:
-        layers += _layers(layer) if hasattr(layer, "layers") else [layer]
-    return layers
-
-
 def _layer_problem(layer: Any) -> str:
-    kind, config = type(layer).__name__, layer.get_config()
-    activation = config.get("activation") or _KERAS_LAYERS.get(kind)
+    kind, config = kind_of(layer), layer.get_config()
+    activation = config.get("activation") or kind.activation
     if isinstance(activation, str) and activation in _KERAS_ACTIVATIONS:
         return _KERAS_ACTIVATIONS[activation]
-    if kind in _NO_LAYER:
-        return f"{kind} has no counterpart on the Edge TPU"
+    if kind.name in _NO_LAYER or kind.is_normalization or kind.mixing == ATTENTION:
+        return f"{kind.name} has no counterpart on the Edge TPU"
     dilation = config.get("dilation_rate", 1)
     if isinstance(dilation, (tuple, list)) and _differs(dilation, config.get("kernel_size")):
         return f"a dilation of {tuple(dilation)} differs in height and width"
-    if kind == "Conv2D" and config.get("groups", 1) > 1:
+    if kind.role == CONVOLUTION and config.get("groups", 1) > 1:
         return "a grouped convolution needs CONV_2D version 6, which the compiler doesn't know"
     return ""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 
+from edgecnn.graph.operator_kinds import kind_of
 from edgecnn.runtime.model.tflite import Graph, Operator, Tensor
 
 MIB = 1 << 20
@@ -75,31 +76,25 @@ def _too_large(graph: Graph, operator: Operator) -> Limit | None:
     )
 
 
-def _dilation(across: int, down: int) -> _Rule:
+def _dilation(graph: Graph, operator: Operator) -> Limit | None:
     """A dilation counts only where the kernel is wider than 1 (public pairs: a 3 x 1 kernel with dilation 2 x 1)."""
-
-    def rule(graph: Graph, operator: Operator) -> Limit | None:
-        kernel = graph.tensors[operator.inputs[1]].shape[1:3]
-        dilation = operator.option(down, default=1), operator.option(across, default=1)
-        if len({rate for size, rate in zip(kernel, dilation) if size > 1}) <= 1:
-            return None
-        reason = f"its dilation is {dilation[0]} x {dilation[1]}; expected the same both ways."
-        return reason, "Use the same dilation both ways."
-
-    return rule
+    kernel = graph.tensors[operator.inputs[1]].shape[1:3]
+    dilation = [operator.option(number, default=1) for number in kind_of(operator.name).dilation or ()]
+    if len({rate for size, rate in zip(kernel, dilation) if size > 1}) <= 1:
+        return None
+    reason = f"its dilation is {dilation[0]} x {dilation[1]}; expected the same both ways."
+    return reason, "Use the same dilation both ways."
 
 
-def _no_activation(number: int) -> _Rule:
-    def rule(graph: Graph, operator: Operator) -> Limit | None:
-        if not operator.option(number, "int8"):
-            return None
-        return "it has a fused activation; expected none.", "Put the activation before it, or into a layer of its own."
-
-    return rule
+def _no_activation(graph: Graph, operator: Operator) -> Limit | None:
+    number = kind_of(operator.name).activation
+    if number is None or not operator.option(number, "int8"):
+        return None
+    return "it has a fused activation; expected none.", "Put the activation before it, or into a layer of its own."
 
 
 def _concatenation(graph: Graph, operator: Operator) -> Limit | None:
-    fused = _no_activation(1)(graph, operator)
+    fused = _no_activation(graph, operator)
     if fused:
         return fused
     tensors = [graph.tensors[number] for number in operator.inputs]
@@ -222,10 +217,10 @@ def _strided_slice(graph: Graph, operator: Operator) -> Limit | None:
 
 
 _LIMITATIONS: dict[str, _Rule] = {
-    "CONV_2D": _dilation(4, 5),
-    "DEPTHWISE_CONV_2D": _dilation(5, 6),
-    "AVERAGE_POOL_2D": _no_activation(5),
-    "MAX_POOL_2D": _no_activation(5),
+    "CONV_2D": _dilation,
+    "DEPTHWISE_CONV_2D": _dilation,
+    "AVERAGE_POOL_2D": _no_activation,
+    "MAX_POOL_2D": _no_activation,
     "CONCATENATION": _concatenation,
     "FULLY_CONNECTED": _fully_connected,
     "SOFTMAX": _softmax,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 
+from edgecnn.graph.operator_kinds import kind_of
 from edgecnn.runtime.model.tflite import Graph, Operator, Tensor
 from edgecnn.targets import edgetpu_limits
 
@@ -41,7 +42,6 @@ NEWEST_VERSIONS = {
 # Operators that convert a model's input. In public pairs the compiler leaves them before its partition: MoveNet's CAST
 # and the QUANTIZE of a float input.
 CONVERSIONS = ("CAST", "QUANTIZE")
-_WITH_WEIGHTS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV")
 # An LSTM computes with its input and 8 matrices; its biases, and the cell state of int16, are its own affair.
 _LSTM, _LSTM_INPUTS = "UNIDIRECTIONAL_SEQUENCE_LSTM", 9
 _QUANTIZE_ALL = (
@@ -148,6 +148,7 @@ def _limitation(graph: Graph, operator: Operator, unknown: frozenset[int]) -> Fo
 
 
 def _computed_weights(graph: Graph, operator: Operator) -> tuple[str, str] | None:
-    if operator.name not in _WITH_WEIGHTS or graph.tensors[operator.inputs[1]].is_constant:
+    weights = kind_of(operator.name).weights
+    if weights is None or graph.tensors[operator.inputs[weights]].is_constant:
         return None
     return "its weights are computed at run time; expected constants.", "Use a layer with trained weights."
