@@ -12,11 +12,11 @@ import importlib
 import pkgutil
 import sys
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
 from edgecnn.core.errors import UsageError
+from edgecnn.core.text import did_you_mean
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,8 @@ class Registry:
 
     @functools.cached_property
     def _entry_points(self) -> dict[str, str]:
+        from importlib.metadata import entry_points  # slow to import, and not needed to show most help
+
         groups = [group for group in (self.former, self.package) if group]
         if sys.version_info < (3, 10):
             found = entry_points()
@@ -65,7 +67,9 @@ class Registry:
         name, colon, argument = name.partition(":")
         module = self._files.get(name) or self._entry_points.get(name)
         if module is None:
-            raise UsageError(f"Unknown {self.kind} {name!r}. Choose one of: {', '.join(self.names())}.")
+            meant = did_you_mean(name, self.names())
+            listed = f"Choose one of: {', '.join(self.names())}."
+            raise UsageError(" ".join(part for part in (f"Unknown {self.kind} {name!r}.", meant, listed) if part))
         plugin = importlib.import_module(module)
         if not colon:
             return plugin

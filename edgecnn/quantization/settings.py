@@ -1,0 +1,42 @@
+"""What `edgecnn quantize` takes: the scheme, its calibration, and how much is made of that."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edgecnn.core.options import Settings, option, part
+from edgecnn.core.registry import SCHEMES
+
+LEVELS = ("none", "fast", "best")
+SAMPLES = {"none": 100, "fast": 100, "best": 256}
+"""How many calibration images a level takes, unless the user says how many."""
+
+
+@dataclass(frozen=True)
+class Calibration(Settings):
+    """Which images show the converter the ranges of activations, and the level of `edgecnn.quantization.levels`."""
+
+    data: str = option("Calibration images.", "photos", key="calibration", metavar="DATA")
+    samples: int | None = option(
+        "Number of calibration images.", low=1, metavar="N", default_help="100; 256 for improve = best and for a bound"
+    )
+    seed: int = option("Seed of their choice.", 0, low=0, high=2**32 - 1, metavar="N")
+    improve: str | None = option(
+        "Level of better rounding, ranges and biases.", choices=LEVELS, default_help="the scheme's: fast for int8"
+    )
+
+    def count(self, level: str) -> int:
+        """How many images a level of improvement is given."""
+        return self.samples or SAMPLES[level]
+
+
+@dataclass(frozen=True)
+class QuantizeSettings(Settings):
+    """How a model becomes an artifact."""
+
+    scheme: str = option("Quantization scheme.", "int8", choices=SCHEMES.names, takes_argument=True, metavar="SCHEME")
+    calibration: Calibration = part(Calibration)
+    io: str | None = option(
+        "Type of the input and output tensors.",
+        choices=("uint8", "int8", "int16", "float32"), default_help="uint8 for int8 schemes, else float32",
+    )  # fmt: skip
