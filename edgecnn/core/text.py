@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 
@@ -13,6 +12,8 @@ def counted(count: int, thing: str) -> str:
 
 def similar(word: str, choices: Iterable[str]) -> list[str]:
     """The choices that a misspelled word may have meant, the likeliest first; at most three."""
+    import difflib  # only a mistake needs it
+
     known = {choice.lower().replace("-", "_"): choice for choice in choices}
     return [known[name] for name in difflib.get_close_matches(word.lower().replace("-", "_"), known, n=3, cutoff=0.6)]
 

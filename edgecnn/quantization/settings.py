@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from edgecnn.core.options import Settings, option, part
 from edgecnn.core.registry import SCHEMES
+from edgecnn.data import DataSet, open_data
 
 LEVELS = ("none", "fast", "best")
 SAMPLES = {"none": 100, "fast": 100, "best": 256}
@@ -25,9 +26,9 @@ class Calibration(Settings):
         "Level of better rounding, ranges and biases.", choices=LEVELS, default_help="the scheme's: fast for int8"
     )
 
-    def count(self, level: str) -> int:
-        """How many images a level of improvement is given."""
-        return self.samples or SAMPLES[level]
+    def pictures(self, level: str) -> DataSet:
+        """Those that a level of improvement is given."""
+        return open_data(self.data).sample(self.samples or SAMPLES[level], self.seed)
 
 
 @dataclass(frozen=True)
