@@ -117,7 +117,7 @@ class Option:
         """As JSON schema."""
         one = self._schema_of_one()
         found: dict[str, Any] = {"type": "array", "items": one} if self.several else one
-        found["description"] = self.help
+        found["description"] = f"{self.help} Default: {self.default_help}." if self.default_help else self.help
         if self.default not in (None, REQUIRED):
             found["default"] = list(self.default) if self.several else self.default
         return found

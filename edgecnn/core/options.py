@@ -102,8 +102,13 @@ def part(settings: type[Settings]) -> Any:
     return dataclasses.field(default_factory=settings, metadata={"part": settings})
 
 
-def changes(settings: type[Settings], *, default_help: str) -> Any:
-    """A field that maps keys of another class to values: only those that replace defaults which are made later."""
+def changes(settings: type[Settings], *, default_help: str = "") -> Any:
+    """A field that maps keys of another class to values: only those that replace defaults which are made later.
+
+    Args:
+        settings: the other class.
+        default_help: what these defaults are, where they are not the class's own.
+    """
     return dataclasses.field(default_factory=dict, metadata={"changes": settings, "default_help": default_help})
 
 
@@ -226,9 +231,15 @@ def _options_of(settings: type[Settings], field: dataclasses.Field[Any], offered
         return options(field.metadata["part"], offered_only=offered_only)
     if "changes" in field.metadata:
         inner = options(field.metadata["changes"], offered_only=offered_only)
-        text = field.metadata["default_help"]
-        return [dataclasses.replace(each, default=None, default_help=each.default_help or text) for each in inner]
+        return [_optional(each, field.metadata["default_help"]) for each in inner]
     return _of_plugins(field.metadata["registry"]) if "registry" in field.metadata else ()
+
+
+def _optional(option: Option, default_help: str) -> Option:
+    """The setting where it may be left out, though its class may need it."""
+    if default_help:
+        return dataclasses.replace(option, default=None, default_help=option.default_help or default_help)
+    return dataclasses.replace(option, default=None) if option.required else option
 
 
 def _of_plugins(registry: Registry) -> list[Option]:

@@ -40,7 +40,7 @@ def quantize(
     output: str | Path,
     *,
     scheme: str = "int8",
-    calibration: Calibration | str = Calibration(),
+    calibration: Calibration | str = Calibration(),  # noqa: B008 - frozen
     io: str | None = None,
     trust: bool = False,
     hints: Hints | None = None,
@@ -66,7 +66,7 @@ def quantize(
     calibration = Calibration(calibration) if isinstance(calibration, str) else calibration
     QuantizeSettings(scheme, calibration, io)
     plugin = SCHEMES.load(scheme)
-    io = _checked_io(scheme, plugin.IO, io)
+    io = io or plugin.IO[0]
     _check_output(output)
     level = _checked_level(scheme, getattr(plugin, "IMPROVE", None), calibration.improve)
     data = calibration.pictures(level) if plugin.CALIBRATED else None
@@ -101,12 +101,6 @@ def quantize(
     contract = source.contract.replace(provenance=provenance, model=described)
     progress("Writing golden vectors", 0, 0)
     return artifact.write(output, graph, contract.replace(golden=_golden(graph, contract)))
-
-
-def _checked_io(scheme: str, choices: tuple[str, ...], io: str | None) -> str:
-    if io is not None and io not in choices:
-        raise UsageError(f"The scheme {scheme} has no {io} input; choose one of: {', '.join(choices)}.")
-    return io or choices[0]
 
 
 def _checked_level(scheme: str, default: str | None, level: str | None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edgecnn.core.options import Settings, option, part
+from edgecnn.core.options import Key, SettingError, Settings, option, part
 from edgecnn.core.registry import SCHEMES
 from edgecnn.data import DataSet, open_data
 
@@ -41,3 +41,9 @@ class QuantizeSettings(Settings):
         "Type of the input and output tensors.",
         choices=("uint8", "int8", "int16", "float32"), default_help="uint8 for int8 schemes, else float32",
     )  # fmt: skip
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        types = SCHEMES.load(self.scheme).IO if self.io is not None else ()
+        if self.io not in (None, *types):
+            raise SettingError(Key("io"), f" is {self.io!r}; the scheme {self.scheme} has {', '.join(types)}.")

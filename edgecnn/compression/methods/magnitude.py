@@ -38,7 +38,7 @@ class Options(Settings):
         if self.sparsity <= LEAST_ZEROS:
             raise SettingError(
                 Key("sparsity"),
-                f" is {self.sparsity}; XNNPACK uses its sparse kernels from 2/3 zeros on. 0.85 is usual.",
+                f" is {self.sparsity}; XNNPACK takes its sparse kernels from 2/3 zeros on. 0.85 is usual.",
             )
 
 
