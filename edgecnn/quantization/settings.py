@@ -35,15 +35,32 @@ class Calibration(Settings):
 class QuantizeSettings(Settings):
     """How a model becomes an artifact."""
 
-    scheme: str = option("Quantization scheme.", "int8", choices=SCHEMES.names, takes_argument=True, metavar="SCHEME")
+    scheme: str = option(
+        "Quantization scheme.",
+        choices=SCHEMES.names, takes_argument=True, metavar="SCHEME", default_help="int8",
+    )  # fmt: skip
     calibration: Calibration = part(Calibration)
     io: str | None = option(
         "Type of the input and output tensors.",
         choices=("uint8", "int8", "int16", "float32"), default_help="uint8 for int8 schemes, else float32",
     )  # fmt: skip
+    keep_float: tuple[str, ...] = option(
+        "Keep these layers and their consumers in float; for the scheme int8_mixed, which is then the default.",
+        (), metavar="LAYER,...", default_help="chosen automatically",
+    )  # fmt: skip
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        object.__setattr__(self, "scheme", self.scheme or ("int8_mixed" if self.keep_float else "int8"))
+        if self.keep_float and self.scheme != "int8_mixed":
+            raise SettingError(
+                Key("keep_float"), " goes with ", Key("scheme"), f" int8_mixed, not with {self.scheme}."
+            )
         types = SCHEMES.load(self.scheme).IO if self.io is not None else ()
         if self.io not in (None, *types):
             raise SettingError(Key("io"), f" is {self.io!r}; the scheme {self.scheme} has {', '.join(types)}.")
+
+    @property
+    def plugin(self) -> str:
+        """The scheme by its full name, with the layers that stay in float."""
+        return f"{self.scheme}:{','.join(self.keep_float)}" if self.keep_float else self.scheme

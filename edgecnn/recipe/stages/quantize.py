@@ -43,7 +43,7 @@ class Quantize(Stage):
         quantize(
             context.float_model,
             context.quantized,
-            scheme=self._settings.scheme,
+            scheme=self._settings.plugin,
             calibration=self._settings.calibration,
             io=self._settings.io,
             progress=context.progress,
