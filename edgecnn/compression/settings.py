@@ -46,8 +46,8 @@ class Pruning(Settings):
     options: Any = plugin_options(COMPRESSION, chosen_by="method")
 
     @classmethod
-    def of(cls, given: Mapping[str, Any]) -> Pruning:
+    def of(cls, given: Mapping[str, Any], **fields: Any) -> Pruning:
         """See `Settings.of`."""
         if given.get("method") == "qat":
             raise UsageError("qat is no pruning: that is `edgecnn train --qat`, in a recipe [qat].")
-        return super().of(given)
+        return super().of(given, **fields)

@@ -50,6 +50,7 @@ class Option:
         several: whether the value is a tuple of these.
         default: `REQUIRED` for none.
         title: of the settings that it belongs to, for help.
+        inherited: what the defaults of its class are, where those are another's.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Option:
     repeated: bool
     default_help: str
     offered: tuple[str, ...]
+    inherited: str = ""
 
     @property
     def required(self) -> bool:
@@ -104,8 +106,7 @@ class Option:
     def expected(self) -> str:
         """What is valid, in words."""
         if self.kind in ("int", "float"):
-            words = str(self.range)
-            return f"one or several of {words}, e.g. 1,2,4" if self.several else words
+            return f"{self.range.plural()}, e.g. 1,2,4" if self.several else str(self.range)
         if self.kind == "bool":
             return "true or false"
         choices = self.choices

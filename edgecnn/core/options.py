@@ -33,6 +33,7 @@ __all__ = [
     "Settings",
     "changes",
     "option",
+    "optional",
     "options",
     "part",
     "plugin_options",
@@ -94,7 +95,9 @@ def option(  # noqa: PLR0913 (a declaration, read field by field)
 def same_as(settings: type[Settings], name: str) -> Any:
     """A field that another class declares."""
     found = next(field for field in dataclasses.fields(settings) if field.name == name)
-    return dataclasses.field(default=found.default, metadata={"title": settings.TITLE, **found.metadata})
+    return dataclasses.field(
+        default=found.default, metadata={**({"title": settings.TITLE} if settings.TITLE else {}), **found.metadata}
+    )
 
 
 def part(settings: type[Settings]) -> Any:
@@ -140,8 +143,12 @@ class Settings:
             object.__setattr__(self, field.name, value)
 
     @classmethod
-    def of(cls: type[S], given: Mapping[str, Any]) -> S:
+    def of(cls: type[S], given: Mapping[str, Any], **fields: Any) -> S:
         """The settings from keys; those of the parts stand beside the others, and None is what is not given.
+
+        Args:
+            given: values by key.
+            **fields: of the class, those that are no settings.
 
         Raises:
             SettingError: a key is unknown or missing, or a value is not valid.
@@ -150,7 +157,7 @@ class Settings:
         for key in given:
             if key not in known:
                 raise unknown(key, known)
-        return cls(**_values(cls, given))
+        return cls(**_values(cls, given), **fields)
 
 
 def unknown(key: str, known: Iterable[str]) -> SettingError:
@@ -169,7 +176,7 @@ def _values(settings: type[Settings], given: Mapping[str, Any]) -> dict[str, Any
             if given.get(each.key) is not None:
                 values[field.name] = given[each.key]
             elif each.required:
-                raise SettingError(Key(each.key), f": missing. Expected {each.expected()}: {each.help}")
+                raise SettingError(Key(each.key), f": missing. {each.help}")
         elif "part" in field.metadata:
             inner = field.metadata["part"]
             keys = {each.key for each in options(inner)}
@@ -230,16 +237,20 @@ def _options_of(settings: type[Settings], field: dataclasses.Field[Any], offered
     if "part" in field.metadata:
         return options(field.metadata["part"], offered_only=offered_only)
     if "changes" in field.metadata:
-        inner = options(field.metadata["changes"], offered_only=offered_only)
-        return [_optional(each, field.metadata["default_help"]) for each in inner]
+        return optional(field.metadata["changes"], field.metadata["default_help"], offered_only=offered_only)
     return _of_plugins(field.metadata["registry"]) if "registry" in field.metadata else ()
 
 
-def _optional(option: Option, default_help: str) -> Option:
-    """The setting where it may be left out, though its class may need it."""
-    if default_help:
-        return dataclasses.replace(option, default=None, default_help=option.default_help or default_help)
-    return dataclasses.replace(option, default=None) if option.required else option
+def optional(settings: type[Settings], default_help: str = "", *, offered_only: bool = True) -> tuple[Option, ...]:
+    """All settings of a class, where each may be left out; see `changes`."""
+
+    def relaxed(each: Option) -> Option:
+        if default_help:
+            own = each.default_help or default_help
+            return dataclasses.replace(each, default=None, default_help=own, inherited=default_help)
+        return dataclasses.replace(each, default=None) if each.required else each
+
+    return tuple(map(relaxed, options(settings, offered_only=offered_only)))
 
 
 def _of_plugins(registry: Registry) -> list[Option]:

@@ -63,10 +63,18 @@ class Range:
 
     def __str__(self) -> str:
         """For example "a whole number from 1 to 100,000" or "a number above 0 and below 1"."""
-        kind = "a whole number" if self.whole else "a number" if self._limits() else "a finite number"
-        return " ".join(part for part in (kind, self._limits(), self.unit) if part)
+        return f"a {self._words()}"
 
-    def _limits(self) -> str:
+    def plural(self) -> str:
+        """For example "whole numbers from 1 to 100,000"."""
+        return self._words("s")
+
+    def _words(self, ending: str = "") -> str:
+        kind = "whole number" if self.whole else "number" if self.limits() else "finite number"
+        return " ".join(part for part in (kind + ending, self.limits(), self.unit) if part)
+
+    def limits(self) -> str:
+        """For example "from 1 to 100,000"; empty without limits."""
         if self.low is not None and self.high is not None:
             return f"from {self.low:,} to {self.high:,}"
         low = f"of at least {self.low:,}" if self.low is not None else ""

@@ -55,6 +55,18 @@ class Registry:
         """All plug-in names, sorted."""
         return sorted({**self._entry_points, **self._files})
 
+    def literal(self, name: str, constant: str) -> Any:
+        """A constant of a plug-in, e.g. its `SUMMARY`, read from the source: for help, which imports no plug-in."""
+        module = self._files.get(name) or self._entry_points[name]
+        import ast
+
+        spec = importlib.util.find_spec(module)
+        loader: Any = spec and spec.loader  # of a file or a zip, which both have the source
+        for node in ast.parse(loader.get_source(module)).body:
+            if isinstance(node, ast.Assign) and [ast.unparse(target) for target in node.targets] == [constant]:
+                return ast.literal_eval(node.value)
+        raise UsageError(f"The {self.kind} {name} has no {constant}.")
+
     def load(self, name: str) -> Any:
         """Import one plug-in.
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from edgecnn.core.errors import UsageError
-from edgecnn.core.options import REQUIRED, Settings, option, same_as
+from edgecnn.core.options import REQUIRED, Settings, changes, option, same_as
+from edgecnn.quantization.settings import QuantizeSettings
 from edgecnn.verification.settings import VerifySettings
 
 
@@ -52,3 +55,37 @@ class Training(Settings):
         "Passes of the configurations that train.",
         low=1, high=100_000, metavar="N", default_help="3; 2 for quantization-aware training",
     )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class LadderSettings(Settings):
+    """All that `edgecnn quantize` takes for the ladder; without a bound there is none."""
+
+    TITLE = Bounds.TITLE
+
+    bounds: Mapping[str, Any] = changes(Bounds)
+    data: str | None = option("Evaluation set; calibration and training images are excluded.", metavar="DATA")
+    training: Mapping[str, Any] = changes(Training)
+
+    @property
+    def bounded(self) -> bool:
+        """Whether there is a bound."""
+        return "max_drop" in self.bounds or "min_agreement" in self.bounds
+
+    def given(self) -> list[str]:
+        """Keys of what was given."""
+        values = {**self.bounds, "data": self.data, **self.training}
+        return [key for key, value in values.items() if value not in (None, False)]
+
+    def checked(self, quantizing: QuantizeSettings) -> tuple[Bounds, str, Training | None]:
+        """The bounds with what else they must suit, the evaluation set, and what is trained on.
+
+        Raises:
+            UsageError: one of them is missing.
+        """
+        if not self.data:
+            raise UsageError("--max-drop and --min-agreement need --data, the evaluation set.")
+        if "epochs" in self.training and "train_data" not in self.training:
+            raise UsageError("--epochs needs --train-data: images to train on.")
+        bounds = Bounds.of(self.bounds, per_tensor=quantizing.scheme == "int8_per_tensor", io=quantizing.io)
+        return bounds, self.data, Training.of(self.training) if self.training else None

@@ -53,9 +53,7 @@ class QuantizeSettings(Settings):
         super().__post_init__()
         object.__setattr__(self, "scheme", self.scheme or ("int8_mixed" if self.keep_float else "int8"))
         if self.keep_float and self.scheme != "int8_mixed":
-            raise SettingError(
-                Key("keep_float"), " goes with ", Key("scheme"), f" int8_mixed, not with {self.scheme}."
-            )
+            raise SettingError(Key("keep_float"), " goes with ", Key("scheme"), f" int8_mixed, not with {self.scheme}.")
         types = SCHEMES.load(self.scheme).IO if self.io is not None else ()
         if self.io not in (None, *types):
             raise SettingError(Key("io"), f" is {self.io!r}; the scheme {self.scheme} has {', '.join(types)}.")

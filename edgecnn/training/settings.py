@@ -26,7 +26,7 @@ class FitSettings(Settings):
     epochs: int = option("Passes over the training images.", 10, low=1, high=100_000, metavar="N")
     batch_size: int = option("Images per step, over all workers together.", 64, low=1, high=65_536, metavar="N")
     learning_rate: float = option(
-        "Peak learning rate of the head; after --qat or pruning, of all layers.", 1e-3,
+        "Peak learning rate of the head; in pruning and QAT, of all layers.", 1e-3,
         low=0, high=10, metavar="F",
     )  # fmt: skip
     backbone_learning_rate: float | None = option(
@@ -63,7 +63,10 @@ class FitSettings(Settings):
 
 @dataclass(frozen=True)
 class TrainOptions(Settings):
-    """What `edgecnn train` takes; `overrides` are fields of `FitSettings` that replace the strategy's own."""
+    """What `edgecnn train` takes.
+
+    `overrides` are fields of `FitSettings` that replace the strategy's own.
+    """
 
     data: str = same_as(SplitSettings, "data")
     strategy: str = option(

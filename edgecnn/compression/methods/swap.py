@@ -14,7 +14,6 @@ from edgecnn.compression.job import Job, Outcome
 from edgecnn.core.compat.tensorflow import keras
 from edgecnn.core.errors import UsageError
 from edgecnn.core.options import Settings, option
-from edgecnn.models.layers import HardSwish, is_swish
 from edgecnn.training.settings import FitSettings
 
 DEFAULTS = FitSettings(
@@ -37,6 +36,8 @@ class Options(Settings):
 
 def swish_layers(model: Any) -> list[str]:
     """Names of the layers that are nothing but swish."""
+    from edgecnn.models.layers import is_swish  # defines a Keras layer
+
     return [layer.name for layer in model.layers if is_swish(layer)]
 
 
@@ -64,6 +65,7 @@ def compress(job: Job, options: Options) -> Outcome:
 
 def swapped(model: Any, to: str) -> Any:
     """The same model, weights included, with another activation."""
+    from edgecnn.models.layers import HardSwish, is_swish  # defines a Keras layer
 
     def replaced(layer: Any) -> Any:
         if not is_swish(layer):

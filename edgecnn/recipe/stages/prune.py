@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edgecnn.compression.settings import Pruning
-from edgecnn.core.options import part
+from edgecnn.core.options import Settings, part
 from edgecnn.recipe.section import Recipe, Section
 from edgecnn.recipe.stage import Stage
 from edgecnn.recipe.tuning import Compress, TuningSettings, has_data
@@ -15,10 +15,13 @@ POSITION = 30
 
 
 @dataclass(frozen=True)
-class PruneSettings(TuningSettings):
-    """What `edgecnn prune` takes; the data are [train]'s unless they are given."""
-
+class _Method(Settings):
     pruning: Pruning = part(Pruning)
+
+
+@dataclass(frozen=True)
+class PruneSettings(TuningSettings, _Method):
+    """What `edgecnn prune` takes; the data are [train]'s unless they are given."""
 
 
 PRUNE = Section("prune", PruneSettings, several=True, check=has_data("prune"))
