@@ -10,7 +10,6 @@ import importlib
 import os
 import signal
 import sys
-from pathlib import Path
 from typing import Any
 
 import click
@@ -34,7 +33,7 @@ class _Commands(CommandGroup):
     """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(listed(Path(__file__).parent))
+        return list(listed(*__path__))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self.list_commands(ctx):
@@ -45,7 +44,7 @@ class _Commands(CommandGroup):
 
     def entries(self, ctx: click.Context) -> list[Entry]:
         """From the text of the files: to import all of them would slow `edgecnn --help` down."""
-        return list(listed(Path(__file__).parent).values())
+        return list(listed(*__path__).values())
 
 
 @click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

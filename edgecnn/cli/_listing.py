@@ -33,10 +33,10 @@ class Entry:
 
 
 @functools.cache
-def listed(folder: Path) -> dict[str, Entry]:
-    """The commands of a folder by name, in order: one per file, read from its text."""
-    files = (path for path in folder.glob("*.py") if not path.stem.startswith("_"))
-    found = [_entry(path) for path in files]
+def listed(*folders: str) -> dict[str, Entry]:
+    """The commands of folders by name, in order: one per file, read from its text."""
+    files = (path for folder in folders for path in Path(folder).glob("*.py"))
+    found = [_entry(path) for path in files if not path.stem.startswith("_")]
     first = {group: min(each.position for each in found if each.group == group) for group in {e.group for e in found}}
     ordered = sorted(found, key=lambda each: (first[each.group], each.position, each.name))
     return {each.name: each for each in ordered}

@@ -79,13 +79,13 @@ def test_gray_averages_the_colors_normalization() -> None:
     [
         ({"name": "mobilenet-v2"}, "Did you mean mobilenet_v2"),
         ({"name": "zzz"}, "`edgecnn models` lists all"),
-        ({"input_size": 31}, "input size is 31; expected 32 to 2048"),
-        ({"input_size": 4096}, "expected 32 to 2048"),
-        ({"width": 0.0}, "width is 0.0; expected 0.1 to 4.0"),
+        ({"input_size": 31}, "input_size is 31; expected a whole number from 32 to 2,048 pixels"),
+        ({"input_size": 4096}, "expected a whole number from 32 to 2,048"),
+        ({"width": 0.0}, "width is 0.0; expected a number from 0.1 to 4"),
         ({"width": float("nan")}, "width is nan"),
         ({"classes": 0}, "classes is 0; expected a whole number from 2"),
         ({"classes": 1}, "classes is 1; expected a whole number from 2"),
-        ({"color": "cmyk"}, "Choose one of: rgb, gray"),
+        ({"color": "cmyk"}, "expected one of: rgb, gray"),
         ({"name": "efficientnet_lite4", "weights": "imagenet"}, "no ImageNet weights of efficientnet_lite4"),
     ],
 )
