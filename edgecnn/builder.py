@@ -7,19 +7,14 @@ from typing import Any
 
 from edgecnn import weights as pretrained
 from edgecnn.core.compat.tensorflow import keras
-from edgecnn.core.errors import UsageError
+from edgecnn.core.options import Key, SettingError
 from edgecnn.core.registry import MODEL_FAMILIES
 from edgecnn.float_model import keras_file
 from edgecnn.graph import keras_macs
 from edgecnn.models import catalog, imagenet
+from edgecnn.models.settings import BuildSettings
 from edgecnn.models.spec import ModelSpec
 from edgecnn.runtime.model.contract import Contract
-
-COLORS = ("rgb", "gray")
-INPUT_SIZES = (32, 2048)
-WIDTHS = (0.1, 4.0)
-CLASSES = (2, 100_000)
-SEEDS = (0, 2**32 - 1)  # what NumPy and TensorFlow take
 
 
 def build_model(
@@ -50,12 +45,12 @@ def build_model(
         the contract.
 
     Raises:
-        UsageError: an argument is unknown or out of range.
+        SettingError: an argument is unknown or out of range.
         WeightsError: the weights are not at hand, or don't fit.
     """
     spec = catalog.spec(name)
-    _check(input_size, width, classes, color, seed)
-    _check_range(f"input size of {name}", input_size, (spec.smallest, INPUT_SIZES[1]), " pixels")
+    BuildSettings(input_size, width, classes, color, weights, seed)
+    _check_size(name, spec, input_size)
     pretrained.check(spec, name, weights)
     preprocessing = spec.preprocessing(input_size, color)
     saved = _saved_contract(weights)
@@ -104,15 +99,8 @@ def _labels(weights: str, classes: int, saved: Contract | None) -> dict[str, tup
     return {}
 
 
-def _check(input_size: int | None, width: float, classes: int | None, color: str, seed: int) -> None:
-    _check_range("input size", input_size, INPUT_SIZES, " pixels; the networks halve the picture five times")
-    _check_range("width", width, WIDTHS, ", a factor on the channel counts")
-    _check_range("class count", classes, CLASSES, "")
-    _check_range("seed", seed, SEEDS, "")
-    if color not in COLORS:
-        raise UsageError(f"Unknown color {color!r}. Choose one of: {', '.join(COLORS)}.")
-
-
-def _check_range(what: str, value: float | None, limits: tuple[float, float], why: str) -> None:
-    if value is not None and not limits[0] <= value <= limits[1]:
-        raise UsageError(f"The {what} is {value}; expected {limits[0]} to {limits[1]}{why}.")
+def _check_size(name: str, spec: ModelSpec, size: int | None) -> None:
+    if size is not None and size < spec.smallest:
+        raise SettingError(
+            Key("input_size"), f" is {size}; expected at least {spec.smallest} pixels for the layers of {name}."
+        )

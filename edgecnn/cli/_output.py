@@ -21,6 +21,23 @@ def json_option(function: F) -> F:
     return option(function)
 
 
+def output_option(help: str) -> Callable[[F], F]:
+    """Add `-o, --output FILE`."""
+    return click.option("-o", "--output", required=True, metavar="FILE", help=help)
+
+
+def trust_option(function: F) -> F:
+    """Add `--trust`."""
+    help = "Run code that the model file carries (Lambda and custom layers)."
+    return click.option("--trust", is_flag=True, help=help)(function)
+
+
+def restart_option(function: F) -> F:
+    """Add `--restart`."""
+    help = "Start over instead of resuming an interrupted run."
+    return click.option("--restart", is_flag=True, help=help)(function)
+
+
 def emit(value: Any, json_path: str | None, show: Callable[[], None]) -> None:
     """Show a result to a person, or write it as JSON; with `--json -` nothing else reaches standard output."""
     if json_path == "-":

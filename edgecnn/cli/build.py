@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import click
 
-from edgecnn.cli._output import emit, json_option, note
+from edgecnn.cli._options import Command, options_of
+from edgecnn.cli._output import emit, json_option, note, output_option
+from edgecnn.models.settings import BuildSettings
+
+GROUP = "Make a model"
+POSITION = 20
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("model")
-@click.option("-o", "--output", required=True, metavar="FILE", help="Where to write the model; ends with .keras.")
-@click.option("--input-size", type=int, metavar="N", help="Height and width in pixels.  [default: the paper's]")
-@click.option("--width", type=float, default=1.0, show_default=True, metavar="F", help="Factor on the channel counts.")
-@click.option("--classes", type=int, metavar="N", help="Number of classes.  [default: ImageNet's 1000]")
-@click.option(
-    "--color", type=click.Choice(["rgb", "gray"]), default="rgb", show_default=True, help="Color or grayscale."
-)
-@click.option(
-    "--weights",
-    default="none",
-    show_default=True,
-    metavar="none|imagenet|FILE",
-    help="Random weights, pretrained on ImageNet, or from a .keras or .h5 file.",
-)
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the random weights.")
+@output_option("Model file to write; ends with .keras.")
+@options_of(BuildSettings, "settings")
 @json_option
-def command(model: str, output: str, json_path: str | None, **options: Any) -> None:
+def command(model: str, output: str, settings: BuildSettings, json_path: str | None) -> None:
     """Build MODEL, one of `edgecnn models`, and write it with its contract.
 
     \b
@@ -39,7 +32,7 @@ def command(model: str, output: str, json_path: str | None, **options: Any) -> N
     from edgecnn.float_model import keras_file
 
     keras_file.checked_name(output)
-    keras_model, contract = build_model(model, **options)
+    keras_model, contract = build_model(model, **dataclasses.asdict(settings))
     keras_file.save(keras_model, contract, output)
     warnings = targets.warn_before_training(keras_model)
     for warning in warnings:

@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import click
 
+from edgecnn.cli._options import Command, options_of
 from edgecnn.cli._output import emit, json_option, note
+from edgecnn.core.options import Settings, option
+
+GROUP = "Boards and cameras"
+POSITION = 220
 
 
-@click.command()
+@dataclass(frozen=True)
+class ClassifySettings(Settings):
+    """How images are classified."""
+
+    top: int = option("Number of classes to name.", 3, low=1, metavar="K")
+    labels: str | None = option("Class names, one per line, for a model that has none.", metavar="FILE")
+    threads: int | None = option(
+        "Processor threads.", low=1, high=256, metavar="N", default_help="all processors, at most 4"
+    )
+
+
+@click.command(cls=Command)
 @click.argument("model", type=click.Path())
 @click.argument("images", nargs=-1, required=True, type=click.Path(), metavar="IMAGE...")
-@click.option(
-    "--top", "count", type=click.IntRange(min=1), default=3, show_default=True, metavar="K", help="Classes to name."
-)
-@click.option(
-    "--labels", type=click.Path(), metavar="FILE", help="Class names, one per line, for a model that has none."
-)
-@click.option(
-    "--threads", type=click.IntRange(min=1), metavar="N", help="Processor threads.  [default: all, at most 4]"
-)
+@options_of(ClassifySettings, "settings")
 @json_option
-def command(
-    model: str, images: tuple[str, ...], count: int, labels: str | None, threads: int | None, json_path: str | None
-) -> None:
-    """Name what is on each IMAGE, by the .tflite MODEL: ours, or by others.
+def command(model: str, images: tuple[str, ...], settings: ClassifySettings, json_path: str | None) -> None:
+    """Classify each IMAGE with the .tflite MODEL, ours or by others.
 
     \b
     Example:
@@ -35,10 +42,10 @@ def command(
     from edgecnn.runtime.process import guard
     from edgecnn.runtime.tasks.classification import classify_files
 
-    file = model_file.read(model, labels)
+    file = model_file.read(model, settings.labels)
     for sentence in file.contract.assumed:
         note(f"Note: {sentence}")
-    results = guard.isolated(classify_files, file, list(images), count, threads)
+    results = guard.isolated(classify_files, file, list(images), settings.top, settings.threads)
     emit(results, json_path, lambda: _show(results))
     failed = [result for result in results if "error" in result]
     for result in failed:

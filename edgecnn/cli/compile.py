@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
+from edgecnn.cli._options import Command, options_of
 from edgecnn.cli._output import emit, json_option, note, print_table
+from edgecnn.core.options import REQUIRED, Settings, option
+from edgecnn.core.registry import TARGETS
+
+GROUP = "Quantize and check"
+POSITION = 140
 
 
-@click.command()
+@dataclass(frozen=True)
+class CompileSettings(Settings):
+    """What for."""
+
+    target: str = option("Accelerator to compile for.", REQUIRED, choices=TARGETS.names)
+
+
+@click.command(cls=Command)
 @click.argument("model", type=click.Path(), metavar="MODEL.tflite")
-@click.option("--target", required=True, metavar="edgetpu", help="What to compile for.")
-@click.option("-o", "--output", metavar="FILE", help="Where to write it.  [default: MODEL_TARGET.tflite]")
+@options_of(CompileSettings, "settings")
+@click.option("-o", "--output", metavar="FILE", help="Model file to write.  [default: MODEL_TARGET.tflite]")
 @json_option
-def command(model: str, target: str, output: str | None, json_path: str | None) -> None:
+def command(model: str, settings: CompileSettings, output: str | None, json_path: str | None) -> None:
     """Compile MODEL, any .tflite file, for an accelerator; a contract stays inside the file.
 
     The target's own compiler must be installed: for the Edge TPU `edgetpu_compiler` (x86-64 Linux). Without it,
@@ -29,7 +43,7 @@ def command(model: str, target: str, output: str | None, json_path: str | None) 
     from edgecnn.targets.model import read
     from edgecnn.targets.text import table
 
-    path = Path(model)
+    path, target = Path(model), settings.target
     destination = Path(output) if output else path.with_name(f"{path.stem}_{target}.tflite")
     source = read(path)
     for sentence in targets.expectation(source.model, target, path.name):

@@ -6,7 +6,17 @@ from typing import Any
 
 import click
 
+from edgecnn.camera.settings import DemoOptions
+from edgecnn.cli._options import Command, options_of
 from edgecnn.cli._output import emit, json_option, note, print_table
+from edgecnn.profiling.settings import Place
+
+GROUP = "Boards and cameras"
+POSITION = 230
+
+
+GROUP = "Boards and cameras"
+POSITION = 230
 
 
 class _Size(click.ParamType):  # type: ignore[type-arg]
@@ -19,75 +29,37 @@ class _Size(click.ParamType):  # type: ignore[type-arg]
         return int(width), int(height)
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("model", type=click.Path())
-@click.option(
-    "--source",
-    default="auto",
-    show_default=True,
-    metavar="WHERE",
-    help="A camera (0, /dev/video0, picamera2), a video file, a folder of pictures, or the address of an HTTP "
-    "Motion-JPEG or RTSP stream. auto finds the camera.",
-)
-@click.option("--size", type=_Size(), default="640x480", show_default=True, help="Wished of a camera.")
-@click.option("--fps", type=click.FloatRange(1, 1000), default=30.0, show_default=True, help="Wished of a camera.")
-@click.option("--as-fast-as-possible", is_flag=True, help="Read a file without waiting, losing no frame.")
-@click.option("--loop", is_flag=True, help="Begin a file or folder again when it ends.")
-@click.option(
-    "--host", default="127.0.0.1", show_default=True, help="Where to serve the page; 0.0.0.0: on the network."
-)
-@click.option("--port", type=click.IntRange(1, 65535), help="Of the page.  [default: the first free one from 8000]")
-@click.option("--window", is_flag=True, help="A window instead of the page; needs opencv-python.")
-@click.option("--headless", is_flag=True, help="A line of JSON per answer instead of the page.")
-@click.option("--record", metavar="FILE", default="", help="Write a video with the answers: .mp4, .avi or .mkv.")
-@click.option(
-    "--smooth",
-    "smooth_s",
-    type=click.FloatRange(0, 60),
-    default=0.3,
-    show_default=True,
-    help="Seconds over which answers are averaged (time constant); 0: not at all.",
-)
-@click.option(
-    "--threshold",
-    type=click.FloatRange(0, 1),
-    default=0.3,
-    show_default=True,
-    help='Probability below which it says "not sure".',
-)
-@click.option("--top", type=click.IntRange(1, 20), default=5, show_default=True, help="How many classes to show.")
-@click.option("--threads", type=click.IntRange(1, 64), help="Processor threads.  [default: the processors, at most 4]")
-@click.option("--delegate", default="cpu", show_default=True, help="As for profile: cpu, edgetpu or a library.")
-@click.option("--labels", type=click.Path(), help="Class names, one per line, for a model that carries none.")
-@click.option("--device", default="local", show_default=True, help="A board: its camera and its processor, seen here.")
-@click.option("--seconds", type=click.FloatRange(0), default=0.0, help="End after so long.")
-@click.option("--frames", type=click.IntRange(0), default=0, help="End after so many answers.")
+@options_of(DemoOptions, "given", partial=True)
+@click.option("--window", is_flag=True, help="Open a window instead of serving the page; needs opencv-python.")
+@options_of(Place, "place", without=("delegate",))
 @json_option
-def command(size: tuple[int, int], window: bool, device: str, json_path: str | None, **values: Any) -> None:
-    """Show a camera's picture with the answers of a .tflite MODEL, live, and where every millisecond goes.
+def command(model: str, given: dict[str, Any], window: bool, place: Place, json_path: str | None) -> None:
+    """Show a camera's live image with the answers of a .tflite MODEL, and where every millisecond goes.
 
     \b
     Examples:
-      edgecnn demo model.tflite                          this machine's camera, on http://127.0.0.1:8000/
-      edgecnn demo model.tflite --host 0.0.0.0           the same, for the phone
-      edgecnn demo model.tflite --source video.mp4       a file in real time
-      edgecnn demo model.tflite --device pi@pi4.local    a Raspberry Pi's camera, seen here
+      edgecnn demo m.tflite                        this machine's camera
+      edgecnn demo m.tflite --host 0.0.0.0         the same, for the phone
+      edgecnn demo m.tflite --source video.mp4     a file in real time
+      edgecnn demo m.tflite --device pi@pi4.local  a Raspberry Pi's camera
     """
-    from edgecnn.camera.demo import DemoOptions
     from edgecnn.devices import delegates
 
-    values["delegate"] = delegates.resolve(values["delegate"])
-    if window and values["headless"]:
+    headless = given.get("headless", False)
+    if window and headless:
         raise click.UsageError("--window and --headless exclude each other.")
-    if json_path == "-" and values["headless"]:
+    if json_path == "-" and headless:
         raise click.UsageError("--headless writes its lines to standard output; give --json a file.")
-    view = "window" if window else "none" if values["headless"] else "page"
-    options = DemoOptions(width=size[0], height=size[1], view=view, **values)
-    summary = _here(options) if device == "local" else _there(options, device)
+    view = "window" if window else "none" if headless else "page"
+    delegate = delegates.resolve(given.get("delegate", DemoOptions.delegate))
+    options = DemoOptions.of({**given, "delegate": delegate}, model=model, view=view)
+    summary = _here(options) if place.device == "local" else _there(options, place.device)
     emit(summary, json_path, lambda: _show(summary, options.headless))
 
 
-def _here(options: Any) -> dict[str, Any]:
+def _here(options: DemoOptions) -> dict[str, Any]:
     from edgecnn.camera.demo import Demo
 
     demo = Demo(options, write=_line)
@@ -96,7 +68,7 @@ def _here(options: Any) -> dict[str, Any]:
     return demo.run(lambda: _announce(demo.source, demo.addresses))
 
 
-def _there(options: Any, device: str) -> dict[str, Any]:
+def _there(options: DemoOptions, device: str) -> dict[str, Any]:
     from edgecnn.camera.remote import run
 
     return run(options, device, _announce, _line)

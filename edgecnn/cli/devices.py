@@ -6,12 +6,15 @@ import dataclasses
 
 import click
 
+from edgecnn.cli._listing import CommandGroup
 from edgecnn.cli._output import emit, json_option, note, print_table
 
+GROUP = "Boards and cameras"
+POSITION = 240
 PIP_INSTALL = "pip install edgecnn"  # brings OpenCV too
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"]})
 def command() -> None:
     """Name boards, and check what they have and lack.
 

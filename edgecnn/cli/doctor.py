@@ -6,27 +6,29 @@ from typing import Any
 
 import click
 
-from edgecnn.cli._output import emit, json_option, note, print_table
+from edgecnn.cli._options import Command, options_of
+from edgecnn.cli._output import emit, json_option, note, print_table, trust_option
+from edgecnn.verification.settings import DoctorSettings
+
+GROUP = "Quantize and check"
+POSITION = 130
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("model", type=click.Path())
 @click.option("--against", required=True, metavar="FLOAT", help="The Keras model that MODEL was made from.")
-@click.option(
-    "--data", required=True, metavar="DATA", help="Pictures like those of its use; half of them try remedies."
-)
-@click.option(
-    "--samples", type=click.IntRange(1), default=64, show_default=True, metavar="N", help="Use N of the pictures."
-)
-@click.option("-o", "--output", metavar="FILE", help="Write a page with drawings, .html.")
-@click.option("--trust", is_flag=True, help="Run code that the float model's file carries.")
+@options_of(DoctorSettings, "settings")
+@click.option("-o", "--output", metavar="FILE", help="Page with drawings to write, .html.")
+@trust_option
 @json_option
-def command(model: str, against: str, data: str, json_path: str | None, **options: Any) -> None:
-    """Examine the int8 artifact MODEL layer by layer: the cause, the evidence, the remedy, and what it gains.
+def command(
+    model: str, against: str, settings: DoctorSettings, output: str | None, trust: bool, json_path: str | None
+) -> None:
+    """Diagnose the int8 artifact MODEL layer by layer: causes of its loss, evidence, remedies, and their gain.
 
     \b
     Example:
-      edgecnn doctor lite0.tflite --against lite0.keras --data photos -o doctor.html
+      edgecnn doctor m.tflite --against m.keras --data photos -o doctor.html
     """
     from edgecnn.core.progress import Terminal
     from edgecnn.data import open_data
@@ -35,16 +37,16 @@ def command(model: str, against: str, data: str, json_path: str | None, **option
 
     progress = Terminal()
     try:
-        pictures = open_data(data).sample(options["samples"])
-        diagnosis, case = diagnose(model_file.read(model), against, pictures, trust=options["trust"], progress=progress)
+        pictures = open_data(settings.data).sample(settings.samples)
+        diagnosis, case = diagnose(model_file.read(model), against, pictures, trust=trust, progress=progress)
     finally:
         progress.close()
-    if options["output"]:
+    if output:
         from edgecnn.core.files import write_bytes
         from edgecnn.verification.doctor.page import render
 
-        write_bytes(options["output"], render(diagnosis, case).encode())
-        note(f"Wrote {options['output']}.")
+        write_bytes(output, render(diagnosis, case).encode())
+        note(f"Wrote {output}.")
     emit(diagnosis.to_dict(), json_path, lambda: _show(diagnosis))
 
 

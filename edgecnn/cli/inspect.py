@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import click
 
-from edgecnn.cli._output import emit, json_option, note, print_table
+from edgecnn.cli._options import Command, options_of
+from edgecnn.cli._output import emit, json_option, note, print_table, trust_option
+from edgecnn.inspection.settings import InspectSettings
+
+GROUP = "Look inside"
+POSITION = 310
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("models", nargs=-1, required=True, metavar="MODEL [MODEL]")
-@click.option(
-    "--all", "everything", is_flag=True, help="Also the layers that run in place: norms, activations, reshapes."
-)
-@click.option("--geometry", is_flag=True, help="A second table: output-size arithmetic, padding, dilation, centers.")
-@click.option("--effective", is_flag=True, help="Measure the receptive field by gradients (not of a .tflite).")
-@click.option("--layer", "layers", multiple=True, metavar="NAME", help="Measure this layer; may be repeated.")
-@click.option("--input-size", metavar="N[,N...]", help="Build at another input size; several: how the cost grows.")
-@click.option("--no-timing", is_flag=True, help="With several sizes: count only.")
-@click.option("--target", metavar="TARGET", help="Which operators run on an accelerator: edgetpu.")
-@click.option("--html", "html_path", metavar="FILE", help="Write one self-contained page.")
-@click.option("--trust", is_flag=True, help="Run code that a Keras file carries (Lambda and custom layers).")
+@options_of(InspectSettings, "settings")
+@click.option("--html", "html_path", metavar="FILE", help="Self-contained page to write.")
+@trust_option
 @json_option
-def command(models: tuple[str, ...], json_path: str | None, html_path: str | None, **options: Any) -> None:
-    """Show what MODEL consists of, costs and sees; two MODELs are compared.
+def command(
+    models: tuple[str, ...], settings: InspectSettings, html_path: str | None, trust: bool, json_path: str | None
+) -> None:
+    """Show layers, compute and memory cost, and receptive fields of MODEL; two MODELs are compared.
 
     MODEL is a .tflite file (ours, with its contract, or anyone's; needs no TensorFlow), a .keras or .h5 file, or a name
     that `edgecnn models` lists.
@@ -37,60 +37,61 @@ def command(models: tuple[str, ...], json_path: str | None, html_path: str | Non
       edgecnn inspect mobilenet_v1 --effective
       edgecnn inspect mobilenet_v2 --input-size 96,160,224
     """
-    sizes = _sizes(options["input_size"])
+    sizes = settings.input_size
+    asked = _Asked(settings, trust, json_path, html_path)
     if len(models) > 2:
         raise click.UsageError(f"Expected one model, or two to compare; got {len(models)}.")
-    if (options["effective"] or options["layers"]) and (len(models) > 1 or len(sizes) > 1):
+    if (settings.effective or settings.layers) and (len(models) > 1 or len(sizes) > 1):
         raise click.UsageError("--effective and --layer measure one model at one input size; give just one of each.")
     if len(sizes) > 1:
-        _sweep(models, sizes, options, json_path, html_path)
+        _sweep(models, asked)
     elif len(models) == 2:
-        _compare(models, sizes, options, json_path, html_path)
+        _compare(models, asked)
     else:
-        _one(models[0], sizes, options, json_path, html_path)
+        _one(models[0], asked)
 
 
-def _sizes(text: str | None) -> list[int]:
-    try:
-        sizes = [int(part) for part in text.split(",")] if text else []
-    except ValueError:
-        sizes = [0]
-    if any(not 8 <= size <= 4096 for size in sizes):
-        raise click.UsageError(f"--input-size {text}: expected whole numbers from 8 to 4096, separated by commas.")
-    return sizes
+@dataclass(frozen=True)
+class _Asked:
+    """What is shown, and where."""
+
+    settings: InspectSettings
+    trust: bool
+    json_path: str | None
+    html_path: str | None
 
 
-def _open(model: str, sizes: list[int], options: dict[str, Any]) -> Any:
+def _open(model: str, asked: _Asked) -> Any:
     from edgecnn.inspection.source import open_source
 
-    return open_source(model, input_size=sizes[0] if sizes else None, trust=options["trust"])
+    return open_source(model, input_size=next(iter(asked.settings.input_size), None), trust=asked.trust)
 
 
-def _one(model: str, sizes: list[int], options: dict[str, Any], json_path: str | None, html_path: str | None) -> None:
+def _one(model: str, asked: _Asked) -> None:
     from edgecnn.inspection import contract_view
     from edgecnn.inspection.analysis import analyze
 
-    source = _open(model, sizes, options)
+    source = _open(model, asked)
     sealed = bool(source.file and source.file.sealed)
     report = analyze(source.network, contract_view.summary(source.contract, sealed) if source.contract else None)
-    fields = _effective(source, report, options)
-    mapping = _target(source, options["target"])
+    fields = _effective(source, report, asked.settings)
+    mapping = _target(source, asked.settings.target)
     values = report.to_dict()
     if fields:
         values["effective_receptive_fields"] = [field.to_dict() for field in fields]
     if mapping is not None:
         values["target"] = mapping.to_dict()
-    if html_path:
+    if asked.html_path:
         from edgecnn.core.files import write_bytes
         from edgecnn.inspection import page
 
-        write_bytes(html_path, page.report_page(report, source, fields).encode())
-        note(f"Wrote {html_path}")
-    emit(values, json_path, lambda: _show(source, report, options, fields, mapping))
+        write_bytes(asked.html_path, page.report_page(report, source, fields).encode())
+        note(f"Wrote {asked.html_path}")
+    emit(values, asked.json_path, lambda: _show(source, report, asked.settings, fields, mapping))
 
 
-def _effective(source: Any, report: Any, options: dict[str, Any]) -> list[Any]:
-    if not options["effective"] and not options["layers"]:
+def _effective(source: Any, report: Any, settings: InspectSettings) -> list[Any]:
+    if not settings.effective and not settings.layers:
         return []
     if source.keras_model is None:
         raise click.UsageError(
@@ -99,7 +100,7 @@ def _effective(source: Any, report: Any, options: dict[str, Any]) -> list[Any]:
         )
     from edgecnn.inspection.effective import measure_stages
 
-    return measure_stages(source.keras_model, report, options["layers"])
+    return measure_stages(source.keras_model, report, settings.layers)
 
 
 def _target(source: Any, target: str | None) -> Any:
@@ -112,16 +113,16 @@ def _target(source: Any, target: str | None) -> Any:
     return check(source.model, target, source.network.name)
 
 
-def _show(source: Any, report: Any, options: dict[str, Any], fields: list[Any], mapping: Any) -> None:
+def _show(source: Any, report: Any, settings: InspectSettings, fields: list[Any], mapping: Any) -> None:
     from edgecnn.inspection import contract_view, view
 
     click.echo(f"{report.network.name}\n")
     if source.contract is not None:
         _print_pairs(contract_view.lines(source.contract, source.origin))
-    rows = view.rows(report, options["everything"])
+    rows = view.rows(report, settings.all)
     print_table(view.COST_COLUMNS, [view.cost_row(row) for row in rows])
     click.echo(f"{view.LEGEND}.\n")
-    if options["geometry"]:
+    if settings.geometry:
         print_table(view.GEOMETRY_COLUMNS, [view.geometry_row(row) for row in rows])
     _print_pairs(view.totals(report))
     if fields:
@@ -138,14 +139,12 @@ def _print_pairs(pairs: list[tuple[str, str]]) -> None:
     click.echo()
 
 
-def _compare(
-    models: tuple[str, ...], sizes: list[int], options: dict[str, Any], json_path: str | None, html_path: str | None
-) -> None:
+def _compare(models: tuple[str, ...], asked: _Asked) -> None:
     from edgecnn.inspection import view
     from edgecnn.inspection.analysis import analyze
     from edgecnn.inspection.compare import compare
 
-    reports = [analyze(_open(model, sizes, options).network) for model in models]
+    reports = [analyze(_open(model, asked).network) for model in models]
     values = compare(*reports)
 
     def show() -> None:
@@ -154,41 +153,40 @@ def _compare(
         if values["layers"]:
             print_table(view.CHANGED_COLUMNS, view.changed_rows(values), title="Layers of the same name that differ")
 
-    if html_path:
+    if asked.html_path:
         from edgecnn.core.files import write_bytes
         from edgecnn.inspection import page
 
-        write_bytes(html_path, page.comparison_page(list(models), reports, values).encode())
-        note(f"Wrote {html_path}")
-    emit(values, json_path, show)
+        write_bytes(asked.html_path, page.comparison_page(list(models), reports, values).encode())
+        note(f"Wrote {asked.html_path}")
+    emit(values, asked.json_path, show)
 
 
-def _sweep(
-    models: tuple[str, ...], sizes: list[int], options: dict[str, Any], json_path: str | None, html_path: str | None
-) -> None:
+def _sweep(models: tuple[str, ...], asked: _Asked) -> None:
     from edgecnn.core.progress import Terminal
     from edgecnn.inspection import view
     from edgecnn.inspection.sweep import sweep
 
+    sizes = list(asked.settings.input_size)
     progress = Terminal()
     try:
         found = {
-            model: sweep(model, sizes, trust=options["trust"], timed=not options["no_timing"], progress=progress)
+            model: sweep(model, sizes, trust=asked.trust, timed=not asked.settings.no_timing, progress=progress)
             for model in models
         }
     finally:
         progress.close()
-    if html_path:
+    if asked.html_path:
         from edgecnn.core.files import write_bytes
         from edgecnn.inspection import page
 
-        write_bytes(html_path, page.sweep_page(found).encode())
-        note(f"Wrote {html_path}")
+        write_bytes(asked.html_path, page.sweep_page(found).encode())
+        note(f"Wrote {asked.html_path}")
     values = {
         model: {"points": [point.to_dict() for point in points], **view.growths(points)}
         for model, points in found.items()
     }
-    emit(values, json_path, lambda: _show_sweep(found))
+    emit(values, asked.json_path, lambda: _show_sweep(found))
 
 
 def _show_sweep(found: dict[str, list[Any]]) -> None:

@@ -9,6 +9,8 @@ import click
 
 from edgecnn.cli._output import emit, json_option, note, print_table
 
+GROUP = "Make a model"
+POSITION = 10
 _COLUMNS = ("model", "params", "MACs", "float32", "int8", "input", "top-1", "paper", "TPU", "weights")
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from edgecnn.cli._options import Command, options_of
 from edgecnn.cli._output import emit, json_option, note, print_table
+from edgecnn.profiling.settings import FurtherSettings, Place, ProfileSettings
 
 if TYPE_CHECKING:
     from edgecnn.devices import Device
@@ -17,6 +20,14 @@ if TYPE_CHECKING:
     from edgecnn.profiling.per_op import PerOperator
     from edgecnn.profiling.sustained import Sustained
     from edgecnn.runtime.model.model_file import ModelFile
+
+
+GROUP = "Boards and cameras"
+POSITION = 210
+
+
+GROUP = "Boards and cameras"
+POSITION = 210
 
 
 class _Numbers(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic since click 8.2
@@ -29,54 +40,20 @@ class _Numbers(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # gene
             self.fail(f"{value!r} is no list of whole numbers like 1,2,4.", param, ctx)
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("models", nargs=-1, required=True, type=click.Path(), metavar="MODEL.tflite...")
-@click.option(
-    "--device",
-    "devices",
-    multiple=True,
-    default=("local",),
-    show_default=True,
-    metavar="DEVICE",
-    help="local, a name from `edgecnn devices list`, or [ssh://][user@]host[:port]; several are compared.",
-)
-@click.option(
-    "--delegate",
-    default="cpu",
-    show_default=True,
-    metavar="cpu|edgetpu[:usb|:pci|:N]|PATH.so",
-    help="What runs the operators.",
-)
-@click.option(
-    "--threads",
-    type=_Numbers(),
-    help="Processor threads, e.g. 1,2,4 (a row each).  [default: the device's processors, at most 4]",
-)
-@click.option("--runs", default=100, show_default=True, type=click.IntRange(1), help="Measured inferences per row.")
-@click.option("--warmup", default=10, show_default=True, type=click.IntRange(0), help="Inferences before them.")
-@click.option(
-    "--budget",
-    default=60.0,
-    show_default=True,
-    type=click.FloatRange(0, min_open=True),
-    metavar="SECONDS",
-    help="End a row's runs after this long.",
-)
-@click.option(
-    "--sustained",
-    type=click.FloatRange(1),
-    metavar="SECONDS",
-    help="Also run without a pause for so long, and watch speed, temperature, clock and throttling.",
-)
-@click.option(
-    "--per-op",
-    is_flag=True,
-    help="Also time each operator by itself, with the first of --threads, against the board's limits.",
-)
-@click.option("--node-data", metavar="FILE", help="With --per-op: write the times for Google's Model Explorer.")
+@options_of(ProfileSettings, "settings", without=("device",))
+@options_of(Place, "places", partial=True, several=("device",))
+@options_of(FurtherSettings, "further")
 @json_option
-def command(models: tuple[str, ...], devices: tuple[str, ...], json_path: str | None, **options: Any) -> None:
-    """Measure a model's latency and memory; several models are also timed in turns, against the first.
+def command(
+    models: tuple[str, ...],
+    settings: ProfileSettings,
+    places: dict[str, Any],
+    further: FurtherSettings,
+    json_path: str | None,
+) -> None:
+    """Measure a model's latency and memory; several models are compared with the first in interleaved runs.
 
     \b
     Example:
@@ -89,14 +66,15 @@ def command(models: tuple[str, ...], devices: tuple[str, ...], json_path: str | 
     from edgecnn.core.errors import EdgecnnError
     from edgecnn.devices import delegates, open_device
 
-    options["delegate"] = delegates.resolve(options["delegate"])
-    if options["node_data"] and not (options["per_op"] and len(models) == len(devices) == 1):
+    devices = places.get("device", (Place.device,))
+    settings = dataclasses.replace(settings, delegate=delegates.resolve(settings.delegate))
+    if further.node_data and not (further.per_op and len(models) == len(devices) == 1):
         raise click.UsageError("--node-data needs --per-op, one model and one device.")
     found, failures = _Found(), []
     for target in devices:
         try:
             with open_device(target, note) as device:
-                _measure(found, models, device, **options)
+                _measure(found, models, device, settings, further)
         except EdgecnnError as error:
             failures.append(error)
     if found.profiles:
@@ -122,31 +100,38 @@ class _Found:
         return {name: entries for name, entries in found.items() if entries}
 
 
-def _measure(found: _Found, models: Sequence[str], device: Device, **options: Any) -> None:
+def _measure(
+    found: _Found, models: Sequence[str], device: Device, settings: ProfileSettings, further: FurtherSettings
+) -> None:
     """Everything that was asked for, on one device."""
     from edgecnn.profiling import profile
     from edgecnn.profiling.compare import compare
     from edgecnn.profiling.sustained import sustain
     from edgecnn.runtime.model import model_file
 
-    seconds, per_op, node_data, budget = (options.pop(name) for name in ("sustained", "per_op", "node_data", "budget"))
     files = [model_file.read(model) for model in models]
-    found.profiles += [profile(file, device, budget_s=budget, **options) for file in files]
+    options: dict[str, Any] = {
+        "delegate": settings.delegate,
+        "threads": list(settings.threads) or None,
+        "runs": settings.runs,
+        "warmup": settings.warmup,
+    }
+    found.profiles += [profile(file, device, budget_s=settings.budget, **options) for file in files]
     single = {**options, "threads": (options["threads"] or [None])[0]}
-    found.comparisons += [compare(files[0], other, device, budget=budget, **single) for other in files[1:]]
-    if per_op:
-        found.per_op += [_per_op(file, device, budget, node_data, **options) for file in files]
-    if seconds:
+    found.comparisons += [compare(files[0], other, device, budget=settings.budget, **single) for other in files[1:]]
+    if further.per_op:
+        found.per_op += [_per_op(file, device, further.node_data, budget=settings.budget, **options) for file in files]
+    if further.sustained:
         single.pop("runs")
-        found.sustained += [sustain(file, device, seconds, **single) for file in files]
+        found.sustained += [sustain(file, device, further.sustained, **single) for file in files]
 
 
-def _per_op(file: ModelFile, device: Device, budget: float, node_data: str | None, **options: Any) -> PerOperator:
+def _per_op(file: ModelFile, device: Device, node_data: str | None, **options: Any) -> PerOperator:
     from edgecnn.core import files
     from edgecnn.profiling import per_op
     from edgecnn.profiling.node_data import node_data as for_model_explorer
 
-    result = per_op.measure(file, device, budget=budget, **options)
+    result = per_op.measure(file, device, **options)
     if node_data:
         files.write_json(node_data, for_model_explorer(file, result))
         note(f"Wrote {node_data}; load it in Model Explorer beside the model.")

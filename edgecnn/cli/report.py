@@ -8,6 +8,9 @@ from typing import Any
 
 import click
 
+GROUP = "Look inside"
+POSITION = 330
+
 
 @click.command()
 @click.argument("model", type=click.Path())
@@ -26,7 +29,7 @@ def command(model: str, output: str, verification: str | None, profiles: tuple[s
 
     \b
     Example:
-      edgecnn report lite0.tflite -o lite0.html --verification verify.json --profile pi4.json
+      edgecnn report m.tflite -o m.html --verification v.json --profile pi.json
     """
     from edgecnn import reporting
 

@@ -9,20 +9,38 @@ import click
 from edgecnn.cli._output import emit, json_option, note, print_table
 from edgecnn.core.text import counted
 
+GROUP = "From a recipe"
+POSITION = 410
+
+
+def _print_schema(ctx: click.Context, param: click.Parameter, asked: bool) -> None:
+    if asked:
+        import json
+
+        from edgecnn.recipe.sections import schema
+
+        click.echo(json.dumps(schema(), indent=2, ensure_ascii=False))
+        ctx.exit()
+
 
 @click.command()
 @click.argument("recipe", type=click.Path())
-@click.option("-o", "--output", metavar="FOLDER", help="Where to write.  [default: runs/NAME]")
+@click.option("-o", "--output", metavar="FOLDER", help="Folder to write to.  [default: runs/NAME]")
+@click.option(
+    "--schema", is_flag=True, is_eager=True, expose_value=False, callback=_print_schema,
+    help="Print the JSON schema of recipes, with which editors complete them, and exit.",
+)  # fmt: skip
 @json_option
 def command(recipe: str, output: str | None, json_path: str | None) -> None:
-    """Run RECIPE, a TOML file: build, train, prune, qat, quantize, verify, profile, report, as far as it names them.
+    """Run RECIPE, a TOML file with a section for each stage: from building a model to the report.
 
-    Stopped anywhere, it goes on from the last finished stage when it is run again; what changed, and what depends on
-    it, is done again.
+    A stopped run resumes from the last finished stage when it is run again; stages whose settings or inputs changed
+    run again.
 
     \b
-    Example:
+    Examples:
       edgecnn run recipes/efficientnet_lite0_int8.toml
+      edgecnn run --schema > recipe.schema.json
     """
     from edgecnn.core.progress import Terminal
     from edgecnn.recipe.run import run

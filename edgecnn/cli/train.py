@@ -7,67 +7,42 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgecnn.cli._output import emit, json_option, note, print_table, show_data_report
+from edgecnn.cli._options import Command, options_of
+from edgecnn.cli._output import (
+    emit,
+    json_option,
+    note,
+    output_option,
+    print_table,
+    restart_option,
+    show_data_report,
+)
+from edgecnn.training.settings import TrainOptions
 
 if TYPE_CHECKING:
-    from edgecnn.training import Trained, TrainOptions
+    from edgecnn.training import Trained
 
-_FIT = (
-    *("epochs", "batch_size", "learning_rate", "backbone_learning_rate", "weight_decay", "warmup", "label_smoothing"),
-    *("patience", "augment", "class_weights", "temperature", "distillation_weight", "seed"),
-)
+GROUP = "Make a model"
+POSITION = 30
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("model", metavar="MODEL.keras")
-@click.option("--data", required=True, metavar="DATA", help="What to train on: folder per class, manifest, named set.")
-@click.option("-o", "--output", required=True, metavar="FILE", help="Where to write the model; ends with .keras.")
-@click.option("--strategy", default="auto", show_default=True, metavar="NAME", help="head, finetune, scratch or auto.")
-@click.option("--validation", metavar="DATA", help="Validate on this.  [default: a share of DATA, chosen by content]")
-@click.option("--validation-share", type=float, default=0.1, show_default=True, help="Share of DATA that validates.")
-@click.option("--test", metavar="DATA", help="Test on this at the end.  [default: DATA's own test pictures, if any]")
-@click.option("--strict", is_flag=True, help="Refuse data with unreadable pictures instead of skipping those.")
-@click.option(
-    "--crop", type=float, metavar="SHARE", help="Central crop of each picture; 1 keeps all.  [default: the model's]"
-)
-@click.option("--unfreeze", type=int, metavar="N", help="Fine-tune the last N blocks only.  [default: all]")
-@click.option("--epochs", type=int, metavar="N", help="Passes over the training pictures.")
-@click.option("--batch-size", type=int, metavar="N", help="Pictures per step, over all machines together.")
-@click.option(
-    "--learning-rate", type=float, metavar="F", help="Highest learning rate of the head; with --qat of all layers."
-)
-@click.option("--backbone-learning-rate", type=float, metavar="F", help="Highest learning rate of all other layers.")
-@click.option("--weight-decay", type=float, metavar="F", help="AdamW's weight decay.")
-@click.option("--warmup", type=float, metavar="SHARE", help="Share of the steps in which the learning rate rises.")
-@click.option("--label-smoothing", type=float, metavar="SHARE", help="Share of the target given to all classes.")
-@click.option("--patience", type=int, metavar="N", help="Stop after N epochs without a better validation accuracy.")
-@click.option(
-    "--augment", metavar="PRESET", help="none, flip, crop, upright, light, strong, mixup, cutmix, strong_mix."
-)
-@click.option("--class-weights", is_flag=True, default=None, help="Weigh rare classes up.")
-@click.option("--teacher", metavar="FILE", help="Distill: imitate this .keras model, trained on the same classes.")
-@click.option("--temperature", type=float, metavar="T", help="Softens both models' probabilities in distillation.")
-@click.option("--distillation-weight", type=float, metavar="SHARE", help="The teacher's share of the loss.")
-@click.option("--seed", type=int, metavar="N", help="Of order, augmentation and dropout.  [default: 0]")
-@click.option(
-    "--cluster", metavar="HOST:PORT,...", help="All workers, to train on several machines; also by TF_CONFIG."
-)
-@click.option(
-    "--worker", type=int, metavar="N", help="Which of the workers this is.  [default: ask Slurm, Kubernetes, MPI]"
-)
-@click.option("--qat", is_flag=True, help="Train a trained model further with int8's rounding; --strategy is not used.")
-@click.option("--restart", is_flag=True, help="Begin anew instead of going on with an interrupted run.")
+@output_option("Model file to write; ends with .keras.")
+@options_of(TrainOptions, "options")
+@click.option("--qat", is_flag=True, help="Quantization-aware training of a trained model; has no --strategy.")
+@restart_option
 @json_option
-def command(model: str, output: str, json_path: str | None, restart: bool, qat: bool, **options: Any) -> None:
+def command(model: str, output: str, options: TrainOptions, qat: bool, restart: bool, json_path: str | None) -> None:
     """Train MODEL.keras on DATA and write the model of the best epoch.
 
-    An interrupted run goes on where it was when the same command is given again; its checkpoint and TensorBoard log
-    are in a folder beside FILE (FILE.training). Settings that are not given are the strategy's own.
+    An interrupted run resumes when the same command is given again; its checkpoint and TensorBoard log are in the
+    folder FILE.training. Settings that are not given are the strategy's own.
 
     \b
     Examples:
       edgecnn train lite0.keras --data my-pictures -o mine.keras
-      edgecnn train small.keras --data fashion-mnist --strategy scratch --crop 1 --augment upright -o fashion.keras
+      edgecnn train new.keras --data fashion-mnist --strategy scratch -o f.keras
     """
     from edgecnn.core.progress import Terminal
     from edgecnn.float_model import keras_file
@@ -83,7 +58,7 @@ def command(model: str, output: str, json_path: str | None, restart: bool, qat: 
     progress = Terminal()
     try:
         shown = {"show_report": show_data_report, "show_model": _warn}
-        trained = train(model, _options(options), folder=folder, progress=progress, **shown)
+        trained = train(model, options, folder=folder, progress=progress, **shown)
     finally:
         progress.close()
     if not trained.is_chief:
@@ -98,7 +73,7 @@ def command(model: str, output: str, json_path: str | None, restart: bool, qat: 
     emit(result, json_path, lambda: _show(output, trained))
 
 
-def _train_aware(model: str, output: str, folder: Path, json_path: str | None, options: dict[str, Any]) -> None:
+def _train_aware(model: str, output: str, folder: Path, json_path: str | None, options: TrainOptions) -> None:
     """Quantization-aware training of a model that knows its classes already."""
     from edgecnn.compression import Tuning, compress
     from edgecnn.core.errors import UsageError
@@ -107,15 +82,12 @@ def _train_aware(model: str, output: str, folder: Path, json_path: str | None, o
     from edgecnn.float_model import keras_file
     from edgecnn.training import remove_checkpoints
 
-    overrides = {name: value for name in _FIT if (value := options.pop(name)) is not None}
-    given = [name for name in ("unfreeze", "crop", "teacher", "cluster", "worker") if options[name] is not None]
-    if given or options["strict"]:
-        name = given[0] if given else "strict"
-        raise UsageError(f"--{name} doesn't go with --qat, which trains a model further that was trained before.")
-    known = {name: options[name] for name in ("data", "validation", "validation_share", "test")}
+    for name in ("unfreeze", "crop", "teacher", "cluster", "worker", "strict"):
+        if getattr(options, name) not in (None, (), False):
+            raise UsageError(f"--{name} doesn't go with --qat, which trains a model further that was trained before.")
+    tuning = Tuning(options.data, options.validation, options.test, options.validation_share, options.overrides)
     progress = Terminal()
     try:
-        tuning = Tuning(**known, overrides=overrides)
         trained = compress(model, "qat", tuning, folder=folder, progress=progress, show_report=show_data_report)
     finally:
         progress.close()
@@ -131,14 +103,6 @@ def _train_aware(model: str, output: str, folder: Path, json_path: str | None, o
             f"{trained.pictures[0]} {trained.pictures[1]} pictures. `edgecnn quantize` uses its ranges."
         ),
     )
-
-
-def _options(options: dict[str, Any]) -> TrainOptions:
-    from edgecnn.training import TrainOptions
-
-    overrides = {name: value for name in _FIT if (value := options.pop(name)) is not None}
-    cluster = tuple((options.pop("cluster") or "").split(",")) if options.get("cluster") else ()
-    return TrainOptions(overrides=overrides, **{**options, "cluster": cluster})
 
 
 def _warn(keras_model: Any) -> None:

@@ -8,42 +8,43 @@ from typing import Any
 
 import click
 
-from edgecnn.cli._output import emit, json_option, note, print_table
+from edgecnn.cli._options import Command, options_of
+from edgecnn.cli._output import emit, json_option, note, print_table, trust_option
+from edgecnn.profiling.settings import Place
+from edgecnn.verification.settings import VerifySettings
+
+GROUP = "Quantize and check"
+POSITION = 120
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("model", type=click.Path())
 @click.option(
-    "--against", required=True, metavar="FLOAT", help="The float model: .keras, .h5, SavedModel folder or .tflite."
+    "--against", required=True, metavar="FLOAT", help="Float model: .keras, .h5, SavedModel folder or .tflite."
 )
-@click.option("--data", required=True, metavar="DATA", help="Pictures; with labels accuracy is measured too.")
-@click.option(
-    "--samples", type=click.IntRange(1), metavar="N", help="Use N of the pictures, balanced over the classes."
-)
-@click.option("--max-drop", type=float, metavar="POINTS", help="Exit 1 if top-1 drops by more.")
-@click.option("--min-agreement", type=float, metavar="PERCENT", help="Exit 1 if fewer pictures agree.")
-@click.option("--device", default="local", show_default=True, metavar="DEVICE",
-              help="Where the artifact runs: local, a name, or [ssh://][user@]host[:port].")  # fmt: skip
-@click.option("--delegate", default="cpu", show_default=True, metavar="cpu|edgetpu[:usb|:pci|:N]|PATH.so",
-              help="What runs the operators there.")  # fmt: skip
-@click.option("--trust", is_flag=True, help="Run code that the float model's file carries.")
+@options_of(VerifySettings, "settings")
+@options_of(Place, "place")
+@trust_option
 @json_option
-def command(model: str, against: str, data: str, samples: int | None, json_path: str | None, **options: Any) -> None:
-    """Compare the artifact MODEL with the float model it was made from, on the same pictures.
+def command(
+    model: str, against: str, settings: VerifySettings, place: Place, trust: bool, json_path: str | None
+) -> None:
+    """Compare the artifact MODEL with the float model it was made from, on the same images.
 
     \b
     Example:
-      edgecnn verify lite0.tflite --against lite0.keras --data pictures/ --max-drop 1
+      edgecnn verify m.tflite --against m.keras --data pictures/ --max-drop 1
     """
     from edgecnn.core.progress import Terminal
     from edgecnn.data import open_data
     from edgecnn.verification import check_bounds, verify
 
-    pictures = open_data(data) if samples is None else open_data(data).sample(samples)
+    data = open_data(settings.data)
+    data = data if settings.samples is None else data.sample(settings.samples)
     progress = Terminal()
     try:
-        with _runner(model, options["device"], options["delegate"]) as place:
-            found = verify(model, against, pictures, **place, trust=options["trust"], progress=progress)
+        with _runner(model, place.device, place.delegate) as runner:
+            found = verify(model, against, data, **runner, trust=trust, progress=progress)
     finally:
         progress.close()
     emit(found.to_dict(), json_path, lambda: _show(found))
@@ -51,10 +52,10 @@ def command(model: str, against: str, data: str, samples: int | None, json_path:
         note(f"Skipped {name}: {reason}")
     if found.calibrated_on:
         note(
-            f"Note: the artifact was calibrated on {found.calibrated_on} of these {found.pictures} pictures; "
-            "its figures flatter. Verify on others."
+            f"Note: the artifact was calibrated on {found.calibrated_on} of these {found.pictures} images, which makes "
+            "its figures optimistic. Verify on others."
         )
-    check_bounds(found, options["max_drop"], options["min_agreement"])
+    check_bounds(found, settings.max_drop, settings.min_agreement)
 
 
 @contextlib.contextmanager

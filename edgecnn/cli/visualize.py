@@ -7,63 +7,45 @@ from typing import Any
 
 import click
 
-from edgecnn.cli._output import emit, json_option, note
+from edgecnn.cli._options import Command, options_of
+from edgecnn.cli._output import emit, json_option, note, trust_option
+from edgecnn.visualization.settings import Request
 
-PANELS = ("filters", "features", "gradcam", "occlusion", "patches", "int8", "translation")
+GROUP = "Look inside"
+POSITION = 320
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("model", type=click.Path())
 @click.argument("image", type=click.Path())
-@click.option("-o", "--output", required=True, metavar="FILE|DIR", help="A page (.html), or a folder for PNG files.")
-@click.option("--only", metavar="NAME[,NAME...]", help=f"Some of: {', '.join(PANELS)}.")
-@click.option("--layer", "layers", multiple=True, metavar="NAME", help="Draw this layer's maps; may be repeated.")
-@click.option(
-    "--class", "classes", multiple=True, metavar="CLASS", help="Explain this class, not the best two; name or number."
-)
-@click.option("--against", metavar="FLOAT", help="Float model (.keras or .tflite) to set beside a quantized MODEL.")
-@click.option("--data", metavar="DATA", help="Pictures to search for patches that excite a channel.")
-@click.option(
-    "--samples", type=click.IntRange(1), default=200, show_default=True, metavar="N", help="How many of them."
-)
-@click.option(
-    "--shift", type=click.IntRange(1, 64), default=16, show_default=True, metavar="N", help="Largest shift in pixels."
-)
-@click.option("--trust", is_flag=True, help="Run code that a Keras file carries (Lambda and custom layers).")
+@click.option("-o", "--output", required=True, metavar="FILE|DIR", help="Page (.html), or folder for PNG files.")
+@options_of(Request, "given", partial=True)
+@trust_option
 @json_option
-def command(model: str, image: str, output: str, json_path: str | None, **options: Any) -> None:
+def command(model: str, image: str, output: str, given: dict[str, Any], trust: bool, json_path: str | None) -> None:
     """Draw what MODEL sees in IMAGE.
 
-    First-layer filters, feature maps, Grad-CAM, occlusion, and how the answer wavers when the picture moves. With
-    --data the patches that excite a channel most; with --against the quantized model's maps beside the float model's.
+    First-layer filters, feature maps, Grad-CAM, occlusion, and how the answer changes when the image is shifted. With
+    --data, the patches that activate a channel most; with --against, the quantized model's maps beside the float
+    model's.
     MODEL is a .keras or .tflite file.
 
     \b
     Examples:
       edgecnn visualize lite0.keras cat.jpg -o cat.html --data photos
       edgecnn visualize lite0.tflite cat.jpg -o cat.html --against lite0.keras
-      edgecnn visualize lite0.keras cat.jpg -o drawings --only gradcam,occlusion --class "tabby cat"
+      edgecnn visualize lite0.keras cat.jpg -o out --only gradcam --class tabby
     """
     from edgecnn.core.progress import Terminal
     from edgecnn.inspection.source import open_source
     from edgecnn.runtime.run.preprocess import read_picture
     from edgecnn.visualization import page
-    from edgecnn.visualization.draw import Request, draw
+    from edgecnn.visualization.draw import draw
     from edgecnn.visualization.subject import subject
 
-    names = _names(options["only"], options)
+    request = Request.of(given, trust=trust)
     picture = read_picture(image)
-    found = subject(open_source(model, trust=options["trust"]))
-    request = Request(
-        panels=names,
-        layers=options["layers"],
-        classes=options["classes"],
-        against=options["against"],
-        data=options["data"],
-        samples=options["samples"],
-        shift=options["shift"],
-        trust=options["trust"],
-    )
+    found = subject(open_source(model, trust=trust))
     progress = Terminal()
     try:
         panels = draw(found, picture, request, progress)
@@ -80,18 +62,3 @@ def command(model: str, image: str, output: str, json_path: str | None, **option
 
 def _show(written: list[str], output: str) -> None:
     note(f"Wrote {written[0]}" if len(written) == 1 else f"Wrote {len(written)} files into {output}")
-
-
-def _names(only: str | None, options: dict[str, Any]) -> tuple[str, ...]:
-    """The panels that were asked for, or all that can be drawn with the options given."""
-    if only is None:
-        missing = {"patches": options["data"], "int8": options["against"]}
-        return tuple(name for name in PANELS if missing.get(name, True))
-    names = tuple(part.strip() for part in only.split(","))
-    for name in names:
-        if name not in PANELS:
-            raise click.UsageError(f"--only {name}: unknown. Choose some of: {', '.join(PANELS)}.")
-    for name, option in (("patches", "data"), ("int8", "against")):
-        if name in names and not options[option]:
-            raise click.UsageError(f"--only {name} needs --{option}.")
-    return names

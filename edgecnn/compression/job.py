@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from edgecnn.compression.importance import Batches
 from edgecnn.core.progress import Progress, silent
 from edgecnn.runtime.model.contract import Contract
-from edgecnn.training import FitSettings
+from edgecnn.training.settings import FitSettings
+
+if TYPE_CHECKING:
+    from edgecnn.compression.importance import Batches
 
 PATIENT = FitSettings(
     learning_rate=1e-3,

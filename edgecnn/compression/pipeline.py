@@ -4,53 +4,32 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from edgecnn.compression.job import Job, Outcome
+from edgecnn.compression.settings import Tuning
 from edgecnn.core.compat.tensorflow import keras, tf
 from edgecnn.core.errors import UsageError
+from edgecnn.core.options import Settings
 from edgecnn.core.progress import Progress, silent
 from edgecnn.core.registry import COMPRESSION
 from edgecnn.data.report import DataReport
 from edgecnn.float_model import keras_file
 from edgecnn.graph import keras_macs
 from edgecnn.runtime.model.contract import Contract
-from edgecnn.training import FitSettings, History, Source, Teacher, fit, open_sources
 from edgecnn.training.evaluate import Score, score
-from edgecnn.training.learner import normalized
+from edgecnn.training.fit import fit
+from edgecnn.training.history import History
+from edgecnn.training.learner import Teacher, normalized
+from edgecnn.training.rows import Source
+from edgecnn.training.settings import FitSettings
+from edgecnn.training.sources import open_sources
 
 SAMPLES, BATCH = 512, 32
-
-
-@dataclass(frozen=True)
-class Tuning:
-    """How the compressed model is fine-tuned.
-
-    Attributes:
-        data: `DATA` to train on.
-        validation: `DATA` to validate on; by default a share of the training pictures.
-        test: `DATA` to test on; by default the data set's own test pictures, if it has any.
-        validation_share: see `edgecnn.data.open_splits`.
-        overrides: fields of `FitSettings` that replace the method's defaults; `learning_rate` is that of all layers, as
-            none of them is new, unless `backbone_learning_rate` is given too.
-        distill: imitate the model as it was before.
-    """
-
-    data: str
-    validation: str | None = None
-    test: str | None = None
-    validation_share: float = 0.1
-    overrides: Mapping[str, Any] = field(default_factory=dict)
-    distill: bool = True
-
-    def settings(self, defaults: FitSettings) -> FitSettings:
-        """A method's defaults with these changes."""
-        rate = self.overrides.get("learning_rate")
-        return defaults.replace(**{"backbone_learning_rate": rate, **self.overrides})
 
 
 @dataclass(frozen=True)
@@ -91,7 +70,7 @@ def compress(
     model_file: str | Path,
     method: str,
     tuning: Tuning,
-    options: Mapping[str, Any] | None = None,
+    options: Settings | Mapping[str, Any] | None = None,
     *,
     folder: Path | None = None,
     progress: Progress = silent,
@@ -103,7 +82,7 @@ def compress(
         model_file: a .keras file of ours, trained on the classes of the data.
         method: a file of `edgecnn/compression/`.
         tuning: data and fine-tuning.
-        options: fields of the method's `Options`.
+        options: the method's `Options`, or fields of it.
         folder: where checkpoints live; an interrupted fine-tuning goes on there.
         progress: told what is being done.
         show_report: called with what was found in the data, before training starts.
@@ -113,7 +92,7 @@ def compress(
         DataError: the data can't be trained on.
     """
     plugin = COMPRESSION.load(method)
-    chosen = plugin.Options(**(options or {}))
+    chosen = options if isinstance(options, Settings) else plugin.Options(**(options or {}))
     settings = tuning.settings(plugin.DEFAULTS)
     model, contract = keras_file.load(model_file)
     contract = _trained(contract, model_file, tuning)

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import functools
 import importlib
+import importlib.util
 import pkgutil
 import sys
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
 from edgecnn.core.errors import UsageError
+from edgecnn.core.text import did_you_mean
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,8 @@ class Registry:
 
     @functools.cached_property
     def _entry_points(self) -> dict[str, str]:
+        from importlib.metadata import entry_points  # slow to import, and not needed to show most help
+
         groups = [group for group in (self.former, self.package) if group]
         if sys.version_info < (3, 10):
             found = entry_points()
@@ -51,6 +54,18 @@ class Registry:
     def names(self) -> list[str]:
         """All plug-in names, sorted."""
         return sorted({**self._entry_points, **self._files})
+
+    def literal(self, name: str, constant: str) -> Any:
+        """A constant of a plug-in, e.g. its `SUMMARY`, read from the source: for help, which imports no plug-in."""
+        module = self._files.get(name) or self._entry_points[name]
+        import ast
+
+        spec = importlib.util.find_spec(module)
+        loader: Any = spec and spec.loader  # of a file or a zip, which both have the source
+        for node in ast.parse(loader.get_source(module)).body:
+            if isinstance(node, ast.Assign) and [ast.unparse(target) for target in node.targets] == [constant]:
+                return ast.literal_eval(node.value)
+        raise UsageError(f"The {self.kind} {name} has no {constant}.")
 
     def load(self, name: str) -> Any:
         """Import one plug-in.
@@ -65,7 +80,9 @@ class Registry:
         name, colon, argument = name.partition(":")
         module = self._files.get(name) or self._entry_points.get(name)
         if module is None:
-            raise UsageError(f"Unknown {self.kind} {name!r}. Choose one of: {', '.join(self.names())}.")
+            meant = did_you_mean(name, self.names())
+            listed = f"Choose one of: {', '.join(self.names())}."
+            raise UsageError(" ".join(part for part in (f"Unknown {self.kind} {name!r}.", meant, listed) if part))
         plugin = importlib.import_module(module)
         if not colon:
             return plugin

@@ -1,8 +1,24 @@
-"""Numbers in sentences."""
+"""Numbers and names in sentences."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 
 def counted(count: int, thing: str) -> str:
     """For example "1 thread", "2 threads"; for things whose plural only adds an s."""
     return f"{count:,} {thing}{'' if count == 1 else 's'}"
+
+
+def similar(word: str, choices: Iterable[str]) -> list[str]:
+    """The choices that a misspelled word may have meant, the likeliest first; at most three."""
+    import difflib  # only a mistake needs it
+
+    known = {choice.lower().replace("-", "_"): choice for choice in choices}
+    return [known[name] for name in difflib.get_close_matches(word.lower().replace("-", "_"), known, n=3, cutoff=0.6)]
+
+
+def did_you_mean(word: str, choices: Iterable[str]) -> str:
+    """For example "Did you mean quantize?"; empty where nothing is similar."""
+    found = similar(word, choices)
+    return f"Did you mean {' or '.join(found)}?" if found else ""

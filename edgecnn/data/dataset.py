@@ -7,14 +7,14 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
-
-import numpy as np
+from typing import TYPE_CHECKING, Protocol
 
 from edgecnn.core.errors import DataError, PictureError, UsageError
 from edgecnn.core.files import file_sha256, sha256
 from edgecnn.runtime.model.contract import Contract
-from edgecnn.runtime.run.preprocess import read_picture
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 class Example(Protocol):
@@ -49,6 +49,8 @@ class FileExample:
 
     def read(self) -> np.ndarray:
         """See `Example.read`."""
+        from edgecnn.runtime.run.preprocess import read_picture  # needs NumPy
+
         return read_picture(self.path)
 
     def sha256(self) -> str:

@@ -7,12 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgecnn.core.errors import DataError, UsageError
+from edgecnn.core.errors import DataError
 from edgecnn.core.registry import DATA_KINDS
 from edgecnn.data import open_data
 from edgecnn.data.dataset import DataSet
+from edgecnn.data.settings import SplitSettings
 
-VALIDATION_SHARE = 0.1
 _TRAIN = "train"
 _VALIDATION = ("validation", "valid", "val")
 _TEST = ("test",)
@@ -41,7 +41,7 @@ class Splits:
 
 
 def open_splits(
-    spec: str, *, validation: str | None = None, test: str | None = None, share: float = VALIDATION_SHARE
+    spec: str, *, validation: str | None = None, test: str | None = None, share: float = SplitSettings.validation_share
 ) -> Splits:
     """Open a data set for training.
 
@@ -55,10 +55,9 @@ def open_splits(
 
     Raises:
         DataError: there is no such data, it has fewer than two classes, or a split is empty.
-        UsageError: the share is not between 0 and 0.9.
+        SettingError: the share is not between 0 and 0.9.
     """
-    if not 0 < share <= 0.9:
-        raise UsageError(f"The validation share is {share}; expected a number above 0, at most 0.9.")
+    SplitSettings(spec, validation, test, share)
     found = _official(spec)
     train = _labeled(open_data(found["train"]))
     validation, test = validation or found.get("validation"), test or found.get("test")

@@ -14,6 +14,7 @@ from edgecnn.core.compat.tensorflow import keras, tf
 from edgecnn.core.errors import MissingExtraError, ModelFileError, UntrustedModelError
 from edgecnn.core.files import DAMAGED_ZIP
 from edgecnn.float_model import keras_file
+from edgecnn.float_model.settings import Hints
 from edgecnn.runtime.model.contract import Contract, Preprocessing
 from edgecnn.runtime.model.model_file import read_labels
 from edgecnn.runtime.run.engine import quiet
@@ -39,23 +40,6 @@ class Source:
     call: Callable[[Any], Any]
     contract: Contract
     keras_model: Any = None
-
-
-@dataclass(frozen=True)
-class Hints:
-    """What a person says of a model by others; None leaves it to the file, or to an assumption that is stated.
-
-    Attributes:
-        mean: input normalization in pixel values 0..255, one or one per channel.
-        std: see `mean`.
-        labels: text file with one class name per line.
-        input_size: height and width, for a model that leaves them open.
-    """
-
-    mean: tuple[float, ...] | None = None
-    std: tuple[float, ...] | None = None
-    labels: Path | None = None
-    input_size: int | None = None
 
 
 def from_model(model: Any, contract: Contract | None = None, hints: Hints | None = None) -> Source:

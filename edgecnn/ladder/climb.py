@@ -13,10 +13,10 @@ from edgecnn.core.progress import Progress, silent
 from edgecnn.data import DataSet, open_data
 from edgecnn.ladder.configurations import RUNGS, Rung
 from edgecnn.ladder.evaluation import Judge, held_out
+from edgecnn.ladder.settings import Bounds, Training
 from edgecnn.ladder.task import Task
-from edgecnn.ladder.values import Bounds, Climb, Skipped, Step, Training
-from edgecnn.quantization.levels import SAMPLES
-from edgecnn.quantization.pipeline import Calibration
+from edgecnn.ladder.values import Climb, Skipped, Step
+from edgecnn.quantization.settings import SAMPLES, Calibration
 from edgecnn.runtime.model.model_file import ModelFile
 
 _BLAMED_ON = 16  # pictures

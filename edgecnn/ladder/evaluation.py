@@ -12,8 +12,9 @@ from edgecnn.core.errors import DataError
 from edgecnn.core.statistics import in_top, paired_drop, share
 from edgecnn.data import DataSet, Example, class_indices, open_data, readable
 from edgecnn.data.split import open_splits
+from edgecnn.ladder.settings import Bounds
 from edgecnn.ladder.task import Task
-from edgecnn.ladder.values import Bounds, Step, verdict
+from edgecnn.ladder.values import Step, verdict
 from edgecnn.runtime.measure.latency import test_tensor, timed_runs
 from edgecnn.runtime.model.model_file import ModelFile
 from edgecnn.runtime.process.lock import measuring

@@ -9,8 +9,9 @@ from typing import Any
 
 from edgecnn.core.progress import Progress
 from edgecnn.core.registry import SCHEMES
-from edgecnn.ladder.values import Bounds, Training
-from edgecnn.quantization.pipeline import Calibration, quantize
+from edgecnn.ladder.settings import Bounds, Training
+from edgecnn.quantization.pipeline import quantize
+from edgecnn.quantization.settings import Calibration
 from edgecnn.runtime.model.model_file import ModelFile
 
 

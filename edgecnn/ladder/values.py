@@ -1,4 +1,4 @@
-"""What is asked of the ladder, and what it answers."""
+"""What the ladder answers."""
 
 from __future__ import annotations
 
@@ -8,52 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgecnn.core.errors import UsageError
 from edgecnn.core.statistics import Share
+from edgecnn.ladder.settings import Bounds
 from edgecnn.runtime.model.model_file import ModelFile
-
-
-@dataclass(frozen=True)
-class Bounds:
-    """What may be lost, and what the artifact must suit.
-
-    Attributes:
-        max_drop: points of top-1; needs labels.
-        min_agreement: percent of pictures with the float model's answer.
-        edge_tpu: whether an Edge TPU must run it.
-        integer: whether it must do without float operators.
-        per_tensor: whether weights have one scale, for accelerators that know no more.
-        io: type of its input and output where a rung can have it; None takes each rung's own.
-    """
-
-    max_drop: float | None = None
-    min_agreement: float | None = None
-    edge_tpu: bool = False
-    integer: bool = False
-    per_tensor: bool = False
-    io: str | None = None
-
-    def __post_init__(self) -> None:
-        if self.max_drop is None and self.min_agreement is None:
-            raise UsageError("A bound is missing: give --max-drop POINTS, --min-agreement PERCENT, or both.")
-
-    def __str__(self) -> str:
-        wanted = [f"--max-drop {self.max_drop}"] if self.max_drop is not None else []
-        wanted += [f"--min-agreement {self.min_agreement}"] if self.min_agreement is not None else []
-        return " and ".join(wanted)
-
-
-@dataclass(frozen=True)
-class Training:
-    """What the rungs that train learn from.
-
-    Attributes:
-        data: `DATA`; none of its training and validation pictures is judged by.
-        epochs: of each; None takes the method's own number.
-    """
-
-    data: str
-    epochs: int | None = None
 
 
 @dataclass(frozen=True)

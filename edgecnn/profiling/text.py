@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from edgecnn.core.text import counted
-from edgecnn.profiling import Profile, Row
+from edgecnn.profiling.latency import Profile, Row
 
 EMULATED = "emulated"
 _COLUMNS = ("first", "min", "median", "p90", "p95", "p99", "std")

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from edgecnn.float_model.loading import Hints
-from edgecnn.quantization.pipeline import Calibration, quantize
+from typing import TYPE_CHECKING
+
+from edgecnn.core.lazy import exports
+from edgecnn.float_model.settings import Hints
+from edgecnn.quantization.settings import Calibration
+
+if TYPE_CHECKING:
+    from edgecnn.quantization.pipeline import quantize
 
 __all__ = ["Calibration", "Hints", "quantize"]
+__getattr__ = exports(__name__, pipeline="quantize")

@@ -21,14 +21,11 @@ from edgecnn.quantization.observation import Answers, InputSamples, observe_chan
 from edgecnn.quantization.remedies import bias_correction, curves, equalization, rounding
 from edgecnn.runtime.run.engine import default_threads
 
-LEVELS = ("none", "fast", "best")
 REMEDIES: dict[str, tuple[str, ...]] = {
     "none": (),
     "fast": ("curves", "rounding", "bias_correction"),
     "best": ("ranges", "curves", "rounding", "bias_correction"),
 }
-SAMPLES = {"none": 100, "fast": 100, "best": 256}
-"""How many calibration pictures a level takes, unless the user says how many."""
 PICTURES = {"none": 0, "fast": 48, "best": 256}
 """How many of the calibration pictures a level looks at more closely than for their ranges."""
 _IN_ORDER_TIMES = 12  # the time of calibration, on two x86 cores: 11.8 for Lite0, 11.4 for Lite2
@@ -80,7 +77,7 @@ def improve(
     Args:
         model: float `.tflite`.
         pictures: to calibrate on.
-        level: one of `LEVELS`.
+        level: one of `edgecnn.quantization.settings.LEVELS`.
         per_channel: whether every output channel will have a weight scale of its own.
         progress: called with (stage, done, total).
     """

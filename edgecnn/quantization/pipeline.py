@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.metadata
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +15,18 @@ from edgecnn.core.files import sha256
 from edgecnn.core.progress import Progress, silent
 from edgecnn.core.registry import SCHEMES
 from edgecnn.core.version import __version__
-from edgecnn.data import DataSet, open_data, readable
+from edgecnn.data import DataSet, readable
 from edgecnn.float_model import loading
 from edgecnn.float_model.kernels import still_holds
-from edgecnn.float_model.loading import Hints, Source
+from edgecnn.float_model.loading import Source
+from edgecnn.float_model.settings import Hints
 from edgecnn.float_model.traced import FloatModel
 from edgecnn.graph.edit import Ranges
 from edgecnn.quantization import refusals
 from edgecnn.quantization.aware import Aware
-from edgecnn.quantization.levels import LEVELS, SAMPLES, Pictures, improve
+from edgecnn.quantization.levels import Pictures, improve
 from edgecnn.quantization.scheme import Job
+from edgecnn.quantization.settings import Calibration, QuantizeSettings
 from edgecnn.runtime.model import model_file
 from edgecnn.runtime.model.contract import Contract
 from edgecnn.runtime.model.model_file import ModelFile
@@ -34,39 +35,12 @@ from edgecnn.runtime.run.engine import Engine
 from edgecnn.runtime.run.preprocess import apply_table, fit, input_table
 
 
-@dataclass(frozen=True)
-class Calibration:
-    """Which pictures show the converter the ranges of activations.
-
-    Attributes:
-        data: any DATA.
-        samples: how many of its pictures; None takes 100, and for the level "best" 256.
-        seed: of their choice.
-        improve: how much is made of them, a level of `edgecnn.quantization.remedies`; None takes the scheme's own.
-    """
-
-    data: str = "photos"
-    samples: int | None = None
-    seed: int = 0
-    improve: str | None = None
-
-    def __post_init__(self) -> None:
-        if self.improve not in (None, *LEVELS):
-            raise UsageError(f"There is no --improve {self.improve}; choose one of: {', '.join(LEVELS)}.")
-        if self.samples is not None and self.samples < 1:
-            raise UsageError(f"Calibration needs at least 1 picture; got --samples {self.samples}. 100 is usual.")
-
-    def pictures(self, level: str) -> DataSet:
-        """Those that a level of improvement is given."""
-        return open_data(self.data).sample(self.samples or SAMPLES[level], self.seed)
-
-
 def quantize(
     model: Any,
     output: str | Path,
     *,
     scheme: str = "int8",
-    calibration: Calibration | str = Calibration(),
+    calibration: Calibration | str = Calibration(),  # noqa: B008 - frozen
     io: str | None = None,
     trust: bool = False,
     hints: Hints | None = None,
@@ -89,10 +63,11 @@ def quantize(
         UsageError: the scheme is unknown or doesn't go with `io`.
         DataError: the calibration data can't be read.
     """
-    plugin = SCHEMES.load(scheme)
-    io = _checked_io(scheme, plugin.IO, io)
-    _check_output(output)
     calibration = Calibration(calibration) if isinstance(calibration, str) else calibration
+    QuantizeSettings(scheme, calibration, io)
+    plugin = SCHEMES.load(scheme)
+    io = io or plugin.IO[0]
+    _check_output(output)
     level = _checked_level(scheme, getattr(plugin, "IMPROVE", None), calibration.improve)
     data = calibration.pictures(level) if plugin.CALIBRATED else None
     progress("Loading the model", 0, 0)
@@ -126,12 +101,6 @@ def quantize(
     contract = source.contract.replace(provenance=provenance, model=described)
     progress("Writing golden vectors", 0, 0)
     return artifact.write(output, graph, contract.replace(golden=_golden(graph, contract)))
-
-
-def _checked_io(scheme: str, choices: tuple[str, ...], io: str | None) -> str:
-    if io is not None and io not in choices:
-        raise UsageError(f"The scheme {scheme} has no {io} input; choose one of: {', '.join(choices)}.")
-    return io or choices[0]
 
 
 def _checked_level(scheme: str, default: str | None, level: str | None) -> str:

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from edgecnn.core import files
-from edgecnn.core.errors import EdgecnnError
+from edgecnn.core.errors import EdgecnnError, RecipeError
+from edgecnn.core.options import SettingError
 from edgecnn.core.progress import Progress, silent
 from edgecnn.core.version import __version__
 from edgecnn.recipe import sections
@@ -92,7 +93,10 @@ def _bring_up_to_date(stage: Stage, context: Context) -> bool:
         context.progress(f"{stage.name}: done before", 0, 0)
         return False
     context.progress(stage.name, 0, 0)
-    stage.work(context)
+    try:
+        stage.work(context)
+    except SettingError as error:  # of a setting together with what it was used on
+        raise RecipeError(f"{stage.name}.{error}") from error
     state[stage.name] = {"fingerprint": fingerprint, "outputs": _digests(stage, context)}
     files.write_json(context.folder / STATE, state)
     return True

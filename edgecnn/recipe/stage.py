@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from edgecnn.core import files
 from edgecnn.core.progress import Progress
 from edgecnn.core.registry import STAGES
-from edgecnn.recipe.sections import Recipe
+from edgecnn.recipe.section import Recipe, Section
 
 
 @dataclass(frozen=True)
@@ -39,21 +39,23 @@ class Context:
     @property
     def built(self) -> Path:
         """The Keras model as it was built, or the file that exists already."""
-        return Path(self.recipe.model.file) if self.recipe.model.file else self.folder / "model.keras"
+        file = self.recipe.keys_of("model").get("file")
+        return Path(file) if file else self.folder / "model.keras"
 
-    @property
-    def trained(self) -> Path:
-        """The Keras model that knows its classes."""
-        return self.folder / "trained.keras" if self.recipe.train else self.built
-
-    def pruned(self, steps: int) -> Path:
-        """The Keras model after so many steps of pruning."""
-        return self.folder / f"pruned{steps}.keras" if steps else self.trained
+    def model_before(self, stage: Stage) -> Path:
+        """The Keras model that a stage starts from: what the last stage before it made, or what was built."""
+        made = self.built
+        for each in stages_of(self.recipe):
+            if each.name == stage.name:
+                break
+            made = self.folder / each.model if each.model else made
+        return made
 
     @property
     def float_model(self) -> Path:
-        """The Keras model that is quantized."""
-        return self.folder / "qat.keras" if self.recipe.qat else self.pruned(len(self.recipe.prune))
+        """The Keras model that is quantized: the last one."""
+        made = [stage.model for stage in stages_of(self.recipe) if stage.model]
+        return self.folder / made[-1] if made else self.built
 
     @property
     def training(self) -> Path:
@@ -87,9 +89,15 @@ class Context:
 
 
 class Stage(abc.ABC):
-    """One step."""
+    """One step.
+
+    Attributes:
+        name: for people, and in the state of a run.
+        model: name of the file of the Keras model that it makes; empty if it makes none.
+    """
 
     name: str
+    model: str = ""
 
     def refuse(self, context: Context) -> None:  # noqa: B027 (most stages have nothing to refuse)
         """Say before any stage works what is bound to fail after hours.
@@ -124,18 +132,25 @@ class StageKind(Protocol):
 
     Attributes:
         POSITION: where its stages stand in a run; the lowest runs first.
+        SECTIONS: what it reads of a recipe.
     """
 
     POSITION: int
+    SECTIONS: tuple[Section[Any], ...]
 
     def stages(self, recipe: Recipe) -> Sequence[Stage]:
         """The stages that the recipe asks for; none where its section is missing."""
 
 
+def kinds() -> list[StageKind]:
+    """All kinds of stages, in the order of a run."""
+    found: list[StageKind] = [STAGES.load(name) for name in STAGES.names()]
+    return sorted(found, key=lambda kind: kind.POSITION)
+
+
 def stages_of(recipe: Recipe) -> list[Stage]:
     """The stages that a recipe asks for, in order; each step of pruning is one: a later one can be changed alone."""
-    kinds: list[StageKind] = [STAGES.load(name) for name in STAGES.names()]
-    return [stage for kind in sorted(kinds, key=lambda kind: kind.POSITION) for stage in kind.stages(recipe)]
+    return [stage for kind in kinds() for stage in kind.stages(recipe)]
 
 
 def digest(path: str | Path) -> str:

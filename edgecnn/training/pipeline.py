@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,41 +28,9 @@ from edgecnn.training.evaluate import Score, score
 from edgecnn.training.learner import Teacher, Trainee, normalized
 from edgecnn.training.model import check_blocks, with_head
 from edgecnn.training.rows import Source
+from edgecnn.training.settings import TrainOptions
 from edgecnn.training.sources import decoded, labeled
 from edgecnn.training.task import Stage, Task
-
-
-@dataclass(frozen=True)
-class TrainOptions:
-    """What is asked for.
-
-    Attributes:
-        data: `DATA` to train on.
-        strategy: a file of `edgecnn/training/`.
-        overrides: fields of `FitSettings` that replace the strategy's defaults.
-        validation: `DATA` to validate on; by default a share of the training pictures.
-        test: `DATA` to test on at the end; by default the data set's own test pictures, if it has any.
-        validation_share: see `open_splits`.
-        strict: refuse data with pictures that can't be read, instead of skipping them.
-        unfreeze: how many of the last blocks learn in fine-tuning; None for all.
-        crop: another central crop than the model's; 1 keeps whole pictures.
-        teacher: a .keras file to imitate.
-        cluster: `host:port` of every worker; empty for one machine, or for what TF_CONFIG says.
-        worker: which of them this process is; None asks Slurm's, Kubernetes' or MPI's variables.
-    """
-
-    data: str
-    strategy: str = "auto"
-    overrides: Mapping[str, Any] = field(default_factory=dict)
-    validation: str | None = None
-    test: str | None = None
-    validation_share: float = 0.1
-    strict: bool = False
-    unfreeze: int | None = None
-    crop: float | None = None
-    teacher: str | None = None
-    cluster: tuple[str, ...] = ()
-    worker: int | None = None
 
 
 @dataclass(frozen=True)
@@ -187,8 +155,6 @@ def _contract(model_file: str | Path, crop: float | None) -> Contract:
         )
     if crop is None:
         return contract
-    if not 0 < crop <= 1:
-        raise UsageError(f"--crop is {crop}; expected a share above 0 and at most 1.")
     return contract.replace(preprocessing=dataclasses.replace(contract.preprocessing, crop=crop, fit="crop"))
 
 

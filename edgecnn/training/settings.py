@@ -1,76 +1,95 @@
-"""How weights are fitted: one frozen value, refused when it is made if it can't be."""
+"""How weights are fitted, and what `edgecnn train` takes: frozen values, checked when they are made."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from edgecnn.core.errors import UsageError
-from edgecnn.data.augmentation import preset
-
-RANGES: dict[str, tuple[float, float]] = {
-    "epochs": (1, 100_000),
-    "batch_size": (1, 65_536),
-    "learning_rate": (0, 10),
-    "backbone_learning_rate": (0, 10),
-    "weight_decay": (0, 1),
-    "warmup": (0, 1),
-    "label_smoothing": (0, 0.9),
-    "patience": (0, 100_000),
-    "save_every_steps": (1, 1_000_000_000),
-    "temperature": (0.1, 1000),
-    "distillation_weight": (0, 1),
-    "seed": (0, 2**31 - 1),
-}
+from edgecnn.core.options import COMMANDS, PROGRAMS, Settings, changes, option, same_as
+from edgecnn.core.registry import TRAINING_STRATEGIES
+from edgecnn.data.augmentation import PRESETS
+from edgecnn.data.settings import SplitSettings
 
 
 @dataclass(frozen=True)
-class FitSettings:
+class FitSettings(Settings):
     """Settings of one fit.
 
-    Attributes:
-        epochs: passes over the training data.
-        batch_size: pictures per step, over all workers together.
-        learning_rate: highest learning rate of the head, the last layer with weights.
-        backbone_learning_rate: the same for all other layers; None for `learning_rate`.
-        weight_decay: AdamW's (arXiv:1711.05101), for kernels only; biases and batch norms have none.
-        warmup: share of the steps in which the learning rate rises from 0; then it falls to 0 along a cosine
-            (arXiv:1608.03983).
-        label_smoothing: share of the target that is spread over all classes (arXiv:1512.00567, section 7).
-        patience: stop after so many epochs without a better validation accuracy; 0 never stops early.
-        augment: a preset of `edgecnn.data.augmentation`.
-        class_weights: weigh each picture by the inverse frequency of its class.
-        keep_best: end with the weights of the epoch with the best validation accuracy, not with the last ones.
-        save_every_steps: a checkpoint is written at the end of each epoch, and after so many steps within it.
-        temperature: of distillation (arXiv:1503.02531); both softmaxes are softened by it.
-        distillation_weight: share of the loss that compares with the teacher rather than with the labels.
-        seed: of order, augmentation and dropout.
+    AdamW (arXiv:1711.05101) decays kernels only; the learning rate rises in the warm-up and then falls to 0 along a
+    cosine (arXiv:1608.03983); label smoothing is arXiv:1512.00567, section 7; distillation is arXiv:1503.02531.
     """
 
-    epochs: int = 10
-    batch_size: int = 64
-    learning_rate: float = 1e-3
-    backbone_learning_rate: float | None = None
-    weight_decay: float = 1e-2
-    warmup: float = 0.1
-    label_smoothing: float = 0.1
-    patience: int = 0
-    augment: str = "light"
-    class_weights: bool = False
-    keep_best: bool = True
-    save_every_steps: int = 500
-    temperature: float = 4.0
-    distillation_weight: float = 0.7
-    seed: int = 0
+    TITLE = "Training"
 
-    def __post_init__(self) -> None:
-        preset(self.augment)
-        for name, (low, high) in RANGES.items():
-            value = getattr(self, name)
-            if value is not None and not low <= value <= high:
-                raise UsageError(f"The training setting {name} is {value}; expected {low} to {high}.")
+    epochs: int = option("Passes over the training images.", 10, low=1, high=100_000, metavar="N")
+    batch_size: int = option("Images per step, over all workers together.", 64, low=1, high=65_536, metavar="N")
+    learning_rate: float = option(
+        "Peak learning rate of the head; in pruning and QAT, of all layers.", 1e-3,
+        low=0, high=10, metavar="F",
+    )  # fmt: skip
+    backbone_learning_rate: float | None = option(
+        "Peak learning rate of all layers but the head.", low=0, high=10, metavar="F", default_help="the head's"
+    )
+    weight_decay: float = option("Weight decay of AdamW, on kernels only.", 1e-2, low=0, high=1, metavar="F")
+    warmup: float = option("Share of the steps in which the learning rate rises.", 0.1, low=0, high=1, metavar="SHARE")
+    label_smoothing: float = option(
+        "Share of the target spread over all classes.", 0.1, low=0, high=0.9, metavar="SHARE"
+    )
+    patience: int = option(
+        "Stop after N epochs without a better validation accuracy; 0 never stops early.",
+        0, low=0, high=100_000, metavar="N",
+    )  # fmt: skip
+    augment: str = option("Augmentation preset.", "light", choices=PRESETS, metavar="PRESET")
+    class_weights: bool = option("Weight each image by the inverse frequency of its class.", False)
+    keep_best: bool = option(
+        "End with the weights of the epoch with the best validation accuracy, not the last.", True, offered=PROGRAMS
+    )
+    save_every_steps: int = option(
+        "Write a checkpoint after so many steps of an epoch, and at its end.",
+        500, low=1, high=1_000_000_000, offered=PROGRAMS,
+    )  # fmt: skip
+    temperature: float = option("Temperature of both softmaxes in distillation.", 4.0, low=0.1, high=1000, metavar="T")
+    distillation_weight: float = option(
+        "Weight of the teacher in the loss, against the labels.", 0.7, low=0, high=1, metavar="SHARE"
+    )
+    seed: int = option("Seed of order, augmentation and dropout.", 0, low=0, high=2**31 - 1, metavar="N")
 
-    def replace(self, **changes: Any) -> FitSettings:
+    def replace(self, **changed: Any) -> FitSettings:
         """A copy with some fields changed; a change to None keeps the field."""
-        return dataclasses.replace(self, **{name: value for name, value in changes.items() if value is not None})
+        return dataclasses.replace(self, **{name: value for name, value in changed.items() if value is not None})
+
+
+@dataclass(frozen=True)
+class TrainOptions(Settings):
+    """What `edgecnn train` takes.
+
+    `overrides` are fields of `FitSettings` that replace the strategy's own.
+    """
+
+    data: str = same_as(SplitSettings, "data")
+    strategy: str = option(
+        "Training strategy: head fits the last layer only, finetune all layers of a pretrained model, auto one after "
+        "the other, scratch starts from random weights.",
+        "auto", choices=TRAINING_STRATEGIES.names, metavar="NAME",
+    )  # fmt: skip
+    overrides: Mapping[str, Any] = changes(FitSettings, default_help="the strategy's")
+    validation: str | None = same_as(SplitSettings, "validation")
+    test: str | None = same_as(SplitSettings, "test")
+    validation_share: float = same_as(SplitSettings, "validation_share")
+    strict: bool = option("Refuse data with unreadable images instead of skipping those.", False)
+    unfreeze: int | None = option("Fine-tune the last N blocks only.", low=0, metavar="N", default_help="all blocks")
+    crop: float | None = option(
+        "Central crop of each image, as a share; 1 keeps the whole image.",
+        above=0, high=1, metavar="SHARE", default_help="the model's",
+    )  # fmt: skip
+    teacher: str | None = option("Distill from this model, trained on the same classes.", metavar="FILE.keras")
+    cluster: tuple[str, ...] = option(
+        "All workers, to train on several machines; TF_CONFIG works too.",
+        (), metavar="HOST:PORT,...", offered=COMMANDS,
+    )  # fmt: skip
+    worker: int | None = option(
+        "Number of this worker.",
+        low=0, metavar="N", offered=COMMANDS, default_help="asks Slurm, Kubernetes or MPI",
+    )  # fmt: skip

@@ -9,7 +9,8 @@ from edgecnn.core.progress import Progress, silent
 from edgecnn.data import class_indices
 from edgecnn.data.fitted import fitted
 from edgecnn.data.report import DataReport, Part, examine
-from edgecnn.data.split import VALIDATION_SHARE, Splits, digests_of, open_splits
+from edgecnn.data.settings import SplitSettings
+from edgecnn.data.split import Splits, digests_of, open_splits
 from edgecnn.runtime.model.contract import Contract, Preprocessing
 from edgecnn.training.rows import Source, source
 
@@ -20,7 +21,7 @@ def open_sources(
     *,
     validation: str | None = None,
     test: str | None = None,
-    share: float = VALIDATION_SHARE,
+    share: float = SplitSettings.validation_share,
     progress: Progress = silent,
 ) -> tuple[dict[str, Source], DataReport]:
     """Everything that fitting a model with known classes needs.

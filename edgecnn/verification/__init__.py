@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
-from edgecnn.verification.pipeline import Verification, check_bounds, verify
+from typing import TYPE_CHECKING
+
+from edgecnn.core.lazy import exports
+
+if TYPE_CHECKING:
+    from edgecnn.verification.pipeline import Verification, check_bounds, verify
 
 __all__ = ["Verification", "check_bounds", "verify"]
+__getattr__ = exports(__name__, pipeline="Verification check_bounds verify")

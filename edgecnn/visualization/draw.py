@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -13,32 +12,8 @@ from edgecnn.inspection.analysis import LayerReport
 from edgecnn.inspection.effective import stage_ends
 from edgecnn.visualization import features, filters, heat, int8, patches, translation
 from edgecnn.visualization.panel import Panel
+from edgecnn.visualization.settings import Request
 from edgecnn.visualization.subject import Subject
-
-
-@dataclass(frozen=True)
-class Request:
-    """What to draw.
-
-    Attributes:
-        panels: names, in order.
-        layers: layers whose maps are drawn; by default the last of every map size.
-        classes: names or numbers of the classes to explain; by default the best two.
-        against: the float model's file, for the panel "int8".
-        data: DATA, for the panel "patches".
-        samples: how many of its pictures.
-        shift: largest shift in pixels, for the panel "translation".
-        trust: run code that a Keras file carries.
-    """
-
-    panels: tuple[str, ...]
-    layers: tuple[str, ...] = ()
-    classes: tuple[str, ...] = ()
-    against: str | None = None
-    data: str | None = None
-    samples: int = 200
-    shift: int = 16
-    trust: bool = False
 
 
 def draw(subject: Subject, picture: np.ndarray, request: Request, progress: Progress = silent) -> list[Panel]:

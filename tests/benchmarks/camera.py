@@ -85,7 +85,8 @@ def make_model(path: Path) -> str:
 
 def one(model: str, threads: int, **scenario: Any) -> dict[str, Any]:
     """Run one demo; returns its summary with the memory on the way and the invoke alone, measured before."""
-    from edgecnn.camera.demo import Demo, DemoOptions
+    from edgecnn.camera.demo import Demo
+    from edgecnn.camera.settings import DemoOptions
 
     viewers, stalled = scenario.pop("viewers", 0), scenario.pop("stalled", 0)
     demo = Demo(DemoOptions(model=model, threads=threads, loop=True, **scenario))

@@ -18,7 +18,7 @@ from scenes import GREEN, RED, plain, write_video
 from test_demo_command import Running, answers, demo
 
 from edgecnn.camera import remote
-from edgecnn.camera.demo import DemoOptions
+from edgecnn.camera.settings import DemoOptions
 from edgecnn.devices import known, open_device
 
 OPENCV = "opencv-python-headless==4.11.0.86"

@@ -10,7 +10,8 @@ from chromium import PROGRAM, Chromium
 from scenes import GREEN, PHOTOS, RED, MjpegCamera, jpeg, photo, photo_frames, plain, write_video
 from test_demo_command import Running, sequence
 
-from edgecnn.camera.demo import Demo, DemoOptions
+from edgecnn.camera.demo import Demo
+from edgecnn.camera.settings import DemoOptions
 
 REQUIRED = os.environ.get("EDGECNN_REQUIRE_ALL")
 pytestmark = pytest.mark.skipif(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -16,12 +15,13 @@ from edgecnn.cli import cli, prune
 from edgecnn.compression import pipeline
 from edgecnn.compression import proof as proof_module
 from edgecnn.core.errors import QuantizationError, UsageError
+from edgecnn.core.options import options
 from edgecnn.core.registry import COMPRESSION
 from edgecnn.float_model import keras_file
 from edgecnn.quantization import quantize
-from edgecnn.recipe.sections import PruneSection
+from edgecnn.recipe.sections import sections
 from edgecnn.runtime.run.preprocess import opencv
-from edgecnn.training import fit
+from edgecnn.training.fit import fit
 
 
 @pytest.fixture(scope="module")
@@ -98,11 +98,12 @@ def test_train_with_rounding_writes_the_ranges(folder: Path) -> None:
 
 
 def test_every_option_of_a_method_can_be_given() -> None:
-    given = {parameter.name for parameter in prune.command.params}
+    given = {flag for parameter in prune.command.params for flag in parameter.opts}
+    written = {each.key for each in options(sections()["prune"].settings)}
     for method in COMPRESSION.names():
-        fields = {field.name for field in dataclasses.fields(COMPRESSION.load(method).Options)}
-        assert fields <= given, method
-        assert fields <= PruneSection.model_fields.keys(), method
+        keys = {each.key for each in options(COMPRESSION.load(method).Options)}
+        assert {f"--{key.replace('_', '-')}" for key in keys} <= given, method
+        assert keys <= written, method
 
 
 @pytest.mark.parametrize(
@@ -110,11 +111,11 @@ def test_every_option_of_a_method_can_be_given() -> None:
     [
         (
             ("prune", "--method", "magnitude", "--keep", "0.5"),
-            r"--keep doesn't go with the method magnitude; it has: --scope, --sparsity, --for",
+            r"keep doesn't go with the method magnitude; it has: scope, sparsity, for",
         ),
         (("prune", "--method", "qat"), r"qat is no pruning: that is `edgecnn train --qat`, in a recipe \[qat\]"),
         (("prune", "--method", "magnitude", "--for", "tpu"), r"for is 'tpu'; expected one of: xnnpack"),
-        (("prune", "--method", "nothing"), r"Unknown method 'nothing'. Choose one of: channels, clusters"),
+        (("prune", "--method", "nothing"), r"method is 'nothing'; expected one of: channels, clusters"),
         (("train", "--qat", "--unfreeze", "2"), r"--unfreeze doesn't go with --qat"),
     ],
 )

@@ -19,8 +19,9 @@ from edgecnn import cli, reporting
 from edgecnn.core.errors import BoundNotMetError, DataError, UsageError
 from edgecnn.core.statistics import share
 from edgecnn.data import open_data
-from edgecnn.ladder import RUNGS, Bounds, Skipped, Step, Training, blame, check, climb, evaluation
+from edgecnn.ladder import RUNGS, Bounds, Skipped, Step, Training, blame, check, evaluation
 from edgecnn.ladder import climb as climb_module
+from edgecnn.ladder.climb import climb
 from edgecnn.ladder.values import one_verdict
 from edgecnn.quantization import Calibration
 from edgecnn.runtime.model import model_file
@@ -82,7 +83,7 @@ def test_layers_are_blamed_when_the_best_artifact_is_not_int8(
     tiny_keras: Path, tmp_path: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     only(monkeypatch, "plain", "int8_mixed", "dynamic_int8")
-    bounds = Bounds(min_agreement=101.0)
+    bounds = Bounds(max_drop=-100.0)
     climbed = climb(tiny_keras, tmp_path / "m.tflite", bounds, str(pictures), calibration=FEW)
     assert [step.rung for step in climbed.steps] == ["plain", "int8_mixed", "dynamic_int8"]
     assert climbed.file.contract.provenance["scheme"] == "dynamic_int8"
@@ -93,7 +94,7 @@ def test_integer_only_takes_int16_instead_of_float(
     tiny_keras: Path, tmp_path: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     only(monkeypatch, "plain", "int8_mixed", "int8_int16", "dynamic_int8")
-    bounds = Bounds(min_agreement=101.0, integer=True)
+    bounds = Bounds(max_drop=-100.0, integer=True)
     climbed = climb(tiny_keras, tmp_path / "m.tflite", bounds, str(pictures), calibration=FEW)
     assert [step.rung for step in climbed.steps] == ["plain", "int8_int16"]
 
@@ -113,7 +114,7 @@ def test_times_are_of_this_rung_and_the_price_is_over_the_first(
         return [1.0 + engines.index(engine) + (4.0 if len(alone) // 2 % 2 else 0.0)]
 
     monkeypatch.setattr(evaluation, "timed_runs", timed)
-    climbed = climb(tiny_keras, tmp_path / "m.tflite", Bounds(min_agreement=101), str(pictures), calibration=FEW)
+    climbed = climb(tiny_keras, tmp_path / "m.tflite", Bounds(max_drop=-100.0), str(pictures), calibration=FEW)
     assert [step.price_ms for step in climbed.steps] == [0, 1, 2]
     assert [step.latency_ms for step in climbed.steps] == [3, 4, 5]  # the median lies between
     assert alone and all(alone)
@@ -130,7 +131,7 @@ def free(path: Path) -> bool:
 
 
 def test_per_tensor_has_a_ladder_of_its_own(tiny_keras: Path, tmp_path: Path, pictures: Path) -> None:
-    bounds = Bounds(min_agreement=101.0, per_tensor=True)
+    bounds = Bounds(max_drop=-100.0, per_tensor=True)
     climbed = climb(tiny_keras, tmp_path / "m.tflite", bounds, str(pictures), calibration=FEW)
     assert [step.rung for step in climbed.steps] == ["plain", "fast", "best"]
     weights = [t for t in climbed.file.model.graph.tensors if t.is_constant and t.dtype == "INT8"]
@@ -151,7 +152,7 @@ def test_all_rungs_are_judged_by_the_same_pictures_though_the_first_needs_no_cal
 ) -> None:
     rungs = {rung.name: rung for rung in RUNGS}
     monkeypatch.setattr(climb_module, "RUNGS", (rungs["dynamic_int8"], rungs["plain"]))
-    climbed = climb(tiny_keras, tmp_path / "m.tflite", Bounds(min_agreement=101), str(pictures),
+    climbed = climb(tiny_keras, tmp_path / "m.tflite", Bounds(max_drop=-100.0), str(pictures),
                     calibration=Calibration(str(pictures), 10))  # fmt: skip
     assert [step.pictures for step in climbed.steps] == [30, 30] and climbed.left_out == 10
 
@@ -257,7 +258,7 @@ def test_a_model_without_swish_skips_the_swap(
     tiny_keras: Path, tmp_path: Path, colors: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     only(monkeypatch, "plain", "hard_swish")
-    climbed = climb(tiny_keras, tmp_path / "m.tflite", Bounds(min_agreement=101), str(pictures), calibration=FEW,
+    climbed = climb(tiny_keras, tmp_path / "m.tflite", Bounds(max_drop=-100.0), str(pictures), calibration=FEW,
                     training=Training(str(colors / "train"), 1))  # fmt: skip
     assert [getattr(entry, "reason", "tried") for entry in climbed.account] == ["tried", "the model has no swish"]
 
@@ -285,7 +286,7 @@ def test_command_that_can_t_reach_its_bound_ends_with_status_1(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     only(monkeypatch, "plain", "equalized", "qat")
-    arguments = [tiny_keras, "-o", tmp_path / "m.tflite", "--min-agreement", "101", "--data", pictures,
+    arguments = [tiny_keras, "-o", tmp_path / "m.tflite", "--max-drop", "-100", "--data", pictures,
                  "--samples", "8", "--calibration", "photos:calibration"]  # fmt: skip
     monkeypatch.setattr("sys.argv", ["edgecnn", "quantize", *map(str, arguments)])
     with pytest.raises(SystemExit) as ended:

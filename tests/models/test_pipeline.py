@@ -19,7 +19,8 @@ from edgecnn.models.catalog import family
 from edgecnn.profiling import profile
 from edgecnn.quantization import Calibration, quantize
 from edgecnn.quantization.refusals import float_operators
-from edgecnn.training import FitSettings, Source, fit
+from edgecnn.training import FitSettings, Source
+from edgecnn.training.fit import fit
 from edgecnn.verification import verify
 
 LABELS = ("ant", "bee")

@@ -28,18 +28,33 @@ def test_recipes_that_ship_are_valid(path: Path) -> None:
         ('[model]\nname = "resnet_1"\n', ["model.name is 'resnet_1'"]),
         ('[model]\nname = "mobilenet_v2"\nfile = "m.keras"\n', ["not both"]),
         ('[model]\nfile = "m.keras"\nwidth = 0.5\n', ["remove width"]),
-        ('[model]\nname = "mobilenet_v2"\ninput_size = 8\n', ["model.input_size is 8", "greater than or equal to 32"]),
-        ('[model]\nname = "mobilenet_v2"\nseed = -1\n', ["model.seed is -1", "greater than or equal to 0"]),
+        (
+            '[model]\nname = "mobilenet_v2"\ninput_size = 8\n',
+            ["model.input_size is 8; expected a whole number from 32 to 2,048"],
+        ),
+        (
+            '[model]\nname = "mobilenet_v2"\nseed = -1\n',
+            ["model.seed is -1; expected a whole number from 0 to 4,294,967,295"],
+        ),
         ('[model]\nname = "mobilenet_v2"\n[train]\ndata = "x"\nworker = 1\n', ["train.worker: unknown key"]),
-        ('[model]\nname = "mobilenet_v2"\n[train]\ndata = "x"\nwarmup = 2\n', ["train.warmup is 2", "equal to 1"]),
-        ('[model]\nname = "mobilenet_v2"\n[quantise]\n', ["quantise: unknown key. Valid keys: model, "]),
+        (
+            '[model]\nname = "mobilenet_v2"\n[train]\ndata = "x"\nwarmup = 2\n',
+            ["train.warmup is 2; expected a number from 0 to 1"],
+        ),
+        (
+            '[model]\nname = "mobilenet_v2"\n[quantise]\n',
+            ["quantise: unknown key. Did you mean quantize? Valid keys: model, "],
+        ),
         (
             '[model]\nname = "mobilenet_v2"\n[quantize]\nscheme = "int4"\n',
             ["quantize.scheme is 'int4'", "int8_per_tensor"],
         ),
         ('[model]\nname = "mobilenet_v2"\n[quantize]\nscheme = "float16"\nio = "uint8"\n', ["has float32"]),
         ('[model]\nname = "mobilenet_v2"\n[verify]\n', ["verify.data: missing"]),
-        ('[model]\nname = "mobilenet_v2"\n[profile]\nthreads = [0]\n', ["profile.threads.0 is 0"]),
+        (
+            '[model]\nname = "mobilenet_v2"\n[profile]\nthreads = [0]\n',
+            ["profile.threads is [0]; expected whole numbers from 1 to 256"],
+        ),
         ('[model]\nname = "mobilenet_v2\n', ["no valid TOML"]),
         ('[model]\nname = "mobilenet_v2"\n[report]\n', ["has 1 fault:\n  report: unknown key"]),
     ],

@@ -18,8 +18,9 @@ import numpy as np
 from edgecnn.core.compat.tensorflow import keras
 from edgecnn.core.errors import EdgecnnError
 from edgecnn.float_model import keras_file
-from edgecnn.training import FitSettings, fit, open_sources
+from edgecnn.training import FitSettings, open_sources
 from edgecnn.training.distribution import cluster_config, is_chief, strategy
+from edgecnn.training.fit import fit
 from edgecnn.training.model import unfreeze, with_head
 
 

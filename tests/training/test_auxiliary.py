@@ -15,7 +15,8 @@ from edgecnn.core.compat.tensorflow import keras, tf
 from edgecnn.float_model import keras_file
 from edgecnn.models.families import googlenet
 from edgecnn.runtime.model.contract import Preprocessing
-from edgecnn.training import FitSettings, Source, TrainOptions, fit, train
+from edgecnn.training import FitSettings, Source, TrainOptions, train
+from edgecnn.training.fit import fit
 from edgecnn.training.learner import Learner, Trainee
 from edgecnn.training.model import with_head
 

@@ -17,7 +17,8 @@ from edgecnn.compression.zeros import Zeroing
 from edgecnn.core.compat.tensorflow import keras, tf
 from edgecnn.core.errors import EdgecnnError, UsageError
 from edgecnn.float_model import keras_file
-from edgecnn.training import FitSettings, Source, Teacher, fit, open_sources
+from edgecnn.training import FitSettings, Source, Teacher, open_sources
+from edgecnn.training.fit import fit
 from edgecnn.training.learner import Learner
 from edgecnn.training.model import block_count, unfreeze, with_head
 

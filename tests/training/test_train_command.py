@@ -124,10 +124,10 @@ def test_corrupt_pictures_are_reported_skipped_or_refused(small_keras: Path, tmp
         (
             ["--data", "{data}", "-o", "x.keras", "--strategy", "magic"],
             2,
-            "Choose one of: auto, finetune, head, scratch",
+            "expected one of: auto, finetune, head, scratch",
         ),
         (["--data", "{data}", "-o", "x.keras", "--augment", "heavy"], 2, "strong_mix"),
-        (["--data", "{data}", "-o", "x.keras", "--crop", "3"], 2, "--crop is 3.0"),
+        (["--data", "{data}", "-o", "x.keras", "--crop", "3"], 2, "--crop is 3;"),
         (["--data", "{data}/train/ant", "-o", "x.keras"], 1, "unlabeled"),
     ],
 )
@@ -161,7 +161,7 @@ def test_a_file_without_contract_is_refused(small_keras: Path, pictures: Path, t
     ("strategy", "wrong", "message"),
     [
         ("auto", {"unfreeze": 9}, "expected 0 to 3"),
-        ("auto", {"unfreeze": -1}, "expected 0 to 3"),
+        ("auto", {"unfreeze": -1}, "unfreeze is -1; expected a whole number of at least 0"),
         ("auto", {"teacher": "none.keras"}, r"none\.keras"),
         ("head", {"unfreeze": 1}, "the strategy head doesn't choose blocks"),
         ("scratch", {"unfreeze": 1}, "the strategy scratch doesn't choose blocks"),

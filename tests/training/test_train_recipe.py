@@ -11,7 +11,7 @@ import pytest
 from edgecnn.core.errors import RecipeError, UsageError
 from edgecnn.float_model import keras_file
 from edgecnn.recipe.run import run
-from edgecnn.recipe.sections import TrainSection, read
+from edgecnn.recipe.sections import read, recipe_model, sections
 from edgecnn.training import FitSettings, TrainOptions
 
 RECIPE = """
@@ -49,13 +49,14 @@ def test_a_wrong_key_names_the_choices(small_keras: Path, pictures: Path, tmp_pa
     assert "train.epoch: unknown key" in str(error.value) and "auto, finetune, head, scratch" in str(error.value)
 
 
-def test_the_section_has_every_option_of_the_function() -> None:
-    section = TrainSection(data="x", epochs=3, seed=None)
-    options = TrainOptions(**section.options())
-    assert options.overrides == {"epochs": 3}
+def test_the_section_has_every_option_of_the_function(tmp_path: Path) -> None:
+    (tmp_path / "r.toml").write_text('[model]\nname = "mobilenet_v1"\n[train]\ndata = "x"\nepochs = 3\n')
+    options = sections()["train"].of(read(tmp_path / "r.toml")[0])
+    assert isinstance(options, TrainOptions) and options.overrides == {"epochs": 3}
     own = {"keep_best", "save_every_steps", "cluster", "worker"}  # for programs, and for `edgecnn train`
     named = {field.name for kind in (FitSettings, TrainOptions) for field in dataclasses.fields(kind)}
-    assert set(TrainSection.model_fields) == named - own - {"overrides"}
+    keys = recipe_model().model_json_schema()["$defs"]["TrainSection"]["properties"]
+    assert set(keys) == named - own - {"overrides"}
 
 
 def test_workers_of_a_cluster_are_sent_to_the_command(

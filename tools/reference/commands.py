@@ -7,6 +7,8 @@ import re
 
 import click
 
+from edgecnn.core.option import Option
+
 from . import markdown, surfaces
 
 INTRODUCTION = (
@@ -77,6 +79,9 @@ def _row(option: click.Option, context: click.Context) -> tuple[str, str, str, s
 
 def split_default(option: click.Option) -> tuple[str, str]:
     """(meaning, default) of an option; the help may name a default that is computed."""
+    declared = surfaces.setting(option)
+    if declared and declared.inherited:  # the help has it in the title of the part
+        return option.help or "", declared.default_help
     found = re.fullmatch(r"(.*?)\s*(?:\[default: (.*)\])?", option.help or "", re.DOTALL)
     assert found
     if option.required:
@@ -93,6 +98,9 @@ def value(option: click.Option, context: click.Context) -> str:
     """What the option takes: choices, a name for the value, its range."""
     if option.is_flag:
         return ""
+    declared = surfaces.setting(option)
+    if declared:
+        return _declared(declared, option.make_metavar(context))
     if isinstance(option.type, click.Choice):
         return ", ".join(markdown.code(str(choice)) for choice in option.type.choices)
     if isinstance(option.type, (click.IntRange, click.FloatRange)):
@@ -101,6 +109,15 @@ def value(option: click.Option, context: click.Context) -> str:
     plain = {"INTEGER": "N", "FLOAT": "F"}
     metavar = option.make_metavar(context)
     return markdown.code(plain.get(metavar, metavar))
+
+
+def _declared(declared: Option, metavar: str) -> str:
+    """What a setting takes."""
+    if declared.kind in ("int", "float"):
+        limits = str(declared.range.limits())
+        return f"{markdown.code(metavar)}{', ' if limits else ''}{limits}"
+    choices = () if declared.listed_by else declared.choices
+    return ", ".join(map(markdown.code, choices)) or markdown.code(metavar)
 
 
 def _range(kind: click.IntRange | click.FloatRange) -> str:

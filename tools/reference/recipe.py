@@ -21,6 +21,10 @@ COMMANDS = {"model": "build", "qat": "train"}
 """Sections whose keys mean what the options of a command of another name mean."""
 
 
+MANY = 20
+"""So many choices are not listed."""
+
+
 def page() -> str:
     schema = surfaces.recipe_schema()
     required = schema.get("required", [])
@@ -38,21 +42,23 @@ def _resolved(entry: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _section(name: str, section: dict[str, Any], needed: bool) -> str:
-    what = section.get("description", "").partition(": ")[2].split("\n\n")[0]
-    what = " ".join(what.split()).rstrip(".")
+    what = section.get("description", "").rstrip(".")
     required = section.get("required", [])
     meanings = _meanings(COMMANDS.get(name, name))
-    rows = [
-        (
-            markdown.code(key),
-            _type(entry),
-            "required" if key in required else _default(entry),
-            entry.get("description") or meanings.get(key, ""),
+    rows = []
+    for key, entry in section["properties"].items():
+        meaning, default = _split(entry.get("description") or meanings.get(key, ""))
+        rows.append(
+            (markdown.code(key), _type(entry), "required" if key in required else default or _default(entry), meaning)
         )
-        for key, entry in section["properties"].items()
-    ]
     sentence = f"{what[:1].upper()}{what[1:]}." + (" Required." if needed else "")
     return "\n\n".join([f"## [{name}]", sentence, markdown.table(("key", "value", "default", "meaning"), rows)])
+
+
+def _split(description: str) -> tuple[str, str]:
+    """(meaning, default) of a key whose default is computed."""
+    meaning, _, default = description.partition(" Default: ")
+    return meaning, default.rstrip(".")
 
 
 def _meanings(command: str) -> dict[str, str]:
@@ -71,6 +77,8 @@ def _type(entry: dict[str, Any]) -> str:
 
 
 def _kind(kind: dict[str, Any]) -> str:
+    if len(kind.get("enum", ())) > MANY:
+        return "one of [many](models.md)"
     if "enum" in kind:
         return ", ".join(markdown.code(json.dumps(choice)) for choice in kind["enum"])
     if kind.get("type") == "array":

@@ -14,8 +14,9 @@ import click
 import edgecnn
 from edgecnn import api
 from edgecnn.cli import cli
+from edgecnn.core.option import Option
 from edgecnn.ladder import RUNGS
-from edgecnn.recipe.sections import Recipe
+from edgecnn.recipe.sections import schema
 from edgecnn.runtime.model.contract import Contract, Preprocessing
 
 PACKAGE = Path(edgecnn.__file__).parent
@@ -37,6 +38,11 @@ def commands(
             yield from commands(command, (*path, name))
 
 
+def setting(option: click.Option) -> Option | None:
+    """What declares an option of the command line, if a setting does."""
+    return getattr(option, "declared", None)
+
+
 def run(*arguments: str) -> tuple[str, int]:
     """Run a command in this process; what it printed, and its exit status."""
     printed = io.StringIO()
@@ -53,7 +59,7 @@ def models() -> list[dict[str, Any]]:
 
 def recipe_schema() -> dict[str, Any]:
     """The JSON schema of a recipe."""
-    return Recipe.model_json_schema()
+    return schema()
 
 
 def public() -> dict[str, Any]:

@@ -11,37 +11,30 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edgecnn.compression.codebook import codebooks
-from edgecnn.compression.importance import curvature
 from edgecnn.compression.job import PATIENT, Job, Outcome
-from edgecnn.compression.methods.magnitude import clone, ordinary
-from edgecnn.core.errors import UsageError
+from edgecnn.compression.kernels import clone, ordinary
+from edgecnn.core.options import Settings, option
 
 DEFAULTS = PATIENT.replace(epochs=12)
 
 
 @dataclass(frozen=True)
-class Options:
-    """How coarse the weights become.
+class Options(Settings):
+    """How coarse the weights become; gzip needs a quarter more than the entropy."""
 
-    Attributes:
-        clusters: different values in each kernel at most, relative to the channel's largest.
-        bits: entropy of these values, in bits for each weight, in the mean over all kernels; gzip needs a quarter more.
-    """
-
-    clusters: int = 16
-    bits: float = 1.7
-
-    def __post_init__(self) -> None:
-        if not 3 <= self.clusters <= 255:
-            raise UsageError(f"clusters is {self.clusters}; expected 3 to 255.")
-        if not 0.5 <= self.bits <= 8:
-            raise UsageError(f"bits is {self.bits}; expected 0.5 to 8.")
+    clusters: int = option(
+        "Different values in each kernel at most, relative to the channel's largest.", 16, low=3, high=255, metavar="N"
+    )
+    bits: float = option(
+        "Mean entropy of a weight's value, over all kernels, in bits.", 1.7, low=0.5, high=8, metavar="F"
+    )
 
 
 def compress(job: Job, options: Options) -> Outcome:
     """Cluster, and fine-tune with the clusters in place."""
-    from edgecnn.compression.clustering import Clustering  # defines a Keras callback
+    from edgecnn.compression.clustering import Clustering  # these need NumPy and TensorFlow
+    from edgecnn.compression.codebook import codebooks
+    from edgecnn.compression.importance import curvature
 
     model = clone(job.model)
     kernels = {name: model.get_layer(name).kernel for name in ordinary(model)}

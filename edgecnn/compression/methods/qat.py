@@ -11,10 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from edgecnn.compression.job import Job, Outcome
-from edgecnn.compression.structure import KeepStructure
-from edgecnn.quantization import aware
-from edgecnn.training import FitSettings
-from edgecnn.training.qat.emulation import Emulation
+from edgecnn.core.options import Settings
+from edgecnn.training.settings import FitSettings
 
 DEFAULTS = FitSettings(
     epochs=2, learning_rate=1e-4, backbone_learning_rate=1e-4, label_smoothing=0.0, weight_decay=0.0, augment="flip"
@@ -22,7 +20,7 @@ DEFAULTS = FitSettings(
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(Settings):
     """Nothing to choose."""
 
 
@@ -32,6 +30,10 @@ def compress(job: Job, options: Options) -> Outcome:
     Raises:
         QuantizationError: a layer has no known counterpart in int8.
     """
+    from edgecnn.compression.structure import KeepStructure  # these need NumPy and TensorFlow
+    from edgecnn.quantization import aware
+    from edgecnn.training.qat.emulation import Emulation
+
     job.progress("Wrapping layers", 0, 0)
     emulation = Emulation.of(job.model)
     emulation.set_ranges(emulation.observed(job.contract.preprocessing, job.batches))

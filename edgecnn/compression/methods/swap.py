@@ -10,12 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from edgecnn.compression import batch_norms
 from edgecnn.compression.job import Job, Outcome
 from edgecnn.core.compat.tensorflow import keras
 from edgecnn.core.errors import UsageError
-from edgecnn.models.layers import HardSwish, is_swish
-from edgecnn.training import FitSettings
+from edgecnn.core.options import Settings, option
+from edgecnn.training.settings import FitSettings
 
 DEFAULTS = FitSettings(
     epochs=3,
@@ -26,26 +25,19 @@ DEFAULTS = FitSettings(
     augment="flip",
     distillation_weight=1.0,  # to be what it was, not to fit the few pictures of a fine-tuning
 )
-CHOICES = ("hard_swish", "relu6")
 
 
 @dataclass(frozen=True)
-class Options:
-    """What swish becomes.
+class Options(Settings):
+    """What swish becomes."""
 
-    Attributes:
-        to: "hard_swish" or "relu6".
-    """
-
-    to: str = "hard_swish"
-
-    def __post_init__(self) -> None:
-        if self.to not in CHOICES:
-            raise UsageError(f"Swish can't become {self.to!r}. Choose one of: {', '.join(CHOICES)}.")
+    to: str = option("Activation in the place of swish.", "hard_swish", choices=("hard_swish", "relu6"))
 
 
 def swish_layers(model: Any) -> list[str]:
     """Names of the layers that are nothing but swish."""
+    from edgecnn.models.layers import is_swish  # defines a Keras layer
+
     return [layer.name for layer in model.layers if is_swish(layer)]
 
 
@@ -55,6 +47,8 @@ def compress(job: Job, options: Options) -> Outcome:
     Raises:
         UsageError: the model has no swish.
     """
+    from edgecnn.compression import batch_norms  # needs NumPy, which help does without
+
     names = swish_layers(job.model)
     if not names:
         raise UsageError(f"{job.model.name} has no swish layer to swap.")
@@ -71,6 +65,7 @@ def compress(job: Job, options: Options) -> Outcome:
 
 def swapped(model: Any, to: str) -> Any:
     """The same model, weights included, with another activation."""
+    from edgecnn.models.layers import HardSwish, is_swish  # defines a Keras layer
 
     def replaced(layer: Any) -> Any:
         if not is_swish(layer):

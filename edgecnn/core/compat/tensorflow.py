@@ -13,12 +13,13 @@ import sys
 from typing import Any
 
 from edgecnn.core.errors import MissingExtraError
-from edgecnn.runtime.run.engine import quiet
 
 INSTALL_HOST = 'Building, training and converting models need TensorFlow. Install it with: pip install "edgecnn[host]"'
 
 
 def _import_tensorflow() -> None:
+    from edgecnn.runtime.run.engine import quiet  # needs NumPy, which help does without
+
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ["TF_USE_LEGACY_KERAS"] = "1"
     try:

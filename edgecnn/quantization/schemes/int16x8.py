@@ -6,7 +6,7 @@ from edgecnn.core.compat.tensorflow import tf
 from edgecnn.float_model.traced import convert as run
 from edgecnn.quantization.scheme import Job, representative
 
-SUMMARY = "int8 weights, int16 activations: nearly float accuracy, slower"
+SUMMARY = "int8 weights, int16 activations: accurate, slower"
 IO = ("float32", "int16")
 CALIBRATED = True
 INTEGER = True

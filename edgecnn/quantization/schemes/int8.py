@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from edgecnn.core.errors import QuantizationError, UsageError
 from edgecnn.quantization.scheme import Job, quantize_with_ranges
 
-SUMMARY = "int8 weights (per channel) and activations: for CPUs and the Edge TPU"
+SUMMARY = "int8 weights (per channel) and activations: CPUs, Edge TPU"
 IO = ("uint8", "int8", "float32")
 CALIBRATED = True
 INTEGER = True

@@ -13,7 +13,7 @@ from edgecnn.quantization import mixed_precision
 from edgecnn.quantization.int16 import SUPPORTED, with_int16
 from edgecnn.quantization.scheme import Job, quantize_with_ranges
 
-SUMMARY = "int8, int16 activations around the layers that lose most: integer CPUs, slow"
+SUMMARY = "int8, int16 around the layers that lose most: slow"
 IO = ("uint8", "int8")
 CALIBRATED = True
 INTEGER = True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from edgecnn.quantization.scheme import Job, quantize_with_ranges
 
-SUMMARY = "int8, one weight scale per tensor: accelerators without per-channel scales"
+SUMMARY = "int8, one weight scale per tensor: simple accelerators"
 IO = ("uint8", "int8", "float32")
 CALIBRATED = True
 INTEGER = True

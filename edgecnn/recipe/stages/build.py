@@ -2,25 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgecnn.recipe.sections import Recipe
+from edgecnn.core.options import SettingError, Settings, changes, option
+from edgecnn.models import variants
+from edgecnn.models.settings import BuildSettings
+from edgecnn.recipe.section import Recipe, Section
 from edgecnn.recipe.stage import Context, Stage, digest
 
 POSITION = 10
+
+
+@dataclass(frozen=True)
+class ModelSettings(Settings):
+    """What `edgecnn build` takes, or the file of a model that exists already."""
+
+    name: str | None = option("Name of the model to build.", choices=variants, listed_by="edgecnn models")
+    file: str | None = option("A .keras file to start from, in the place of a name.", metavar="FILE.keras")
+    build: Mapping[str, Any] = changes(BuildSettings)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if (self.name is None) == (self.file is None):
+            raise SettingError("expected either name (an architecture) or file (a saved model), and not both.")
+        if self.file is not None and self.build:
+            raise SettingError(f"a saved model is taken as it is: remove {', '.join(sorted(self.build))}.")
+
+
+MODEL = Section("model", ModelSettings, required=True)
+SECTIONS = (MODEL,)
 
 
 class Build(Stage):
     """Architecture -> Keras model."""
 
     name = "model"
+    model = "model.keras"
+
+    def __init__(self, settings: ModelSettings) -> None:
+        self._settings = settings
 
     def inputs(self, context: Context) -> Any:
-        weights = context.recipe.model.weights
+        weights = self._settings.build.get("weights", BuildSettings.weights)
         own_file = digest(weights) if weights not in ("none", "imagenet") else ""
-        return [context.recipe.model.model_dump(), own_file]
+        return [dataclasses.asdict(self._settings), own_file]
 
     def outputs(self, context: Context) -> list[Path]:
         return [context.built]
@@ -29,11 +58,10 @@ class Build(Stage):
         from edgecnn.builder import build_model
         from edgecnn.float_model import keras_file
 
-        section = context.recipe.model
-        options = section.model_dump(exclude={"name", "file"})
-        keras_file.save(*build_model(str(section.name), **options), context.built)
+        keras_file.save(*build_model(str(self._settings.name), **self._settings.build), context.built)
 
 
 def stages(recipe: Recipe) -> Sequence[Stage]:
     """Building, unless the recipe names the file of a model."""
-    return [Build()] if recipe.model.file is None else []
+    settings = MODEL.always_of(recipe)
+    return [Build(settings)] if settings.file is None else []

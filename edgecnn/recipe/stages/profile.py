@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from edgecnn.core import files
-from edgecnn.recipe.sections import ProfileSection, Recipe
+from edgecnn.profiling.settings import ProfileSettings
+from edgecnn.recipe.section import Recipe, Section
 from edgecnn.recipe.stage import Context, Stage, digest
 
 POSITION = 70
+PROFILE = Section("profile", ProfileSettings)
+SECTIONS = (PROFILE,)
 
 
 class Profile(Stage):
@@ -18,11 +22,11 @@ class Profile(Stage):
 
     name = "profile"
 
-    def __init__(self, section: ProfileSection) -> None:
-        self._section = section
+    def __init__(self, settings: ProfileSettings) -> None:
+        self._settings = settings
 
     def inputs(self, context: Context) -> Any:
-        return [self._section.model_dump(), digest(context.artifact)]
+        return [dataclasses.asdict(self._settings), digest(context.artifact)]
 
     def outputs(self, context: Context) -> list[Path]:
         return [context.profile]
@@ -30,19 +34,20 @@ class Profile(Stage):
     def work(self, context: Context) -> None:
         from edgecnn.profiling import profile
 
-        section = self._section
+        settings = self._settings
         context.progress("Measuring the latency", 0, 0)
         found = profile(
             context.artifact,
-            section.device,
-            section.delegate,
-            list(section.threads) or None,
-            section.runs,
-            section.warmup,
+            settings.device,
+            settings.delegate,
+            list(settings.threads) or None,
+            settings.runs,
+            settings.warmup,
+            settings.budget,
         )
         files.write_json(context.profile, found.to_dict())
 
 
 def stages(recipe: Recipe) -> Sequence[Stage]:
     """Profiling, where there is a [profile]."""
-    return [Profile(recipe.profile)] if recipe.profile else []
+    return [Profile(settings) for settings in PROFILE.all_of(recipe)]

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from edgecnn.recipe.sections import Recipe
+from edgecnn.quantization.settings import QuantizeSettings
+from edgecnn.recipe.section import Recipe, Section
 from edgecnn.recipe.stage import Context, Stage, data_digest, digest
 
 POSITION = 50
+QUANTIZE = Section("quantize", QuantizeSettings, always=True)
+SECTIONS = (QUANTIZE,)
 
 
 class Quantize(Stage):
@@ -17,33 +21,35 @@ class Quantize(Stage):
 
     name = "quantize"
 
+    def __init__(self, settings: QuantizeSettings) -> None:
+        self._settings = settings
+
     def refuse(self, context: Context) -> None:
         from edgecnn.data import open_data
 
-        open_data(context.recipe.quantize.calibration)
+        open_data(self._settings.calibration.data)
 
     def inputs(self, context: Context) -> Any:
-        section = context.recipe.quantize
-        data = data_digest(section.calibration, section.samples, section.seed)
-        return [section.model_dump(), digest(context.float_model), data]
+        calibration = self._settings.calibration
+        data = data_digest(calibration.data, calibration.samples, calibration.seed)
+        return [dataclasses.asdict(self._settings), digest(context.float_model), data]
 
     def outputs(self, context: Context) -> list[Path]:
         return [context.quantized]
 
     def work(self, context: Context) -> None:
-        from edgecnn.quantization import Calibration, quantize
+        from edgecnn.quantization import quantize
 
-        section = context.recipe.quantize
         quantize(
             context.float_model,
             context.quantized,
-            scheme=section.scheme,
-            calibration=Calibration(section.calibration, section.samples, section.seed, section.improve),
-            io=section.io,
+            scheme=self._settings.plugin,
+            calibration=self._settings.calibration,
+            io=self._settings.io,
             progress=context.progress,
         )
 
 
 def stages(recipe: Recipe) -> Sequence[Stage]:
     """Always."""
-    return [Quantize()]
+    return [Quantize(QUANTIZE.always_of(recipe))]

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from edgecnn.core import files
-from edgecnn.recipe.sections import Recipe
+from edgecnn.recipe.section import Recipe, Section
 from edgecnn.recipe.stage import Context, Stage, digest
 
 POSITION = 80
+SECTIONS: tuple[Section[Any], ...] = ()
 
 
 class Report(Stage):
@@ -27,9 +28,9 @@ class Report(Stage):
     def work(self, context: Context) -> None:
         from edgecnn import reporting
 
-        profiles = [profile] if context.recipe.profile and (profile := files.read_json(context.profile)) else []
-        verification = files.read_json(context.verification) if context.recipe.verify else None
-        training = files.read_json(context.training) if context.recipe.train else None
+        profiles = [profile] if context.recipe.has("profile") and (profile := files.read_json(context.profile)) else []
+        verification = files.read_json(context.verification) if context.recipe.has("verify") else None
+        training = files.read_json(context.training) if context.recipe.has("train") else None
         reporting.write(context.report, context.artifact, verification, profiles, context.text, training=training)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import os
 from collections.abc import Sequence
@@ -11,19 +12,23 @@ from typing import Any
 
 from edgecnn.core import files
 from edgecnn.core.errors import UsageError
-from edgecnn.recipe.sections import Recipe, TrainSection
+from edgecnn.recipe.section import Recipe, Section
 from edgecnn.recipe.stage import Context, Stage, data_digest, digest
+from edgecnn.training.settings import TrainOptions
 
 POSITION = 20
+TRAIN = Section("train", TrainOptions)
+SECTIONS = (TRAIN,)
 
 
 class Train(Stage):
     """Keras model -> Keras model that knows its classes."""
 
     name = "train"
+    model = "trained.keras"
 
-    def __init__(self, section: TrainSection) -> None:
-        self._section = section
+    def __init__(self, options: TrainOptions) -> None:
+        self._options = options
 
     def refuse(self, context: Context) -> None:
         from edgecnn.data import open_data
@@ -40,27 +45,28 @@ class Train(Stage):
                 )
 
     def _data(self) -> list[str]:
-        return [spec for spec in (self._section.data, self._section.validation, self._section.test) if spec]
+        return [spec for spec in (self._options.data, self._options.validation, self._options.test) if spec]
 
     def inputs(self, context: Context) -> Any:
-        section = self._section
         data = [data_digest(spec) for spec in self._data()]
-        return [section.model_dump(), digest(context.built), digest(section.teacher) if section.teacher else "", data]
+        teacher = self._options.teacher
+        options, before = dataclasses.asdict(self._options), context.model_before(self)
+        return [options, digest(before), digest(teacher) if teacher else "", data]
 
     def outputs(self, context: Context) -> list[Path]:
-        return [context.trained, context.training]
+        return [context.folder / self.model, context.training]
 
     def work(self, context: Context) -> None:
         from edgecnn.float_model import keras_file
-        from edgecnn.training import TrainOptions, remove_checkpoints, train
+        from edgecnn.training import remove_checkpoints, train
 
-        folder, options = context.folder / "training", TrainOptions(**self._section.options())
-        found = train(context.built, options, folder=folder, progress=context.progress)
-        keras_file.save(found.model, found.contract, context.trained)
+        folder = context.folder / "training"
+        found = train(context.model_before(self), self._options, folder=folder, progress=context.progress)
+        keras_file.save(found.model, found.contract, context.folder / self.model)
         files.write_json(context.training, found.to_dict())
         remove_checkpoints(folder)
 
 
 def stages(recipe: Recipe) -> Sequence[Stage]:
     """Training, where there is a [train]."""
-    return [Train(recipe.train)] if recipe.train else []
+    return [Train(options) for options in TRAIN.all_of(recipe)]

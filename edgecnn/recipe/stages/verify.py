@@ -9,46 +9,49 @@ from typing import Any
 from edgecnn import artifact
 from edgecnn.core import files
 from edgecnn.core.errors import RecipeError
-from edgecnn.recipe.sections import Recipe, VerifySection
+from edgecnn.recipe.section import Recipe, Section
 from edgecnn.recipe.stage import Context, Stage, data_digest, digest
+from edgecnn.verification.settings import VerifySettings
 
 POSITION = 60
+VERIFY = Section("verify", VerifySettings)
+SECTIONS = (VERIFY,)
 
 
 class Verify(Stage):
     """Artifact and float model -> verification, and the artifact that tells it.
 
     Args:
-        section: what to verify on; None leaves the artifact as it is.
+        settings: what to verify on; None leaves the artifact as it is.
     """
 
     name = "verify"
 
-    def __init__(self, section: VerifySection | None) -> None:
-        self._section = section
+    def __init__(self, settings: VerifySettings | None) -> None:
+        self._settings = settings
 
     def refuse(self, context: Context) -> None:
         from edgecnn.data import open_data
 
-        if self._section is None:
+        if self._settings is None:
             return
-        labeled = open_data(self._section.data).classes
-        if self._section.max_drop is not None and not labeled:
+        labeled = open_data(self._settings.data).classes
+        if self._settings.max_drop is not None and not labeled:
             raise RecipeError(
-                f"verify.max_drop is {self._section.max_drop}, which needs labels, and {self._section.data} has none. "
-                "Use min_agreement."
+                f"verify.max_drop is {self._settings.max_drop}, which needs labels, and {self._settings.data} has "
+                "none. Use min_agreement."
             )
 
     def inputs(self, context: Context) -> Any:
         models = [digest(context.quantized), digest(context.float_model)]
-        if self._section is None:
+        if self._settings is None:
             return models
         # The bounds are held against the stored result: to change one measures nothing again.
-        settings = self._section.model_dump(exclude={"max_drop", "min_agreement"})
-        return [settings, data_digest(self._section.data, self._section.samples), *models]
+        measured = (self._settings.data, self._settings.samples)
+        return [measured, data_digest(*measured), *models]
 
     def outputs(self, context: Context) -> list[Path]:
-        return [context.artifact, context.verification] if self._section else [context.artifact]
+        return [context.artifact, context.verification] if self._settings else [context.artifact]
 
     def work(self, context: Context) -> None:
         from edgecnn.data import open_data
@@ -56,11 +59,11 @@ class Verify(Stage):
         from edgecnn.verification import verify
 
         file = model_file.read(context.quantized)
-        if self._section is None:
+        if self._settings is None:
             artifact.rewrite(context.artifact, file, file.contract)
             return
-        data = open_data(self._section.data)
-        data = data if self._section.samples is None else data.sample(self._section.samples)
+        data = open_data(self._settings.data)
+        data = data if self._settings.samples is None else data.sample(self._settings.samples)
         found = verify(file, context.float_model, data, progress=context.progress)
         files.write_json(context.verification, found.to_dict())
         artifact.rewrite(context.artifact, file, file.contract.replace(accuracy=found.summary()))
@@ -69,10 +72,10 @@ class Verify(Stage):
         from edgecnn.verification import Verification, check_bounds
 
         found = files.read_json(context.verification)
-        if self._section is not None and found is not None:
-            check_bounds(Verification.from_dict(found), self._section.max_drop, self._section.min_agreement)
+        if self._settings is not None and found is not None:
+            check_bounds(Verification.from_dict(found), self._settings.max_drop, self._settings.min_agreement)
 
 
 def stages(recipe: Recipe) -> Sequence[Stage]:
     """Always: without a [verify] the artifact stays as it is."""
-    return [Verify(recipe.verify)]
+    return [Verify(VERIFY.of(recipe))]

@@ -1,0 +1,62 @@
+"""What `edgecnn demo` takes."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from edgecnn.core.options import Key, SettingError, Settings, option
+
+
+@dataclass(frozen=True)
+class DemoOptions(Settings):
+    """All that the demo can be asked for; plain JSON values, since they also travel to a board.
+
+    Attributes:
+        model: the `.tflite` file.
+        view: "page", "window" or "none".
+    """
+
+    model: str
+    source: str = option(
+        "A camera (0, /dev/video0, picamera2), a video file, a folder of images, or the address of an HTTP Motion-JPEG "
+        "or RTSP stream; auto finds the camera.",
+        "auto", metavar="SOURCE",
+    )  # fmt: skip
+    as_fast_as_possible: bool = option("Read a file without waiting, losing no frame.", False)
+    loop: bool = option("Restart a file or folder when it ends.", False)
+    size: str = option("Requested resolution of a camera.", "640x480", metavar="WxH")
+    fps: float = option("Requested frame rate of a camera.", 30.0, low=1, high=1000, metavar="F")
+    view: str = "page"
+    headless: bool = option("Print a line of JSON per answer instead of serving the page.", False)
+    host: str = option("Address to serve the page on; 0.0.0.0 for the network.", "127.0.0.1", metavar="HOST")
+    port: int | None = option(
+        "Port of the page.", low=1, high=65535, metavar="N", default_help="the first free one from 8000"
+    )
+    record: str = option("Record a video with the answers: .mp4, .avi or .mkv.", "", metavar="FILE")
+    smooth_s: float = option(
+        "Time constant over which answers are averaged; 0 for none.",
+        0.3, low=0, high=60, unit="seconds", key="smooth", metavar="SECONDS",
+    )  # fmt: skip
+    threshold: float = option('Probability below which the answer is "not sure".', 0.3, low=0, high=1, metavar="SHARE")
+    top: int = option("Number of classes to show.", 5, low=1, high=20, metavar="K")
+    threads: int | None = option(
+        "Processor threads.", low=1, high=256, metavar="N", default_help="all processors, at most 4"
+    )
+    delegate: str = option(
+        "Delegate that runs the operators: cpu, edgetpu[:usb|:pci|:N] or a library.", "cpu", metavar="DELEGATE"
+    )
+    labels: str | None = option("Class names, one per line, for a model that has none.", metavar="FILE")
+    seconds: float = option("End after this long; 0 for never.", 0.0, low=0, unit="seconds", metavar="SECONDS")
+    frames: int = option("End after so many answers; 0 for never.", 0, low=0, metavar="N")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not re.fullmatch(r"[1-9][0-9]*x[1-9][0-9]*", self.size):
+            raise SettingError(Key("size"), f" is {self.size!r}; expected width x height, for example 640x480.")
+
+    @property
+    def resolution(self) -> tuple[int, int]:
+        """Width and height that are requested of a camera."""
+        width, height = self.size.split("x")
+        return int(width), int(height)

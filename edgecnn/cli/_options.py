@@ -1,0 +1,189 @@
+"""Options of a command from the classes of its settings; they are read when the command is, not when it is listed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import click
+from click.shell_completion import CompletionItem
+
+from edgecnn.cli._errors import flag
+from edgecnn.core.option import Option
+from edgecnn.core.options import Settings, optional, options
+
+F = TypeVar("F", bound=Callable[..., Any])
+_METAVARS = {"int": "N", "float": "F", "str": "TEXT", "Path": "FILE"}
+_NARROW = 34  # characters of choices that fit beside the option's name
+
+
+class Command(click.Command):
+    """A command whose options come from settings, and whose help has a part for each kind of them."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._declared: list[Any] = []
+        self._expanded: list[click.Parameter] | None = None
+        super().__init__(*args, **kwargs)
+
+    @property
+    def params(self) -> list[click.Parameter]:
+        """All parameters; the settings are asked for theirs at the first call."""
+        if self._expanded is None:
+            taken: set[str] = set()
+            self._expanded = []
+            for each in self._declared:
+                found = each.options(taken) if isinstance(each, _Group) else [each]
+                taken.update(name for param in found for name in param.opts)
+                self._expanded += found
+        return self._expanded
+
+    @params.setter
+    def params(self, declared: list[Any]) -> None:
+        self._declared, self._expanded = declared, None
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Hand the values over as settings objects, under the names that the command gave them."""
+        for group in (each for each in self._declared if isinstance(each, _Group)):
+            ctx.params[group.name] = group.made(ctx.params)
+        for param in self.params:
+            if isinstance(param, SettingOption):
+                ctx.params.pop(str(param.name), None)
+        return super().invoke(ctx)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """A part for each title of settings, after those without."""
+        parts: dict[str, list[tuple[str, str]]] = {"": []}
+        for param in self.get_params(ctx):
+            record = param.get_help_record(ctx) if isinstance(param, click.Option) else None
+            if record is not None:
+                parts.setdefault(_title(param), []).append(record)
+        for title, records in parts.items():
+            with formatter.section(title or "Options"):
+                formatter.write_dl(records)
+
+
+def _title(param: click.Parameter) -> str:
+    """The part of the help that an option stands in; it says what the defaults are, if that is the same for all."""
+    if not isinstance(param, SettingOption):
+        return ""
+    declared = param.declared
+    return f"{declared.title} (default: {declared.inherited})" if declared.inherited else declared.title
+
+
+class SettingOption(click.Option):
+    """An option of the command line that a setting declares.
+
+    Attributes:
+        declared: the setting.
+    """
+
+    def __init__(self, declared: Option, group: str, *, several: bool = False) -> None:
+        self.declared = declared
+        name = flag(declared.key)
+        if declared.kind == "bool":
+            name = f"{name}/--no-{name[2:]}" if declared.default is True else name
+            kind: dict[str, Any] = {"is_flag": True, "default": None}
+        else:
+            kind = {"type": _Value(declared), "metavar": _metavar(declared), "multiple": several or declared.repeated}
+        # The second name is the value's; it can't meet that of another group's setting or of an argument.
+        super().__init__(
+            [name, f"{group}__{declared.key}"],
+            required=declared.required, help=_help(declared), **kind,
+        )  # fmt: skip
+
+
+def _metavar(declared: Option) -> str:
+    return declared.metavar or _few_choices(declared) or ("NAME" if declared.choices else _METAVARS[declared.kind])
+
+
+def _few_choices(declared: Option) -> str:
+    """The choices, where they fit into the place of the value."""
+    listed = "|".join(declared.choices)
+    return listed if len(listed) <= _NARROW and not declared.metavar else ""
+
+
+def _help(declared: Option) -> str:
+    """The sentence, the choices where they are not shown in place of the value, and the default."""
+    choices = () if declared.listed_by or _few_choices(declared) else declared.choices
+    listed = f"One of: {', '.join(choices)}." if choices else ""
+    default = declared.default_help or _default(declared)
+    default = "" if default == declared.inherited else default
+    return " ".join(part for part in (declared.help, listed, f" [default: {default}]" if default else "") if part)
+
+
+def _default(declared: Option) -> str:
+    if declared.required or declared.default in (None, False, "", ()):
+        return ""
+    if declared.default is True:
+        return declared.key.replace("_", "-")
+    return f"{declared.default:g}" if declared.kind == "float" else str(declared.default)
+
+
+class _Value(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic since click 8.2
+    """The value of a setting, read and checked by the setting itself."""
+
+    def __init__(self, declared: Option) -> None:
+        self.declared = declared
+        self.name = declared.key
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return self.declared.parsed(value) if isinstance(value, str) else value
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        choices = [choice for choice in self.declared.choices if choice.startswith(incomplete)]
+        files = [] if self.declared.choices or self.declared.kind in ("int", "float") else ["file"]
+        return [CompletionItem(choice) for choice in choices] + [
+            CompletionItem(incomplete, type=kind) for kind in files
+        ]
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Settings among the parameters of a command."""
+
+    settings: type[Settings]
+    name: str
+    partial: bool
+    several: tuple[str, ...]
+    without: tuple[str, ...]
+
+    def options(self, taken: set[str]) -> list[click.Parameter]:
+        """Without those that another group of the command has already."""
+        declared = optional(self.settings) if self.partial else options(self.settings)
+        offered = [each for each in declared if "command" in each.offered and each.key not in self.without]
+        made = [SettingOption(each, self.name, several=each.key in self.several) for each in offered]
+        return [option for option in made if not taken & set(option.opts)]
+
+    def made(self, params: dict[str, Any]) -> Any:
+        """The settings object; a mapping of what was given if it is partial."""
+        prefix = f"{self.name}__"
+        values = {name.removeprefix(prefix): value for name, value in params.items() if name.startswith(prefix)}
+        given = {key: value for key, value in values.items() if value is not None and value != ()}
+        return given if self.partial else self.settings.of(given)
+
+
+def options_of(
+    settings: type[Settings],
+    name: str,
+    *,
+    partial: bool = False,
+    several: tuple[str, ...] = (),
+    without: tuple[str, ...] = (),
+) -> Callable[[F], F]:
+    """Give a command the options that a class of settings declares.
+
+    Args:
+        settings: the class.
+        name: of the command's argument that gets the settings object.
+        partial: pass a mapping of what was given instead, by key; nothing is required then.
+        several: keys that may be repeated; needs `partial`.
+        without: keys that the command sets itself.
+    """
+
+    def add(function: F) -> F:
+        declared = function.__dict__.setdefault("__click_params__", [])
+        declared.append(_Group(settings, name, partial, several, without))
+        return function
+
+    return add

@@ -1,0 +1,26 @@
+"""Which images train, validate and test."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edgecnn.core.options import REQUIRED, Settings, option
+
+
+@dataclass(frozen=True)
+class SplitSettings(Settings):
+    """A data set and its splits; see `edgecnn.data.split.open_splits`."""
+
+    TITLE = "Data"
+
+    data: str = option("Training set: a folder per class, a manifest or a named data set.", REQUIRED, metavar="DATA")
+    validation: str | None = option(
+        "Validation set.", metavar="DATA", default_help="a share of the training set, chosen by content"
+    )
+    test: str | None = option(
+        "Test set, evaluated at the end.", metavar="DATA", default_help="the data set's own, if it has one"
+    )
+    validation_share: float = option(
+        "Share of the training set to validate on, without a validation set.",
+        0.1, above=0, high=0.9, metavar="SHARE",
+    )  # fmt: skip

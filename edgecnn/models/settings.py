@@ -1,0 +1,26 @@
+"""What `edgecnn build` takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edgecnn.core.options import Settings, option
+
+
+@dataclass(frozen=True)
+class BuildSettings(Settings):
+    """A variant of an architecture, and its weights."""
+
+    input_size: int | None = option(
+        "Height and width; the network halves the image five times.",
+        low=32, high=2048, unit="pixels", metavar="N", default_help="the paper's",
+    )  # fmt: skip
+    width: float = option("Factor on the channel counts.", 1.0, low=0.1, high=4.0, metavar="F")
+    classes: int | None = option(
+        "Number of classes.", low=2, high=100_000, metavar="N", default_help="the weights', or ImageNet's 1000"
+    )
+    color: str = option("Color or grayscale images.", "rgb", choices=("rgb", "gray"))
+    weights: str = option(
+        "Random weights, pretrained on ImageNet, or from a .keras or .h5 file.", "none", metavar="none|imagenet|FILE"
+    )
+    seed: int = option("Seed of the random weights.", 0, low=0, high=2**32 - 1, metavar="N")

@@ -1,0 +1,64 @@
+"""What `edgecnn quantize` takes: the scheme, its calibration, and how much is made of that."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edgecnn.core.options import Key, SettingError, Settings, option, part
+from edgecnn.core.registry import SCHEMES
+from edgecnn.data import DataSet, open_data
+
+LEVELS = ("none", "fast", "best")
+SAMPLES = {"none": 100, "fast": 100, "best": 256}
+"""How many calibration images a level takes, unless the user says how many."""
+
+
+@dataclass(frozen=True)
+class Calibration(Settings):
+    """Which images show the converter the ranges of activations, and the level of `edgecnn.quantization.levels`."""
+
+    data: str = option("Calibration images.", "photos", key="calibration", metavar="DATA")
+    samples: int | None = option(
+        "Number of calibration images.", low=1, metavar="N", default_help="100; 256 for improve = best and for a bound"
+    )
+    seed: int = option("Seed of their choice.", 0, low=0, high=2**32 - 1, metavar="N")
+    improve: str | None = option(
+        "Level of better rounding, ranges and biases.", choices=LEVELS, default_help="the scheme's: fast for int8"
+    )
+
+    def pictures(self, level: str) -> DataSet:
+        """Those that a level of improvement is given."""
+        return open_data(self.data).sample(self.samples or SAMPLES[level], self.seed)
+
+
+@dataclass(frozen=True)
+class QuantizeSettings(Settings):
+    """How a model becomes an artifact."""
+
+    scheme: str = option(
+        "Quantization scheme.",
+        choices=SCHEMES.names, takes_argument=True, metavar="SCHEME", default_help="int8",
+    )  # fmt: skip
+    calibration: Calibration = part(Calibration)
+    io: str | None = option(
+        "Type of the input and output tensors.",
+        choices=("uint8", "int8", "int16", "float32"), default_help="uint8 for int8 schemes, else float32",
+    )  # fmt: skip
+    keep_float: tuple[str, ...] = option(
+        "Keep these layers and their consumers in float; for the scheme int8_mixed, which is then the default.",
+        (), metavar="LAYER,...", default_help="chosen automatically",
+    )  # fmt: skip
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "scheme", self.scheme or ("int8_mixed" if self.keep_float else "int8"))
+        if self.keep_float and self.scheme != "int8_mixed":
+            raise SettingError(Key("keep_float"), " goes with ", Key("scheme"), f" int8_mixed, not with {self.scheme}.")
+        types = SCHEMES.load(self.scheme).IO if self.io is not None else ()
+        if self.io not in (None, *types):
+            raise SettingError(Key("io"), f" is {self.io!r}; the scheme {self.scheme} has {', '.join(types)}.")
+
+    @property
+    def plugin(self) -> str:
+        """The scheme by its full name, with the layers that stay in float."""
+        return f"{self.scheme}:{','.join(self.keep_float)}" if self.keep_float else self.scheme

@@ -1,0 +1,33 @@
+"""What `edgecnn verify` and `edgecnn doctor` take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edgecnn.core.options import REQUIRED, Settings, option
+
+
+@dataclass(frozen=True)
+class VerifySettings(Settings):
+    """What an artifact is compared on, and how much it may lose."""
+
+    data: str = option("Evaluation set; with labels, accuracy is measured too.", REQUIRED, metavar="DATA")
+    samples: int | None = option(
+        "Evaluate on N of the images, balanced over the classes.", low=1, metavar="N", default_help="all"
+    )
+    max_drop: float | None = option(
+        "Maximum top-1 drop in percentage points; more is exit status 1. Needs labels.",
+        low=-100, high=100, metavar="POINTS",
+    )  # fmt: skip
+    min_agreement: float | None = option(
+        "Minimum top-1 agreement with the float model, in percent; less is exit status 1.",
+        low=0, high=100, metavar="PERCENT",
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class DoctorSettings(Settings):
+    """What a diagnosis is made on."""
+
+    data: str = option("Images like those of its use; half of them evaluate remedies.", REQUIRED, metavar="DATA")
+    samples: int = option("Number of images.", 64, low=1, metavar="N")
