@@ -61,9 +61,9 @@ def _sizes(text: str | None) -> list[int]:
 
 
 def _open(model: str, sizes: list[int], options: dict[str, Any]) -> Any:
-    from edgecnn.inspection.source import open_source
+    from edgecnn.inspection.opening import open_model
 
-    return open_source(model, input_size=sizes[0] if sizes else None, trust=options["trust"])
+    return open_model(model, input_size=sizes[0] if sizes else None, trust=options["trust"])
 
 
 def _one(model: str, sizes: list[int], options: dict[str, Any], json_path: str | None, html_path: str | None) -> None:
@@ -75,9 +75,9 @@ def _one(model: str, sizes: list[int], options: dict[str, Any], json_path: str |
     report = analyze(source.network, contract_view.summary(source.contract, sealed) if source.contract else None)
     fields = _effective(source, report, options)
     mapping = _target(source, options["target"])
-    values = report.to_dict()
+    values = report.record().to_dict()
     if fields:
-        values["effective_receptive_fields"] = [field.to_dict() for field in fields]
+        values["effective_receptive_fields"] = [field.record().to_dict() for field in fields]
     if mapping is not None:
         values["target"] = mapping.to_dict()
     if html_path:

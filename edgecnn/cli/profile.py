@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,10 +11,8 @@ from edgecnn.cli._output import emit, json_option, note, print_table
 
 if TYPE_CHECKING:
     from edgecnn.devices import Device
-    from edgecnn.profiling import Profile
-    from edgecnn.profiling.compare import Comparison
     from edgecnn.profiling.per_op import PerOperator
-    from edgecnn.profiling.sustained import Sustained
+    from edgecnn.profiling.results import Results
     from edgecnn.runtime.model.model_file import ModelFile
 
 
@@ -88,15 +85,16 @@ def command(models: tuple[str, ...], devices: tuple[str, ...], json_path: str | 
     """
     from edgecnn.core.errors import EdgecnnError
     from edgecnn.devices import delegates, open_device
+    from edgecnn.profiling.results import Results
 
     options["delegate"] = delegates.resolve(options["delegate"])
     if options["node_data"] and not (options["per_op"] and len(models) == len(devices) == 1):
         raise click.UsageError("--node-data needs --per-op, one model and one device.")
-    found, failures = _Found(), []
+    found, failures = Results(), []
     for target in devices:
         try:
             with open_device(target, note) as device:
-                _measure(found, models, device, **options)
+                found = _measure(found, models, device, **options)
         except EdgecnnError as error:
             failures.append(error)
     if found.profiles:
@@ -107,38 +105,28 @@ def command(models: tuple[str, ...], devices: tuple[str, ...], json_path: str | 
         raise EdgecnnError("\n".join(map(str, failures)))
 
 
-@dataclass
-class _Found:
-    """All results of one call."""
-
-    profiles: list[Profile] = field(default_factory=list)
-    comparisons: list[Comparison] = field(default_factory=list)
-    sustained: list[Sustained] = field(default_factory=list)
-    per_op: list[PerOperator] = field(default_factory=list)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Only what was asked for."""
-        found = {name: [entry.to_dict() for entry in entries] for name, entries in vars(self).items()}
-        return {name: entries for name, entries in found.items() if entries}
-
-
-def _measure(found: _Found, models: Sequence[str], device: Device, **options: Any) -> None:
-    """Everything that was asked for, on one device."""
+def _measure(found: Results, models: Sequence[str], device: Device, **options: Any) -> Results:
+    """What was found before, and everything that was asked for, on one device."""
     from edgecnn.profiling import profile
     from edgecnn.profiling.compare import compare
+    from edgecnn.profiling.results import Results
     from edgecnn.profiling.sustained import sustain
     from edgecnn.runtime.model import model_file
 
     seconds, per_op, node_data, budget = (options.pop(name) for name in ("sustained", "per_op", "node_data", "budget"))
     files = [model_file.read(model) for model in models]
-    found.profiles += [profile(file, device, budget_s=budget, **options) for file in files]
+    profiles = [profile(file, device, budget_s=budget, **options) for file in files]
     single = {**options, "threads": (options["threads"] or [None])[0]}
-    found.comparisons += [compare(files[0], other, device, budget=budget, **single) for other in files[1:]]
-    if per_op:
-        found.per_op += [_per_op(file, device, budget, node_data, **options) for file in files]
-    if seconds:
-        single.pop("runs")
-        found.sustained += [sustain(file, device, seconds, **single) for file in files]
+    comparisons = [compare(files[0], other, device, budget=budget, **single) for other in files[1:]]
+    operators = [_per_op(file, device, budget, node_data, **options) for file in files] if per_op else []
+    single.pop("runs")
+    sustained = [sustain(file, device, seconds, **single) for file in files] if seconds else []
+    return Results(
+        (*found.profiles, *profiles),
+        (*found.comparisons, *comparisons),
+        (*found.sustained, *sustained),
+        (*found.per_op, *operators),
+    )
 
 
 def _per_op(file: ModelFile, device: Device, budget: float, node_data: str | None, **options: Any) -> PerOperator:
@@ -153,13 +141,13 @@ def _per_op(file: ModelFile, device: Device, budget: float, node_data: str | Non
     return result
 
 
-def _show(found: _Found) -> None:
+def _show(found: Results) -> None:
     """The table, and below it what a person should know before believing it."""
     from edgecnn.profiling.text import remarks, table
 
-    columns, rows = table(found.profiles)
+    columns, rows = table(list(found.profiles))
     print_table(columns, rows, title="Milliseconds per inference")
-    lines = [*remarks(found.profiles), *(entry.sentence() for entry in found.comparisons)]
+    lines = [*remarks(list(found.profiles)), *(entry.sentence() for entry in found.comparisons)]
     for line in [*lines, *(line for entry in found.sustained for line in entry.sentences())]:
         click.echo(line)
     for result in found.per_op:
@@ -172,6 +160,6 @@ def _show_operators(result: PerOperator) -> None:
 
     where = f"{result.model} on {result.device}, {counted(result.threads, 'thread')}"
     print_table(*per_op_text.table(result), title=f"Operators of {where}")
-    print_table(*per_op_text.by_type(result.to_dict()["operators"]), title="By type")
-    for line in result.remarks():
+    print_table(*per_op_text.by_type(result.operators), title="By type")
+    for line in result.remarks:
         click.echo(line)

@@ -45,7 +45,7 @@ def command(model: str, image: str, output: str, json_path: str | None, **option
       edgecnn visualize lite0.keras cat.jpg -o drawings --only gradcam,occlusion --class "tabby cat"
     """
     from edgecnn.core.progress import Terminal
-    from edgecnn.inspection.source import open_source
+    from edgecnn.inspection.opening import open_model
     from edgecnn.runtime.run.preprocess import read_picture
     from edgecnn.visualization import page
     from edgecnn.visualization.draw import Request, draw
@@ -53,7 +53,7 @@ def command(model: str, image: str, output: str, json_path: str | None, **option
 
     names = _names(options["only"], options)
     picture = read_picture(image)
-    found = subject(open_source(model, trust=options["trust"]))
+    found = subject(open_model(model, trust=options["trust"]))
     request = Request(
         panels=names,
         layers=options["layers"],

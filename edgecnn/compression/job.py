@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from edgecnn.compression.importance import Batches
 from edgecnn.core.progress import Progress, silent
 from edgecnn.runtime.model.contract import Contract
+from edgecnn.runtime.model.records import QatRecord
 from edgecnn.training import FitSettings
 
 PATIENT = FitSettings(
@@ -60,9 +61,9 @@ class Outcome:
     Attributes:
         model: an ordinary Keras model.
         account: what the contract says of how it was made.
-        facts: further entries of the contract's `model`.
+        qat: the ranges of a quantization-aware model.
     """
 
     model: Any
     account: dict[str, Any]
-    facts: dict[str, Any] = field(default_factory=dict)
+    qat: QatRecord | None = None

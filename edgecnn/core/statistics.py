@@ -3,31 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
 
+from edgecnn.runtime.model.records import Metric, Share
+
+__all__ = ["CONFIDENCE", "Metric", "Share", "in_top", "paired_drop", "share", "signal_to_noise_db"]
+
 CONFIDENCE = 0.95
 _Z = 1.959964  # standard normal quantile of (1 + CONFIDENCE) / 2
-
-
-@dataclass(frozen=True)
-class Share:
-    """A share of pictures, in percent, with a 95 % confidence interval."""
-
-    percent: float
-    low_percent: float
-    high_percent: float
-    count: int
-    total: int
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values."""
-        return asdict(self)
-
-    def __str__(self) -> str:
-        return f"{self.percent:.1f} % [{self.low_percent:.1f}, {self.high_percent:.1f}]"
 
 
 def share(count: int, total: int) -> Share:
@@ -65,13 +49,13 @@ def _share(value: float, low: float, high: float, count: int, total: int) -> Sha
 def signal_to_noise_db(reference: np.ndarray, other: np.ndarray) -> float:
     """Mean over the pictures of 10 log10(sum(reference^2) / sum((reference - other)^2)), in dB; (n, classes) each.
 
-    Capped at 120 dB, where float32 ends.
+    Capped at 120 dB, where float32 ends, either way.
     """
     signal = np.square(reference, dtype=np.float64).sum(axis=-1)
     noise = np.square(reference.astype(np.float64) - other).sum(axis=-1)
-    with np.errstate(divide="ignore"):
-        ratio = 10 * np.log10(signal / noise)
-    return round(float(np.minimum(ratio, 120).mean()), 2)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.where(noise == 0, 120.0, 10 * np.log10(signal / noise))
+    return round(float(np.clip(ratio, -120, 120).mean()), 2)
 
 
 def in_top(scores: np.ndarray, truth: np.ndarray, k: int) -> np.ndarray:

@@ -6,21 +6,20 @@ from edgecnn.training.fit import fit
 from edgecnn.training.history import Epoch, History
 from edgecnn.training.learner import Teacher
 from edgecnn.training.pipeline import Trained, TrainOptions, remove_checkpoints, train
-from edgecnn.training.rows import Source, source
+from edgecnn.training.reading import open_rows
+from edgecnn.training.rows import TrainingRows
 from edgecnn.training.settings import FitSettings
-from edgecnn.training.sources import open_sources
 
 __all__ = [
     "Epoch",
     "FitSettings",
     "History",
-    "Source",
     "Teacher",
     "TrainOptions",
     "Trained",
+    "TrainingRows",
     "fit",
-    "open_sources",
+    "open_rows",
     "remove_checkpoints",
-    "source",
     "train",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from edgecnn.verification.pipeline import Verification, check_bounds, verify
+from edgecnn.verification.pipeline import check_bounds, verify
+from edgecnn.verification.record import Verification
 
 __all__ = ["Verification", "check_bounds", "verify"]

@@ -67,12 +67,12 @@ class _Compress(Stage):
         contract = keras_file.read_contract(self.after(context))
         if contract is None or self._section.max_drop is None:
             return
-        step = contract.model["compression"][-1]
-        top1 = step["top1_percent"]
-        drop = round(top1["before"] - top1["after"], 3)
-        if drop > self._section.max_drop:
+        step = contract.model.compression[-1]
+        score = step.score
+        drop = round(score.before - score.after, 3) if score else 0.0
+        if score and drop > self._section.max_drop:
             raise BoundNotMetError(
-                f"{step['method']} costs {drop} points of top-1 on {top1['pictures']} {top1['split']} pictures; the "
+                f"{step.method} costs {drop} points of {score.metric} on {score.pictures} {score.split} pictures; the "
                 f"recipe allows {self._section.max_drop}."
             )
 

@@ -57,7 +57,7 @@ class Train(Stage):
         folder, options = context.folder / "training", TrainOptions(**self._section.options())
         found = train(context.built, options, folder=folder, progress=context.progress)
         keras_file.save(found.model, found.contract, context.trained)
-        files.write_json(context.training, found.to_dict())
+        files.write_json(context.training, found.record().to_dict())
         remove_checkpoints(folder)
 
 

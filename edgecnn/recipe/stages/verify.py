@@ -66,11 +66,11 @@ class Verify(Stage):
         artifact.rewrite(context.artifact, file, file.contract.replace(accuracy=found.summary()))
 
     def check_bounds(self, context: Context) -> None:
-        from edgecnn.verification import Verification, check_bounds
+        from edgecnn.verification import check_bounds
 
-        found = files.read_json(context.verification)
+        found = context.found_verification()
         if self._section is not None and found is not None:
-            check_bounds(Verification.from_dict(found), self._section.max_drop, self._section.min_agreement)
+            check_bounds(found, self._section.max_drop, self._section.min_agreement)
 
 
 def stages(recipe: Recipe) -> Sequence[Stage]:
