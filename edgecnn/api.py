@@ -17,9 +17,9 @@ import numpy as np
 from edgecnn.runtime.model import model_file
 from edgecnn.runtime.model.contract import Contract
 from edgecnn.runtime.process import guard
+from edgecnn.runtime.run.answers import answer
 from edgecnn.runtime.run.engine import Engine
 from edgecnn.runtime.run.preprocess import read_picture
-from edgecnn.runtime.tasks import classification as _classify
 
 __all__ = ["Classifier", "build", "load", "profile", "quantize", "run", "verify"]
 
@@ -46,8 +46,8 @@ class Classifier:
             PictureError: the picture can't be read.
         """
         if isinstance(image, np.ndarray):
-            return _classify.classify(self.engine, image, count, order="rgb")
-        return _classify.classify(self.engine, read_picture(image), count)
+            return answer(self.engine, image, count, order="rgb")
+        return answer(self.engine, read_picture(image), count)
 
 
 def load(path: str | Path, *, labels: str | Path | None = None, threads: int | None = None) -> Classifier:

@@ -15,6 +15,8 @@ from edgecnn.models import catalog, imagenet
 from edgecnn.models.settings import BuildSettings
 from edgecnn.models.spec import ModelSpec
 from edgecnn.runtime.model.contract import Contract
+from edgecnn.runtime.model.provenance import Provenance, WeightsOrigin
+from edgecnn.runtime.model.records import ModelDescription
 
 
 def build_model(
@@ -54,34 +56,35 @@ def build_model(
     pretrained.check(spec, name, weights)
     preprocessing = spec.preprocessing(input_size, color)
     saved = _saved_contract(weights)
-    count = classes or (saved.model.get("arguments", {}).get("classes") if saved else None) or imagenet.CLASSES
+    count = classes or (saved.model.arguments.get("classes") if saved else None) or imagenet.CLASSES
     keras.utils.set_random_seed(seed)
     model = MODEL_FAMILIES.load(catalog.family(name)).build(
         input_shape=preprocessing.shape, classes=count, width=width, **spec.arguments
     )
     model._name = name
-    origin = {"source": "none"}
+    origin = WeightsOrigin("none")
     if weights != "none":
-        origin = pretrained.load(model, spec, name, weights, width=width, new_head=classes is not None)
+        found = pretrained.load(model, spec, name, weights, width=width, new_head=classes is not None)
+        origin = WeightsOrigin.from_dict(found)
     arguments = {"input_size": preprocessing.height, "width": width, "classes": count, "color": color}
     contract = Contract(preprocessing, model=_described(name, spec, model, arguments, weights))
-    return model, contract.replace(provenance={"weights": origin, "seed": seed}, **_labels(weights, count, saved))
+    return model, contract.replace(provenance=Provenance(seed=seed, weights=origin), **_labels(weights, count, saved))
 
 
-def _described(name: str, spec: ModelSpec, model: Any, arguments: dict[str, Any], weights: str) -> dict[str, Any]:
-    """The contract's account of what was built."""
-    return {
-        "name": name,
-        "family": catalog.family(name),
-        "arguments": arguments,
-        "weights": weights if weights in ("none", "imagenet") else "file",
-        "parameters": model.count_params(),
-        "macs": keras_macs.total(model),
-        "paper": spec.paper,
-        "url": spec.url,
-        "license": spec.license,
-        "limits": [str(limit) for limit in spec.limits],
-    }
+def _described(name: str, spec: ModelSpec, model: Any, arguments: dict[str, Any], weights: str) -> ModelDescription:
+    """The contract's description of what was built."""
+    return ModelDescription(
+        name=name,
+        family=catalog.family(name),
+        arguments=arguments,
+        weights=weights if weights in ("none", "imagenet") else "file",
+        parameters=model.count_params(),
+        macs=keras_macs.total(model),
+        paper=spec.paper,
+        url=spec.url,
+        license=spec.license,
+        limits=tuple(str(limit) for limit in spec.limits),
+    )
 
 
 def _saved_contract(weights: str) -> Contract | None:

@@ -11,6 +11,7 @@ from edgecnn import artifact
 from edgecnn.runtime.model import model_file
 from edgecnn.runtime.model.contract import Contract, Preprocessing
 from edgecnn.runtime.model.model_file import ModelFile
+from edgecnn.runtime.model.records import ModelDescription
 from edgecnn.runtime.run import golden
 from edgecnn.runtime.run.engine import Engine
 
@@ -35,7 +36,7 @@ def graph(filters: int = 8) -> bytes:
 @functools.cache
 def classifier(filters: int = 8) -> ModelFile:
     """The graph as an artifact with golden vectors that were made on this machine."""
-    contract = Contract(Preprocessing(SIDE, SIDE, crop=1.0), model={"name": f"tiny{filters}"})
+    contract = Contract(Preprocessing(SIDE, SIDE, crop=1.0), model=ModelDescription(f"tiny{filters}"))
     file = model_file.from_bytes(artifact.seal(graph(filters), contract), f"tiny{filters}.tflite")
     sealed = artifact.seal(graph(filters), contract.replace(golden=golden.make(Engine(file, threads=1))))
     return model_file.from_bytes(sealed, f"tiny{filters}.tflite")

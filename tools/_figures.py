@@ -16,7 +16,7 @@ from pathlib import Path
 from edgecnn.builder import build_model
 from edgecnn.core.compat.tensorflow import keras
 from edgecnn.core.files import write_json
-from edgecnn.float_model.loading import Source
+from edgecnn.float_model.loading import TraceableModel
 from edgecnn.float_model.traced import FloatModel
 from edgecnn.graph import keras_macs
 from edgecnn.graph.ranges import activations
@@ -52,7 +52,7 @@ def measure(name: str) -> dict[str, int]:
 def count_and_trace(name: str) -> tuple[dict[str, int], FloatModel]:
     model, contract = build_model(name)
     counted = {"parameters": model.count_params(), "macs": keras_macs.total(model)}
-    return counted, FloatModel.trace(Source(lambda image: model(image, training=False), contract))
+    return counted, FloatModel.trace(TraceableModel(lambda image: model(image, training=False), contract))
 
 
 if __name__ == "__main__":

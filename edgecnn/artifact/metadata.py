@@ -11,6 +11,7 @@ import flatbuffers
 import numpy as np
 
 from edgecnn.runtime.model.contract import Contract
+from edgecnn.runtime.tasks import task_of
 
 _NORMALIZATION_OPTIONS = 1
 _IMAGE_PROPERTIES = 2
@@ -23,15 +24,19 @@ def standard_metadata(contract: Contract, labels_file: str) -> bytes:
     """A flatbuffer with root ModelMetadata and identifier M001."""
     builder = flatbuffers.Builder(1024)
     inputs = _vector(builder, [_input(builder, contract)])
-    outputs = _vector(builder, [_output(builder, contract, labels_file)])
+    names = task_of(contract).tensor_names(contract)
+    outputs = _vector(
+        builder,
+        [_output(builder, name, labels_file if contract.labels and not n else "") for n, name in enumerate(names)],
+    )
     graph = _table(builder, {2: inputs, 3: outputs})
     root = _table(
         builder,
         {
             0: builder.CreateString(contract.name),
-            1: builder.CreateString("Picture classifier made by edgecnn"),
+            1: builder.CreateString(f"{task_of(contract).summary} made by edgecnn"),
             3: _vector(builder, [graph]),
-            5: builder.CreateString(str(contract.model.get("license", ""))),
+            5: builder.CreateString(contract.model.license),
             7: builder.CreateString(_MIN_PARSER_VERSION),
         },
     )
@@ -49,9 +54,9 @@ def _input(builder: flatbuffers.Builder, contract: Contract) -> int:
     return _table(builder, fields)
 
 
-def _output(builder: flatbuffers.Builder, contract: Contract, labels_file: str) -> int:
-    fields = {0: builder.CreateString(contract.output)}
-    if contract.labels:
+def _output(builder: flatbuffers.Builder, name: str, labels_file: str) -> int:
+    fields = {0: builder.CreateString(name)}
+    if labels_file:
         labels = _table(builder, {0: builder.CreateString(labels_file)}, {2: _TENSOR_AXIS_LABELS})
         fields[6] = _vector(builder, [labels])
     return _table(builder, fields)

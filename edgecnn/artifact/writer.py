@@ -24,9 +24,8 @@ from edgecnn.runtime.model import metadata as standard
 from edgecnn.runtime.model import model_file
 from edgecnn.runtime.model.contract import Contract
 from edgecnn.runtime.model.flatbuffer import Table
-from edgecnn.runtime.model.model_file import BUFFER_NAME, DIGEST_SIZE, DIGEST_START, ModelFile
+from edgecnn.runtime.model.model_file import BUFFER_NAME, DIGEST_SIZE, DIGEST_START, GRAPH_BUFFER_NAME, ModelFile
 
-GRAPH_BUFFER_NAME = "edgecnn_graph"  # 16 bytes: where the converter's file starts, and its length
 _ALIGNMENT = 64  # flatbuffers of constant tensors are aligned to 16; cache lines are 64
 _ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 LABELS_FILE = "labels.txt"

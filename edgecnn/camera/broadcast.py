@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from edgecnn.camera.recognize import Answer
-from edgecnn.runtime.run.preprocess import opencv
+from edgecnn.runtime.opencv import opencv
 
 _MAX_SIDE = 960
 _QUALITY = 80

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from edgecnn.camera.frames import Frame, Slot
-from edgecnn.camera.source import CorruptFrame, Shot, Source, SourceEnded, SourceLost
+from edgecnn.camera.source import CorruptFrame, FrameSource, Shot, SourceEnded, SourceLost
 from edgecnn.runtime.errors import EdgecnnError
 from edgecnn.runtime.run.engine import Engine
 
@@ -42,8 +42,8 @@ class Capture(threading.Thread):
 
     def __init__(
         self,
-        open_source: Callable[[], Source],
-        source: Source,
+        open_source: Callable[[], FrameSource],
+        source: FrameSource,
         engine: Engine,
         free_by: Callable[[], float],
         as_fast_as_possible: bool = False,
@@ -57,7 +57,7 @@ class Capture(threading.Thread):
         self.name_of_source = source.name
         self.error: BaseException | None = None
         self._open_source = open_source
-        self._source: Source | None = source
+        self._source: FrameSource | None = source
         self._engine = engine
         self._free_by = free_by
         self._keep_all = as_fast_as_possible and not source.live
@@ -106,7 +106,7 @@ class Capture(threading.Thread):
             if not self._loop or not self._read_since_open:
                 self.state, self.message = ENDED, str(problem)
 
-    def _ready_for_next(self, source: Source) -> bool:
+    def _ready_for_next(self, source: FrameSource) -> bool:
         """Wait for the moment to read a stored frame; a camera keeps its own time."""
         if source.live:
             return True
@@ -117,7 +117,7 @@ class Capture(threading.Thread):
             self._due = now
         return not self._stop_asked.wait(max(0.0, self._due - now))
 
-    def _accept(self, source: Source) -> None:
+    def _accept(self, source: FrameSource) -> None:
         shot = source.read()
         self._read_since_open += 1
         exposed_at = shot.exposed_at
@@ -132,7 +132,7 @@ class Capture(threading.Thread):
             frame.prepare(self._engine)
         self.counts.dropped += self.slot.put(frame)
 
-    def _frame(self, shot: Shot, exposed_at: float, source: Source) -> Frame:
+    def _frame(self, shot: Shot, exposed_at: float, source: FrameSource) -> Frame:
         capture_ms = (time.monotonic() - exposed_at) * 1e3
         time_s = exposed_at - self._start if source.live else self._stored_frames / source.fps
         self._stored_frames += 1

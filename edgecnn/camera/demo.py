@@ -21,7 +21,7 @@ from edgecnn.camera.recognize import Answer, Recognizer, View
 from edgecnn.camera.record import Recording
 from edgecnn.camera.server import PageServer
 from edgecnn.camera.settings import DemoOptions
-from edgecnn.camera.source import Source, Wish, open_source
+from edgecnn.camera.source import FrameSource, Wish, open_source
 from edgecnn.camera.window import Window
 from edgecnn.core.errors import UsageError
 from edgecnn.runtime.delegates.loading import load as load_delegate
@@ -160,7 +160,7 @@ class Demo:
     def _open_capture(self) -> Capture:
         options = self.options
 
-        def reopen() -> Source:
+        def reopen() -> FrameSource:
             return open_source(options.source, Wish(*options.resolution, options.fps))
 
         source = reopen()

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from edgecnn.camera.source import SourceLost, plausible_time
-from edgecnn.runtime.run.preprocess import opencv
+from edgecnn.runtime.opencv import opencv
 
 
 def open_capture(address: Any, backend: str, settings: Mapping[str, float]) -> Any:

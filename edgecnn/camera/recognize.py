@@ -14,8 +14,9 @@ import numpy as np
 from edgecnn.camera.capture import ENDED, FAILED, Capture
 from edgecnn.camera.frames import Frame
 from edgecnn.camera.meter import Meter
+from edgecnn.runtime.model.contract import Contract
 from edgecnn.runtime.run.engine import Engine
-from edgecnn.runtime.tasks.classification import top
+from edgecnn.runtime.tasks import DeviceTask
 
 
 @dataclass(frozen=True)
@@ -24,8 +25,9 @@ class Answer:
 
     Attributes:
         frame: the frame.
-        classes: the best classes, as `runtime.classify.top` gives them, after smoothing.
-        sure: whether the best one reaches the threshold.
+        classes: the surest answers of the model's task, e.g. the best classes, after smoothing.
+        sure: whether the first one reaches the threshold.
+        task: what the model is for, and `contract` how to use it.
         latency_ms: from the glass to this answer.
         stages_ms: its parts: capture, resize, wait, invoke, postprocess; they add up to the latency.
     """
@@ -35,11 +37,13 @@ class Answer:
     sure: bool
     latency_ms: float
     stages_ms: dict[str, float]
+    task: DeviceTask
+    contract: Contract
 
     @property
     def text(self) -> str:
-        """The best class for a person, or "not sure"."""
-        return str(self.classes[0]["label"]) if self.sure else NOT_SURE
+        """The answer for a person, or "not sure"."""
+        return self.task.caption(self.classes) if self.sure else NOT_SURE
 
 
 NOT_SURE = "not sure"
@@ -63,13 +67,13 @@ class Smoother:
         self._value: np.ndarray | None = None
         self._at = 0.0
 
-    def __call__(self, probabilities: np.ndarray, at: float) -> np.ndarray:
-        """The smoothed probabilities, (classes,); `at` in seconds."""
+    def __call__(self, values: np.ndarray, at: float) -> np.ndarray:
+        """The smoothed values, (classes,); `at` in seconds."""
         if self._value is None or self._time_constant_s <= 0:
-            self._value = probabilities
+            self._value = values
         else:
             share = 1 - math.exp(-max(0.0, at - self._at) / self._time_constant_s)
-            self._value = self._value + np.float32(share) * (probabilities - self._value)
+            self._value = self._value + np.float32(share) * (values - self._value)
         self._at = at
         return self._value
 
@@ -81,7 +85,7 @@ class Recognizer(threading.Thread):
         engine: the model.
         smooth_s: time constant of the smoothing.
         threshold: probability below which the answer is "not sure".
-        count: how many of the best classes to tell.
+        count: how many answers to tell at most.
     """
 
     def __init__(self, engine: Engine, smooth_s: float = 0.3, threshold: float = 0.3, count: int = 5) -> None:
@@ -141,8 +145,9 @@ class Recognizer(threading.Thread):
         self._free_by = started + self.meter.invoke_s
         output = self.engine.invoke(tensor)
         invoked = time.monotonic()
-        probabilities = self._smooth(self.engine.interpret(output), frame.time_s)
-        classes = top(probabilities, self.engine, self._count)
+        task, contract = self.engine.task, self.engine.contract
+        values = self.engine.interpret(output)
+        classes = task.answers(self._smooth(values, frame.time_s) if task.smoothed else values, contract, self._count)
         done = time.monotonic()
         latency_ms = (done - frame.exposed_at) * 1e3
         stages = {
@@ -152,8 +157,9 @@ class Recognizer(threading.Thread):
             "invoke": (invoked - started) * 1e3,
             "postprocess": (done - invoked) * 1e3,
         }
-        sure = classes[0]["probability"] >= self._threshold
+        sure = bool(classes) and classes[0]["probability"] >= self._threshold
         self.meter.add(done, latency_ms, stages)
-        answer = Answer(frame, classes, sure, latency_ms, stages)
-        self.meter.remember(answer.text if sure else "", classes[0])
+        answer = Answer(frame, classes, sure, latency_ms, stages, task, contract)
+        if classes:
+            self.meter.remember(answer.text if sure else "", classes[0])
         return answer

@@ -13,7 +13,7 @@ from edgecnn.camera.overlay import draw
 from edgecnn.camera.recognize import Answer
 from edgecnn.core.errors import CameraError, UsageError
 from edgecnn.core.files import replacing
-from edgecnn.runtime.run.preprocess import opencv
+from edgecnn.runtime.opencv import opencv
 
 CODECS = {".mp4": "mp4v", ".avi": "MJPG", ".mkv": "MJPG"}
 _LONGEST_GAP_S = 5.0

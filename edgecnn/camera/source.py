@@ -31,7 +31,7 @@ class Shot:
     name: str = ""
 
 
-class Source(Protocol):
+class FrameSource(Protocol):
     """An open source, read by one thread only.
 
     Attributes:
@@ -69,7 +69,7 @@ class SourceKind(Protocol):
     def matches(self, address: str) -> bool:
         """Whether it is the one to ask, without opening anything."""
 
-    def open_source(self, address: str, wish: Wish) -> Source:
+    def open_source(self, address: str, wish: Wish) -> FrameSource:
         """Open it.
 
         Raises:
@@ -77,7 +77,7 @@ class SourceKind(Protocol):
         """
 
 
-def open_source(address: str, wish: Wish) -> Source:
+def open_source(address: str, wish: Wish) -> FrameSource:
     """Open the source that an address names.
 
     Raises:

@@ -14,7 +14,7 @@ from edgecnn.camera.meter import Meter
 from edgecnn.camera.overlay import draw
 from edgecnn.camera.recognize import Answer
 from edgecnn.core.errors import CameraError
-from edgecnn.runtime.run.preprocess import opencv
+from edgecnn.runtime.opencv import opencv
 
 _TITLE = "edgecnn demo"
 _QUIT_KEYS = (27, ord("q"))

@@ -37,7 +37,9 @@ def command(model: str, output: str, settings: BuildSettings, json_path: str | N
     warnings = targets.warn_before_training(keras_model)
     for warning in warnings:
         note(f"Before you train it: {warning}")
-    result = {**contract.model, "output": output, "provenance": contract.provenance, "warnings": warnings}
+    result = {
+        **contract.model.to_dict(), "output": output, "provenance": contract.provenance.to_dict(), "warnings": warnings
+    }  # fmt: skip
     emit(result, json_path, lambda: click.echo(_sentence(result)))
 
 

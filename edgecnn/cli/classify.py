@@ -40,13 +40,15 @@ def command(model: str, images: tuple[str, ...], settings: ClassifySettings, jso
     """
     from edgecnn.runtime.model import model_file
     from edgecnn.runtime.process import guard
-    from edgecnn.runtime.tasks.classification import classify_files
+    from edgecnn.runtime.run.answers import answer_files
+    from edgecnn.runtime.tasks import task_of
 
     file = model_file.read(model, settings.labels)
     for sentence in file.contract.assumed:
         note(f"Note: {sentence}")
-    results = guard.isolated(classify_files, file, list(images), settings.top, settings.threads)
-    emit(results, json_path, lambda: _show(results))
+    results = guard.isolated(answer_files, file, list(images), settings.top, settings.threads)
+    key = task_of(file.contract).answers_key
+    emit(results, json_path, lambda: _show(results, key))
     failed = [result for result in results if "error" in result]
     for result in failed:
         note(f"Error: {result['error']}")
@@ -54,8 +56,8 @@ def command(model: str, images: tuple[str, ...], settings: ClassifySettings, jso
         raise click.exceptions.Exit(1)
 
 
-def _show(results: list[dict[str, Any]]) -> None:
+def _show(results: list[dict[str, Any]], key: str) -> None:
     for result in results:
-        for rank, found in enumerate(result.get("classes", [])):
+        for rank, found in enumerate(result.get(key, [])):
             name = result["path"] if rank == 0 else ""
             click.echo(f"{name:<40} {100 * found['probability']:5.1f} %  {found['label']}")

@@ -89,7 +89,7 @@ def _announce(source: str, addresses: list[str]) -> None:
 
 def _qr_code(text: str) -> str:
     """For a phone's camera; two modules per character, light on dark terminals and dark on light ones alike."""
-    from edgecnn.runtime.run.preprocess import opencv
+    from edgecnn.runtime.opencv import opencv
 
     cv2 = opencv()
     if not hasattr(cv2, "QRCodeEncoder"):

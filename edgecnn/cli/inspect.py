@@ -62,9 +62,9 @@ class _Asked:
 
 
 def _open(model: str, asked: _Asked) -> Any:
-    from edgecnn.inspection.source import open_source
+    from edgecnn.inspection.opening import open_model
 
-    return open_source(model, input_size=next(iter(asked.settings.input_size), None), trust=asked.trust)
+    return open_model(model, input_size=next(iter(asked.settings.input_size), None), trust=asked.trust)
 
 
 def _one(model: str, asked: _Asked) -> None:
@@ -76,9 +76,9 @@ def _one(model: str, asked: _Asked) -> None:
     report = analyze(source.network, contract_view.summary(source.contract, sealed) if source.contract else None)
     fields = _effective(source, report, asked.settings)
     mapping = _target(source, asked.settings.target)
-    values = report.to_dict()
+    values = report.record().to_dict()
     if fields:
-        values["effective_receptive_fields"] = [field.to_dict() for field in fields]
+        values["effective_receptive_fields"] = [field.record().to_dict() for field in fields]
     if mapping is not None:
         values["target"] = mapping.to_dict()
     if asked.html_path:

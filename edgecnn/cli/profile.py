@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,10 +14,8 @@ from edgecnn.profiling.settings import FurtherSettings, Place, ProfileSettings
 
 if TYPE_CHECKING:
     from edgecnn.devices import Device
-    from edgecnn.profiling import Profile
-    from edgecnn.profiling.compare import Comparison
     from edgecnn.profiling.per_op import PerOperator
-    from edgecnn.profiling.sustained import Sustained
+    from edgecnn.profiling.results import Results
     from edgecnn.runtime.model.model_file import ModelFile
 
 
@@ -65,16 +62,17 @@ def command(
     """
     from edgecnn.core.errors import EdgecnnError
     from edgecnn.devices import delegates, open_device
+    from edgecnn.profiling.results import Results
 
     devices = places.get("device", (Place.device,))
     settings = dataclasses.replace(settings, delegate=delegates.resolve(settings.delegate))
     if further.node_data and not (further.per_op and len(models) == len(devices) == 1):
         raise click.UsageError("--node-data needs --per-op, one model and one device.")
-    found, failures = _Found(), []
+    found, failures = Results(), []
     for target in devices:
         try:
             with open_device(target, note) as device:
-                _measure(found, models, device, settings, further)
+                found = _measure(found, models, device, settings, further)
         except EdgecnnError as error:
             failures.append(error)
     if found.profiles:
@@ -85,27 +83,13 @@ def command(
         raise EdgecnnError("\n".join(map(str, failures)))
 
 
-@dataclass
-class _Found:
-    """All results of one call."""
-
-    profiles: list[Profile] = field(default_factory=list)
-    comparisons: list[Comparison] = field(default_factory=list)
-    sustained: list[Sustained] = field(default_factory=list)
-    per_op: list[PerOperator] = field(default_factory=list)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Only what was asked for."""
-        found = {name: [entry.to_dict() for entry in entries] for name, entries in vars(self).items()}
-        return {name: entries for name, entries in found.items() if entries}
-
-
 def _measure(
-    found: _Found, models: Sequence[str], device: Device, settings: ProfileSettings, further: FurtherSettings
-) -> None:
-    """Everything that was asked for, on one device."""
+    found: Results, models: Sequence[str], device: Device, settings: ProfileSettings, further: FurtherSettings
+) -> Results:
+    """What was found before, and everything that was asked for, on one device."""
     from edgecnn.profiling import profile
     from edgecnn.profiling.compare import compare
+    from edgecnn.profiling.results import Results
     from edgecnn.profiling.sustained import sustain
     from edgecnn.runtime.model import model_file
 
@@ -116,14 +100,20 @@ def _measure(
         "runs": settings.runs,
         "warmup": settings.warmup,
     }
-    found.profiles += [profile(file, device, budget_s=settings.budget, **options) for file in files]
+    profiles = [profile(file, device, budget_s=settings.budget, **options) for file in files]
     single = {**options, "threads": (options["threads"] or [None])[0]}
-    found.comparisons += [compare(files[0], other, device, budget=settings.budget, **single) for other in files[1:]]
-    if further.per_op:
-        found.per_op += [_per_op(file, device, further.node_data, budget=settings.budget, **options) for file in files]
-    if further.sustained:
-        single.pop("runs")
-        found.sustained += [sustain(file, device, further.sustained, **single) for file in files]
+    comparisons = [compare(files[0], other, device, budget=settings.budget, **single) for other in files[1:]]
+    node_data, budget = further.node_data, settings.budget
+    operators = [_per_op(file, device, node_data, budget=budget, **options) for file in files] if further.per_op else []
+    single.pop("runs")
+    seconds = further.sustained
+    sustained = [sustain(file, device, seconds, **single) for file in files] if seconds else []
+    return Results(
+        (*found.profiles, *profiles),
+        (*found.comparisons, *comparisons),
+        (*found.sustained, *sustained),
+        (*found.per_op, *operators),
+    )
 
 
 def _per_op(file: ModelFile, device: Device, node_data: str | None, **options: Any) -> PerOperator:
@@ -138,13 +128,13 @@ def _per_op(file: ModelFile, device: Device, node_data: str | None, **options: A
     return result
 
 
-def _show(found: _Found) -> None:
+def _show(found: Results) -> None:
     """The table, and below it what a person should know before believing it."""
     from edgecnn.profiling.text import remarks, table
 
-    columns, rows = table(found.profiles)
+    columns, rows = table(list(found.profiles))
     print_table(columns, rows, title="Milliseconds per inference")
-    lines = [*remarks(found.profiles), *(entry.sentence() for entry in found.comparisons)]
+    lines = [*remarks(list(found.profiles)), *(entry.sentence() for entry in found.comparisons)]
     for line in [*lines, *(line for entry in found.sustained for line in entry.sentences())]:
         click.echo(line)
     for result in found.per_op:
@@ -157,6 +147,6 @@ def _show_operators(result: PerOperator) -> None:
 
     where = f"{result.model} on {result.device}, {counted(result.threads, 'thread')}"
     print_table(*per_op_text.table(result), title=f"Operators of {where}")
-    print_table(*per_op_text.by_type(result.to_dict()["operators"]), title="By type")
-    for line in result.remarks():
+    print_table(*per_op_text.by_type(result.operators), title="By type")
+    for line in result.remarks:
         click.echo(line)

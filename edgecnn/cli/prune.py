@@ -82,7 +82,7 @@ def command(
     finally:
         progress.close()
     remove_checkpoints(folder)
-    result = {"output": output, **compressed.to_dict(), "measured": proof.to_dict() if proof else None}
+    result = {"output": output, **compressed.record().to_dict(), "measured": proof.to_dict() if proof else None}
     emit(result, json_path, lambda: _show(output, compressed, proof))
 
 
@@ -90,7 +90,7 @@ def _show(output: str, compressed: Compressed, proof: Proof | None) -> None:
     count, split = compressed.pictures
     rows = [
         (
-            f"top-1 on {count} {split} images",
+            f"{compressed.record().title} on {count} {split} images",
             f"{compressed.before.accuracy_percent:.2f} %",
             f"{compressed.after.accuracy_percent:.2f} %",
             f"{compressed.after.accuracy_percent - compressed.before.accuracy_percent:+.2f} points",

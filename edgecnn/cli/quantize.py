@@ -123,43 +123,41 @@ def _climb(
         )  # fmt: skip
     finally:
         progress.close()
-    result = {
-        "output": str(climbed.path),
-        "reached": climbed.reached,
-        "pictures_left_out": climbed.left_out,
-        "steps": [entry.to_dict() for entry in climbed.account],
-    }
-    emit(result, json_path, lambda: _show(climbed))
+    emit(climbed.record().to_dict(), json_path, lambda: _show(climbed))
     _notes(climbed)
     if not climbed.reached:
         check(climbed, bounds, blame(climbed, model, data, trust=trust))
 
 
 def _show(climbed: Climb) -> None:
-    from edgecnn.ladder import Step
+    from edgecnn.ladder import Tried
 
     rows = [
-        [entry.rung, entry.verdict, str(entry.agreement), str(entry.drop or "").replace(" %", ""),
-         f"{entry.size_bytes / 1e6:.2f}", f"{entry.latency_ms:.1f}", f"{entry.price_ms:+.1f}", entry.what]
-        if isinstance(entry, Step) else [entry.rung, "skipped", *[""] * 5, entry.what]
-        for entry in climbed.account
+        [entry.configuration, entry.verdict, str(entry.agreement), str(entry.drop or "").replace(" %", ""),
+         f"{entry.size_bytes / 1e6:.2f}", f"{entry.latency_ms:.1f}", f"{entry.added_latency_ms:+.1f}", entry.what]
+        if isinstance(entry, Tried) else [entry.configuration, "skipped", *[""] * 5, entry.what]
+        for entry in climbed.entries
     ]  # fmt: skip
-    print_table(["rung", "verdict", "agreement", "drop, points", "MB", "ms here", "price", "what it is"], rows)
+    print_table(
+        ["configuration", "verdict", "agreement", "drop, points", "MB", "ms here", "added ms", "what it is"], rows
+    )
     if climbed.reached:
-        click.echo(f"{climbed.path}: {climbed.steps[-1].rung}")
+        click.echo(f"{climbed.path}: {climbed.tried[-1].configuration}")
 
 
 def _notes(climbed: Climb) -> None:
     from edgecnn.ladder import Skipped
 
     if climbed.left_out:
-        note(f"Note: {climbed.left_out} pictures were calibrated or trained on, and not judged by.")
-    for entry in climbed.account:
+        note(f"Note: {climbed.left_out} images were calibrated or trained on, and left out of the evaluation.")
+    for entry in climbed.entries:
         if isinstance(entry, Skipped):
-            note(f"Note: {entry.rung} skipped: {entry.reason.rstrip('.')}.")
-        elif entry.verdict == "not shown":
-            enough = f"about {entry.pictures_needed:,} would do" if entry.pictures_needed else "no number would do"
-            note(f"Note: {entry.rung} is within the bound on these {entry.pictures} pictures. Not shown: {enough}.")
+            note(f"Note: {entry.configuration} skipped: {entry.reason.rstrip('.')}.")
+        elif entry.verdict == "inconclusive":
+            needed = (
+                f"about {entry.pictures_needed:,} images are needed" if entry.pictures_needed else "no number is enough"
+            )
+            note(f"Note: {entry.configuration} is within the bound on {entry.pictures} images. Inconclusive: {needed}.")
 
 
 def _sentence(result: dict[str, Any]) -> str:

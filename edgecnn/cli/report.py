@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -32,30 +30,17 @@ def command(model: str, output: str, verification: str | None, profiles: tuple[s
       edgecnn report m.tflite -o m.html --verification v.json --profile pi.json
     """
     from edgecnn import reporting
+    from edgecnn.core.files import read_record
+    from edgecnn.profiling.results import Results
+    from edgecnn.verification import Verification
 
-    measured: list[dict[str, Any]] = []
-    per_op: list[dict[str, Any]] = []
-    sustained: list[dict[str, Any]] = []
-    for path in profiles:
-        value = _read(path, "profile")
-        measured += value.get("profiles", [value])
-        per_op += value.get("per_op", [])
-        sustained += value.get("sustained", [])
-    found = _read(verification, "verify") if verification else None
-    reporting.write(output, model, found, measured, per_op=per_op, sustained=sustained)
+    measured = [read_record(path, Results, "what `edgecnn profile --json FILE` writes") for path in profiles]
+    found = None
+    if verification:
+        found = read_record(verification, Verification, "what `edgecnn verify --json FILE` writes")
+    reporting.write(
+        output, model, found, [profile for results in measured for profile in results.profiles],
+        per_op=[entry for results in measured for entry in results.per_op],
+        sustained=[entry for results in measured for entry in results.sustained],
+    )  # fmt: skip
     click.echo(f"Wrote {Path(output).resolve().as_uri()}")
-
-
-def _read(path: str, command: str) -> dict[str, Any]:
-    from edgecnn.core.errors import EdgecnnError
-
-    try:
-        value = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise EdgecnnError(
-            f"Can't read {path}: {error}. Expected what `edgecnn {command} --json FILE` writes."
-        ) from error
-    expected = "agreement" if command == "verify" else "profiles"
-    if not isinstance(value, dict) or not {expected, "rows"} & set(value):
-        raise EdgecnnError(f"{path} holds no result of `edgecnn {command} --json FILE`.")
-    return value

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from edgecnn.cli._output import emit, json_option, note, print_table
 from edgecnn.core.text import counted
+
+if TYPE_CHECKING:
+    from edgecnn.profiling import Profile, Row
 
 GROUP = "From a recipe"
 POSITION = 410
@@ -54,37 +57,37 @@ def command(recipe: str, output: str | None, json_path: str | None) -> None:
         "artifact": str(result.artifact),
         "report": str(result.report),
         "ran": list(result.ran),
-        "verification": result.verification,
-        "profile": result.profile,
+        "verification": result.verification.to_dict() if result.verification else None,
+        "profile": result.profile.to_dict() if result.profile else None,
     }
     emit(values, json_path, lambda: _show(result))
 
 
 def _show(result: Any) -> None:
     from edgecnn.runtime.model import model_file
+    from edgecnn.tasks import load
 
     file = model_file.read(result.artifact)
-    float_size = file.contract.provenance.get("float_size_bytes", 0)
+    float_size = file.contract.provenance.float_size_bytes
     rows = [["size", f"{len(file.data) / 1e6:.2f} MB (float: {float_size / 1e6:.2f} MB)"]]
     found = result.verification
     if found:
-        if found["drop"]:
-            rows.append(["top-1", f"{found['top1']['percent']:.1f} % (float: {found['float_top1']['percent']:.1f} %)"])
-        agreement = found["agreement"]
-        interval = f"[{agreement['low_percent']:.1f}, {agreement['high_percent']:.1f}]"
-        on = f"{found['pictures']} pictures of {found['data']}"
-        rows.append(["agrees with float", f"{agreement['percent']:.1f} % {interval} on {on}"])
+        titles = load(found.task).titles
+        for name, metric in list(found.metrics.items())[:1]:
+            title, before = titles.get(name, name), metric.float_model.percent
+            rows.append([title, f"{metric.artifact.percent:.1f} % (float: {before:.1f} %)"])
+        rows.append(["agrees with float", f"{found.agreement} on {found.pictures} pictures of {found.data}"])
     if result.profile:
-        rows += [_latency(row, result.profile) for row in result.profile["rows"]]
+        rows += [_latency(row, result.profile) for row in result.profile.rows]
     print_table((file.contract.name, ""), rows)
     click.echo(f"artifact  {result.artifact}\nreport    {result.report.resolve().as_uri()}")
-    if found and found["calibrated_on"]:
-        note(f"Note: {found['calibrated_on']} of the pictures were calibrated on; the figures flatter.")
+    if found and found.calibrated_on:
+        note(f"Note: {found.calibrated_on} of the pictures were calibrated on; the figures flatter.")
 
 
-def _latency(row: dict[str, Any], profile: dict[str, Any]) -> list[str]:
-    latency = row["latency_ms"]
-    words = f"median {latency['median']:.2f} ms, p95 {latency['p95']:.2f} ms"
-    words += " (emulated)" if profile["emulated"] else ""
-    words += " (too noisy: see the report)" if row["noise"]["too_noisy"] else ""
-    return [f"{profile['device']}, {counted(row['threads'], 'thread')}", words]
+def _latency(row: Row, profile: Profile) -> list[str]:
+    measurement = row.measurement
+    words = f"median {measurement.latency_ms.median:.2f} ms, p95 {measurement.latency_ms.p95:.2f} ms"
+    words += " (emulated)" if profile.emulated else ""
+    words += " (too noisy: see the report)" if row.noise.too_noisy else ""
+    return [f"{profile.device}, {counted(measurement.threads, 'thread')}", words]

@@ -20,6 +20,7 @@ from edgecnn.cli._output import (
 from edgecnn.training.settings import TrainOptions
 
 if TYPE_CHECKING:
+    from edgecnn.compression.pipeline import CompressionRecord
     from edgecnn.training import Trained
 
 GROUP = "Make a model"
@@ -65,7 +66,7 @@ def command(model: str, output: str, options: TrainOptions, qat: bool, restart: 
         note("Done; worker 0 writes the model.")
         return
     keras_file.save(trained.model, trained.contract, output)
-    result = {"output": output, **trained.to_dict()}
+    result = {"output": output, **trained.record().to_dict()}
     from edgecnn.core.files import write_json
 
     write_json(folder / "result.json", result)
@@ -92,16 +93,17 @@ def _train_aware(model: str, output: str, folder: Path, json_path: str | None, o
     finally:
         progress.close()
     keras_file.save(trained.model, trained.contract, output)
-    result = {"output": output, **trained.to_dict()}
+    result = {"output": output, **trained.record().to_dict()}
     write_json(folder / "result.json", result)
     remove_checkpoints(folder)
-    emit(
-        result,
-        json_path,
-        lambda: click.echo(
-            f"{output}: float top-1 {trained.before.accuracy_percent:.2f} -> {trained.after.accuracy_percent:.2f} % on "
-            f"{trained.pictures[0]} {trained.pictures[1]} pictures. `edgecnn quantize` uses its ranges."
-        ),
+    emit(result, json_path, lambda: click.echo(_aware_sentence(output, trained.record())))
+
+
+def _aware_sentence(output: str, trained: CompressionRecord) -> str:
+    change = f"{trained.before:.2f} -> {trained.after:.2f} %"
+    return (
+        f"{output}: float {trained.title} {change} on {trained.pictures} {trained.split} pictures. "
+        "`edgecnn quantize` uses its ranges."
     )
 
 
@@ -115,15 +117,16 @@ def _warn(keras_model: Any) -> None:
 def _show(output: str, trained: Trained) -> None:
     rows = [
         (
-            stage.name,
-            str(len(stage.history.epochs)),
-            str(stage.history.best_epoch),
-            f"{stage.history.best.validation_accuracy_percent:.2f} %",
-            f"{stage.history.wall_s:.0f} s",
-            f"{stage.history.cpu_s:.0f} s",
+            phase.name,
+            str(len(phase.history.epochs)),
+            str(phase.history.best_epoch),
+            f"{phase.history.best.validation_accuracy_percent:.2f} %",
+            f"{phase.history.wall_s:.0f} s",
+            f"{phase.history.cpu_s:.0f} s",
         )
-        for stage in trained.stages
+        for phase in trained.phases
     ]
-    print_table(("stage", "epochs", "best", "validation top-1", "time", "processor time"), rows)
-    test = f", test top-1 {trained.test.accuracy_percent:.2f} %" if trained.test else ""
-    click.echo(f"{output}: validation top-1 {trained.validation.accuracy_percent:.2f} %{test}.")
+    metric = trained.record().metric
+    print_table(("phase", "epochs", "best", f"validation {metric}", "time", "processor time"), rows)
+    test = f", test {metric} {trained.test.accuracy_percent:.2f} %" if trained.test else ""
+    click.echo(f"{output}: validation {metric} {trained.validation.accuracy_percent:.2f} %{test}.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,6 +15,9 @@ from edgecnn.verification.settings import VerifySettings
 
 GROUP = "Quantize and check"
 POSITION = 120
+
+if TYPE_CHECKING:
+    from edgecnn.verification import Verification
 
 
 @click.command(cls=Command)
@@ -72,24 +75,24 @@ def _runner(model: str, target: str, delegate: str) -> Iterator[dict[str, Any]]:
         yield {"device": f"{target} ({session.system['board'] or session.system['cpu']})", "runner": session}
 
 
-def _show(found: Any) -> None:
-    rows = [["agreement with float", str(found.agreement)], ["signal-to-noise of the logits", f"{found.snr_db} dB"]]
-    if found.drop is not None:
-        rows = [
-            ["top-1 float", str(found.float_top1)],
-            ["top-1 artifact", str(found.top1)],
-            ["top-1 drop", f"{found.drop} points".replace(" %", "")],
-            ["top-5 float", str(found.float_top5)],
-            ["top-5 artifact", str(found.top5)],
-            *rows,
-        ]
+def _show(found: Verification) -> None:
+    from edgecnn.tasks import load
+
+    titles = load(found.task).titles
+    rows = []
+    for name, metric in found.metrics.items():
+        title = titles.get(name, name)
+        rows += [[f"{title} float", str(metric.float_model)], [f"{title} artifact", str(metric.artifact)]]
+        if found.drop is not None and name == next(iter(titles)):
+            rows.append([f"{title} drop", f"{found.drop} points".replace(" %", "")])
+    rows += [["agreement with float", str(found.agreement)], ["signal-to-noise of the output", f"{found.snr_db} dB"]]
     if found.golden:
         golden = found.golden
         rows.append(
-            ["golden vectors", f"{golden['identical']} of {golden['count']} identical, top-1 {golden['same_top1']}"]
+            ["golden vectors", f"{golden.identical} of {golden.count} identical, {golden.same_answer} the same answer"]
         )
     title = f"{found.model} against {found.against} on {found.pictures} pictures of {found.data}, run on {found.device}"
     print_table(["", "value [95 % interval]"], rows, title=title)
-    for flip in found.flipped:
-        truth = f" (truth: {flip['truth']})" if flip["truth"] else ""
-        click.echo(f"  flipped  {flip['name']}: {flip['float']['label']} -> {flip['artifact']['label']}{truth}")
+    for image in found.flipped:
+        truth = f" (truth: {image.truth})" if image.truth else ""
+        click.echo(f"  flipped  {image.name}: {image.float.label} -> {image.artifact.label}{truth}")

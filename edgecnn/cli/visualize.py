@@ -37,7 +37,7 @@ def command(model: str, image: str, output: str, given: dict[str, Any], trust: b
       edgecnn visualize lite0.keras cat.jpg -o out --only gradcam --class tabby
     """
     from edgecnn.core.progress import Terminal
-    from edgecnn.inspection.source import open_source
+    from edgecnn.inspection.opening import open_model
     from edgecnn.runtime.run.preprocess import read_picture
     from edgecnn.visualization import page
     from edgecnn.visualization.draw import draw
@@ -45,7 +45,7 @@ def command(model: str, image: str, output: str, given: dict[str, Any], trust: b
 
     request = Request.of(given, trust=trust)
     picture = read_picture(image)
-    found = subject(open_source(model, trust=trust))
+    found = subject(open_model(model, trust=trust))
     progress = Terminal()
     try:
         panels = draw(found, picture, request, progress)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from edgecnn.core.progress import Progress, silent
 from edgecnn.runtime.model.contract import Contract
+from edgecnn.runtime.model.records import QatRecord
 from edgecnn.training.settings import FitSettings
 
 if TYPE_CHECKING:
@@ -62,9 +63,9 @@ class Outcome:
     Attributes:
         model: an ordinary Keras model.
         account: what the contract says of how it was made.
-        facts: further entries of the contract's `model`.
+        qat: the ranges of a quantization-aware model.
     """
 
     model: Any
     account: dict[str, Any]
-    facts: dict[str, Any] = field(default_factory=dict)
+    qat: QatRecord | None = None

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +23,61 @@ from edgecnn.data.report import DataReport
 from edgecnn.float_model import keras_file
 from edgecnn.graph import keras_macs
 from edgecnn.runtime.model.contract import Contract
-from edgecnn.training.evaluate import Score, score
+from edgecnn.runtime.model.records import Change, CompressionStep
+from edgecnn.runtime.model.validation import Record, renamed
+from edgecnn.tasks import Score, task_of
+from edgecnn.training.evaluate import score
 from edgecnn.training.fit import fit
 from edgecnn.training.history import History
 from edgecnn.training.learner import Teacher, normalized
-from edgecnn.training.rows import Source
+from edgecnn.training.reading import open_rows
+from edgecnn.training.rows import TrainingRows
 from edgecnn.training.settings import FitSettings
-from edgecnn.training.sources import open_sources
 
 SAMPLES, BATCH = 512, 32
+_BEFORE = re.compile("before_(.+)_percent")
+
+
+@dataclass(frozen=True)
+class CompressionRecord(Record):
+    """What `edgecnn prune` and `edgecnn train --qat` write as JSON.
+
+    Attributes:
+        method: a file of `edgecnn/compression/methods/`.
+        pictures: how many images the model was tested on, before and after.
+        split: of which split.
+        before: the task's metric of the model as it was, in percent.
+        after: the same of the compressed model.
+        training_s: time of the fine-tuning.
+        metric: name of the metric; in JSON the keys are before_METRIC_percent and after_METRIC_percent.
+        title: what it is called, for people.
+        extra: what the method records.
+    """
+
+    EXTRA = "extra"
+
+    method: str
+    pictures: int
+    split: str
+    before: float
+    after: float
+    training_s: float = 0.0
+    metric: str = "top1"
+    title: str = "top-1"
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        values = super().to_dict()
+        metric = values.pop("metric")
+        return renamed(values, {when: f"{when}_{metric}_percent" for when in ("before", "after")})
+
+    @classmethod
+    def upgraded(cls, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The keys of the metric as its name and two values."""
+        metric = next((found[1] for found in map(_BEFORE.fullmatch, values) if found), "")
+        names = {f"{when}_{metric}_percent": when for when in ("before", "after")}
+        return {**renamed(values, names), "metric": metric}
 
 
 @dataclass(frozen=True)
@@ -54,16 +102,20 @@ class Compressed:
     pictures: tuple[int, str]
     history: History | None
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values."""
-        return {
-            **self.account,
-            "pictures": self.pictures[0],
-            "split": self.pictures[1],
-            "before_top1_percent": self.before.accuracy_percent,
-            "after_top1_percent": self.after.accuracy_percent,
-            "training_s": self.history.wall_s if self.history else 0.0,
-        }
+    def record(self) -> CompressionRecord:
+        """What is written as JSON."""
+        task, account = task_of(self.contract), dict(self.account)
+        return CompressionRecord(
+            method=account.pop("method"),
+            pictures=self.pictures[0],
+            split=self.pictures[1],
+            before=self.before.accuracy_percent,
+            after=self.after.accuracy_percent,
+            training_s=self.history.wall_s if self.history else 0.0,
+            metric=task.metric,
+            title=task.titles[task.metric],
+            extra=account,
+        )
 
 
 def compress(
@@ -97,7 +149,7 @@ def compress(
     model, contract = keras_file.load(model_file)
     contract = _trained(contract, model_file, tuning)
     keras.utils.set_random_seed(settings.seed)
-    sources, report = open_sources(
+    sources, report = open_rows(
         tuning.data, contract, validation=tuning.validation, test=tuning.test, share=tuning.validation_share,
         progress=progress,
     )  # fmt: skip
@@ -108,7 +160,9 @@ def compress(
     return _compressed(job, trainer, sources, lambda: plugin.compress(job, chosen))
 
 
-def _compressed(job: Job, trainer: _Trainer, sources: Mapping[str, Source], run: Callable[[], Outcome]) -> Compressed:
+def _compressed(
+    job: Job, trainer: _Trainer, sources: Mapping[str, TrainingRows], run: Callable[[], Outcome]
+) -> Compressed:
     """Run a method, with a score before and after."""
     split = "test" if "test" in sources else "validation"
     before = _score(job.model, job.contract, sources[split])
@@ -120,26 +174,25 @@ def _compressed(job: Job, trainer: _Trainer, sources: Mapping[str, Source], run:
 
 
 def _trained(contract: Contract | None, model_file: str | Path, tuning: Tuning) -> Contract:
-    """The contract of a model that has learned its classes and ends in logits, which is what the losses take."""
-    if contract is None or not contract.labels:
-        problem = "doesn't know its classes, so there is nothing to keep while it gets smaller"
-    elif contract.output != "logits":
-        problem = f"ends in {contract.output}, and fine-tuning needs logits"
-    else:
-        return contract
+    """The contract of a model that has learned something and ends in what the losses take."""
+    problem = "has no contract, so what it has learned is not known"
+    if contract is not None:
+        problem = task_of(contract).untrainable(contract)
+        if not problem:
+            return contract
     raise UsageError(
         f"{model_file} {problem}. Train it first: edgecnn train {model_file} --data {tuning.data} -o trained.keras"
     )
 
 
-def _sample(source: Source, contract: Contract, seed: int) -> list[tuple[Any, np.ndarray]]:
+def _sample(source: TrainingRows, contract: Contract, seed: int) -> list[tuple[Any, np.ndarray]]:
     """A few batches of training pictures, drawn at random and as even in size as can be: each counts the same."""
     chosen = np.random.default_rng(seed).permutation(len(source))[:SAMPLES]
     parts = np.array_split(chosen, math.ceil(len(chosen) / BATCH))
-    return [(normalized(source.batch(part), contract.preprocessing), source.labels[part]) for part in parts]
+    return [(normalized(source.batch(part), contract.preprocessing), source.truths[part]) for part in parts]
 
 
-def _score(model: Any, contract: Contract, source: Source) -> Score:
+def _score(model: Any, contract: Contract, source: TrainingRows) -> Score:
     return score(tf.function(lambda inputs: model(normalized(inputs, contract.preprocessing), training=False)), source)
 
 
@@ -147,17 +200,19 @@ def _described(
     contract: Contract, outcome: Outcome, scores: tuple[Score, Score], pictures: tuple[int, str]
 ) -> Contract:
     count, split = pictures
+    task = task_of(contract)
     before, after = (round(score.accuracy_percent, 3) for score in scores)
-    top1 = {"before": before, "after": after, "pictures": count, "split": split}
-    model = {key: value for key, value in contract.model.items() if key != "qat"}  # ranges of the old weights
-    history = [*model.get("compression", ()), {**outcome.account, "top1_percent": top1}]
-    counts = {"parameters": outcome.model.count_params(), "macs": keras_macs.total(outcome.model)}
-    accuracy = {f"{split}_top1_percent": after}
-    return contract.replace(
-        model={**model, **counts, "compression": history, **outcome.facts},
-        accuracy={**contract.accuracy, "float": accuracy},
-        golden={},
+    change = Change(before, after, count, split, task.titles[task.metric])
+    step = CompressionStep.from_dict({**outcome.account, "score": change.to_dict()})
+    model = dataclasses.replace(
+        contract.model,
+        parameters=outcome.model.count_params(),
+        macs=keras_macs.total(outcome.model),
+        compression=(*contract.model.compression, step),
+        qat=outcome.qat,  # those of before are of the old weights
     )
+    trained = {f"{split}_{task.metric}_percent": after}
+    return contract.replace(model=model, accuracy=dataclasses.replace(contract.accuracy, trained=trained), golden=None)
 
 
 class _Trainer:
@@ -167,14 +222,13 @@ class _Trainer:
         self,
         teacher: Any,
         contract: Contract,
-        sources: Mapping[str, Source],
+        sources: Mapping[str, TrainingRows],
         settings: FitSettings,
         distill: bool,
         folder: Path | None,
         progress: Progress,
     ) -> None:
-        order = tuple(range(len(contract.labels)))
-        self._teacher = Teacher(teacher, contract.preprocessing, order) if distill else None
+        self._teacher = Teacher(teacher, contract.preprocessing, None) if distill else None
         self._sources, self._settings, self._folder, self._progress = sources, settings, folder, progress
         self.steps = settings.epochs * max(len(sources["train"]) // min(settings.batch_size, len(sources["train"])), 1)
         self.history: History | None = None

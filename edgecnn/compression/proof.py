@@ -6,7 +6,7 @@ import gzip
 import platform
 import statistics
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,8 @@ from edgecnn.float_model.kernels import still_holds
 from edgecnn.quantization import Calibration, quantize
 from edgecnn.runtime.measure.latency import test_tensor, timed_runs
 from edgecnn.runtime.model.model_file import ModelFile
+from edgecnn.runtime.model.records import ModelDescription
+from edgecnn.runtime.model.validation import Record, renamed
 from edgecnn.runtime.process.lock import measuring
 from edgecnn.runtime.run.engine import Engine
 
@@ -29,7 +31,7 @@ SPARSE_KERNEL = "SPMM"
 
 
 @dataclass(frozen=True)
-class Figures:
+class Figures(Record):
     """One converted model.
 
     Attributes:
@@ -44,7 +46,7 @@ class Figures:
 
 
 @dataclass(frozen=True)
-class Proof:
+class Proof(Record):
     """Figures before and after by scheme, and model facts before and after.
 
     Attributes:
@@ -56,6 +58,8 @@ class Proof:
         refused: scheme -> why one of the models can't have it.
     """
 
+    DERIVED = ("machine", "threads")
+
     figures: dict[str, tuple[Figures, Figures]]
     parameters: tuple[int, int]
     macs: tuple[int, int]
@@ -63,16 +67,28 @@ class Proof:
     kernels: dict[str, int] | None = None
     refused: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def machine(self) -> str:
+        """Where it was measured."""
+        return platform.machine()
+
+    @property
+    def threads(self) -> int:
+        """Of each measurement."""
+        return 1
+
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values."""
-        pairs = {scheme: [vars(before), vars(after)] for scheme, (before, after) in self.figures.items()}
-        facts = {
-            "parameters": self.parameters,
-            "macs": self.macs,
-            "xnnpack_kernels": self.kernels,
-            "refused": self.refused,
-        }
-        return {"machine": platform.machine(), "threads": 1, **pairs, **facts}
+        """Plain JSON values; each scheme's figures stand among the other keys, by its name."""
+        values = super().to_dict()
+        figures, kernels = values.pop("figures"), values.pop("kernels")
+        return {**values, **figures, "xnnpack_kernels": kernels}
+
+    @classmethod
+    def upgraded(cls, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The schemes' figures in one place; 0.1 did not write `sparse`."""
+        values = renamed(values, {"xnnpack_kernels": "kernels"})
+        figures = {scheme: values.pop(scheme) for scheme in SCHEMES if scheme in values}
+        return {"sparse": values.get("kernels") is not None, **values, "figures": figures}
 
     def rows(self) -> list[tuple[str, str, str, str]]:
         """For a table: what, before, after, ratio."""
@@ -115,8 +131,8 @@ def prove(before: str | Path, after: str | Path, data: str, progress: Progress =
         progress: told what is being done.
     """
     contracts = [keras_file.read_contract(path) for path in (before, after)]
-    facts = [contract.model if contract else {} for contract in contracts]
-    sparse = still_holds(keras_file.load(after)[0], facts[1].get("compression", ()), "magnitude")
+    facts = [contract.model if contract else ModelDescription() for contract in contracts]
+    sparse = still_holds(keras_file.load(after)[0], facts[1].compression, "magnitude")
     figures, refused, ran = {}, {}, None
     for scheme in SCHEMES:
         progress(f"Converting to {scheme}", 0, 0)
@@ -136,7 +152,7 @@ def prove(before: str | Path, after: str | Path, data: str, progress: Progress =
                 ran = kernels(paths[1])
         progress(f"Timing {scheme}", 0, 0)
         figures[scheme] = _compared(first, second)
-    counted = [(int(fact.get("parameters", 0)), int(fact.get("macs", 0))) for fact in facts]
+    counted = [(fact.parameters or 0, fact.macs or 0) for fact in facts]
     return Proof(figures, (counted[0][0], counted[1][0]), (counted[0][1], counted[1][1]), sparse, ran, refused)
 
 

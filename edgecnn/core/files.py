@@ -12,9 +12,13 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from edgecnn.core.errors import EdgecnnError
+from edgecnn.core.errors import EdgecnnError, RecordError
+from edgecnn.runtime.model.json_text import parse_json
+from edgecnn.runtime.model.validation import Record
+
+R = TypeVar("R", bound=Record)
 
 DAMAGED_ZIP = (zipfile.BadZipFile, zlib.error, KeyError, ValueError, RuntimeError, EOFError)
 """What reading a zip raises that is damaged, encrypted, or lacks what is looked for."""
@@ -77,9 +81,28 @@ def write_json(path: str | Path, value: Any) -> None:
 def read_json(path: str | Path) -> Any:
     """A JSON file's value; None where there is no whole one."""
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return parse_json(Path(path).read_bytes())
+    except (OSError, RecordError):
         return None
+
+
+def read_record(path: str | Path, kind: type[R], expected: str) -> R:
+    """A record from a JSON file.
+
+    Args:
+        path: the file.
+        kind: of the record.
+        expected: what the file should be, for messages: "what `edgecnn verify --json FILE` writes".
+
+    Raises:
+        EdgecnnError: the file can't be read, or holds something else.
+    """
+    try:
+        return kind.from_dict(parse_json(Path(path).read_bytes()))
+    except OSError as error:
+        raise EdgecnnError(f"Can't read {path}: {error.strerror}. Expected {expected}.") from error
+    except RecordError as error:
+        raise EdgecnnError(f"Can't read {path}: {error} Expected {expected}.") from error
 
 
 def sha256(content: bytes) -> str:

@@ -3,33 +3,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
+
+from edgecnn.runtime.model.records import Metric, Share
+
+__all__ = ["CONFIDENCE", "Metric", "Share", "in_top", "paired_drop", "share", "sqnr_db"]
 
 CONFIDENCE = 0.95
 MOST_DB = 120.0
 _LEAST_SIGNAL = 1e-30  # of a reference that is all zero: the ratio stays a number
 _Z = 1.959964  # standard normal quantile of (1 + CONFIDENCE) / 2
-
-
-@dataclass(frozen=True)
-class Share:
-    """A share of pictures, in percent, with a 95 % confidence interval."""
-
-    percent: float
-    low_percent: float
-    high_percent: float
-    count: int
-    total: int
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values."""
-        return asdict(self)
-
-    def __str__(self) -> str:
-        return f"{self.percent:.1f} % [{self.low_percent:.1f}, {self.high_percent:.1f}]"
 
 
 def share(count: int, total: int) -> Share:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from edgecnn.core.errors import DataError, PictureError, UsageError
 from edgecnn.core.files import file_sha256, sha256
@@ -28,6 +29,10 @@ class Example(Protocol):
     def label(self) -> str | None:
         """The class as the data set calls it (folder name, manifest column), or None."""
 
+    @property
+    def annotation(self) -> Any:
+        """What else the data set says of it, for its task (boxes, a number); None for nothing."""
+
     def read(self) -> np.ndarray:
         """The picture, uint8 (height, width, 3), blue-green-red.
 
@@ -46,6 +51,7 @@ class FileExample:
     path: Path
     name: str
     label: str | None = None
+    annotation: Any = None
 
     def read(self) -> np.ndarray:
         """See `Example.read`."""
@@ -69,6 +75,7 @@ class DataSet:
         name: what the user called it.
         examples: sorted by name; all of them have a label, or none has.
         classes: class names, sorted; empty when nothing is labeled.
+        task: what its annotations are for; empty for labels, which are for classification.
 
     Raises:
         DataError: some have a label and some have none: no accuracy could be told of such a set.
@@ -77,9 +84,11 @@ class DataSet:
     name: str
     examples: tuple[Example, ...]
     classes: tuple[str, ...] = ()
+    task: str = ""
 
     def __post_init__(self) -> None:
-        unlabeled = [example.name for example in self.examples if example.label is None] if self.classes else []
+        labeled = [example.label is not None or example.annotation is not None for example in self.examples]
+        unlabeled = [example.name for example, known in zip(self.examples, labeled) if self.classes and not known]
         if unlabeled:
             raise DataError(
                 f"{self.name}: {len(unlabeled)} of {len(self)} pictures have no label, the first is {unlabeled[0]}. "
@@ -107,7 +116,7 @@ class DataSet:
             chosen += [queue[place] for queue in queues if place < len(queue)]
             if len(chosen) >= count:
                 break
-        return DataSet(self.name, tuple(self.examples[row] for row in sorted(chosen[:count])), self.classes)
+        return dataclasses.replace(self, examples=tuple(self.examples[row] for row in sorted(chosen[:count])))
 
     def digest(self) -> str:
         """One digest of the names and contents."""

@@ -26,7 +26,8 @@ from edgecnn.core.files import sha256
 from edgecnn.core.progress import Progress, silent
 from edgecnn.data.dataset import DataSet
 from edgecnn.runtime.model.contract import Preprocessing
-from edgecnn.runtime.run.preprocess import fit, opencv
+from edgecnn.runtime.opencv import opencv
+from edgecnn.runtime.run.preprocess import fit
 
 THUMBNAIL = 16
 _FORMAT = 1

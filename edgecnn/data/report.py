@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ import numpy as np
 
 from edgecnn.data.dataset import DataSet
 from edgecnn.data.fitted import Fitted
+from edgecnn.runtime.model.validation import Record
 
 TINY = 0.5
 IMBALANCE = 10.0
@@ -24,7 +24,7 @@ _NEAR_PAIRS = 2_000_000_000
 
 
 @dataclass(frozen=True)
-class DataReport:
+class DataReport(Record):
     """What was found.
 
     Attributes:
@@ -40,6 +40,8 @@ class DataReport:
         notes: further sentences for the user.
     """
 
+    DERIVED = ("imbalance",)
+
     counts: Mapping[str, Mapping[str, int]]
     unreadable: Mapping[str, tuple[tuple[str, str], ...]]
     tiny: Mapping[str, tuple[str, ...]]
@@ -54,17 +56,13 @@ class DataReport:
     @property
     def imbalance(self) -> float:
         """Largest over smallest count of training pictures of a class."""
-        counts = [count for count in self.counts["train"].values() if count]
+        counts = [count for count in self.counts.get("train", {}).values() if count]
         return max(counts) / min(counts) if counts else 0.0
 
     @property
     def unreadable_count(self) -> int:
         """Over all splits."""
         return sum(map(len, self.unreadable.values()))
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values."""
-        return {**dataclasses.asdict(self), "imbalance": self.imbalance}
 
     def warnings(self) -> list[str]:
         """Sentences for the user, the gravest first."""

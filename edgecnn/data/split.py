@@ -103,6 +103,8 @@ def _official(spec: str) -> dict[str, str]:
 
 
 def _labeled(data: DataSet) -> DataSet:
+    if data.task:
+        return data  # the task looks at its annotations itself
     unlabeled = [example.name for example in data.examples if example.label is None]
     if unlabeled or len(data.classes) < 2:
         have = f"{len(unlabeled)} unlabeled pictures" if unlabeled else f"one class, {data.classes[0]}"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+
+from edgecnn.runtime.model.records import CompressionStep
 
 ZEROS_FROM = 0.01
 """Share of exact zeros from which a kernel counts as pruned: trained weights are practically never exactly zero."""
@@ -45,14 +47,14 @@ def clusters(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
 _HOLDS = {"magnitude": is_pruned, "clusters": clusters}
 
 
-def still_holds(model: Any, history: Sequence[Mapping[str, Any]], method: str) -> bool:
+def still_holds(model: Any, history: Sequence[CompressionStep], method: str) -> bool:
     """Whether what "magnitude" or "clusters" did is still in the weights; training that doesn't care wipes it out.
 
     Args:
         model: Keras model.
-        history: its contract's `model["compression"]`.
+        history: its contract's `model.compression`.
         method: one of the two.
     """
-    names = {name for entry in history if entry["method"] == method for name in entry["layers"]}
+    names = {name for step in history if step.method == method for name in step.layers}
     kernels = (layer.kernel.numpy() for layer in model.layers if layer.name in names and hasattr(layer, "kernel"))
     return any(_HOLDS[method](kernel) for kernel in kernels)

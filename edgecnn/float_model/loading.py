@@ -16,8 +16,11 @@ from edgecnn.core.files import DAMAGED_ZIP
 from edgecnn.float_model import keras_file
 from edgecnn.float_model.settings import Hints
 from edgecnn.runtime.model.contract import Contract, Preprocessing
+from edgecnn.runtime.model.json_text import printable
 from edgecnn.runtime.model.model_file import read_labels
+from edgecnn.runtime.model.records import ModelDescription
 from edgecnn.runtime.run.engine import quiet
+from edgecnn.runtime.tasks import task_of
 
 # Parts of the names of operations that reach outside of a SavedModel's graph: to Python, files and other machines.
 _UNSAFE_OPERATIONS = (
@@ -28,7 +31,7 @@ _SCALING_LAYERS = ("Rescaling", "Normalization")
 
 
 @dataclass(frozen=True)
-class Source:
+class TraceableModel:
     """A float model, ready to trace.
 
     Attributes:
@@ -42,17 +45,15 @@ class Source:
     keras_model: Any = None
 
 
-def from_model(model: Any, contract: Contract | None = None, hints: Hints | None = None) -> Source:
+def from_model(model: Any, contract: Contract | None = None, hints: Hints | None = None) -> TraceableModel:
     """A source from a Keras model (2 or 3) in memory.
 
     Raises:
         ModelFileError: it takes no single picture, or gives no single vector of classes.
     """
     hints = hints or Hints()
-    if len(model.inputs) != 1 or len(model.outputs) != 1:
-        raise ModelFileError(
-            f"The model has {len(model.inputs)} inputs and {len(model.outputs)} outputs; expected one of each."
-        )
+    if len(model.inputs) != 1:
+        raise ModelFileError(f"The model has {len(model.inputs)} inputs; expected one.")
     shape = tuple(model.inputs[0].shape)
     contract = contract or _foreign_contract(
         str(model.name), shape, [type(layer).__name__ for layer in model.layers], hints
@@ -62,10 +63,10 @@ def from_model(model: Any, contract: Contract | None = None, hints: Hints | None
     def call(image: Any) -> Any:
         return model(image, training=False)
 
-    return Source(call, _with_output_kind(contract, call), model)
+    return TraceableModel(call, _with_output_kind(contract, call), model)
 
 
-def load(path: str | Path, *, trust: bool = False, hints: Hints | None = None) -> Source:
+def load(path: str | Path, *, trust: bool = False, hints: Hints | None = None) -> TraceableModel:
     """Open a model file or SavedModel folder.
 
     Args:
@@ -147,7 +148,7 @@ def _h5_model(path: Path, trust: bool) -> Any:
         raise ModelFileError(f"Keras can't load {path}: {_first_line(error)}") from error
 
 
-def _saved_model(path: Path, trust: bool, hints: Hints) -> Source:
+def _saved_model(path: Path, trust: bool, hints: Hints) -> TraceableModel:
     graph_file = path / "saved_model.pb"
     if not graph_file.is_file():
         raise ModelFileError(
@@ -173,7 +174,7 @@ def _saved_model(path: Path, trust: bool, hints: Hints) -> Source:
 
     call.module = module  # type: ignore[attr-defined]  # the variables live as long as the function
     contract = _with_hints(_foreign_contract(path.name, tuple(spec.shape), [], hints), hints)
-    return Source(call, _with_output_kind(contract, call))
+    return TraceableModel(call, _with_output_kind(contract, call))
 
 
 def _refuse_unsafe_operations(graph_file: Path) -> None:
@@ -261,7 +262,9 @@ def _foreign_contract(name: str, shape: tuple[int | None, ...], layers: list[str
         assumed.append("Assumed pixel values scaled from 0..255 to -1..1; --mean and --std say otherwise.")
     color = "gray" if shape[3] == 1 else "rgb"
     return Contract(
-        Preprocessing(height, width, color=color, mean=mean, std=std), model={"name": name}, assumed=tuple(assumed)
+        Preprocessing(height, width, color=color, mean=mean, std=std),
+        model=ModelDescription(printable(name)),
+        assumed=tuple(assumed),
     )
 
 
@@ -279,15 +282,10 @@ def _with_hints(contract: Contract, hints: Hints) -> Contract:
 
 
 def _with_output_kind(contract: Contract, call: Callable[[Any], Any]) -> Contract:
-    """Find out by trying: the number of classes, and whether the output sums to one."""
-    output = call(tf.random.stateless_normal((1, *contract.preprocessing.shape), seed=(1, 2)))
-    if len(output.shape) != 2:
-        raise ModelFileError(f"The model gives an output of shape {list(output.shape)}; expected [batch, classes].")
-    values = output.numpy()[0]
-    if contract.labels and len(contract.labels) != values.size:
-        raise ModelFileError(f"There are {len(contract.labels)} labels for {values.size} classes.")
-    sums_to_one = bool((values >= 0).all()) and abs(float(values.sum()) - 1) < 1e-3
-    return contract.replace(output="probabilities" if sums_to_one else "logits")
+    """Find out by trying: the task looks at the outputs for one random image."""
+    found = call(tf.random.stateless_normal((1, *contract.preprocessing.shape), seed=(1, 2)))
+    outputs = found if isinstance(found, (list, tuple)) else [found]
+    return task_of(contract).described(contract, [output.numpy()[0] for output in outputs])
 
 
 def _first_line(error: BaseException) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from edgecnn.core.compat.tensorflow import tf
 from edgecnn.core.errors import QuantizationError
-from edgecnn.float_model.loading import Source
+from edgecnn.float_model.loading import TraceableModel
 from edgecnn.runtime.run.engine import quiet
 
 
@@ -29,7 +29,7 @@ class FloatModel:
     owner: Any
 
     @classmethod
-    def trace(cls, source: Source) -> FloatModel:
+    def trace(cls, source: TraceableModel) -> FloatModel:
         """Trace with a fixed shape."""
         return cls.of(source.call, source.contract.preprocessing.shape)
 

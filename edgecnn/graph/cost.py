@@ -10,17 +10,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from edgecnn.graph.operator_kinds import kind_of
 from edgecnn.runtime.model.tflite import Graph, Operator, Tensor
+from edgecnn.runtime.model.validation import Record
 
 # A constant of such a type that isn't a bias is an argument (a shape, axes), no parameter.
 _ARGUMENT_TYPES = ("INT32", "INT64", "BOOL", "STRING")
 
 
 @dataclass(frozen=True)
-class Cost:
+class Cost(Record):
     """The cost of one operator, or of several added up.
 
     Attributes:
@@ -30,6 +31,8 @@ class Cost:
         input_bytes: bytes of the activations that are read.
         output_bytes: bytes of the activations that are written.
     """
+
+    DERIVED = ("bytes_moved",)
 
     macs: int = 0
     parameters: int = 0
@@ -46,10 +49,6 @@ class Cost:
     def macs_per_byte(self) -> float:
         """Arithmetic intensity."""
         return self.macs / self.bytes_moved if self.bytes_moved else 0.0
-
-    def to_dict(self) -> dict[str, int]:
-        """Plain JSON values."""
-        return {**asdict(self), "bytes_moved": self.bytes_moved}
 
 
 def operator_cost(graph: Graph, operator: Operator) -> Cost:

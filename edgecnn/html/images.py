@@ -14,7 +14,7 @@ from html import escape
 
 import numpy as np
 
-from edgecnn.runtime.run.preprocess import opencv
+from edgecnn.runtime.opencv import opencv
 
 _NEGATIVE, _NEUTRAL, _POSITIVE = (0, 90, 160), (247, 247, 247), (184, 92, 0)
 GAP = 2

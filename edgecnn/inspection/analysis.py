@@ -10,6 +10,7 @@ from edgecnn.graph import roles
 from edgecnn.graph.cost import Cost
 from edgecnn.graph.network import Layer, Network
 from edgecnn.graph.receptive_field import Reach, receptive_fields
+from edgecnn.inspection.record import LayerRecord, NetworkRecord, ReachRecord
 
 
 @dataclass(frozen=True)
@@ -40,41 +41,38 @@ class LayerReport:
         """How many times cheaper the separable convolution is than a regular one; 0 for other layers."""
         return self.regular_macs / self.separable_macs if self.separable_macs else 0.0
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values."""
-        window, cost = self.layer.window, self.layer.cost
-        return {
-            "name": self.layer.name,
-            "op": self.layer.op,
-            "output_shape": list(self.output_shape),
-            "kernel": list(window.kernel) if window else None,
-            "stride": list(window.stride) if window else None,
-            "dilation": list(window.dilation) if window else None,
-            "padding": window.padding if window else None,
-            "padding_before": list(window.before) if window else None,
-            "padding_after": list(window.after) if window else None,
-            "arithmetic": self.arithmetic,
-            "groups": self.layer.groups,
-            **cost.to_dict(),
-            "macs_per_byte": round(cost.macs_per_byte, 3),
-            "receptive_field": _reach_dict(self.reach),
-            "sees_whole_picture": self.sees_whole,
-            "regular_macs": self.regular_macs or None,
-            **self.layer.details,
-        }
+    def record(self) -> LayerRecord:
+        """What is written as JSON."""
+        window = self.layer.window
+        return LayerRecord(
+            name=self.layer.name,
+            op=self.layer.op,
+            output_shape=self.output_shape,
+            cost=self.layer.cost,
+            kernel=window.kernel if window else None,
+            stride=window.stride if window else None,
+            dilation=window.dilation if window else None,
+            padding=window.padding if window else None,
+            padding_before=window.before if window else None,
+            padding_after=window.after if window else None,
+            arithmetic=self.arithmetic,
+            groups=self.layer.groups,
+            receptive_field=_reach_record(self.reach) if self.reach else None,
+            sees_whole_picture=self.sees_whole,
+            regular_macs=self.regular_macs or None,
+            extra=dict(self.layer.details),
+        )
 
 
-def _reach_dict(reach: Reach | None) -> dict[str, Any] | None:
-    if reach is None:
-        return None
-    return {
-        "size": [axis.size for axis in reach.axes],
-        "effective_stride": [axis.stride for axis in reach.axes],
-        "first_center": [axis.center for axis in reach.axes],
-        "effective_padding": [-axis.start for axis in reach.axes],
-        "aligned": reach.aligned,
-        "beyond_convolutions": reach.bypass,
-    }
+def _reach_record(reach: Reach) -> ReachRecord:
+    return ReachRecord(
+        size=tuple(axis.size for axis in reach.axes),
+        effective_stride=tuple(axis.stride for axis in reach.axes),
+        first_center=tuple(axis.center for axis in reach.axes),
+        effective_padding=tuple(-axis.start for axis in reach.axes),
+        aligned=reach.aligned,
+        beyond_convolutions=reach.bypass,
+    )
 
 
 @dataclass(frozen=True)
@@ -108,25 +106,24 @@ class Report:
         """What the network would cost with a regular convolution in place of every depthwise-separable one."""
         return self.total.macs + sum(row.regular_macs - row.separable_macs for row in self.layers)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values."""
+    def record(self) -> NetworkRecord:
+        """What is written as JSON."""
         last = self.last_map
-        return {
-            "model": self.network.name,
-            "source": self.network.source,
-            "input_shape": list(self.network.values[self.network.inputs[0]].shape),
-            "parameters": self.network.parameters,
-            "parameter_bytes": self.network.parameter_bytes,
-            "macs": self.total.macs,
-            "macs_with_regular_convolutions": self.regular_macs,
-            "bytes_moved": self.total.bytes_moved,
-            "macs_per_byte": round(self.total.macs_per_byte, 3),
-            "peak_activation_bytes": self.peak_activation_bytes,
-            "peak_layer": self.peak_layer,
-            "last_feature_map": last.to_dict() if last else None,
-            "contract": self.contract or None,
-            "layers": [row.to_dict() for row in self.layers],
-        }
+        return NetworkRecord(
+            model=self.network.name,
+            source=self.network.source,
+            input_shape=self.network.values[self.network.inputs[0]].shape,
+            parameters=self.network.parameters,
+            parameter_bytes=self.network.parameter_bytes,
+            macs=self.total.macs,
+            macs_with_regular_convolutions=self.regular_macs,
+            bytes_moved=self.total.bytes_moved,
+            peak_activation_bytes=self.peak_activation_bytes,
+            peak_layer=self.peak_layer,
+            last_feature_map=last.record() if last else None,
+            contract=self.contract or None,
+            layers=tuple(row.record() for row in self.layers),
+        )
 
 
 def analyze(network: Network, contract: dict[str, Any] | None = None) -> Report:

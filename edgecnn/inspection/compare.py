@@ -12,8 +12,8 @@ _RELATED = 0.8  # share of layer names in common from which on two networks are 
 
 def compare(first: Report, second: Report) -> dict[str, Any]:
     """JSON values: both totals with the ratio second / first, both stage tables, and the layers that differ by name."""
-    values = (first.to_dict(), second.to_dict())
-    totals = {key: {"first": values[0][key], "second": values[1][key], "ratio": _ratio(values, key)} for key in _TOTALS}
+    values = (first.record(), second.record())
+    totals = {key: _total(*(getattr(each, key) for each in values)) for key in _TOTALS}
     return {
         "models": [first.network.name, second.network.name],
         "totals": totals,
@@ -23,8 +23,8 @@ def compare(first: Report, second: Report) -> dict[str, Any]:
     }
 
 
-def _ratio(values: tuple[dict[str, Any], dict[str, Any]], key: str) -> float | None:
-    return round(values[1][key] / values[0][key], 4) if values[0][key] else None
+def _total(first: int, second: int) -> dict[str, Any]:
+    return {"first": first, "second": second, "ratio": round(second / first, 4) if first else None}
 
 
 def _last_field(report: Report) -> list[int] | None:

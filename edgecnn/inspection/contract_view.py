@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from edgecnn.runtime.model.contract import Contract, Preprocessing
+from edgecnn.tasks import load
 
 _LONG = 12  # entries of one value; more (the calibration pictures) are counted instead of listed
 
@@ -16,20 +17,20 @@ def summary(contract: Contract, sealed: bool) -> dict[str, Any]:
     values["classes_with_names"] = len(labels)
     values["first_labels"] = list(labels[:3])
     values["label_ids"] = len(ids)
-    values["golden"] = {key: value for key, value in golden.items() if key != "outputs"}
+    values["golden"] = {key: value for key, value in (golden or {}).items() if key != "outputs"}
     values["sealed"] = sealed
     return values
 
 
 def lines(contract: Contract, origin: str) -> list[tuple[str, str]]:
     """(what, its value) pairs to print below each other; `origin` says who wrote the file."""
-    rows = [("file", origin), *_model_lines(contract.model), ("input", input_sentence(contract.preprocessing))]
-    rows += [("output", _output_sentence(contract))]
-    rows += [(f"provenance: {name}", text) for name, text in _flat(contract.provenance)]
-    rows += [(f"accuracy: {name}", text) for name, text in _flat(contract.accuracy)]
-    if contract.golden:
-        golden = contract.golden
-        rows.append(("golden vectors", f"{golden.get('count')}, seed {golden.get('seed')}, {golden.get('generator')}"))
+    model = contract.model.to_dict()
+    rows = [("file", origin), *_model_lines(model), ("input", input_sentence(contract.preprocessing))]
+    rows += [("output", load(contract.task).output_sentence(contract))]
+    rows += [(f"provenance: {name}", text) for name, text in _flat(contract.provenance.to_dict())]
+    rows += [(f"accuracy: {name}", text) for name, text in _flat(contract.accuracy.to_dict())]
+    if golden := contract.golden:
+        rows.append(("golden vectors", f"{golden.count}, seed {golden.seed}, {golden.generator}"))
     return rows + [("assumed", sentence) for sentence in contract.assumed]
 
 
@@ -52,12 +53,6 @@ def input_sentence(preprocessing: Preprocessing) -> str:
 def _numbers(values: tuple[float, ...]) -> str:
     texts = [f"{value:.6g}" for value in values]
     return texts[0] if len(set(texts)) == 1 else f"({', '.join(texts)})"
-
-
-def _output_sentence(contract: Contract) -> str:
-    if not contract.labels:
-        return f"{contract.output}, classes without names"
-    return f"{contract.output} of {len(contract.labels)} named classes: {', '.join(contract.labels[:3])}, ..."
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:

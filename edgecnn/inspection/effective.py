@@ -18,8 +18,26 @@ import numpy as np
 from edgecnn.core.compat.tensorflow import keras, tf
 from edgecnn.core.errors import UsageError
 from edgecnn.inspection.analysis import LayerReport, Report
+from edgecnn.runtime.model.validation import Record
 
 THRESHOLD = 1 - 0.9545  # two standard deviations of a Gaussian
+
+
+@dataclass(frozen=True)
+class EffectiveRecord(Record):
+    """What is written as JSON: an `EffectiveField` without its gradient.
+
+    Attributes:
+        layer: the layer's name.
+        unit: (row, column) of the unit.
+        support: height and width of all pixels with any gradient.
+        effective_size: side of the square with as many pixels as matter.
+    """
+
+    layer: str
+    unit: tuple[int, int]
+    support: tuple[int, int]
+    effective_size: float
 
 
 @dataclass(frozen=True)
@@ -46,14 +64,9 @@ class EffectiveField:
         top, left, bottom, right = self.box
         return (bottom - top + 1, right - left + 1)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values, without the gradient."""
-        return {
-            "layer": self.layer,
-            "unit": list(self.unit),
-            "support": list(self.support),
-            "effective_size": round(self.size, 1),
-        }
+    def record(self) -> EffectiveRecord:
+        """What is written as JSON."""
+        return EffectiveRecord(self.layer, self.unit, self.support, round(self.size, 1))
 
 
 def measure(

@@ -11,13 +11,13 @@ from edgecnn.html.page import Section, cards, facts, folded, page, paragraph, ta
 from edgecnn.inspection import contract_view, view
 from edgecnn.inspection.analysis import LayerReport, Report
 from edgecnn.inspection.effective import stage_ends
-from edgecnn.inspection.source import Source
+from edgecnn.inspection.opening import OpenedModel
 from edgecnn.inspection.sweep import Point
 
 _SIDE = 300  # of the drawing of receptive fields, in SVG units
 
 
-def report_page(report: Report, source: Source, fields: Sequence[Any] = ()) -> str:
+def report_page(report: Report, source: OpenedModel, fields: Sequence[Any] = ()) -> str:
     """One model."""
     rows = view.rows(report)
     sections = [
@@ -49,7 +49,7 @@ def _figures(report: Report) -> list[tuple[str, str, str]]:
     return figures
 
 
-def _contract(source: Source) -> str:
+def _contract(source: OpenedModel) -> str:
     if source.contract is None:
         return ""
     return facts(contract_view.lines(source.contract, source.origin))

@@ -10,13 +10,14 @@ import math
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from edgecnn.core.progress import Progress, silent
 from edgecnn.inspection.analysis import analyze
-from edgecnn.inspection.source import Source, open_source
+from edgecnn.inspection.opening import OpenedModel, open_model
+from edgecnn.runtime.model.validation import Record
 
 if TYPE_CHECKING:
     from edgecnn.runtime.run.engine import Engine
@@ -25,7 +26,7 @@ _BUDGET_MS, _LEAST_RUNS, _MOST_RUNS = 2000.0, 5, 200
 
 
 @dataclass(frozen=True)
-class Point:
+class Point(Record):
     """The network at one input size.
 
     Attributes:
@@ -43,10 +44,6 @@ class Point:
     processor_ms: float | None
     runs: int
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values."""
-        return asdict(self)
-
 
 def sweep(
     text: str, sizes: Sequence[int], *, trust: bool = False, timed: bool = True, progress: Progress = silent
@@ -63,14 +60,14 @@ def sweep(
     points = []
     for index, size in enumerate(sizes):
         progress(f"Measuring {text} at {size} x {size}" if timed else f"Counting {text}", index, len(sizes))
-        source = open_source(text, input_size=size, trust=trust)
+        source = open_model(text, input_size=size, trust=trust)
         report = analyze(source.network)
         median, runs = _measured(source) if timed else (None, 0)
         points.append(Point(size, report.total.macs, report.peak_activation_bytes, median, runs))
     return points
 
 
-def _measured(source: Source) -> tuple[float, int]:
+def _measured(source: OpenedModel) -> tuple[float, int]:
     from edgecnn.quantization import quantize
     from edgecnn.runtime.run.engine import Engine
 

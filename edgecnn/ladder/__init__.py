@@ -1,4 +1,4 @@
-"""The fastest artifact within a bound: rungs from cheap to dear, until one holds on pictures that none has seen.
+"""Accuracy-bounded quantization: configurations in order of cost, until one meets the bounds on held-out images.
 
 `edgecnn.ladder.climb.climb` does it.
 """
@@ -12,8 +12,25 @@ from edgecnn.ladder.settings import Bounds, Training
 
 if TYPE_CHECKING:
     from edgecnn.ladder.climb import blame, check
-    from edgecnn.ladder.configurations import RUNGS, Rung
-    from edgecnn.ladder.values import Climb, Skipped, Step
+    from edgecnn.ladder.configurations import CONFIGURATIONS, Configuration
+    from edgecnn.ladder.values import Climb, ClimbRecord
+    from edgecnn.runtime.model.provenance import Skipped, Tried
 
-__all__ = ["RUNGS", "Bounds", "Climb", "Rung", "Skipped", "Step", "Training", "blame", "check"]
-__getattr__ = exports(__name__, climb="blame check", configurations="RUNGS Rung", values="Climb Skipped Step")
+__all__ = [
+    "CONFIGURATIONS",
+    "Bounds",
+    "Climb",
+    "ClimbRecord",
+    "Configuration",
+    "Skipped",
+    "Training",
+    "Tried",
+    "blame",
+    "check",
+]
+__getattr__ = exports(
+    __name__,
+    climb="blame check Skipped Tried",
+    configurations="CONFIGURATIONS Configuration",
+    values="Climb ClimbRecord",
+)

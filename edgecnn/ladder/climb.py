@@ -1,4 +1,4 @@
-"""Rung after rung, until one is within the bounds."""
+"""Configuration after configuration, until one is within the bounds."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from edgecnn import artifact
 from edgecnn.core.errors import BoundNotMetError, DataError, QuantizationError, UsageError
 from edgecnn.core.progress import Progress, silent
 from edgecnn.data import DataSet, open_data
-from edgecnn.ladder.configurations import RUNGS, Rung
-from edgecnn.ladder.evaluation import Judge, held_out
+from edgecnn.ladder.configurations import CONFIGURATIONS, Configuration, make, reason_to_skip
+from edgecnn.ladder.evaluation import Evaluator, held_out
+from edgecnn.ladder.request import Request
 from edgecnn.ladder.settings import Bounds, Training
-from edgecnn.ladder.task import Task
-from edgecnn.ladder.values import Climb, Skipped, Step
+from edgecnn.ladder.values import Climb
 from edgecnn.quantization.settings import SAMPLES, Calibration
 from edgecnn.runtime.model.model_file import ModelFile
+from edgecnn.runtime.model.provenance import Skipped, Tried
 
 _BLAMED_ON = 16  # pictures
 _SAME_NETWORK = ("plain", "ranges", "fast", "best")  # int8 throughout, and layer by layer what the float model is
@@ -34,81 +35,80 @@ def climb(
     trust: bool = False,
     progress: Progress = silent,
 ) -> Climb:
-    """Try the rungs in order and write the first artifact within the bounds.
+    """Try the configurations in order and write the first artifact within the bounds.
 
     Args:
         model: see `quantize`.
-        output: the `.tflite` to write. If no rung is within the bounds it is not written; the best artifact is then
+        output: the `.tflite` to write. If none is within the bounds it is not written; the best artifact is then
             kept beside it as `NAME-best.tflite`.
         bounds: what may be lost.
-        data: pictures to judge by; those that were calibrated or trained on are left out, by content.
-        calibration: what the rungs calibrate on, all of them on the same pictures; its `improve` is the rungs' affair.
-        training: what the rungs that train learn from; without it they are skipped.
+        data: the evaluation set; images that were calibrated or trained on are left out, by content.
+        calibration: the calibration set, the same for all; its `improve` is the configurations' own.
+        training: what the configurations that train learn from; without it they are skipped.
         trust: run code that a model file carries.
         progress: called with (stage, done, total).
 
     Raises:
-        DataError: no picture is left to judge by, or there is a bound on the drop and there are no labels.
-        QuantizationError: no rung can have the model.
+        DataError: no image is left to evaluate on, or there is a bound on the drop and there are no labels.
+        QuantizationError: no configuration can have the model.
     """
     output = Path(output)
-    # The same pictures for every rung: those of the dearest are then left out for all.
+    # The same images for every configuration: those of the most expensive are then left out for all.
     calibration = dataclasses.replace(calibration, samples=calibration.samples or SAMPLES["best"])
-    task = Task(model, bounds, calibration, training, trust, progress)
-    return _Climbing(task, output, *held_out(data, task)).run()
+    request = Request(model, bounds, calibration, training, trust, progress)
+    return _Climbing(request, output, *held_out(data, request)).run()
 
 
 class _Climbing:
     """The state of one call of `climb`."""
 
-    def __init__(self, task: Task, output: Path, data: DataSet, left_out: int) -> None:
-        self._task, self._output, self._data, self._left_out = task, output, data, left_out
-        self._judge: Judge | None = None
-        self._account: list[Step | Skipped] = []
-        self._tried: list[tuple[Step, ModelFile]] = []
+    def __init__(self, request: Request, output: Path, data: DataSet, left_out: int) -> None:
+        self._request, self._output, self._data, self._left_out = request, output, data, left_out
+        self._evaluator: Evaluator | None = None
+        self._entries: list[Tried | Skipped] = []
+        self._tried: list[tuple[Tried, ModelFile]] = []
 
     def run(self) -> Climb:
-        """All rungs, as far as need be."""
+        """All configurations, as far as need be."""
         refused: QuantizationError | None = None
-        for rung in RUNGS:
+        for configuration in CONFIGURATIONS:
             try:
-                reason = rung.reason_to_skip(self._task) or self._try(rung)
+                reason = reason_to_skip(configuration, self._request) or self._try(configuration)
             except (QuantizationError, UsageError) as error:
-                if isinstance(error, UsageError) and not rung.trains:
+                if isinstance(error, UsageError) and not configuration.method:
                     raise
                 reason = str(error)
                 refused = error if isinstance(error, QuantizationError) else refused
             if reason:
-                self._account.append(Skipped(rung.name, rung.what, reason))
-            elif self._tried[-1][0].verdict != "missed":
+                self._entries.append(Skipped(configuration.name, configuration.what, reason))
+            elif self._tried[-1][0].verdict != "not met":
                 return self._written(self._output, self._tried[-1][1], reached=True)
         if not self._tried:
-            raise refused or QuantizationError("No rung of the ladder suits what is asked of the artifact.")
+            raise refused or QuantizationError("No configuration of the ladder suits what is asked of the artifact.")
         _, best = max(self._tried, key=lambda tried: _merit(tried[0]))
         return self._written(self._output.with_name(f"{self._output.stem}-best.tflite"), best, reached=False)
 
-    def _try(self, rung: Rung) -> str:
+    def _try(self, configuration: Configuration) -> str:
         with tempfile.TemporaryDirectory() as folder:
-            file = rung.make(self._task, Path(folder) / self._output.name)
-        bounds, trust = self._task.bounds, self._task.trust
-        self._judge = self._judge or Judge.open(self._task.model, self._data, file, bounds, trust)
-        self._task.progress(f"Judging {rung.name}", 0, 0)
-        step = self._judge.step(rung.name, rung.what, file)
-        self._account.append(step)
-        self._tried.append((step, file))
+            file = make(configuration, self._request, Path(folder) / self._output.name)
+        bounds, trust = self._request.bounds, self._request.trust
+        self._evaluator = self._evaluator or Evaluator.open(self._request.model, self._data, file, bounds, trust)
+        self._request.progress(f"Evaluating {configuration.name}", 0, 0)
+        tried = self._evaluator.tried(configuration.name, configuration.what, file)
+        self._entries.append(tried)
+        self._tried.append((tried, file))
         return ""
 
     def _written(self, path: Path, file: ModelFile, *, reached: bool) -> Climb:
-        account = [entry.to_dict() for entry in self._account]
-        contract = file.contract.replace(provenance={**file.contract.provenance, "ladder": account})
-        written = artifact.rewrite(path, file, contract)
-        same = [pair for pair in self._tried if pair[0].rung in _SAME_NETWORK]
+        provenance = dataclasses.replace(file.contract.provenance, ladder=tuple(self._entries))
+        written = artifact.rewrite(path, file, file.contract.replace(provenance=provenance))
+        same = [pair for pair in self._tried if pair[0].configuration in _SAME_NETWORK]
         best = max(same, key=lambda tried: _merit(tried[0]))[1] if same else None
-        return Climb(written, path, self._account, reached, self._left_out, best)
+        return Climb(written, path, self._entries, reached, self._left_out, best)
 
 
-def _merit(step: Step) -> tuple[float, int]:
-    return step.agreement.percent, -step.size_bytes
+def _merit(tried: Tried) -> tuple[float, int]:
+    return tried.agreement.percent, -tried.size_bytes
 
 
 def check(climbed: Climb, bounds: Bounds, reason: str = "") -> None:
@@ -120,14 +120,14 @@ def check(climbed: Climb, bounds: Bounds, reason: str = "") -> None:
         reason: a sentence to add, see `blame`.
 
     Raises:
-        BoundNotMetError: no rung met them; the message says by how much the best one fell short.
+        BoundNotMetError: no configuration met them; the message says by how much the best one fell short.
     """
     if climbed.reached:
         return
-    best = max(climbed.steps, key=_merit)
+    best = max(climbed.tried, key=_merit)
     drop = f", drop {best.drop}".replace(" %", " points") if best.drop is not None else ""
     raise BoundNotMetError(
-        f"No rung is within {bounds}. The best is {best.rung}: agreement {best.agreement}{drop} of "
+        f"No configuration is within {bounds}. The best is {best.configuration}: agreement {best.agreement}{drop} of "
         f"{best.pictures} pictures. It is kept as {climbed.path}.{reason}"
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import statistics
 from typing import Any
@@ -9,36 +10,40 @@ from typing import Any
 import numpy as np
 
 from edgecnn.core.errors import DataError
-from edgecnn.core.statistics import in_top, paired_drop, share
-from edgecnn.data import DataSet, Example, class_indices, open_data, readable
+from edgecnn.core.statistics import share
+from edgecnn.data import DataSet, Example, open_data, readable
 from edgecnn.data.split import open_splits
+from edgecnn.ladder.request import Request
 from edgecnn.ladder.settings import Bounds
-from edgecnn.ladder.task import Task
-from edgecnn.ladder.values import Step, verdict
+from edgecnn.ladder.values import verdict
 from edgecnn.runtime.measure.latency import test_tensor, timed_runs
 from edgecnn.runtime.model.model_file import ModelFile
+from edgecnn.runtime.model.provenance import Tried
 from edgecnn.runtime.process.lock import measuring
 from edgecnn.runtime.run.engine import Engine
 from edgecnn.runtime.run.preprocess import fit
+from edgecnn.runtime.tasks import Outputs
+from edgecnn.tasks import task_of
+from edgecnn.tasks.task import Truth
 from edgecnn.verification.reference import open_reference
 
 _TIMED_RUNS = 30
 _BATCH = 32
 
 
-def held_out(data: str | DataSet, task: Task) -> tuple[DataSet, int]:
-    """The pictures to judge by, without those that are calibrated or trained on; and how many that leaves out.
+def held_out(data: str | DataSet, request: Request) -> tuple[DataSet, int]:
+    """The evaluation set without images that are calibrated or trained on; and how many that leaves out.
 
     Raises:
         DataError: there are none, or there is a bound on the drop and there are no labels.
     """
     data = data if isinstance(data, DataSet) else open_data(data)
-    if task.bounds.max_drop is not None and not data.classes:
+    if request.bounds.max_drop is not None and not (data.classes or data.task):
         raise DataError(f"--max-drop needs labels, and {data.name} has none; use --min-agreement.")
-    calibrated = task.calibration.pictures("best").examples
+    calibrated = request.calibration.pictures("best").examples
     fresh = _without(data, {example.sha256() for example in calibrated}, "calibrated")
-    if task.training:
-        trained = open_splits(task.training.data).digests
+    if request.training:
+        trained = open_splits(request.training.data).digests
         fresh = _without(fresh, {digest for digests in trained for digest in digests}, "trained")
     return fresh, len(data) - len(fresh)
 
@@ -48,56 +53,55 @@ def _without(data: DataSet, digests: set[str], why: str) -> DataSet:
     fresh = tuple(example for example in data.examples if example.sha256() not in digests)
     if not fresh:
         raise DataError(f"All {len(data)} pictures of {data.name} were {why} on. Give --data with others.")
-    return DataSet(data.name, fresh, data.classes)
+    return dataclasses.replace(data, examples=fresh)
 
 
-class Judge:
-    """Measures artifacts, always on the same pictures."""
+class Evaluator:
+    """Measures artifacts, always on the same images."""
 
     def __init__(
-        self, fitted: list[np.ndarray], truth: np.ndarray | None, expected: np.ndarray, bounds: Bounds
+        self, fitted: list[np.ndarray], truths: list[Truth] | None, expected: list[Outputs], bounds: Bounds
     ) -> None:
-        self._fitted, self._truth, self._expected, self._bounds = fitted, truth, expected, bounds
+        self._fitted, self._truths, self._expected, self._bounds = fitted, truths, expected, bounds
         self._first: Engine | None = None
 
     @classmethod
-    def open(cls, model: Any, data: DataSet, file: ModelFile, bounds: Bounds, trust: bool) -> Judge:
+    def open(cls, model: Any, data: DataSet, file: ModelFile, bounds: Bounds, trust: bool) -> Evaluator:
         """Ask the float model.
 
         Args:
             model: see `edgecnn.quantization.quantize`.
             data: see `held_out`.
-            file: any artifact of the model: its contract says how pictures become its input.
+            file: any artifact of the model: its contract says how images become its input.
             bounds: what may be lost.
             trust: run code that a model file carries.
         """
-        classes = class_indices(data, file.contract) if data.classes else {}
+        truth_of = task_of(file.contract).truth_of(data, file.contract)
         read = list(readable(data, _pass_over))
         fitted = [fit(picture, file.contract.preprocessing) for _, picture in read]
         _, reference = open_reference(model, file.contract, trust=trust)
         parts = [np.stack(fitted[start : start + _BATCH]) for start in range(0, len(fitted), _BATCH)]
-        expected = np.concatenate([reference(part) for part in parts])
-        truth = np.asarray([classes[example.label or ""] for example, _ in read]) if classes else None
-        return cls(fitted, truth, expected, bounds)
+        expected = [outputs for part in parts for outputs in reference(part)]
+        return cls(fitted, [truth_of(example) for example, _ in read] if truth_of else None, expected, bounds)
 
-    def step(self, rung: str, what: str, file: ModelFile) -> Step:
+    def tried(self, configuration: str, what: str, file: ModelFile) -> Tried:
         """Measure one."""
-        engine = Engine(file)
-        scores = np.stack([engine.scores(engine.tensor(picture)) for picture in self._fitted])
-        same = scores.argmax(axis=1) == self._expected.argmax(axis=1)
-        top1 = drop = None
-        if self._truth is not None:
-            before, after = (in_top(values, self._truth, 1) for values in (self._expected, scores))
-            top1, drop = share(int(after.sum()), len(after)), paired_drop(before, after)
-        agreement = share(int(same.sum()), len(same))
+        engine, task = Engine(file), task_of(file.contract)
+        found = [engine.real(engine.invoke(engine.tensor(picture))) for picture in self._fitted]
+        same = [task.agrees(*pair, file.contract) for pair in zip(self._expected, found)]
+        metric = drop = None
+        if self._truths is not None:
+            metrics, drop = task.metrics(self._expected, found, self._truths, file.contract)
+            metric = metrics[task.metric].artifact
+        agreement = share(sum(same), len(same))
         said, needed = verdict(self._bounds, agreement, drop)
-        latency_ms, price_ms = self._times(file)
-        return Step(
-            rung, what, said, agreement, top1, drop, len(file.data), latency_ms, price_ms, len(same), needed
+        latency_ms, added_ms = self._times(file)
+        return Tried(
+            configuration, what, said, agreement, metric, drop, len(file.data), latency_ms, added_ms, len(same), needed
         )  # fmt: skip
 
     def _times(self, file: ModelFile) -> tuple[float, float]:
-        """Median, and how much the shortest run takes more than the first artifact's, in turns with it.
+        """Median, and how much the shortest run takes more than the first artifact's, in interleaved runs.
 
         The shortest, because other work on this machine makes runs longer, never shorter.
         """
@@ -107,9 +111,9 @@ class Judge:
         with measuring(math.inf):
             turns = [(timed_runs(self._first, first, 1)[0], timed_runs(single, ours, 1)[0]) for _ in range(_TIMED_RUNS)]
         before, after = zip(*turns)
-        price_ms = 0.0 if self._first is single else min(after) - min(before)
-        return round(statistics.median(after), 2), round(price_ms, 2)
+        added_ms = 0.0 if self._first is single else min(after) - min(before)
+        return round(statistics.median(after), 2), round(added_ms, 2)
 
 
 def _pass_over(example: Example, why: Exception) -> None:
-    """A picture that can't be read isn't judged by; `verify` reports it."""
+    """A picture that can't be read isn't evaluated on; `verify` reports it."""

@@ -1,36 +1,38 @@
-"""Rungs that train: the model is fine-tuned, imitating what it was, and then quantized."""
+"""Configurations that train: the model is fine-tuned, imitating what it was, before it is quantized."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from edgecnn.core.errors import UsageError
 from edgecnn.float_model import keras_file
-from edgecnn.ladder.task import Task
+from edgecnn.ladder.request import Request
 from edgecnn.runtime.model.contract import Contract
-from edgecnn.runtime.model.model_file import ModelFile
 
 
-def swap(to: str) -> Callable[[Task, Path], ModelFile]:
-    """Another activation for swish, a short fine-tuning, and the best rounding."""
+def compressed(request: Request, method: str, options: Mapping[str, str]) -> tuple[Any, Contract]:
+    """The request's model after a compression method.
 
-    def make(task: Task, output: Path) -> ModelFile:
-        from edgecnn.compression.methods.swap import swish_layers
+    Raises:
+        UsageError: it isn't one of ours, doesn't know its classes, or has nothing for the method.
+    """
+    from edgecnn.compression import Tuning, compress
+    from edgecnn.compression.methods.swap import swish_layers
 
-        model, contract = _own(task.model)
-        if not swish_layers(model):
-            raise UsageError("the model has no swish")
-        return task.quantize(output, "int8", "best", _compressed(task, model, contract, "swap", {"to": to}))
-
-    return make
-
-
-def aware(task: Task, output: Path) -> ModelFile:
-    """Quantization-aware training."""
-    return task.quantize(output, "int8", None, _compressed(task, *_own(task.model), "qat", {}))
+    assert request.training is not None
+    model, contract = _own(request.model)
+    if method == "swap" and not swish_layers(model):
+        raise UsageError("the model has no swish")
+    overrides = {} if request.training.epochs is None else {"epochs": request.training.epochs}
+    tuning = Tuning(request.training.data, overrides=overrides)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.keras"
+        keras_file.save(model, contract, path)
+        found = compress(path, method, tuning, options, progress=request.progress)
+    return found.model, found.contract
 
 
 def _own(model: Any) -> tuple[Any, Contract]:
@@ -44,15 +46,3 @@ def _own(model: Any) -> tuple[Any, Contract]:
     if not isinstance(model, tuple) or model[1] is None or not model[1].labels:
         raise UsageError("only a .keras file of edgecnn that knows its classes can be trained on")
     return model
-
-
-def _compressed(task: Task, model: Any, contract: Contract, method: str, options: dict[str, Any]) -> Any:
-    from edgecnn.compression import Tuning, compress
-
-    assert task.training is not None
-    overrides = {} if task.training.epochs is None else {"epochs": task.training.epochs}
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.keras"
-        keras_file.save(model, contract, path)
-        found = compress(path, method, Tuning(task.training.data, overrides=overrides), options, progress=task.progress)
-    return found.model, found.contract

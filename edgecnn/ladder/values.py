@@ -2,59 +2,21 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 from edgecnn.core.statistics import Share
 from edgecnn.ladder.settings import Bounds
 from edgecnn.runtime.model.model_file import ModelFile
+from edgecnn.runtime.model.provenance import Skipped, Tried
+from edgecnn.runtime.model.validation import Record
+
+Verdict = Literal["met", "inconclusive", "not met"]
 
 
 @dataclass(frozen=True)
-class Step:
-    """A rung that was tried.
-
-    Attributes:
-        verdict: "held" (the whole confidence interval lies within the bounds), "not shown" (the measured value does,
-            but there are too few pictures to tell), or "missed".
-        pictures_needed: how many would do to tell, an estimate; 0 where it is told already or can't be.
-        latency_ms: median on this machine, one thread: to compare rungs, not boards.
-        price_ms: how much more the shortest run takes than the first rung's, in turns with it.
-    """
-
-    rung: str
-    what: str
-    verdict: str
-    agreement: Share
-    top1: Share | None
-    drop: Share | None
-    size_bytes: int
-    latency_ms: float
-    price_ms: float
-    pictures: int
-    pictures_needed: int = 0
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values."""
-        return dataclasses.asdict(self)
-
-
-@dataclass(frozen=True)
-class Skipped:
-    """A rung that was not tried, or that this model can't have."""
-
-    rung: str
-    what: str
-    reason: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values."""
-        return {**dataclasses.asdict(self), "verdict": "skipped"}
-
-
 @dataclass(frozen=True)
 class Climb:
     """What came of it.
@@ -62,26 +24,47 @@ class Climb:
     Attributes:
         file: the artifact.
         path: where it was written.
-        account: every rung up to the last one, in order.
+        entries: every configuration up to the last one, in order, those that were skipped too.
         reached: whether the last one is within the bounds.
-        left_out: how many pictures were not judged by, because they were calibrated or trained on.
+        left_out: how many images were left out of the evaluation because they were calibrated or trained on.
         int8: the best artifact that is the float model in int8, layer by layer; None if there is none.
     """
 
     file: ModelFile
     path: Path
-    account: list[Step | Skipped]
+    entries: list[Tried | Skipped]
     reached: bool
     left_out: int = 0
     int8: ModelFile | None = None
 
     @property
-    def steps(self) -> list[Step]:
-        """The rungs that were tried."""
-        return [entry for entry in self.account if isinstance(entry, Step)]
+    def tried(self) -> list[Tried]:
+        """Those that were not skipped."""
+        return [entry for entry in self.entries if isinstance(entry, Tried)]
+
+    def record(self) -> ClimbRecord:
+        """What is written as JSON."""
+        return ClimbRecord(str(self.path), self.reached, self.left_out, tuple(self.entries))
 
 
-def verdict(bounds: Bounds, agreement: Share, drop: Share | None) -> tuple[str, int]:
+@dataclass(frozen=True)
+class ClimbRecord(Record):
+    """What `edgecnn quantize` with a bound writes as JSON.
+
+    Attributes:
+        output: where the artifact was written.
+        reached: whether it is within the bounds.
+        pictures_left_out: how many images were left out of the evaluation.
+        steps: every configuration up to the last one, in order.
+    """
+
+    output: str
+    reached: bool
+    pictures_left_out: int
+    steps: tuple[Tried | Skipped, ...]
+
+
+def verdict(bounds: Bounds, agreement: Share, drop: Share | None) -> tuple[Verdict, int]:
     """The worse of the two bounds' verdicts, and how many pictures would tell."""
     found = []
     if bounds.max_drop is not None and drop is not None:
@@ -89,14 +72,14 @@ def verdict(bounds: Bounds, agreement: Share, drop: Share | None) -> tuple[str, 
     if bounds.min_agreement is not None:
         room = agreement.percent - bounds.min_agreement
         found.append(one_verdict(room, agreement.percent - agreement.low_percent, agreement.total))
-    order = ("held", "not shown", "missed")
+    order: tuple[Verdict, ...] = ("met", "inconclusive", "not met")
     return max(found, key=lambda pair: (order.index(pair[0]), pair[1]))
 
 
-def one_verdict(room: float, half_width: float, pictures: int) -> tuple[str, int]:
+def one_verdict(room: float, half_width: float, pictures: int) -> tuple[Verdict, int]:
     """Verdict from how far the value lies within its bound and how wide its interval is; widths shrink as 1/sqrt(n)."""
     if room < 0:
-        return "missed", 0
+        return "not met", 0
     if half_width <= room:
-        return "held", 0
-    return "not shown", math.ceil(pictures * (half_width / room) ** 2) if room > 0 else 0
+        return "met", 0
+    return "inconclusive", math.ceil(pictures * (half_width / room) ** 2) if room > 0 else 0

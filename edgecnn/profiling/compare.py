@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from edgecnn.devices import Device
 from edgecnn.profiling.noise import median_interval
 from edgecnn.runtime.model.model_file import ModelFile
+from edgecnn.runtime.model.validation import Record
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Comparison(Record):
     """Two models timed in turns.
 
     Attributes:
@@ -23,6 +24,8 @@ class Comparison:
         interval: 95 % confidence interval of that median, by order statistics.
         emulated: whether the device is an emulator, whose times say nothing about a real board.
     """
+
+    DERIVED = ("differs",)
 
     first: str
     second: str
@@ -40,10 +43,6 @@ class Comparison:
     def differs(self) -> bool:
         """Whether the interval leaves out 1."""
         return not self.interval[0] <= 1 <= self.interval[1]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values."""
-        return {**asdict(self), "differs": self.differs}
 
     def sentence(self) -> str:
         """The result for a person."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Union
+from typing import Annotated, Any, Union
 
 from edgecnn.core.errors import UsageError
 from edgecnn.devices import Device, open_device
@@ -14,12 +14,14 @@ from edgecnn.profiling.settings import ProfileSettings
 from edgecnn.runtime.measure.latency import Measurement
 from edgecnn.runtime.model import model_file
 from edgecnn.runtime.model.model_file import ModelFile
+from edgecnn.runtime.model.validation import Length, Record
+from edgecnn.runtime.run.golden import GoldenResult
 
 Threads = Union[int, Sequence[int], None]
 
 
 @dataclass(frozen=True)
-class ModelFacts:
+class ModelFacts(Record):
     """What is known of a model without running it.
 
     Attributes:
@@ -38,7 +40,7 @@ class ModelFacts:
 
 
 @dataclass(frozen=True)
-class Row:
+class Row(Record):
     """One number of threads.
 
     Attributes:
@@ -49,20 +51,17 @@ class Row:
         noise: whether the figures can be trusted.
     """
 
+    INLINE = "measurement"
+
     measurement: Measurement
     cold_start_ms: float
     gmac_per_s: float
     median_interval_ms: tuple[float, float]
     noise: Verdict
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values, the measurement's fields among the others."""
-        values = asdict(self)
-        return {**values.pop("measurement"), **values}
-
 
 @dataclass(frozen=True)
-class Profile:
+class Profile(Record):
     """One model on one device.
 
     Attributes:
@@ -79,17 +78,13 @@ class Profile:
     emulated: bool
     system: dict[str, Any]
     import_ms: float
-    rows: tuple[Row, ...]
-    golden: dict[str, Any] | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values, units in the names."""
-        return {**asdict(self), "rows": [row.to_dict() for row in self.rows]}
+    rows: Annotated[tuple[Row, ...], Length(least=1)]
+    golden: GoldenResult | None = None
 
     @property
     def best(self) -> Row:
         """The row with the lowest median."""
-        return min(self.rows, key=lambda row: row.measurement.latency_ms["median"])
+        return min(self.rows, key=lambda row: row.measurement.latency_ms.median)
 
 
 def profile(
@@ -155,17 +150,18 @@ def facts(file: ModelFile) -> ModelFacts:
 
 def _profile(file: ModelFile, device: str, delegate: str, answer: dict[str, Any]) -> Profile:
     system, model = answer["system"], facts(file)
-    measurements = [Measurement(**values) for values in answer["measurements"]]
+    measurements = [Measurement.from_dict(values) for values in answer["measurements"]]
+    golden = GoldenResult.from_dict(answer["golden"]) if answer["golden"] else None
     rows = tuple(_row(measurement, model, answer["import_ms"], system) for measurement in measurements)
-    return Profile(model, device, delegate, system["emulated"], system, answer["import_ms"], rows, answer["golden"])
+    return Profile(model, device, delegate, system["emulated"], system, answer["import_ms"], rows, golden)
 
 
 def _row(measurement: Measurement, model: ModelFacts, import_ms: float, system: dict[str, Any]) -> Row:
     latency = measurement.latency_ms
     return Row(
         measurement,
-        cold_start_ms=round(import_ms + measurement.read_ms + measurement.init_ms + latency["first"], 1),
-        gmac_per_s=round(model.macs / latency["median"] / 1e6, 3),
+        cold_start_ms=round(import_ms + measurement.read_ms + measurement.init_ms + latency.first, 1),
+        gmac_per_s=round(model.macs / latency.median / 1e6, 3),
         median_interval_ms=median_interval(measurement.samples_ms),
         noise=judge(measurement, system),
     )

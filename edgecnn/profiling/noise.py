@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from edgecnn.runtime.measure.latency import Measurement
+from edgecnn.runtime.model.validation import Record
 
 MAX_SPREAD = 0.25
 MAX_DRIFT = 0.05
@@ -18,7 +19,7 @@ _Z95 = 1.96
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Verdict(Record):
     """Whether a measurement is too noisy.
 
     Attributes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from edgecnn.boards import published
@@ -13,6 +13,7 @@ from edgecnn.graph.layer_names import layer_name
 from edgecnn.profiling.roofline import Bound, Peaks, bound, peaks
 from edgecnn.runtime.model.model_file import ModelFile
 from edgecnn.runtime.model.tflite import Graph, Operator
+from edgecnn.runtime.model.validation import Record
 
 if TYPE_CHECKING:
     from edgecnn.devices import Device
@@ -21,7 +22,7 @@ MAX_DIFFERENCE = 0.10
 
 
 @dataclass(frozen=True)
-class OperatorTime:
+class OperatorTime(Record):
     """One operator.
 
     Attributes:
@@ -47,18 +48,9 @@ class OperatorTime:
     share: float
     bound: Bound | None
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values."""
-        return {
-            **asdict(self),
-            "cost": self.cost.to_dict(),
-            "input_shapes": [list(shape) for shape in self.input_shapes],
-            "output_shapes": [list(shape) for shape in self.output_shapes],
-        }
-
 
 @dataclass(frozen=True)
-class PerOperator:
+class PerOperator(Record):
     """A model's operators in execution order, and the whole.
 
     Attributes:
@@ -73,6 +65,8 @@ class PerOperator:
         published: what others measured of this model on this kind of board, in sentences.
         bound: the whole model against them; its bound is the sum of its operators'.
     """
+
+    DERIVED = ("remarks",)
 
     model: str
     device: str
@@ -91,14 +85,7 @@ class PerOperator:
     bound: Bound | None
     published: tuple[str, ...] = ()
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values."""
-        return {
-            **asdict(self),
-            "operators": [row.to_dict() for row in self.operators],
-            "remarks": self.remarks(),
-        }
-
+    @property
     def remarks(self) -> list[str]:
         """What a reader should know, in sentences."""
         lines = [
@@ -213,7 +200,7 @@ def _number_format(graph: Graph, operator: Operator) -> str:
 
 def _standard_name(model: ModelFile) -> str:
     """The architecture's name, where it has the width and input size that papers give."""
-    arguments = model.contract.model.get("arguments", {})
+    arguments = model.contract.model.arguments
     standard = arguments.get("width", 1.0) == 1.0 and arguments.get("input_size", 224) == 224
     return model.contract.name if standard else ""
 

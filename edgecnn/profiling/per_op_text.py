@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from edgecnn.profiling.per_op import OperatorTime, PerOperator
 from edgecnn.profiling.text import digits
@@ -35,23 +34,23 @@ def _cells(row: OperatorTime) -> list[str]:
     ]
 
 
-def by_type(operators: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list[str]]]:
+def by_type(operators: Sequence[OperatorTime]) -> tuple[list[str], list[list[str]]]:
     """Columns and rows: one row per type of operator, the most expensive first.
 
     Args:
-        operators: as in `PerOperator.to_dict()`.
+        operators: of a `PerOperator`.
     """
-    groups: dict[str, list[Mapping[str, Any]]] = {}
+    groups: dict[str, list[OperatorTime]] = {}
     for row in operators:
-        groups.setdefault(row["type"], []).append(row)
-    ordered = sorted(groups.items(), key=lambda item: -sum(row["share"] for row in item[1]))
+        groups.setdefault(row.type, []).append(row)
+    ordered = sorted(groups.items(), key=lambda item: -sum(row.share for row in item[1]))
     rows = [
         [
             name,
             str(len(members)),
-            f"{sum(row['cost']['macs'] for row in members) / 1e6:.1f}",
-            f"{sum(row['latency_ms'] or 0.0 for row in members):.3f}",
-            f"{sum(row['share'] for row in members):.1%}",
+            f"{sum(row.cost.macs for row in members) / 1e6:.1f}",
+            f"{sum(row.latency_ms or 0.0 for row in members):.3f}",
+            f"{sum(row.share for row in members):.1%}",
         ]
         for name, members in ordered
     ]

@@ -8,11 +8,12 @@ must be read or written at least once; where they stay in a cache an operator ca
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from edgecnn.boards import Board, match
 from edgecnn.graph.cost import Cost
+from edgecnn.runtime.model.validation import Record
 
 # Without dot products, 8-bit kernels do 16 products in two multiply instructions that add up in 16 bits (SMULL, SMLAL),
 # against 4 in one float32 FMLA: at best twice the float32 rate.
@@ -20,7 +21,7 @@ INT8_OVER_FLOAT32 = 2.0
 
 
 @dataclass(frozen=True)
-class Peaks:
+class Peaks(Record):
     """The limits that a measurement is held against.
 
     Attributes:
@@ -35,13 +36,9 @@ class Peaks:
     gb_s: float
     notes: tuple[str, ...] = ()
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values."""
-        return asdict(self)
-
 
 @dataclass(frozen=True)
-class Bound:
+class Bound(Record):
     """How near to its limit something ran.
 
     Attributes:
@@ -57,10 +54,6 @@ class Bound:
     efficiency: float
     gmacs: float
     gb_s: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values."""
-        return asdict(self)
 
 
 def peaks(system: Mapping[str, Any], probe: Mapping[str, float], threads: int) -> Peaks | None:

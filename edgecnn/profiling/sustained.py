@@ -3,24 +3,49 @@
 from __future__ import annotations
 
 import statistics
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Annotated, Any
 
 from edgecnn.core.errors import UsageError
 from edgecnn.devices import Device
 from edgecnn.runtime.model.model_file import ModelFile
+from edgecnn.runtime.model.validation import Length, Range, Record
 
 HELD = 0.03  # a smaller fall is no fall
 
 
 @dataclass(frozen=True)
-class Sustained:
+class Window(Record):
+    """Some seconds of it.
+
+    Attributes:
+        end_s: since the start.
+        fps: inferences a second.
+        median_ms, p95_ms: of one inference.
+        temperature_c, clock_mhz: at the end; None is what the board doesn't tell.
+        throttled_now: flags that were up.
+        extra: what else `runtime.measure.system.conditions` says.
+    """
+
+    EXTRA = "extra"
+
+    end_s: float
+    fps: Annotated[float, Range(0, 1e9)]
+    median_ms: float
+    p95_ms: float
+    temperature_c: float | None = None
+    clock_mhz: float | None = None
+    throttled_now: tuple[str, ...] = ()
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Sustained(Record):
     """A model that ran without a pause.
 
     Attributes:
         seconds: for how long.
-        windows: in order: end_s, fps, median_ms, p95_ms, temperature_c, clock_mhz, throttled_now, ...; None is what the
-            board doesn't tell.
+        windows: in order.
         initial_fps: median of the windows in the first tenth.
         steady_fps: median of the windows in the last third.
         fall: 1 - steady / initial; below 0 where it became faster.
@@ -33,16 +58,12 @@ class Sustained:
     delegate: str
     threads: int
     seconds: float
-    windows: tuple[dict[str, Any], ...]
+    windows: Annotated[tuple[Window, ...], Length(least=1)]
     initial_fps: float
     steady_fps: float
     fall: float
     throttled: tuple[str, ...]
     emulated: bool
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values."""
-        return asdict(self)
 
     def sentences(self) -> list[str]:
         """The result for a person."""
@@ -51,8 +72,8 @@ class Sustained:
         change = f"{abs(self.fall):.0%} {'below' if self.fall > 0 else 'above'} the {self.initial_fps:.1f} at the start"
         held = "as at the start" if abs(self.fall) < HELD else change
         lines = [f"Sustained, {where}: {self.steady_fps:.1f} fps in the steady state{marked}, {held}."]
-        heat = [window["temperature_c"] for window in self.windows if window["temperature_c"] is not None]
-        clock = [window["clock_mhz"] for window in self.windows if window["clock_mhz"] is not None]
+        heat = [window.temperature_c for window in self.windows if window.temperature_c is not None]
+        clock = [window.clock_mhz for window in self.windows if window.clock_mhz is not None]
         lines += [f"Temperature {heat[0]:.0f} to {max(heat):.0f} °C."] if heat else []
         lines += [f"Clock {max(clock):.0f} MHz at most, {min(clock):.0f} at least."] if clock else []
         lines += [f"The board slowed itself down: {', '.join(self.throttled)}."] if self.throttled else []
@@ -75,8 +96,8 @@ def sustain(model: ModelFile, device: Device, seconds: float, **options: Any) ->
     if seconds < 1:
         raise UsageError(f"sustained: {seconds} s; expected at least 1.")
     answer = device.run("sustained", [model], seconds=seconds, **options)
-    windows = tuple(answer["windows"])
-    fps = [window["fps"] for window in windows]
+    windows = tuple(Window.from_dict(values) for values in answer["windows"])
+    fps = [window.fps for window in windows]
     initial = statistics.median(fps[: max(1, len(fps) // 10)])
     steady = statistics.median(fps[-max(1, len(fps) // 3) :])
     return Sustained(
@@ -89,6 +110,6 @@ def sustain(model: ModelFile, device: Device, seconds: float, **options: Any) ->
         initial_fps=round(initial, 3),
         steady_fps=round(steady, 3),
         fall=round(1 - steady / initial, 4),
-        throttled=tuple(sorted({flag for window in windows for flag in window["throttled_now"]})),
+        throttled=tuple(sorted({flag for window in windows for flag in window.throttled_now})),
         emulated=answer["system"]["emulated"],
     )

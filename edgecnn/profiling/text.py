@@ -34,7 +34,7 @@ def _cells(profile: Profile, row: Row) -> list[str]:
         profile.delegate,
         str(measurement.threads),
         digits(measurement.init_ms),
-        *(digits(measurement.latency_ms[name]) for name in _COLUMNS),
+        *(digits(getattr(measurement.latency_ms, name)) for name in _COLUMNS),
         digits(measurement.throughput_fps),
         digits(row.gmac_per_s),
         f"{measurement.peak_rss_bytes / 1e6:.1f}",
@@ -99,8 +99,7 @@ def _golden(profile: Profile) -> list[str]:
     golden = profile.golden
     if not golden:
         return []
-    if golden["identical"] == golden["count"]:
-        return [f"Golden vectors on {profile.device}: all {golden['count']} identical to the host's."]
-    count, top1 = golden["count"], golden["same_top1"]
-    apart = f"up to {golden['max_steps']} steps apart, top-1 the same on {top1} of {count}"
-    return [f"Golden vectors on {profile.device}: {golden['identical']} of {count} identical, {apart}."]
+    if golden.identical == golden.count:
+        return [f"Golden vectors on {profile.device}: all {golden.count} identical to the host's."]
+    apart = f"up to {golden.max_steps} steps apart, the same answer for {golden.same_answer} of {golden.count}"
+    return [f"Golden vectors on {profile.device}: {golden.identical} of {golden.count} identical, {apart}."]

@@ -11,11 +11,12 @@ import numpy as np
 
 from edgecnn.core.compat.tensorflow import keras, tf
 from edgecnn.core.errors import QuantizationError
-from edgecnn.float_model.loading import Source
+from edgecnn.float_model.loading import TraceableModel
 from edgecnn.float_model.traced import FloatModel, convert
 from edgecnn.graph.layer_names import mentioned
 from edgecnn.runtime.model.contract import Contract
 from edgecnn.runtime.model.quantization import quantize
+from edgecnn.runtime.model.records import QatRecord
 from edgecnn.runtime.model.tflite import parse
 from edgecnn.runtime.run.engine import open_interpreter
 from edgecnn.training.qat.emulation import INPUT, Emulation
@@ -26,9 +27,9 @@ DIFFERS = 0.2
 """A layer differs when its mean error is this share of its standard deviation."""
 
 
-def record(emulation: Emulation, model: Any) -> dict[str, Any]:
+def record(emulation: Emulation, model: Any) -> QatRecord:
     """What the contract of a quantization-aware model says: the ranges, and the weights that they belong to."""
-    return {"ranges": {name: list(ends) for name, ends in emulation.ranges().items()}, "weights": _digest(model)}
+    return QatRecord({name: (low, high) for name, (low, high) in emulation.ranges().items()}, _digest(model))
 
 
 def _digest(model: Any) -> str:
@@ -44,14 +45,15 @@ class Aware:
 
     model: Any
     contract: Contract
+    ranges: dict[str, tuple[float, float]]
 
     @classmethod
-    def find(cls, source: Source) -> Aware | None:
+    def find(cls, source: TraceableModel) -> Aware | None:
         """The source as a quantization-aware model; None if it is none, or its weights were changed since."""
-        found = source.contract.model.get("qat")
-        if found is None or source.keras_model is None or found["weights"] != _digest(source.keras_model):
+        found = source.contract.model.qat
+        if found is None or source.keras_model is None or found.weights != _digest(source.keras_model):
             return None
-        return cls(source.keras_model, source.contract)
+        return cls(source.keras_model, source.contract, found.ranges)
 
     def convert(self, io: str, inputs: Iterable[np.ndarray]) -> bytes:
         """The full-integer `.tflite`, with the ranges that the model was trained with.
@@ -63,16 +65,15 @@ class Aware:
         Raises:
             QuantizationError: it doesn't agree with the Keras model.
         """
-        ranges = self.contract.model["qat"]["ranges"]
         emulation = Emulation.of(self.model, kernels=False)
-        emulation.set_ranges(ranges)
-        source = Source(lambda image: emulation.model(image, training=False), self.contract, emulation.model)
+        emulation.set_ranges(self.ranges)
+        source = TraceableModel(lambda image: emulation.model(image, training=False), self.contract, emulation.model)
         converter = FloatModel.trace(source).converter()
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.inference_input_type = converter.inference_output_type = getattr(tf, io)
         graph = convert(converter)
         twin = Emulation.of(self.model)
-        twin.set_ranges(ranges)
+        twin.set_ranges(self.ranges)
         check(twin, graph, list(inputs))
         return graph
 

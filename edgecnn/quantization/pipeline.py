@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.metadata
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +19,7 @@ from edgecnn.core.version import __version__
 from edgecnn.data import DataSet, readable
 from edgecnn.float_model import loading
 from edgecnn.float_model.kernels import still_holds
-from edgecnn.float_model.loading import Source
+from edgecnn.float_model.loading import TraceableModel
 from edgecnn.float_model.settings import Hints
 from edgecnn.float_model.traced import FloatModel
 from edgecnn.graph.edit import Ranges
@@ -29,7 +30,10 @@ from edgecnn.quantization.scheme import Job
 from edgecnn.quantization.settings import Calibration, QuantizeSettings
 from edgecnn.runtime.model import model_file
 from edgecnn.runtime.model.contract import Contract
+from edgecnn.runtime.model.json_text import printable
 from edgecnn.runtime.model.model_file import ModelFile
+from edgecnn.runtime.model.provenance import CalibrationSet, Provenance
+from edgecnn.runtime.model.records import Golden
 from edgecnn.runtime.run import golden
 from edgecnn.runtime.run.engine import Engine
 from edgecnn.runtime.run.preprocess import apply_table, fit, input_table
@@ -73,7 +77,7 @@ def quantize(
     progress("Loading the model", 0, 0)
     source = _open(model, trust, hints)
     if source.keras_model is not None and still_holds(
-        source.keras_model, source.contract.model.get("compression", ()), "clusters"
+        source.keras_model, source.contract.model.compression, "clusters"
     ):
         level = calibration.improve or "none"  # rounding weight by weight would spread the clusters again
     progress("Converting to float", 0, 0)
@@ -83,24 +87,26 @@ def quantize(
     job = Job(float_model, io, inputs.start, improvement.prepare, Aware.find(source), calibration.improve)
     graph = plugin.convert(job)
     refusals.check(graph, integer=plugin.INTEGER)
-    provenance = {
-        **source.contract.provenance,
+    found = {
         **_versions(),
         "scheme": scheme,
         "io": io,
         "float_sha256": sha256(float_model.float32),
         "float_size_bytes": len(float_model.float32),
         "qat": False,
+        **({"calibration": inputs.record(calibration).to_dict()} if data is not None else {}),
+        **({"improve": improvement.account} if improvement.account else {}),
+        **job.notes,
     }
-    if data is not None:
-        provenance["calibration"] = inputs.account(calibration)
-    if improvement.account:
-        provenance["improve"] = improvement.account
-    provenance |= job.notes
-    described = {key: value for key, value in source.contract.model.items() if key != "qat"}  # the graph has the ranges
-    contract = source.contract.replace(provenance=provenance, model=described)
+    contract = _converted(source.contract, found)
     progress("Writing golden vectors", 0, 0)
     return artifact.write(output, graph, contract.replace(golden=_golden(graph, contract)))
+
+
+def _converted(contract: Contract, found: dict[str, Any]) -> Contract:
+    """The float model's contract with what the conversion adds to its provenance; the ranges are in the graph now."""
+    provenance = Provenance.from_dict({**contract.provenance.to_dict(), **found})
+    return contract.replace(provenance=provenance, model=dataclasses.replace(contract.model, qat=None))
 
 
 def _checked_level(scheme: str, default: str | None, level: str | None) -> str:
@@ -116,7 +122,7 @@ def _check_output(output: str | Path) -> None:
         raise UsageError(f"The output is {str(output)!r}; expected a name that ends in .tflite.")
 
 
-def _open(model: Any, trust: bool, hints: Hints | None) -> Source:
+def _open(model: Any, trust: bool, hints: Hints | None) -> TraceableModel:
     if isinstance(model, (str, Path)):
         return loading.load(model, trust=trust, hints=hints)
     if isinstance(model, tuple):
@@ -149,17 +155,17 @@ class _Inputs:
                 self._used[example.name] = example.sha256()
             yield apply_table(fit(picture, self._preprocessing), table)
 
-    def account(self, calibration: Calibration) -> dict[str, Any]:
+    def record(self, calibration: Calibration) -> CalibrationSet:
         """What the contract says of it: every picture's name and digest, and one digest of the list."""
-        lines = "".join(f"{digest}  {name}\n" for name, digest in sorted(self._used.items()))
-        return {
-            "data": calibration.data if calibration.data.startswith("photos") else Path(calibration.data).name,
-            "samples": len(self._used),
-            "seed": calibration.seed,
-            "sha256": sha256(lines.encode()),
-            "pictures": {name: digest[:16] for name, digest in sorted(self._used.items())},
-            "skipped": sorted(self._skipped),
-        }
+        used = {printable(name): digest for name, digest in sorted(self._used.items())}
+        return CalibrationSet(
+            data=calibration.data if calibration.data.startswith("photos") else Path(calibration.data).name,
+            samples=len(used),
+            seed=calibration.seed,
+            sha256=sha256("".join(f"{digest}  {name}\n" for name, digest in used.items()).encode()),
+            pictures={name: digest[:16] for name, digest in used.items()},
+            skipped=tuple(sorted(self._skipped)),
+        )
 
 
 class _Improvement:
@@ -186,7 +192,7 @@ def _versions() -> dict[str, str]:
     return {"edgecnn": __version__, "tensorflow": importlib.metadata.version("tensorflow")}
 
 
-def _golden(graph: bytes, contract: Contract) -> dict[str, Any]:
+def _golden(graph: bytes, contract: Contract) -> Golden:
     sealed = model_file.from_bytes(artifact.seal(graph, contract), "the converted model")
     try:
         return golden.make(Engine(sealed))

@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from edgecnn.core import files
 from edgecnn.core.errors import EdgecnnError, RecipeError
@@ -20,6 +20,10 @@ from edgecnn.core.progress import Progress, silent
 from edgecnn.core.version import __version__
 from edgecnn.recipe import sections
 from edgecnn.recipe.stage import Context, Stage, digest, stages_of
+
+if TYPE_CHECKING:
+    from edgecnn.profiling import Profile
+    from edgecnn.verification import Verification
 
 STATE = "state.json"
 
@@ -30,8 +34,8 @@ class Result:
 
     artifact: Path
     report: Path
-    verification: dict[str, Any] | None
-    profile: dict[str, Any] | None
+    verification: Verification | None
+    profile: Profile | None
     ran: tuple[str, ...]
 
 
@@ -58,9 +62,7 @@ def run(path: str | Path, *, folder: str | Path | None = None, progress: Progres
         ran = tuple(stage.name for stage in stages if _bring_up_to_date(stage, context))
         for stage in stages:
             stage.check_bounds(context)
-    return Result(
-        context.artifact, context.report, files.read_json(context.verification), files.read_json(context.profile), ran
-    )
+    return Result(context.artifact, context.report, context.found_verification(), context.found_profile(), ran)
 
 
 @contextlib.contextmanager

@@ -10,12 +10,16 @@ import abc
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from edgecnn.core import files
 from edgecnn.core.progress import Progress
 from edgecnn.core.registry import STAGES
 from edgecnn.recipe.section import Recipe, Section
+
+if TYPE_CHECKING:
+    from edgecnn.profiling import Profile
+    from edgecnn.verification import Verification
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,22 @@ class Context:
     def profile(self) -> Path:
         """The profile as JSON."""
         return self.folder / "profile.json"
+
+    def found_verification(self) -> Verification | None:
+        """What the stage verify found; None where the recipe has none."""
+        from edgecnn.verification import Verification
+
+        if not self.recipe.has("verify"):
+            return None
+        return files.read_record(self.verification, Verification, "what the stage verify writes")
+
+    def found_profile(self) -> Profile | None:
+        """What the stage profile measured; None where the recipe has none."""
+        from edgecnn.profiling import Profile
+
+        if not self.recipe.has("profile"):
+            return None
+        return files.read_record(self.profile, Profile, "what the stage profile writes")
 
     @property
     def report(self) -> Path:

@@ -110,11 +110,11 @@ class Compress(Stage):
         contract = keras_file.read_contract(context.folder / self.model)
         if contract is None or self._settings.max_drop is None:
             return
-        step = contract.model["compression"][-1]
-        top1 = step["top1_percent"]
-        drop = round(top1["before"] - top1["after"], 3)
-        if drop > self._settings.max_drop:
+        step = contract.model.compression[-1]
+        score = step.score
+        drop = round(score.before - score.after, 3) if score else 0.0
+        if score and drop > self._settings.max_drop:
             raise BoundNotMetError(
-                f"{step['method']} costs {drop} points of top-1 on {top1['pictures']} {top1['split']} images; the "
+                f"{step.method} costs {drop} points of {score.metric} on {score.pictures} {score.split} images; the "
                 f"recipe allows {self._settings.max_drop}."
             )

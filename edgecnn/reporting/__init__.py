@@ -8,6 +8,9 @@ from typing import Any
 
 from edgecnn.core import files
 from edgecnn.html.page import Section, cards, page
+from edgecnn.profiling import Profile
+from edgecnn.profiling.per_op import PerOperator
+from edgecnn.profiling.sustained import Sustained
 from edgecnn.reporting import sections as parts
 from edgecnn.reporting.ladder import ladder
 from edgecnn.reporting.operators import operators
@@ -15,29 +18,31 @@ from edgecnn.reporting.sustained import sustained as minutes
 from edgecnn.reporting.training import compressed, trained
 from edgecnn.runtime.model import model_file
 from edgecnn.runtime.model.model_file import ModelFile
+from edgecnn.training.record import TrainingRecord
+from edgecnn.verification import Verification
 
 __all__ = ["report", "write"]
 
 
 def report(
     artifact: str | Path,
-    verification: dict[str, Any] | None = None,
-    profiles: Sequence[dict[str, Any]] = (),
+    verification: Verification | None = None,
+    profiles: Sequence[Profile] = (),
     recipe: str = "",
-    per_op: Sequence[dict[str, Any]] = (),
-    sustained: Sequence[dict[str, Any]] = (),
-    training: dict[str, Any] | None = None,
+    per_op: Sequence[PerOperator] = (),
+    sustained: Sequence[Sustained] = (),
+    training: TrainingRecord | None = None,
 ) -> str:
     """The page as HTML.
 
     Args:
         artifact: the `.tflite` file.
-        verification: `Verification.to_dict()`, if one was made.
-        profiles: `Profile.to_dict()` of each device that it was measured on.
+        verification: if one was made.
+        profiles: of each device that it was measured on.
         recipe: text of the recipe that made it, if there was one.
-        per_op: `PerOperator.to_dict()` of each device where operators were timed one by one.
-        sustained: `Sustained.to_dict()` of each device where it ran for minutes.
-        training: `Trained.to_dict()`, if the model was trained here.
+        per_op: of each device where operators were timed one by one.
+        sustained: of each device where it ran for minutes.
+        training: if the model was trained here.
 
     Raises:
         ModelFileError: the artifact is damaged.
@@ -52,7 +57,7 @@ def report(
     return page(f"{file.contract.name}: {file.name}", parts.lead(file), sections, top=top)
 
 
-def _quality(file: ModelFile, verification: dict[str, Any] | None) -> list[Section]:
+def _quality(file: ModelFile, verification: Verification | None) -> list[Section]:
     return [
         Section("What it says of pictures", parts.answers(verification)),
         Section("Size and accuracy", parts.accuracy(file, verification)),
@@ -61,20 +66,18 @@ def _quality(file: ModelFile, verification: dict[str, Any] | None) -> list[Secti
     ]
 
 
-def _speed(
-    profiles: Sequence[dict[str, Any]], per_op: Sequence[dict[str, Any]], sustained: Sequence[dict[str, Any]]
-) -> list[Section]:
+def _speed(profiles: Sequence[Profile], per_op: Sequence[PerOperator], sustained: Sequence[Sustained]) -> list[Section]:
     return [
         *(Section(f"Speed on {parts.device_name(profile)}", parts.speed(profile)) for profile in profiles),
         *(Section(f"Where the time goes on {parts.device_name(entry)}", operators(entry)) for entry in per_op),
-        *(Section(f"Speed over {entry['seconds']:.0f} s on {entry['device']}", minutes(entry)) for entry in sustained),
+        *(Section(f"Speed over {entry.seconds:.0f} s on {entry.device}", minutes(entry)) for entry in sustained),
     ]
 
 
-def _origin(file: ModelFile, recipe: str, training: dict[str, Any] | None) -> list[Section]:
+def _origin(file: ModelFile, recipe: str, training: TrainingRecord | None) -> list[Section]:
     return [
         Section("How it was trained", trained(training)),
-        Section("How it was made smaller", compressed(file.contract.model.get("compression", ()))),
+        Section("How it was made smaller", compressed(file.contract.model.compression)),
         Section("How to use it", parts.usage(file)),
         Section("Where it came from", parts.provenance(file)),
         Section("How to repeat this", parts.repeat(file, recipe)),

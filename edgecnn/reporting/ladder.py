@@ -2,34 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from edgecnn.html.page import paragraph, table
 from edgecnn.runtime.model.model_file import ModelFile
+from edgecnn.runtime.model.provenance import Skipped, Tried
+from edgecnn.runtime.model.records import Share
 
-_COLUMNS = ("rung", "what it is", "verdict", "agreement", "drop, points", "MB", "ms on the host")
+_COLUMNS = ("configuration", "what it is", "verdict", "agreement", "drop, points", "MB", "ms on the host")
 
 
 def ladder(file: ModelFile) -> str:
-    """The account in the contract; empty without one."""
-    account = file.contract.provenance.get("ladder")
-    if not account:
+    """The configurations that the contract lists; empty without any."""
+    entries = file.contract.provenance.ladder
+    if not entries:
         return ""
     sentence = (
-        "Rungs from cheap to dear, judged on pictures that were neither calibrated nor trained on, with 95 % "
-        "confidence intervals. The times compare the rungs; they say nothing of a board."
+        "Configurations in order of cost, evaluated on held-out images that were neither calibrated nor trained on, "
+        "with 95 % confidence intervals. The latencies compare configurations; they say nothing of a board."
     )
-    return table(_COLUMNS, [_row(entry) for entry in account], numbers=False) + paragraph(sentence)
+    return table(_COLUMNS, [_row(entry) for entry in entries], numbers=False) + paragraph(sentence)
 
 
-def _row(entry: dict[str, Any]) -> tuple[str, ...]:
-    start = entry["rung"], entry["what"]
-    if entry["verdict"] == "skipped":
-        return *start, f"skipped: {entry['reason'].rstrip('.')}", "", "", "", ""
-    drop = _interval(entry["drop"], "") if entry["drop"] else ""
-    figures = f"{entry['size_bytes'] / 1e6:.2f}", f"{entry['latency_ms']:.2f}"
-    return *start, entry["verdict"], _interval(entry["agreement"], " %"), drop, *figures
+def _row(entry: Tried | Skipped) -> tuple[str, ...]:
+    start = entry.configuration, entry.what
+    if isinstance(entry, Skipped):
+        return *start, f"skipped: {entry.reason.rstrip('.')}", "", "", "", ""
+    drop = _interval(entry.drop, "") if entry.drop else ""
+    figures = f"{entry.size_bytes / 1e6:.2f}", f"{entry.latency_ms:.2f}"
+    return *start, entry.verdict, _interval(entry.agreement, " %"), drop, *figures
 
 
-def _interval(share: dict[str, float], unit: str) -> str:
-    return f"{share['percent']:.1f}{unit} [{share['low_percent']:.1f}, {share['high_percent']:.1f}]"
+def _interval(share: Share, unit: str) -> str:
+    return f"{share.percent:.1f}{unit} [{share.low_percent:.1f}, {share.high_percent:.1f}]"

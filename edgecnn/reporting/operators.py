@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from edgecnn.html import charts
 from edgecnn.html.page import paragraph, table
+from edgecnn.profiling.per_op import OperatorTime, PerOperator
 from edgecnn.profiling.per_op_text import by_type
 
 MOST = 24
 
 
-def operators(measured: dict[str, Any]) -> str:
-    """Bars of the most expensive operators in execution order, the sums by type, and what limits them.
-
-    Args:
-        measured: `edgecnn.profiling.per_op.PerOperator.to_dict()`.
-    """
-    rows = measured["operators"]
-    chosen = sorted(sorted(rows, key=lambda row: -row["share"])[:MOST], key=lambda row: row["index"])
-    items = [(row["layer"], row["latency_ms"] or 0.0, _text(row)) for row in chosen]
-    rest = sum(row["share"] for row in rows) - sum(row["share"] for row in chosen)
+def operators(measured: PerOperator) -> str:
+    """Bars of the most expensive operators in execution order, the sums by type, and what limits them."""
+    rows = measured.operators
+    chosen = sorted(sorted(rows, key=lambda row: -row.share)[:MOST], key=lambda row: row.index)
+    items = [(row.layer, row.latency_ms or 0.0, _text(row)) for row in chosen]
+    rest = sum(row.share for row in rows) - sum(row.share for row in chosen)
     summary = f"Milliseconds of the {len(chosen)} most expensive of {len(rows)} operators"
     parts = [charts.bars(items, summary=summary)]
     if rest > 0.0005:
         parts.append(paragraph(f"The other {len(rows) - len(chosen)} operators take {rest:.1%} together.", "note"))
     parts.append(table(("type", "count", "million MAC", "ms", "share"), by_type(rows)[1]))
-    parts += [paragraph(sentence, "note") for sentence in measured["remarks"]]
+    parts += [paragraph(sentence, "note") for sentence in measured.remarks]
     return "".join(parts)
 
 
-def _text(row: dict[str, Any]) -> str:
-    return f"{row['latency_ms'] or 0.0:.3f} ms, {row['share']:.1%}"
+def _text(row: OperatorTime) -> str:
+    return f"{row.latency_ms or 0.0:.3f} ms, {row.share:.1%}"

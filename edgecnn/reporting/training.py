@@ -3,66 +3,61 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from html import escape
 
 from edgecnn.html import charts
 from edgecnn.html.page import folded, paragraph, table
-
-Record = dict[str, Any]
+from edgecnn.runtime.model.records import CompressionStep
+from edgecnn.training.record import PhaseRecord, TrainingRecord
 
 _LARGEST_MATRIX = 20
 _CONFUSIONS = 12
 
 
-def trained(training: Record | None) -> str:
-    """The section; empty if the model was not trained here.
-
-    Args:
-        training: `Trained.to_dict()`.
-    """
+def trained(training: TrainingRecord | None) -> str:
+    """The section; empty if the model was not trained here."""
     if not training:
         return ""
-    on = "test" if training["test"] else "validation"
-    measured = training[on]
-    pictures = sum(map(sum, measured["confusion"]))
-    text = f"After training the float model has {measured['top1_percent']:.2f} % top-1 on {pictures} {on} pictures."
-    stages = "".join(_curves(stage) for stage in training["stages"])
-    return paragraph(text) + stages + _confusions(training["classes"], measured["confusion"], on)
+    on, measured = ("test", training.test) if training.test else ("validation", training.validation)
+    phases = "".join(_curves(phase, training.metric) for phase in training.phases)
+    text = f"After training the float model has {measured.percent:.2f} % {training.metric}"
+    if measured.confusion is None:
+        return paragraph(f"{text} on the {on} pictures.") + phases
+    pictures = sum(map(sum, measured.confusion))
+    confusions = _confusions(training.classes, measured.confusion, on)
+    return paragraph(f"{text} on {pictures} {on} pictures.") + phases + confusions
 
 
-def compressed(steps: Sequence[Record]) -> str:
-    """The section; empty if the model was not made smaller.
-
-    Args:
-        steps: the contract's `model["compression"]`.
-    """
+def compressed(steps: Sequence[CompressionStep]) -> str:
+    """The section; empty if the model was not made smaller."""
     rows = [
         (
-            step["method"],
-            f"{top1['before']:.2f} %",
-            f"{top1['after']:.2f} %",
-            f"{top1['after'] - top1['before']:+.2f}",
-            f"{top1['pictures']:,} {top1['split']}",
+            step.method,
+            f"{score.before:.2f} %",
+            f"{score.after:.2f} %",
+            f"{score.after - score.before:+.2f}",
+            f"{score.pictures:,} {score.split}",
         )
         for step in steps
-        if (top1 := step.get("top1_percent"))
+        if (score := step.score)
     ]
-    heads = ("step", "top-1 before", "after", "points", "pictures")
+    metric = next((step.score.metric for step in steps if step.score), "")
+    heads = ("step", f"{metric} before", "after", "points", "pictures")
     return table(heads, rows) + paragraph("Of the float model; what int8 costs is told above.", "note") if rows else ""
 
 
-def _curves(stage: Record) -> str:
-    epochs = stage["history"]["epochs"]
-    heading = f"<h3>Stage {stage['name']}: {len(epochs)} epochs, the best was {stage['history']['best_epoch']}</h3>"
+def _curves(phase: PhaseRecord, metric: str) -> str:
+    epochs = phase.history.epochs
+    heading = f"<h3>Phase {escape(phase.name)}: {len(epochs)} epochs, the best was {phase.history.best_epoch}</h3>"
     if len(epochs) < 2:
         return heading
-    numbers = [epoch["epoch"] for epoch in epochs]
-    accuracy = [(name, [epoch[key] for epoch in epochs]) for name, key in _ACCURACY]
-    loss = [(name, [epoch[key] for epoch in epochs]) for name, key in _LOSS]
+    numbers = [epoch.epoch for epoch in epochs]
+    accuracy = [(name, [getattr(epoch, key) for epoch in epochs]) for name, key in _ACCURACY]
+    loss = [(name, [getattr(epoch, key) for epoch in epochs]) for name, key in _LOSS]
     return (
         heading
-        + charts.lines(numbers, accuracy, "epoch", "top-1 accuracy in percent")
-        + charts.lines(numbers, loss, "epoch", "loss in nats")
+        + charts.lines(numbers, accuracy, "epoch", f"{metric} in percent")
+        + charts.lines(numbers, loss, "epoch", "loss")
         + paragraph("Training figures are of augmented pictures, and the loss of smoothed labels.", "note")
     )
 
@@ -71,7 +66,7 @@ _ACCURACY = (("training", "accuracy_percent"), ("validation", "validation_accura
 _LOSS = (("training", "loss"), ("validation", "validation_loss"))
 
 
-def _confusions(classes: list[str], confusion: list[list[int]], on: str) -> str:
+def _confusions(classes: Sequence[str], confusion: Sequence[Sequence[int]], on: str) -> str:
     wrong = sorted(
         (-count, classes[row], classes[column])
         for row, counts in enumerate(confusion)

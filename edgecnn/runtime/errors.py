@@ -19,6 +19,10 @@ class ModelFileError(EdgecnnError):
     """A model file is missing, damaged, or not of the kind that was asked for."""
 
 
+class RecordError(ModelFileError):
+    """A contract, or another record in a file, has a value that can't stand there."""
+
+
 class PictureError(EdgecnnError):
     """A picture can't be read or decoded."""
 

@@ -6,7 +6,7 @@ before training what won't map; and may have `compile(model, output)`, which run
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,12 @@ from edgecnn.core.errors import UsageError
 from edgecnn.core.registry import TARGETS
 from edgecnn.runtime.model.model_file import ModelFile
 from edgecnn.runtime.model.tflite import TFLiteModel
+from edgecnn.runtime.model.validation import Record
 from edgecnn.targets.model import TargetModel, as_target_model
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Verdict(Record):
     """What becomes of one operator, or of several that a compiler's log counts together.
 
     Attributes:
@@ -43,7 +44,7 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class Memory:
+class Memory(Record):
     """Parameters against the target's memory on the chip.
 
     Attributes:
@@ -67,7 +68,7 @@ class Memory:
 
 
 @dataclass(frozen=True)
-class TargetReport:
+class TargetReport(Record):
     """A model on a target.
 
     Attributes:
@@ -76,6 +77,8 @@ class TargetReport:
         mapped_macs_share: share of the multiply-accumulates that the target runs; None in a compiler's log.
         notes: what the rules leave open, in sentences.
     """
+
+    DERIVED = ("mapped", "total", "maps_entirely", "first_refusal")
 
     target: str
     model: str
@@ -104,17 +107,6 @@ class TargetReport:
     def first_refusal(self) -> Verdict | None:
         """The first operator that is refused for a reason of its own."""
         return next((row for row in self.operators if not row.mapped and row.reason), None)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values."""
-        first = self.first_refusal
-        return {
-            **asdict(self),
-            "mapped": self.mapped,
-            "total": self.total,
-            "maps_entirely": self.maps_entirely,
-            "first_refusal": asdict(first) if first else None,
-        }
 
     def summary(self) -> list[str]:
         """The result in sentences."""

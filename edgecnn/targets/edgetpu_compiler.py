@@ -68,8 +68,9 @@ def compile(model: TargetModel, output: str | Path) -> TargetReport:
     report = read_log(run.log, model.name)
     report = replace(report, notes=_surprise(check(model.model, "edgetpu", model.name), report))
     if model.file is not None:
-        provenance = {**model.file.contract.provenance, "edgetpu": _provenance(model.file, report, lowered)}
-        artifact.write(output, run.compiled, model.file.contract.replace(provenance=provenance))
+        contract = model.file.contract
+        extra = {**contract.provenance.extra, "edgetpu": _provenance(model.file, report, lowered)}
+        artifact.write(output, run.compiled, contract.replace(provenance=replace(contract.provenance, extra=extra)))
     else:
         files.write_bytes(output, run.compiled)
     return report

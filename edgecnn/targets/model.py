@@ -38,7 +38,7 @@ def read(path: str | Path) -> TargetModel:
     path = Path(path)
     data = model_file.read_bytes(path)
     model = tflite.parse(data, path.name)
-    if model_file.BUFFER_NAME in model.metadata:
+    if model_file.holds_contract(model, data):
         return as_target_model(model_file.from_bytes(data, path.name))
     return TargetModel(path.name, data, shapes.resolved(model, data), None)
 

@@ -11,20 +11,19 @@ if TYPE_CHECKING:
     from edgecnn.training.history import Epoch, History
     from edgecnn.training.learner import Teacher
     from edgecnn.training.pipeline import Trained, remove_checkpoints, train
-    from edgecnn.training.rows import Source, source
-    from edgecnn.training.sources import open_sources
+    from edgecnn.training.reading import open_rows
+    from edgecnn.training.rows import TrainingRows
 
 __all__ = [
     "Epoch",
     "FitSettings",
     "History",
-    "Source",
     "Teacher",
     "TrainOptions",
     "Trained",
-    "open_sources",
+    "TrainingRows",
+    "open_rows",
     "remove_checkpoints",
-    "source",
     "train",
 ]
 __getattr__ = exports(
@@ -32,6 +31,6 @@ __getattr__ = exports(
     history="Epoch History",
     learner="Teacher",
     pipeline="Trained remove_checkpoints train",
-    rows="Source source",
-    sources="open_sources",
+    reading="open_rows",
+    rows="TrainingRows",
 )

@@ -11,7 +11,8 @@ import numpy as np
 from edgecnn.core.compat.tensorflow import tf
 from edgecnn.data.augmentation import preset
 from edgecnn.data.augmentation.draw import Draw, draw
-from edgecnn.training.rows import Source
+from edgecnn.tasks.task import Encoder
+from edgecnn.training.rows import TrainingRows
 from edgecnn.training.settings import FitSettings
 
 _ORDER, _CHANGES = 0, 1  # what random numbers are for
@@ -28,7 +29,7 @@ class Batches:
         workers: how many share each batch; the batch size is a multiple of it.
     """
 
-    source: Source
+    source: TrainingRows
     settings: FitSettings
     worker: int = 0
     workers: int = 1
@@ -47,7 +48,7 @@ class Batches:
     def dataset(self, first: int, last: int) -> Any:
         """Steps `first` to `last` - 1 as a tf.data.Dataset of (step, inputs, targets, weights).
 
-        Inputs are (batch, ...) float32 pixel values 0..255 (or features), targets (batch, classes), weights (batch,).
+        Inputs are (batch, ...) float32 pixel values 0..255 (or features), targets (batch, ...), weights (batch,).
         """
         steps = tf.data.Dataset.range(first, last)
         return steps.map(self._load, num_parallel_calls=2, deterministic=True).prefetch(2)
@@ -55,7 +56,7 @@ class Batches:
     def _load(self, step: Any) -> Any:
         kinds = (self.source.inputs.dtype, *[np.float32] * 6)
         loaded = tf.numpy_function(self.arrays, [step], [tf.as_dtype(kind) for kind in kinds], stateful=False)
-        shapes = ((self._rows, *self.source.inputs.shape[1:]), (self._local, self.source.classes), (self._local,))
+        shapes = ((self._rows, *self.source.inputs.shape[1:]), (self._local, *self._encoder.shape), (self._local,))
         for tensor, shape in zip(loaded, (*shapes, (self._rows, 8), (self._rows, 3), (self._local,), (self._local, 4))):
             tensor.set_shape(shape)
         inputs, targets, weights, transforms, colors, kept, boxes = loaded
@@ -80,7 +81,7 @@ class Batches:
         own = np.arange(self.worker * self._local, (self.worker + 1) * self._local)
         members = np.concatenate((own, mine.partners)) if self._mixes else own
         positions = everyone[members]
-        targets, weights = self._targets(everyone[own], everyone[mine.partners], mine.kept)
+        targets, weights = self._encoder(everyone[own], everyone[mine.partners], mine)
         inputs = self.source.batch(positions)
         return (
             *(inputs, targets, weights, changes.transforms[members], changes.colors[members], mine.kept, mine.boxes),
@@ -91,26 +92,9 @@ class Batches:
         random = np.random.default_rng((self.settings.seed, _CHANGES, step))
         return draw(self._augmentation, self.size, height, width, random)
 
-    def _targets(self, own: np.ndarray, partners: np.ndarray, kept: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        table, weights = self._target_table, self._class_weights
-        labels, others = self.source.labels[own], self.source.labels[partners]
-        share = kept[:, np.newaxis]
-        mixed = table[labels] * share + table[others] * (1 - share)
-        return mixed.astype(np.float32), (weights[labels] * kept + weights[others] * (1 - kept)).astype(np.float32)
-
     @functools.cached_property
-    def _target_table(self) -> np.ndarray:
-        """Smoothed one-hot vectors, (classes, classes)."""
-        smoothing = self.settings.label_smoothing
-        return np.eye(self.source.classes) * (1 - smoothing) + smoothing / self.source.classes
-
-    @functools.cached_property
-    def _class_weights(self) -> np.ndarray:
-        """(classes,); their mean over the pictures is 1."""
-        counts = np.bincount(self.source.labels, minlength=self.source.classes)
-        if not self.settings.class_weights:
-            return np.ones(self.source.classes)
-        return len(self.source) / (np.count_nonzero(counts) * np.maximum(counts, 1))
+    def _encoder(self) -> Encoder:
+        return self.source.task.encoder(self.source.truths, self.source.contract, self.settings)
 
     def _order(self, epoch: int) -> np.ndarray:
         return _permutation(len(self.source), self.settings.seed, epoch)

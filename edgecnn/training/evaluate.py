@@ -1,61 +1,42 @@
-"""How good a model is on labeled inputs: loss, accuracy, confusion matrix."""
+"""How good a model is on annotated inputs, by its task."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from edgecnn.core.compat.tensorflow import tf
 from edgecnn.core.progress import Progress, silent
-from edgecnn.training.rows import Source
+from edgecnn.tasks import Score
+from edgecnn.training.rows import TrainingRows
 
 BATCH = 128
 
-
-@dataclass(frozen=True)
-class Score:
-    """What was measured.
-
-    Attributes:
-        loss: mean cross-entropy, in nats.
-        accuracy_percent: top-1.
-        confusion: int64 (classes, classes), pictures by true class (rows) and answer (columns).
-    """
-
-    loss: float
-    accuracy_percent: float
-    confusion: np.ndarray
+__all__ = ["BATCH", "Score", "predictions", "score"]
 
 
-def score(logits: Callable[[Any], Any], source: Source) -> Score:
+def score(model: Callable[[Any], Any], rows: TrainingRows) -> Score:
     """Evaluate, without augmentation.
 
     Args:
-        logits: batch of inputs -> (batch, classes).
-        source: labeled inputs.
+        model: batch of inputs -> outputs.
+        rows: annotated inputs.
     """
-    outputs = predictions(logits, source)
-    shifted = outputs - outputs.max(axis=1, keepdims=True)
-    log_sums = np.log(np.exp(shifted).sum(axis=1))
-    losses = log_sums - shifted[np.arange(len(source)), source.labels]
-    answers = outputs.argmax(axis=1)
-    confusion = np.zeros((source.classes, source.classes), np.int64)
-    np.add.at(confusion, (source.labels, answers), 1)
-    return Score(float(losses.mean()), 100 * float((answers == source.labels).mean()), confusion)
+    return rows.task.score(predictions(model, rows), rows.truths, rows.contract)
 
 
 def predictions(
-    logits: Callable[[Any], Any], source: Source, progress: Progress = silent, stage: str = ""
-) -> np.ndarray:
-    """Outputs for every input, float32 (count, outputs). The last batch is filled up, so that there is one shape."""
+    model: Callable[[Any], Any], rows: TrainingRows, progress: Progress = silent, stage: str = ""
+) -> list[np.ndarray]:
+    """Each output for every input, float32 (count, ...). The last batch is filled up, so that there is one shape."""
     parts = []
-    size = min(BATCH, len(source))
-    for start in range(0, len(source), size):
-        positions = np.minimum(np.arange(start, start + size), len(source) - 1)
-        outputs = np.asarray(logits(tf.constant(source.batch(positions))))
-        parts.append(outputs[: len(source) - start])
-        progress(stage, min(start + size, len(source)), len(source))
-    return np.concatenate(parts).astype(np.float32)
+    size = min(BATCH, len(rows))
+    for start in range(0, len(rows), size):
+        positions = np.minimum(np.arange(start, start + size), len(rows) - 1)
+        found = model(tf.constant(rows.batch(positions)))
+        outputs = found if isinstance(found, (list, tuple)) else [found]
+        parts.append([np.asarray(output)[: len(rows) - start] for output in outputs])
+        progress(stage, min(start + size, len(rows)), len(rows))
+    return [np.concatenate(each).astype(np.float32) for each in zip(*parts)]

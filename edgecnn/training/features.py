@@ -12,12 +12,12 @@ from edgecnn.core.files import sha256
 from edgecnn.core.progress import Progress
 from edgecnn.training.evaluate import predictions
 from edgecnn.training.learner import normalized
-from edgecnn.training.rows import Source
+from edgecnn.training.rows import TrainingRows
 
 _FORMAT = 1
 
 
-def features(backbone: Any, source: Source, progress: Progress) -> Source:
+def features(backbone: Any, source: TrainingRows, progress: Progress) -> TrainingRows:
     """The backbone's output for every picture, float32 (count, features), as a new source.
 
     Args:
@@ -32,16 +32,17 @@ def features(backbone: Any, source: Source, progress: Progress) -> Source:
         lambda folder: np.load(folder / "features.npy", mmap_mode="r"),
         lambda folder: np.save(folder / "features.npy", _computed(backbone, source, progress)),
     )
-    return source.with_inputs(inputs, key)
+    return source.with_features(inputs, key)
 
 
-def _key(backbone: Any, source: Source) -> str:
+def _key(backbone: Any, source: TrainingRows) -> str:
     weights = "".join(sha256(np.ascontiguousarray(array).tobytes()) for array in backbone.get_weights())
     normalization = (source.preprocessing.mean, source.preprocessing.std) if source.preprocessing else None
     parts = (_FORMAT, backbone.to_json(), weights, source.key, sha256(source.rows.tobytes()), normalization)
     return sha256("\n".join(map(str, parts)).encode())
 
 
-def _computed(backbone: Any, source: Source, progress: Progress) -> np.ndarray:
+def _computed(backbone: Any, source: TrainingRows, progress: Progress) -> np.ndarray:
     compute = tf.function(lambda inputs: backbone(normalized(inputs, source.preprocessing), training=False))
-    return predictions(compute, source, progress, "features")
+    (features,) = predictions(compute, source, progress, "features")
+    return features

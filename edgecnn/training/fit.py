@@ -24,14 +24,14 @@ from edgecnn.training.distribution import from_chief, is_chief, local_worker, wh
 from edgecnn.training.evaluate import Score, score
 from edgecnn.training.history import Epoch, History
 from edgecnn.training.learner import Learner, Teacher, Trainee
-from edgecnn.training.rows import Source
+from edgecnn.training.rows import TrainingRows
 from edgecnn.training.settings import FitSettings
 
 
 def fit(
     model: Any,
-    train: Source,
-    validation: Source,
+    train: TrainingRows,
+    validation: TrainingRows,
     settings: FitSettings,
     *,
     teacher: Teacher | None = None,
@@ -46,7 +46,7 @@ def fit(
     arguments (the model must have been made in that scope too).
 
     Args:
-        model: Keras model (TFMOT's wrapped models too), normalized pictures (or features) to logits; or a `Trainee`.
+        model: Keras model (TFMOT's wrapped models too), normalized pictures (or features) to outputs; or a `Trainee`.
         train: what to fit to.
         validation: what decides which epoch is the best.
         settings: see `FitSettings`.
@@ -88,8 +88,8 @@ class _Fit:
     def __init__(
         self,
         trainee: Trainee,
-        train: Source,
-        validation: Source,
+        train: TrainingRows,
+        validation: TrainingRows,
         settings: FitSettings,
         teacher: Teacher | None,
         callbacks: list[Any],
@@ -103,8 +103,9 @@ class _Fit:
         self.model, self.validation, self.settings = trainee.model, validation, settings
         self.callbacks, self.folder, self.progress = callbacks, folder, progress
         self.learner = Learner(
-            trainee, settings, train.preprocessing, steps=self.total, batch_size=self.batches.size, teacher=teacher
-        )
+            trainee, settings, train.preprocessing,
+            steps=self.total, batch_size=self.batches.size, teacher=teacher, task=train.task,
+        )  # fmt: skip
         self.task = _task(trainee.network, train, validation, settings, teacher)
         self.task["callbacks"] = [callback.purpose for _, callback in self._lasting()]
         self.done, self.sums, self.history = 0, np.zeros(2), History()
@@ -133,7 +134,7 @@ class _Fit:
         position = self.done % self.per_epoch
         for batch in itertools.islice(batches, self.per_epoch - position):
             self._train_on(batch, hooks)
-        measured = score(self.learner.logits, self.validation)
+        measured = score(self.learner.outputs, self.validation)
         record = self._record(number + 1, measured, time.monotonic() - started)
         hooks.on_epoch_end(number, {"val_accuracy": record.validation_accuracy_percent / 100})
         self._close_epoch(record)
@@ -226,7 +227,7 @@ class _Fit:
 
 
 def _task(
-    model: Any, train: Source, validation: Source, settings: FitSettings, teacher: Teacher | None
+    model: Any, train: TrainingRows, validation: TrainingRows, settings: FitSettings, teacher: Teacher | None
 ) -> dict[str, Any]:
     """What is being fitted; a checkpoint of anything else is not taken up."""
     import hashlib
@@ -235,14 +236,13 @@ def _task(
     for array in (*model.get_weights(), *(teacher.model.get_weights() if teacher else ())):
         digest.update(np.ascontiguousarray(array).tobytes())
     digest.update(bytes(layer.trainable for layer in model.submodules if hasattr(layer, "trainable")))
-    labels = hashlib.sha256(train.labels.tobytes() + validation.labels.tobytes()).hexdigest()
+    labels = hashlib.sha256(train.truths.tobytes() + validation.truths.tobytes()).hexdigest()
     task = {"settings": dataclasses.asdict(settings), "model": digest.hexdigest(), "labels": labels}
     return {**task, "data": [train.key, validation.key]}
 
 
 def _history(values: Mapping[str, Any], step: int) -> History:
-    epochs = tuple(Epoch(**epoch) for epoch in values["epochs"])
-    return History(**{**values, "epochs": epochs, "resumed_at_step": step})
+    return dataclasses.replace(History.from_dict(values), resumed_at_step=step)
 
 
 def _distributed(dataset: Callable[[], Any]) -> Any:

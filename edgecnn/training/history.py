@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass, field
-from typing import Any
+
+from edgecnn.runtime.model.validation import Record
 
 
 @dataclass(frozen=True)
-class Epoch:
+class Epoch(Record):
     """One epoch; losses are in nats, accuracies in percent.
 
     Attributes:
         epoch: number, from 1.
         loss: mean training loss (smoothed and mixed targets, weights and distillation included).
-        accuracy_percent: top-1 on the augmented training pictures.
-        validation_loss: mean cross-entropy with the plain labels.
-        validation_accuracy_percent: top-1.
+        accuracy_percent: the task's metric on the augmented training pictures; of a classifier top-1.
+        validation_loss: mean loss with the plain annotations.
+        validation_accuracy_percent: the task's metric.
         learning_rate: of the head, at the end of the epoch.
         wall_s: time of the epoch with its validation, in this process.
     """
@@ -31,7 +31,7 @@ class Epoch:
 
 
 @dataclass(frozen=True)
-class History:
+class History(Record):
     """A whole fit.
 
     Attributes:
@@ -54,7 +54,3 @@ class History:
     def best(self) -> Epoch:
         """The best epoch."""
         return self.epochs[self.best_epoch - 1]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values."""
-        return dataclasses.asdict(self)

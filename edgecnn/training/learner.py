@@ -8,8 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from edgecnn import tasks
 from edgecnn.core.compat.tensorflow import keras, tf
+from edgecnn.runtime.model import contract
 from edgecnn.runtime.model.contract import Preprocessing
+from edgecnn.tasks import Task
 from edgecnn.training.settings import FitSettings
 
 _LAYERS = 10_007  # more than a model has; a prime, so that seeds don't meet
@@ -20,21 +23,22 @@ class Teacher:
     """A model whose outputs are imitated (distillation, arXiv:1503.02531).
 
     Attributes:
-        model: Keras model, normalized pictures to logits.
+        model: Keras model, normalized pictures to outputs.
         preprocessing: its own; a picture is resized for it when its input size is another.
-        order: which of its outputs belongs to each output of the student.
+        order: which of its outputs belongs to each output of the student; None for those that are the student's own.
     """
 
     model: Any
     preprocessing: Preprocessing
-    order: tuple[int, ...]
+    order: tuple[int, ...] | None
 
-    def logits(self, pixels: Any) -> Any:
-        """(batch, height, width, channels) pixel values 0..255 -> (batch, classes) in the student's order."""
+    def answer(self, pixels: Any) -> Any:
+        """(batch, height, width, channels) pixel values 0..255 -> outputs, (batch, classes) in the student's order."""
         size = (self.preprocessing.height, self.preprocessing.width)
         if tuple(pixels.shape[1:3]) != size:
             pixels = tf.image.resize(pixels, size, antialias=True)
-        return tf.gather(self.model(normalized(pixels, self.preprocessing), training=False), self.order, axis=1)
+        outputs = self.model(normalized(pixels, self.preprocessing), training=False)
+        return outputs if self.order is None else tf.gather(outputs, self.order, axis=1)
 
 
 @dataclass(frozen=True)
@@ -76,13 +80,14 @@ class Learner:
     """A model with its optimizers.
 
     Args:
-        model: Keras model to logits, or a `Trainee`; its layers' `trainable` decides what learns, and can't change
+        model: Keras model, or a `Trainee`; its layers' `trainable` decides what learns, and can't change
             afterwards.
         settings: of the fit.
         preprocessing: mean and std of its input; None for features.
         steps: length of the whole fit, for the learning rate.
         batch_size: over all workers.
         teacher: for distillation.
+        task: whose loss it is.
     """
 
     def __init__(
@@ -94,19 +99,21 @@ class Learner:
         steps: int,
         batch_size: int,
         teacher: Teacher | None = None,
+        task: Task | None = None,
     ) -> None:
         trainee = Trainee.of(model)
         self.model, self._network = trainee.model, trainee.network
         self._loss_weights = (1.0, *trainee.auxiliary_weights)
         self.settings, self.preprocessing, self.teacher = settings, preprocessing, teacher
         self._batch_size = batch_size
+        self._task = task or tasks.load(contract.TASK)
         self._strategy = tf.distribute.get_strategy()
         with self._strategy.scope():
             self._groups = _groups(trainee, settings, steps)
         self.model.optimizer = self._groups[0][0]  # callbacks look for it there
         self._dropout = _StepDropout(settings.seed)
         self.step = tf.function(self._step)
-        self.logits = tf.function(self._logits)
+        self.outputs = tf.function(self._outputs)
 
     @property
     def learning_rate(self) -> float:
@@ -136,8 +143,8 @@ class Learner:
             tape.watch(variables)
             with self._dropout.of(self._network, step):
                 outputs = self._network(normalized(inputs, self.preprocessing), training=True)
-            outputs = outputs if isinstance(outputs, (list, tuple)) else [outputs]
-            losses = self._losses(inputs, outputs, targets) * weights
+            answers, *auxiliary = self._divided(outputs)
+            losses = self._losses(inputs, [answers, *auxiliary], targets) * weights
             regularization = tf.add_n(self._network.losses) if self._network.losses else 0.0
             share = 1.0 / self._strategy.num_replicas_in_sync
             loss = tf.reduce_sum(losses) / self._batch_size + regularization * share
@@ -145,26 +152,21 @@ class Learner:
         for optimizer, group in self._groups:
             mine, gradients = gradients[: len(group)], gradients[len(group) :]
             optimizer.apply_gradients(zip(mine, group))
-        right = tf.equal(tf.argmax(outputs[0], axis=1), tf.argmax(targets, axis=1))
-        return tf.stack((tf.reduce_sum(losses), tf.reduce_sum(tf.cast(right, tf.float32))))
+        return tf.stack((tf.reduce_sum(losses), tf.reduce_sum(self._task.hits(answers, targets))))
+
+    def _divided(self, outputs: Any) -> list[Any]:
+        """The model's own outputs (a tensor, or a list of several), then those of its auxiliary classifiers."""
+        each = list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]
+        own = len(each) - len(self._loss_weights) + 1
+        return [each[0] if own == 1 else each[:own], *each[own:]]
 
     def _losses(self, inputs: Any, outputs: Sequence[Any], targets: Any) -> Any:
-        """Of each picture: the loss of the logits and those of the auxiliary logits, by their weights."""
-        wanted = None
-        if self.teacher is not None:
-            wanted = tf.nn.softmax(tf.stop_gradient(self.teacher.logits(inputs)) / self.settings.temperature)
-        losses = [self._loss(logits, targets, wanted) for logits in outputs]
+        """Of each picture: the loss of the outputs and those of the auxiliary outputs, by their weights."""
+        teacher = None if self.teacher is None else tf.nest.map_structure(tf.stop_gradient, self.teacher.answer(inputs))
+        losses = [self._task.losses(each, targets, self.settings, teacher) for each in outputs]
         return tf.add_n([loss * weight for loss, weight in zip(losses, self._loss_weights)])
 
-    def _loss(self, logits: Any, targets: Any, wanted: Any) -> Any:
-        losses = tf.nn.softmax_cross_entropy_with_logits(targets, logits)
-        if wanted is None:
-            return losses
-        temperature, share = self.settings.temperature, self.settings.distillation_weight
-        divergence = tf.nn.softmax_cross_entropy_with_logits(wanted, logits / temperature)
-        return losses * (1 - share) + divergence * (share * temperature**2)  # section 2.1: keeps the gradients' size
-
-    def _logits(self, inputs: Any) -> Any:
+    def _outputs(self, inputs: Any) -> Any:
         """Outputs for one batch, without dropout; every worker computes all of it."""
         outputs = self._strategy.run(lambda: self.model(normalized(inputs, self.preprocessing), training=False))
         return self._strategy.experimental_local_results(outputs)[0]

@@ -1,4 +1,4 @@
-"""What training does to a model's layers: a new head, what learns and what is frozen, features before the head."""
+"""What training does to a model's layers: what learns and what is frozen, features before the head."""
 
 from __future__ import annotations
 
@@ -8,32 +8,9 @@ from typing import Any
 from edgecnn.core.compat import keras_graph
 from edgecnn.core.compat.tensorflow import keras
 from edgecnn.core.errors import UsageError
-from edgecnn.models.blocks import HEAD
+from edgecnn.models.heads import last_dense
 
 _BLOCK = re.compile(r"(?:.*_)?block(\d+)_")
-
-
-def with_head(model: Any, classes: int) -> Any:
-    """The model with a new last layer: a dense layer to `classes` logits, on the same weights otherwise.
-
-    It starts at zero: random logits of large features would have to be unlearned first.
-
-    Raises:
-        UsageError: the model doesn't end with a dense layer (and perhaps an activation).
-    """
-    dense = _last_dense(model)
-    logits = keras.layers.Dense(classes, kernel_initializer="zeros", name=HEAD)(dense.input)
-    return keras.Model(model.input, logits, name=model.name)
-
-
-def _last_dense(model: Any) -> Any:
-    dense = next((layer for layer in reversed(model.layers) if layer.weights), None)
-    if not isinstance(dense, keras.layers.Dense):
-        kind = type(dense).__name__
-        raise UsageError(
-            f"The last layer of {model.name} with weights is a {kind}; training needs a dense layer there."
-        )
-    return dense
 
 
 def head_and_backbone(model: Any) -> tuple[Any, Any]:
@@ -41,7 +18,7 @@ def head_and_backbone(model: Any) -> tuple[Any, Any]:
 
     Features are what comes before the dropout (or the dense layer, if there is none) at the end.
     """
-    dense = _last_dense(model)
+    dense = last_dense(model)
     tail = [dense]
     before = keras_graph.maker(dense.input)
     if isinstance(before, keras.layers.Dropout):

@@ -11,26 +11,30 @@ from typing import Any
 
 import numpy as np
 
+from edgecnn import tasks
 from edgecnn.core.compat.tensorflow import keras, tf
 from edgecnn.core.errors import DataError, UsageError
 from edgecnn.core.progress import Progress, silent
 from edgecnn.core.registry import MODEL_FAMILIES, TRAINING_STRATEGIES
 from edgecnn.core.version import __version__
-from edgecnn.data import class_indices
+from edgecnn.data import DataSet
 from edgecnn.data.report import DataReport, examine
-from edgecnn.data.split import Splits, open_splits
+from edgecnn.data.split import open_splits
 from edgecnn.float_model import keras_file
 from edgecnn.graph import keras_macs
 from edgecnn.runtime.model.contract import Contract
+from edgecnn.runtime.model.provenance import TrainedPhase, TrainingOrigin
+from edgecnn.tasks import Task, task_of
 from edgecnn.training.distribution import cluster_config, is_chief, local_worker, plain_copy
 from edgecnn.training.distribution import strategy as strategy_of
 from edgecnn.training.evaluate import Score, score
 from edgecnn.training.learner import Teacher, Trainee, normalized
-from edgecnn.training.model import check_blocks, with_head
-from edgecnn.training.rows import Source
+from edgecnn.training.model import check_blocks
+from edgecnn.training.reading import annotated, decoded
+from edgecnn.training.record import PhaseRecord, ScoreRecord, TrainingRecord
+from edgecnn.training.rows import TrainingRows
 from edgecnn.training.settings import TrainOptions
-from edgecnn.training.sources import decoded, labeled
-from edgecnn.training.task import Stage, Task
+from edgecnn.training.trainer import Phase, Trainer
 
 
 @dataclass(frozen=True)
@@ -38,9 +42,9 @@ class Trained:
     """The result.
 
     Attributes:
-        model: Keras model to logits.
+        model: Keras model to what the task trains: logits.
         contract: with the classes as labels, and the accuracy.
-        stages: what the strategy did.
+        phases: what the strategy did.
         validation: the model's score on the validation pictures.
         test: its score on the test pictures; None if there are none.
         report: what was found in the data.
@@ -49,25 +53,27 @@ class Trained:
 
     model: Any
     contract: Contract
-    stages: tuple[Stage, ...]
+    phases: tuple[Phase, ...]
     validation: Score
     test: Score | None
     report: DataReport
     is_chief: bool = True
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values."""
-        return {
-            "classes": list(self.contract.labels),
-            "stages": [dataclasses.asdict(stage) for stage in self.stages],
-            "validation": _score_dict(self.validation),
-            "test": None if self.test is None else _score_dict(self.test),
-            "data": self.report.to_dict(),
-        }
-
-
-def _score_dict(score: Score) -> dict[str, Any]:
-    return {"loss": score.loss, "top1_percent": score.accuracy_percent, "confusion": score.confusion.tolist()}
+    def record(self) -> TrainingRecord:
+        """What is written as JSON."""
+        phases = tuple(
+            PhaseRecord(phase.name, dataclasses.asdict(phase.settings), phase.history, phase.auxiliary_weights)
+            for phase in self.phases
+        )
+        task = task_of(self.contract)
+        return TrainingRecord(
+            classes=self.contract.labels,
+            phases=phases,
+            validation=ScoreRecord.of(self.validation, task.metric),
+            test=None if self.test is None else ScoreRecord.of(self.test, task.metric),
+            data=self.report,
+            metric=task.titles[task.metric],
+        )
 
 
 def train(
@@ -104,19 +110,20 @@ def train(
     parts = decoded(splits, contract.preprocessing, progress)
     report = examine(parts, splits.train.name)
     show_report(report)
-    _check(report, options)
+    task = tasks.load(splits.train.task or contract.task)
+    _check(report, options, task)
     distribution = strategy_of(config)
     with distribution.scope():
         keras.utils.set_random_seed(int(options.overrides.get("seed") or 0))
-        model, contract = _fitting_model(model_file, contract, splits)
+        model, contract = _fitting_model(model_file, contract, splits.train, task)
         check_blocks(model, options.unfreeze)  # `auto` would find out only after it trained the head
         show_model(model)
-        sources = labeled(parts, contract)
+        rows = annotated(parts, contract)
         teacher = _teacher(options.teacher, contract)
-        task = Task(
+        trainer = Trainer(
             model,
-            sources["train"],
-            sources["validation"],
+            rows["train"],
+            rows["validation"],
             options.overrides,
             options.unfreeze,
             teacher,
@@ -124,11 +131,11 @@ def train(
             progress,
             _trainee_of(contract),
         )
-        stages = tuple(strategy.run(task))
+        phases = tuple(strategy.run(trainer))
         model.trainable = True
         weights, chief, several = model.get_weights(), is_chief(), local_worker()[1] > 1
     model = plain_copy(model, weights) if several else model
-    result = _result(model, contract, stages, sources, report, options)
+    result = _result(model, contract, phases, rows, report, options)
     return dataclasses.replace(result, is_chief=chief)
 
 
@@ -158,52 +165,44 @@ def _contract(model_file: str | Path, crop: float | None) -> Contract:
     return contract.replace(preprocessing=dataclasses.replace(contract.preprocessing, crop=crop, fit="crop"))
 
 
-def _check(report: DataReport, options: TrainOptions) -> None:
+def _check(report: DataReport, options: TrainOptions, task: Task) -> None:
     if options.strict and report.unreadable_count:
         names = [name for rows in report.unreadable.values() for name, _ in rows]
         raise DataError(f"--strict: {len(names)} pictures can't be read: {', '.join(names[:10])}.")
-    trained = [name for name, count in report.counts["train"].items() if count]
-    if len(trained) < 2:
-        raise DataError(f"{options.data} has readable training pictures of {len(trained)} class; expected two or more.")
+    task.check_data(report.counts["train"], options.data)
 
 
-def _fitting_model(model_file: str | Path, contract: Contract, splits: Splits) -> tuple[Any, Contract]:
-    """The model with one output per class: its own head if it knows these classes, otherwise a new one."""
+def _fitting_model(model_file: str | Path, contract: Contract, data: DataSet, task: Task) -> tuple[Any, Contract]:
+    """The model with a head for what the data set says: its own if it fits, otherwise a new one."""
     model, _ = keras_file.load(model_file)
-    classes = splits.train.classes
-    if contract.output == "logits" and len(contract.labels) == len(classes):
-        try:
-            class_indices(splits.train, contract)
-            return model, contract
-        except DataError:
-            pass
-    model = with_head(model, len(classes))
-    arguments = {**contract.model.get("arguments", {}), "classes": len(classes)}
-    counts = {"parameters": model.count_params(), "macs": keras_macs.total(model)}
-    described = {**contract.model, "arguments": arguments, **counts}
-    return model, contract.replace(labels=classes, label_ids=(), output="logits", model=described)
+    fitted, changed = task.fitted(model, contract, data)
+    if fitted is model:
+        return model, changed
+    counts = {"parameters": fitted.count_params(), "macs": keras_macs.total(fitted)}
+    return fitted, changed.replace(model=dataclasses.replace(changed.model, **counts))
 
 
 def _teacher(path: str | None, contract: Contract) -> Teacher | None:
     if path is None:
         return None
     model, found = keras_file.load(path)
-    if found is None or sorted(found.labels) != sorted(contract.labels) or found.output != "logits":
-        known = ", ".join(found.labels[:5]) if found else "none"
-        raise UsageError(
-            f"The teacher {path} has the classes {known}; expected those of the data: train it on them first."
-        )
+    if found is None:
+        raise UsageError(f"The teacher {path} has no contract, so what it answers is not known: train it on the data.")
+    try:
+        order = task_of(contract).teacher_order(contract, found)
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from error
     if found.preprocessing.color != contract.preprocessing.color:
         raise UsageError(
             f"The teacher {path} sees {found.preprocessing.color}, the model {contract.preprocessing.color}."
         )
     model.trainable = False
-    return Teacher(model, found.preprocessing, tuple(found.labels.index(label) for label in contract.labels))
+    return Teacher(model, found.preprocessing, order)
 
 
 def _trainee_of(contract: Contract) -> Callable[[Any], Trainee]:
     """What gives the model auxiliary classifiers, if its family has a `training_model`."""
-    family = contract.model.get("family")
+    family = contract.model.family
     plugin = MODEL_FAMILIES.load(family) if family in MODEL_FAMILIES.names() else None
     extended = getattr(plugin, "training_model", None)
     return Trainee.of if extended is None else lambda model: Trainee(model, *extended(model))
@@ -212,34 +211,31 @@ def _trainee_of(contract: Contract) -> Callable[[Any], Trainee]:
 def _result(
     model: Any,
     contract: Contract,
-    stages: tuple[Stage, ...],
-    sources: Mapping[str, Source],
+    phases: tuple[Phase, ...],
+    rows: Mapping[str, TrainingRows],
     report: DataReport,
     options: TrainOptions,
 ) -> Trained:
-    logits = tf.function(lambda inputs: model(normalized(inputs, contract.preprocessing), training=False))
-    scores = {name: score(logits, sources[name]) for name in ("validation", "test") if name in sources}
-    accuracy = {f"{name}_top1_percent": round(measured.accuracy_percent, 3) for name, measured in scores.items()}
-    pictures = {name: len(source) for name, source in sources.items()}
-    training = {
-        "data": options.data,
-        "strategy": options.strategy,
-        "pictures": pictures,
-        "digests": {name: source.key for name, source in sources.items()},
-        "stages": [_account(stage) for stage in stages],
-        "versions": {"edgecnn": __version__, "tensorflow": tf.version.VERSION, "numpy": np.__version__},
-    }
-    contract = contract.replace(
-        provenance={**contract.provenance, "training": training},
-        accuracy={**contract.accuracy, "float": accuracy},
-        golden={},
+    answer = tf.function(lambda inputs: model(normalized(inputs, contract.preprocessing), training=False))
+    scores = {name: score(answer, rows[name]) for name in ("validation", "test") if name in rows}
+    metric = task_of(contract).metric
+    found = {f"{name}_{metric}_percent": round(measured.accuracy_percent, 3) for name, measured in scores.items()}
+    origin = TrainingOrigin(
+        data=options.data,
+        strategy=options.strategy,
+        pictures={name: len(each) for name, each in rows.items()},
+        digests={name: each.key for name, each in rows.items()},
+        phases=tuple(
+            TrainedPhase(phase.name, dataclasses.asdict(phase.settings), phase.auxiliary_weights) for phase in phases
+        ),
+        versions={"edgecnn": __version__, "tensorflow": tf.version.VERSION, "numpy": np.__version__},
     )
-    return Trained(model, contract, stages, scores["validation"], scores.get("test"), report)
-
-
-def _account(stage: Stage) -> dict[str, Any]:
-    account: dict[str, Any] = {"name": stage.name, "settings": dataclasses.asdict(stage.settings)}
-    return {**account, "auxiliary_weights": list(stage.auxiliary_weights)} if stage.auxiliary_weights else account
+    contract = contract.replace(
+        provenance=dataclasses.replace(contract.provenance, training=origin),
+        accuracy=dataclasses.replace(contract.accuracy, trained=found),
+        golden=None,
+    )
+    return Trained(model, contract, phases, scores["validation"], scores.get("test"), report)
 
 
 def remove_checkpoints(folder: Path) -> None:

@@ -1,64 +1,79 @@
-"""What a model is trained on: inputs and labels in memory-mapped rows."""
+"""What a model is trained on: inputs and what is true of them, in memory-mapped rows."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
+from edgecnn.core.errors import DataError
 from edgecnn.data import DataSet
 from edgecnn.data.fitted import Fitted
-from edgecnn.runtime.model.contract import Preprocessing
+from edgecnn.runtime.model.contract import Contract, Preprocessing
+from edgecnn.tasks import Task, task_of
 
 
 @dataclass(frozen=True)
-class Source:
-    """Labeled inputs of one split.
+class TrainingRows:
+    """The images of one split with what the data set says of them.
 
     Attributes:
         inputs: uint8 (count, height, width, channels), pixel values; or float32 (count, features), as the model's
             last layers take them.
-        rows: int64, which rows of `inputs` there are; unreadable pictures are left out.
-        labels: int64, the model's output index for each of `rows`.
-        classes: number of outputs.
-        preprocessing: whose mean and std make the model's input of pixel values; None for features.
+        rows: int64, which rows of `inputs` there are; unreadable images are left out.
+        truths: what the task makes of the annotations for each of `rows`: of a classifier the output index, int64.
+        contract: of the model.
         key: digest of the contents.
+        are_features: whether `inputs` are features.
     """
 
     inputs: np.ndarray
     rows: np.ndarray
-    labels: np.ndarray
-    classes: int
-    preprocessing: Preprocessing | None
+    truths: np.ndarray
+    contract: Contract
     key: str
+    are_features: bool = False
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    @property
+    def task(self) -> Task:
+        """What the model is for."""
+        return task_of(self.contract)
+
+    @property
+    def preprocessing(self) -> Preprocessing | None:
+        """Whose mean and std make the model's input of pixel values; None for features."""
+        return None if self.are_features else self.contract.preprocessing
 
     def batch(self, positions: np.ndarray) -> np.ndarray:
         """The inputs at some positions of `rows`, copied into memory."""
         return np.ascontiguousarray(self.inputs[self.rows[positions]])
 
-    def with_inputs(self, inputs: np.ndarray, key: str) -> Source:
-        """The same pictures in another form (features), one row for each of `rows`."""
+    def with_features(self, features: np.ndarray, key: str) -> TrainingRows:
+        """The same images as features, one row for each of `rows`."""
         rows = np.arange(len(self.rows))
-        return dataclasses.replace(self, inputs=inputs, rows=rows, preprocessing=None, key=key)
+        return dataclasses.replace(self, inputs=features, rows=rows, key=key, are_features=True)
 
 
-def source(
-    data: DataSet, pictures: Fitted, preprocessing: Preprocessing, indices: Mapping[str, int], classes: int
-) -> Source:
-    """Pictures and labels of a data set, without those that can't be read.
+def training_rows(data: DataSet, pictures: Fitted, contract: Contract) -> TrainingRows:
+    """The images of a data set with their annotations, without those that can't be read.
 
     Args:
         data: the data set.
-        pictures: its pictures, decoded.
-        preprocessing: the contract's input side.
-        indices: output index of each class.
-        classes: number of outputs.
+        pictures: its images, decoded.
+        contract: of the model.
+
+    Raises:
+        DataError: the data set says nothing of its images, or what the model can't answer.
     """
+    task = task_of(contract)
+    present = tuple(sorted({str(example.label) for example in data.examples})) if data.classes else ()
+    truth_of = task.truth_of(dataclasses.replace(data, classes=present), contract)
+    if truth_of is None:
+        raise DataError(f"{data.name} has no annotations; training a model for {task.name} needs them.")
     rows = np.array([row for row in range(len(data)) if row not in pictures.errors], np.int64)
-    labels = np.array([indices[str(data.examples[row].label)] for row in rows], np.int64)
-    return Source(pictures.pictures, rows, labels, classes, preprocessing, pictures.key)
+    truths = task.stacked([truth_of(data.examples[row]) for row in rows])
+    return TrainingRows(pictures.pictures, rows, truths, contract, pictures.key)

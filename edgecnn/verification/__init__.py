@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from edgecnn.core.lazy import exports
 
 if TYPE_CHECKING:
-    from edgecnn.verification.pipeline import Verification, check_bounds, verify
+    from edgecnn.verification.pipeline import check_bounds, verify
+    from edgecnn.verification.record import Verification
 
 __all__ = ["Verification", "check_bounds", "verify"]
-__getattr__ = exports(__name__, pipeline="Verification check_bounds verify")
+__getattr__ = exports(__name__, pipeline="check_bounds verify", record="Verification")

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import base64
-import dataclasses
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -15,82 +13,25 @@ import numpy as np
 
 from edgecnn.core.errors import BoundNotMetError, UsageError
 from edgecnn.core.progress import Progress, silent
-from edgecnn.core.statistics import Share, in_top, paired_drop, share, sqnr_db
-from edgecnn.data import DataSet, class_indices, open_data, readable
+from edgecnn.core.statistics import Metric, Share, share, sqnr_db
+from edgecnn.data import DataSet, Example, open_data, readable
 from edgecnn.runtime.model import model_file
 from edgecnn.runtime.model.model_file import ModelFile
+from edgecnn.runtime.opencv import opencv
 from edgecnn.runtime.process import guard
 from edgecnn.runtime.run import golden
-from edgecnn.runtime.run.engine import Engine, Interface, softmax
+from edgecnn.runtime.run.engine import Engine, Interface
 from edgecnn.runtime.run.golden import Runner
-from edgecnn.runtime.run.preprocess import fit, opencv
-from edgecnn.runtime.tasks.classification import top
+from edgecnn.runtime.run.preprocess import fit
+from edgecnn.runtime.tasks import Outputs
+from edgecnn.tasks import load, task_of
+from edgecnn.tasks.task import Truth
+from edgecnn.verification.record import AnswerRecord, ShownImage, Verification
 from edgecnn.verification.reference import open_reference
 
 _BATCH = 32
 _FLIPPED_SHOWN, _ANSWERS_SHOWN = 24, 12
 _THUMBNAIL_PIXELS = 160
-
-
-@dataclass(frozen=True)
-class Verification:
-    """What was found.
-
-    Attributes:
-        model: file name of the artifact.
-        model_sha256: digest of the artifact.
-        against: name of the float model.
-        data: DATA as it was asked for.
-        data_sha256: digest of the pictures.
-        device: where the artifact ran.
-        pictures: how many both models saw.
-        float_top1: share of pictures that the float model gets right; None without labels. And so on.
-        drop: points of top-1 that the artifact loses, on the same pictures.
-        agreement: share of pictures on which both models give the same best class.
-        snr_db: signal-to-noise ratio of the logits, mean over the pictures, in dB.
-        calibrated_on: how many of the pictures the artifact was calibrated on: its figures flatter there.
-        flipped: the pictures with different answers: name, truth, both answers, a thumbnail (the first 24).
-        answers: what the artifact says of up to 12 pictures, evenly over the data, for a person to look at.
-        skipped: pictures that could not be read, with the reason.
-        golden: the golden vectors, replayed.
-    """
-
-    model: str
-    model_sha256: str
-    against: str
-    data: str
-    data_sha256: str
-    device: str
-    pictures: int
-    float_top1: Share | None
-    float_top5: Share | None
-    top1: Share | None
-    top5: Share | None
-    drop: Share | None
-    agreement: Share
-    snr_db: float
-    calibrated_on: int
-    flipped: list[dict[str, Any]]
-    answers: list[dict[str, Any]]
-    skipped: dict[str, str]
-    golden: dict[str, Any]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values."""
-        return dataclasses.asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Verification:
-        """The record that `to_dict` gave, perhaps by way of a JSON file."""
-        shares = ("float_top1", "float_top5", "top1", "top5", "drop", "agreement")
-        return cls(**{**values, **{name: Share(**values[name]) for name in shares if values[name] is not None}})
-
-    def summary(self) -> dict[str, Any]:
-        """What goes into the artifact's contract: the measured shares and what they were measured on."""
-        kept = ("against", "data", "data_sha256", "pictures", "snr_db", "calibrated_on")
-        shares = {name: getattr(self, name) for name in ("float_top1", "top1", "top5", "drop", "agreement")}
-        found = {name: value.to_dict() for name, value in shares.items() if value is not None}
-        return {**{name: getattr(self, name) for name in kept}, **found}
 
 
 def verify(
@@ -120,18 +61,19 @@ def verify(
         DataError: the data can't be read or doesn't match the labels.
     """
     file = model if isinstance(model, ModelFile) else model_file.read(model)
-    if not file.sealed and runner is None:
+    if runner is None:
         guard.try_out(file)
     data = data if isinstance(data, DataSet) else open_data(data)
-    classes = class_indices(data, file.contract) if data.classes else {}
+    truth_of = task_of(file.contract).truth_of(data, file.contract)
     interface, run = (Interface(file), runner) if runner else _here(file)
     name, reference = open_reference(against, file.contract, trust=trust)
-    comparison = _Comparison(interface, classes, len(data))
+    comparison = _Comparison(interface, truth_of, len(data))
     skipped = _compare(comparison, data, interface, run, reference, progress)
     return comparison.result(
         model=file.name, model_sha256=file.sha256, against=name, device=device,
         data=data.name, data_sha256=data.digest(), skipped=skipped,
-        golden=golden.replay(interface, run).to_dict() if file.contract.golden else {},
+        golden=golden.replay(interface, run) if file.contract.golden else None,
+        task=file.contract.task,
     )  # fmt: skip
 
 
@@ -140,7 +82,7 @@ def _compare(
     data: DataSet,
     interface: Interface,
     run: Runner,
-    reference: Callable[[np.ndarray], np.ndarray],
+    reference: Callable[[np.ndarray], list[Outputs]],
     progress: Progress,
 ) -> dict[str, str]:
     """Give all images to both models, batch by batch; returns those that can't be read, with the reason."""
@@ -160,86 +102,82 @@ def _here(file: ModelFile) -> tuple[Interface, Runner]:
 
 
 class _Comparison:
-    """Collects both models' scores, and what a person may want to look at."""
+    """Collects both models' outputs, and what a person may want to look at."""
 
-    def __init__(self, interface: Interface, classes: dict[str, int], pictures: int) -> None:
-        self._interface = interface
-        self._classes = classes
-        self._reference: list[np.ndarray] = []
-        self._scores: list[np.ndarray] = []
-        self._truth: list[int] = []
+    def __init__(self, interface: Interface, truth_of: Callable[[Example], Truth] | None, pictures: int) -> None:
+        self._interface, self._contract = interface, interface.contract
+        self._task = task_of(interface.contract)
+        self._truth_of = truth_of
+        self._expected: list[Outputs] = []
+        self._found: list[Outputs] = []
+        self._truths: list[Truth] = []
         self._calibrated_on = 0
-        self._used = set(interface.contract.provenance.get("calibration", {}).get("pictures", {}).values())
+        calibration = interface.contract.provenance.calibration
+        self._used = set(calibration.pictures.values()) if calibration else set()
         self._step = max(math.ceil(pictures / _ANSWERS_SHOWN), 1)
-        self.flipped: list[dict[str, Any]] = []
-        self.answers: list[dict[str, Any]] = []
+        self.flipped: list[ShownImage] = []
+        self.answers: list[ShownImage] = []
 
     @property
     def count(self) -> int:
-        """Pictures so far."""
-        return len(self._scores)
+        """Images so far."""
+        return len(self._found)
 
-    def add(self, examples: list[Any], fitted: np.ndarray, reference: np.ndarray, outputs: list[np.ndarray]) -> None:
-        """One batch: fitted pictures (n, height, width, channels), float scores (n, classes), raw outputs."""
-        for example, picture, expected, output in zip(examples, fitted, reference, outputs):
-            scores = self._interface.output.dequantize(output)
-            if expected.size != scores.size:
+    def add(self, examples: list[Example], fitted: np.ndarray, reference: list[Outputs], raw: list[np.ndarray]) -> None:
+        """One batch: fitted images (n, height, width, channels), the float model's outputs, the artifact's raw ones."""
+        for example, picture, expected, output in zip(examples, fitted, reference, raw):
+            found = self._interface.real(output)
+            if [values.size for values in expected] != [values.size for values in found]:
                 raise UsageError(
-                    f"The float model tells {expected.size} classes apart, the artifact {scores.size}. Compare it with "
-                    "its own source."
+                    f"The float model has {self._task.size_of(expected)}; the artifact has "
+                    f"{self._task.size_of(found)}. Compare it with the model that it was made from."
                 )
-            self._reference.append(expected)
-            self._scores.append(scores)
-            self._truth.append(self._classes.get(example.label, -1))
+            self._expected.append(expected)
+            self._found.append(found)
+            self._truths.append(self._truth_of(example) if self._truth_of else None)
             self._calibrated_on += example.sha256()[:16] in self._used
-            flipped = int(expected.argmax()) != int(scores.argmax())
-            if flipped:
-                self.flipped.append(self._entry(example, picture, expected, scores, len(self.flipped)))
+            if not self._task.agrees(expected, found, self._contract):
+                self.flipped.append(self._shown(example, picture, len(self.flipped)))
             if (self.count - 1) % self._step == 0:
-                self.answers.append(self._entry(example, picture, expected, scores, len(self.answers)))
+                self.answers.append(self._shown(example, picture, len(self.answers)))
 
-    def _entry(
-        self, example: Any, picture: np.ndarray, expected: np.ndarray, scores: np.ndarray, before: int
-    ) -> dict[str, Any]:
-        color = self._interface.contract.preprocessing.color
-        return {
-            "name": example.name,
-            "truth": self._interface.contract.label(self._truth[-1]) if self._truth[-1] >= 0 else None,
-            "float": self._answer(expected),
-            "artifact": self._answer(scores),
-            "thumbnail": _thumbnail(picture, color) if before < _FLIPPED_SHOWN else None,
-        }
-
-    def _answer(self, scores: np.ndarray) -> dict[str, Any]:
-        logits = self._interface.contract.output == "logits"
-        return top(softmax(scores) if logits else scores, self._interface, 1)[0]
+    def _shown(self, example: Example, picture: np.ndarray, before: int) -> ShownImage:
+        """The image that was added last."""
+        truth = self._truths[-1] if self._truth_of else None
+        expected, found = (
+            AnswerRecord.from_dict(self._task.headline(outputs[-1], self._contract))
+            for outputs in (self._expected, self._found)
+        )
+        return ShownImage(
+            name=example.name,
+            truth=None if truth is None else self._task.truth_name(truth, self._contract),
+            float=expected,
+            artifact=found,
+            thumbnail=_thumbnail(picture, self._contract.preprocessing.color) if before < _FLIPPED_SHOWN else None,
+        )
 
     def result(self, **about: Any) -> Verification:
         """The record."""
-        reference, scores = np.stack(self._reference), np.stack(self._scores)
-        same = reference.argmax(axis=1) == scores.argmax(axis=1)
+        metrics: dict[str, Metric] = {}
+        drop: Share | None = None
+        if self._truth_of:
+            metrics, drop = self._task.metrics(self._expected, self._found, self._truths, self._contract)
         return Verification(
             pictures=self.count,
-            **self._accuracy(reference, scores),
-            agreement=share(int(same.sum()), self.count),
-            snr_db=sqnr_db(reference, scores),
+            metrics=metrics,
+            drop=drop,
+            agreement=share(self.count - len(self.flipped), self.count),
+            snr_db=sqnr_db(_flat(self._expected), _flat(self._found)),
             calibrated_on=self._calibrated_on,
-            flipped=self.flipped,
-            answers=self.answers,
+            flipped=tuple(self.flipped),
+            answers=tuple(self.answers),
             **about,
         )
 
-    def _accuracy(self, reference: np.ndarray, scores: np.ndarray) -> dict[str, Any]:
-        if not self._classes:
-            return dict.fromkeys(("float_top1", "float_top5", "top1", "top5", "drop"))
-        truth = np.asarray(self._truth)
-        right = {
-            f"{prefix}top{k}": in_top(values, truth, k)
-            for prefix, values in (("float_", reference), ("", scores))
-            for k in (1, 5)
-        }
-        shares = {name: share(int(hits.sum()), len(hits)) for name, hits in right.items()}
-        return {**shares, "drop": paired_drop(right["float_top1"], right["top1"])}
+
+def _flat(outputs: Sequence[Outputs]) -> np.ndarray:
+    """All outputs of each image in one row, (images, values)."""
+    return np.stack([np.concatenate([values.reshape(-1) for values in each]) for each in outputs])
 
 
 def _thumbnail(picture: np.ndarray, color: str) -> str:
@@ -268,10 +206,11 @@ def check_bounds(found: Verification, max_drop: float | None, min_agreement: flo
         problems.append(f"--max-drop {max_drop} needs labels, and {found.data} has none; use --min-agreement")
     elif max_drop is not None and found.drop is not None and found.drop.percent > max_drop:
         drop = str(found.drop).replace(" %", "")
-        problems.append(f"top-1 drops by {drop} points; at most {max_drop} were allowed")
+        metric = load(found.task).metric
+        problems.append(f"{load(found.task).titles[metric]} drops by {drop} points; at most {max_drop} were allowed")
     if min_agreement is not None and found.agreement.percent < min_agreement:
         problems.append(f"agreement is {found.agreement}; at least {min_agreement} % was asked for")
-    if found.golden and not found.golden["passed"]:
+    if found.golden and not found.golden.passed:
         problems.append("the golden vectors give other answers than on the machine that made the artifact")
     if problems:
         raise BoundNotMetError("Bound not met: " + "; ".join(problems) + ".")

@@ -11,14 +11,16 @@ import numpy as np
 from edgecnn.core.errors import UsageError
 from edgecnn.runtime.model import model_file
 from edgecnn.runtime.model.contract import Contract
+from edgecnn.runtime.process import guard
 from edgecnn.runtime.run.engine import Engine
+from edgecnn.runtime.tasks import Outputs
 
-# Fitted pictures, uint8 (n, height, width, channels) -> scores, float32 (n, classes)
-Scores = Callable[[np.ndarray], np.ndarray]
+Reference = Callable[[np.ndarray], "list[Outputs]"]
+"""Fitted images, uint8 (n, height, width, channels) -> the outputs for each."""
 
 
-def open_reference(against: Any, contract: Contract, *, trust: bool = False) -> tuple[str, Scores]:
-    """A name and a function from fitted pictures, uint8 (n, height, width, channels), to scores, float32 (n, classes).
+def open_reference(against: Any, contract: Contract, *, trust: bool = False) -> tuple[str, Reference]:
+    """A name, and a function from fitted images to the model's outputs for each.
 
     Args:
         against: path of a Keras file, SavedModel folder or `.tflite`, or a Keras model, or (Keras model, Contract).
@@ -33,17 +35,19 @@ def open_reference(against: Any, contract: Contract, *, trust: bool = False) -> 
     return _keras(against, contract, trust)
 
 
-def _tflite(path: Path, contract: Contract) -> tuple[str, Scores]:
-    engine = Engine(model_file.read(path))
+def _tflite(path: Path, contract: Contract) -> tuple[str, Reference]:
+    file = model_file.read(path)
+    guard.try_out(file)
+    engine = Engine(file)
     _check_same(engine.contract, contract, str(path))
 
-    def scores(pictures: np.ndarray) -> np.ndarray:
-        return np.stack([engine.scores(engine.tensor(picture)) for picture in pictures])
+    def outputs(pictures: np.ndarray) -> list[Outputs]:
+        return [engine.real(engine.invoke(engine.tensor(picture))) for picture in pictures]
 
-    return path.name, scores
+    return path.name, outputs
 
 
-def _keras(against: Any, contract: Contract, trust: bool) -> tuple[str, Scores]:
+def _keras(against: Any, contract: Contract, trust: bool) -> tuple[str, Reference]:
     from edgecnn.core.compat.tensorflow import tf
     from edgecnn.float_model import loading
     from edgecnn.runtime.run.preprocess import input_table
@@ -60,11 +64,12 @@ def _keras(against: Any, contract: Contract, trust: bool) -> tuple[str, Scores]:
     channels = np.arange(table.shape[1])
     call = tf.function(source.call, reduce_retracing=True)
 
-    def scores(pictures: np.ndarray) -> np.ndarray:
-        output: np.ndarray = call(tf.constant(table[pictures, channels])).numpy()
-        return output
+    def outputs(pictures: np.ndarray) -> list[Outputs]:
+        found = call(tf.constant(table[pictures, channels]))
+        each = [values.numpy() for values in (found if isinstance(found, (list, tuple)) else [found])]
+        return [[values[row] for values in each] for row in range(len(pictures))]
 
-    return name, scores
+    return name, outputs
 
 
 def _check_same(reference: Contract, contract: Contract, name: str) -> None:

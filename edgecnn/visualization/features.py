@@ -11,7 +11,7 @@ from edgecnn.html import images
 from edgecnn.inspection.analysis import LayerReport
 from edgecnn.inspection.effective import stage_ends
 from edgecnn.inspection.view import field_size, shape
-from edgecnn.runtime.run.preprocess import opencv
+from edgecnn.runtime.opencv import opencv
 from edgecnn.visualization.panel import Drawing, Panel
 from edgecnn.visualization.subject import Subject
 

@@ -16,7 +16,7 @@ from edgecnn.graph.pairing import Identity, matching
 from edgecnn.html import charts, images
 from edgecnn.html.page import folded, table
 from edgecnn.inspection.analysis import LayerReport
-from edgecnn.inspection.source import Source, open_source
+from edgecnn.inspection.opening import OpenedModel, open_model
 from edgecnn.inspection.view import shape
 from edgecnn.visualization.features import COLUMNS, strongest, tile
 from edgecnn.visualization.panel import Drawing, Panel
@@ -49,7 +49,7 @@ def float_twin(against: str, trust: bool = False) -> TFLiteSubject:
     Raises:
         UsageError: it is no float model.
     """
-    source = open_source(against, trust=trust)
+    source = open_model(against, trust=trust)
     if source.keras_model is not None:
         source = _converted(source)
     found = subject(source)
@@ -59,14 +59,14 @@ def float_twin(against: str, trust: bool = False) -> TFLiteSubject:
     return found
 
 
-def _converted(source: Source) -> Source:
+def _converted(source: OpenedModel) -> OpenedModel:
     from edgecnn.quantization import quantize
 
     model = (source.keras_model, source.contract) if source.contract else source.keras_model
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"{source.network.name}.tflite"
         quantize(model, path, scheme="float32")
-        return open_source(str(path))
+        return open_model(str(path))
 
 
 def pairs(quantized: Subject, reference: Subject) -> list[tuple[LayerReport, LayerReport]]:

@@ -18,13 +18,13 @@ from edgecnn.graph import roles
 from edgecnn.graph.network import Layer
 from edgecnn.graph.operator_kinds import kind_of
 from edgecnn.inspection.analysis import LayerReport, Report, analyze
-from edgecnn.inspection.source import Source
+from edgecnn.inspection.opening import OpenedModel
 from edgecnn.runtime.model.contract import Contract
 from edgecnn.runtime.model.model_file import ModelFile
 from edgecnn.runtime.process import guard
-from edgecnn.runtime.run.engine import Engine, interpreter_module, open_interpreter, softmax
+from edgecnn.runtime.run.engine import Engine, interpreter_module, open_interpreter
 from edgecnn.runtime.run.preprocess import apply_table, fit, input_table
-from edgecnn.runtime.tasks.classification import top
+from edgecnn.runtime.tasks import task_of
 
 _BATCH = 16
 
@@ -64,8 +64,8 @@ class Subject(ABC):
         raise UsageError(f"{self.name} has no feature map named {name!r}. `edgecnn inspect` lists all: {names}, ...")
 
     def answers(self, fitted: np.ndarray, count: int = 5) -> list[dict[str, Any]]:
-        """The best classes; see `edgecnn.runtime.tasks.classification.top`."""
-        return top(self.probabilities(fitted[np.newaxis])[0], self, count)
+        """The surest answers, by the model's task."""
+        return task_of(self.contract).answers(self.probabilities(fitted[np.newaxis])[0], self.contract, count)
 
     @abstractmethod
     def probabilities(self, pictures: np.ndarray) -> np.ndarray:
@@ -111,8 +111,8 @@ class KerasSubject(Subject):
         outputs = []
         for start in range(0, len(pictures), _BATCH):
             outputs.append(self.model(self.tensor(pictures[start : start + _BATCH]), training=False).numpy())
-        scores = np.concatenate(outputs).reshape(len(pictures), -1)
-        return softmax(scores) if self.contract.output == "logits" else scores
+        task = task_of(self.contract)
+        return np.stack([task.interpret([values], self.contract) for values in np.concatenate(outputs)])
 
     def maps(self, fitted: np.ndarray, rows: Sequence[LayerReport]) -> list[np.ndarray]:
         """See `Subject.maps`."""
@@ -234,7 +234,7 @@ class TFLiteSubject(Subject):
         )
 
 
-def subject(source: Source) -> Subject:
+def subject(source: OpenedModel) -> Subject:
     """The subject for an opened model.
 
     Raises:

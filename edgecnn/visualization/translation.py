@@ -9,15 +9,26 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from edgecnn.html import charts, images
 from edgecnn.html.page import paragraph, table
+from edgecnn.runtime.model.validation import Record
 from edgecnn.runtime.run.preprocess import fit
 from edgecnn.visualization.panel import Panel
 from edgecnn.visualization.subject import KerasSubject, Subject
+
+
+@dataclass(frozen=True)
+class CurveRecord(Record):
+    """A `Curve` as it is written as JSON: the probability at each shift, and what they come to."""
+
+    name: str
+    shifts: tuple[int, ...]
+    probability: tuple[float, ...]
+    same_class: float
+    mean_change_per_pixel: float
 
 
 @dataclass(frozen=True)
@@ -41,15 +52,15 @@ class Stability:
         """Mean absolute change of the probability per pixel."""
         return float(np.abs(np.diff(self.probability)).mean())
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values."""
-        return {
-            "name": self.name,
-            "shifts": self.shifts.tolist(),
-            "probability": [round(float(value), 5) for value in self.probability],
-            "same_class": round(self.same, 4),
-            "mean_change_per_pixel": round(self.wobble, 5),
-        }
+    def record(self) -> CurveRecord:
+        """What is written as JSON."""
+        return CurveRecord(
+            name=self.name,
+            shifts=tuple(int(shift) for shift in self.shifts),
+            probability=tuple(round(float(value), 5) for value in self.probability),
+            same_class=round(self.same, 4),
+            mean_change_per_pixel=round(self.wobble, 5),
+        )
 
 
 def shifted(subject: Subject, picture: np.ndarray, most: int = 16) -> tuple[np.ndarray, np.ndarray]:
@@ -116,7 +127,7 @@ def panel(subject: Subject, picture: np.ndarray, most: int = 16) -> Panel:
     html += table(columns, rows)
     if not changed:
         html += paragraph("Only a Keras model can be given other ways of down-sampling; this one is as it is.", "note")
-    values = {"label": label, "changed_layers": changed, "curves": [curve.to_dict() for curve in curves]}
+    values = {"label": label, "changed_layers": changed, "curves": [curve.record().to_dict() for curve in curves]}
     return Panel("translation", "Moving the picture", (), _note(label, most, changed), html, values)
 
 

@@ -14,11 +14,12 @@ from ai_edge_litert.interpreter import Interpreter
 from edgecnn import artifact
 from edgecnn.core.errors import ModelFileError
 from edgecnn.runtime.model import metadata, model_file
+from edgecnn.runtime.model.records import Accuracy
 
 
 def test_contract_comes_back_as_it_went_in(tiny_int8: Path, tmp_path: Path) -> None:
     file = model_file.read(tiny_int8)
-    contract = file.contract.replace(accuracy={"top1": 0.5}, labels=("ä", "b", "c", "d", "e"))
+    contract = file.contract.replace(accuracy=Accuracy(snr_db=20.5), labels=("ä", "b", "c", "d", "e"))
     again = artifact.rewrite(tmp_path / "again.tflite", file, contract)
     assert model_file.read(tmp_path / "again.tflite").contract == contract == again.contract
     assert artifact.graph_bytes(again) == artifact.graph_bytes(file)

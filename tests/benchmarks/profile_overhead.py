@@ -70,7 +70,7 @@ def litert_ms(model: Path, threads: int, runs: int) -> float:
 
 
 def ours_ms(model: Path, threads: int, runs: int) -> float:
-    return profile(model, threads=threads, runs=runs).best.measurement.latency_ms["median"]
+    return profile(model, threads=threads, runs=runs).best.measurement.latency_ms.median
 
 
 def in_turns(name: str, peer: Callable[..., float], options: argparse.Namespace) -> None:
@@ -145,7 +145,7 @@ def over_ssh(options: argparse.Namespace) -> None:
                     found = profile(options.model, device, runs=options.runs, threads=options.threads)
                 total_ms = (time.perf_counter() - start) * 1000
                 row = found.best.measurement
-                overheads.append(total_ms - sum(row.samples_ms) - row.init_ms - row.latency_ms["first"])
+                overheads.append(total_ms - sum(row.samples_ms) - row.init_ms - row.latency_ms.first)
             print(f"ssh on loopback: first connection {connect_ms:.0f} ms, kept one {statistics.median(looks):.0f} ms")
             print(
                 f"second call besides its runs {statistics.median(overheads):.0f} ms (slowest of 5: "

@@ -12,8 +12,9 @@ from edgecnn.camera.meter import STAGES, Meter
 from edgecnn.camera.overlay import ascii_text, draw
 from edgecnn.camera.recognize import NOT_SURE, Recognizer, Smoother
 from edgecnn.runtime.model.model_file import read
+from edgecnn.runtime.run.answers import answer as classify
 from edgecnn.runtime.run.engine import Engine
-from edgecnn.runtime.tasks.classification import classify, top
+from edgecnn.runtime.tasks.classification import top
 
 
 @pytest.fixture

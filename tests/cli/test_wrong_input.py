@@ -20,7 +20,7 @@ from edgecnn.cli import cli
 from edgecnn.runtime.errors import EdgecnnError
 from edgecnn.runtime.model import model_file
 from edgecnn.runtime.process import guard
-from edgecnn.runtime.tasks.classification import classify_files
+from edgecnn.runtime.run.answers import answer_files
 
 MUTANTS = 200
 
@@ -59,7 +59,7 @@ def test_mutants_of_a_model_never_crash_the_command(tiny_int8: Path, picture: Pa
         path.write_bytes(_mutant(data, number))
         try:
             file = model_file.read(path)
-            answer = guard.isolated(classify_files, file, [str(picture)], 3, timeout_s=30)
+            answer = guard.isolated(answer_files, file, [str(picture)], 3, timeout_s=30)
             assert answer[0]["classes"][0]["probability"] >= 0
             outcomes["answered"] += 1
         except EdgecnnError as error:

@@ -20,7 +20,7 @@ from edgecnn.core.registry import COMPRESSION
 from edgecnn.float_model import keras_file
 from edgecnn.quantization import quantize
 from edgecnn.recipe.sections import sections
-from edgecnn.runtime.run.preprocess import opencv
+from edgecnn.runtime.opencv import opencv
 from edgecnn.training.fit import fit
 
 
@@ -52,9 +52,9 @@ def test_prune_channels_from_file_to_file(folder: Path) -> None:
     result = run(*arguments, "--no-measure", "-o", str(folder / "small.keras"), "--json", "-")
     model, contract = keras_file.load(folder / "small.keras")
     assert contract is not None and contract.labels == ("bright", "dark")
-    assert contract.model["macs"] == result["macs"]["after"] <= 0.6 * result["macs"]["before"]
-    assert contract.model["compression"][0]["method"] == "channels"
-    assert model.count_params() == contract.model["parameters"] and result["split"] == "validation"
+    assert contract.model.macs == result["macs"]["after"] <= 0.6 * result["macs"]["before"]
+    assert contract.model.compression[0].method == "channels"
+    assert model.count_params() == contract.model.parameters and result["split"] == "validation"
     assert not list(folder.glob("small.keras.training/*/checkpoint.npz"))
 
 
@@ -94,7 +94,7 @@ def test_train_with_rounding_writes_the_ranges(folder: Path) -> None:
     stored = json.loads((folder / "aware.keras.training/result.json").read_text())
     assert stored["output"] == str(folder / "aware.keras") and stored["method"] == "qat"
     contract = keras_file.read_contract(folder / "aware.keras")
-    assert contract is not None and {"image", "stem_act", "logits"} <= contract.model["qat"]["ranges"].keys()
+    assert contract is not None and {"image", "stem_act", "logits"} <= contract.model.qat.ranges.keys()
 
 
 def test_every_option_of_a_method_can_be_given() -> None:

@@ -19,6 +19,7 @@ from edgecnn.models.blocks import Residual, Style
 from edgecnn.quantization import Calibration, aware, quantize
 from edgecnn.quantization.refusals import float_operators
 from edgecnn.runtime.model.contract import Contract, Preprocessing
+from edgecnn.runtime.model.records import ModelDescription
 from edgecnn.training.qat.emulation import INPUT, Emulation, input_range
 
 RNG = np.random.default_rng(0)
@@ -110,15 +111,15 @@ def test_rounding_moves_the_outputs_a_little_and_training_moves_the_weights() ->
 def test_the_file_becomes_an_integer_model_that_agrees(style: str, tmp_path: Path) -> None:
     model = network(STYLES[style])
     outcome = qat.compress(Job(model, CONTRACT, batches(), nudge, 2), qat.Options())
-    contract = CONTRACT.replace(model={"name": "small", **outcome.facts})
+    contract = CONTRACT.replace(model=ModelDescription("small", qat=outcome.qat))
     keras_file.save(outcome.model, contract, tmp_path / "m.keras")
     artifact = quantize(tmp_path / "m.keras", tmp_path / "m.tflite", calibration=Calibration("photos", 24))
-    assert artifact.contract.provenance["qat"] is True and "qat" not in artifact.contract.model
+    assert artifact.contract.provenance.qat is True and artifact.contract.model.qat is None
     assert float_operators(artifact.model.graph) == []
     with pytest.raises(QuantizationError, match="--improve best goes with models that were not"):
         quantize(tmp_path / "m.keras", tmp_path / "n.tflite", calibration=Calibration("photos", 8, improve="best"))
     other = quantize(tmp_path / "m.keras", tmp_path / "n.tflite", scheme="dynamic_int8")
-    assert other.contract.provenance["qat"] is False
+    assert other.contract.provenance.qat is False
     depthwise = next(operator for operator in artifact.model.graph.operators if operator.name == "DEPTHWISE_CONV_2D")
     assert artifact.model.graph.tensors[depthwise.inputs[1]].shape[-1] == 16
 
@@ -129,7 +130,7 @@ def test_the_file_computes_what_the_rounding_twin_computes(style: str, most: flo
     model = network(STYLES[style])
     emulation = Emulation.of(model)
     emulation.set_ranges(emulation.observed(CONTRACT.preprocessing, batches()))
-    contract = CONTRACT.replace(model={"qat": aware.record(emulation, model)})
+    contract = CONTRACT.replace(model=ModelDescription(qat=aware.record(emulation, model)))
     pictures = [tensor.numpy()[None] for tensor in batches()[0][0]]
     lite = aware._Lite(aware.Aware(model, contract).convert("float32", pictures))
     found = np.stack([lite.run(picture) for picture in pictures])
@@ -141,18 +142,18 @@ def test_the_file_computes_what_the_rounding_twin_computes(style: str, most: flo
 def test_ranges_of_other_weights_are_not_used() -> None:
     model = network(STYLES["relu6"])
     outcome = qat.compress(Job(model, CONTRACT, batches(), leave, 0), qat.Options())
-    contract = CONTRACT.replace(model=outcome.facts)
-    found = aware.Aware.find(aware.Source(outcome.model, contract, outcome.model))
+    contract = CONTRACT.replace(model=ModelDescription(qat=outcome.qat))
+    found = aware.Aware.find(aware.TraceableModel(outcome.model, contract, outcome.model))
     assert found is not None
     outcome.model.get_layer("logits").bias.assign_add([1.0, 0, 0, 0])
-    assert aware.Aware.find(aware.Source(outcome.model, contract, outcome.model)) is None
+    assert aware.Aware.find(aware.TraceableModel(outcome.model, contract, outcome.model)) is None
 
 
 def test_a_difference_names_the_first_layer() -> None:
     model = network(STYLES["relu6"])
     emulation = Emulation.of(model)
     emulation.set_ranges(emulation.observed(CONTRACT.preprocessing, batches()))
-    contract = CONTRACT.replace(model={"qat": aware.record(emulation, model)})
+    contract = CONTRACT.replace(model=ModelDescription(qat=aware.record(emulation, model)))
     pictures = [tensor.numpy()[None] for tensor in batches()[0][0]]
     graph = aware.Aware(model, contract).convert("uint8", pictures)
     assert aware.check(emulation, graph, pictures) >= 0.99

@@ -17,4 +17,4 @@ def test_every_operator_is_timed_there_and_held_against_no_real_limits(pi, reach
     assert sum(row.cost.macs for row in result.operators) == total_macs(file.model.graph)
     assert result.system["machine"] == "aarch64" and result.system["emulated"]
     assert result.peaks is None and result.bound is None and all(row.bound is None for row in result.operators)
-    assert any("EMULATED" in line for line in result.remarks())
+    assert any("EMULATED" in line for line in result.remarks)

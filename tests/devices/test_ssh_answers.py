@@ -33,12 +33,12 @@ def coral() -> model_file.ModelFile:
 def test_golden_vectors(each_pi, reach, make):
     """Bit by bit the same on a Cortex-A72 and A76; on an A53 within 6 steps."""
     result = profile(make(), reach(each_pi), runs=5, warmup=0, threads=2)
-    assert result.golden["count"] == golden.COUNT
-    assert result.golden["same_top1"] == golden.COUNT
+    assert result.golden.count == golden.COUNT
+    assert result.golden.same_answer == golden.COUNT
     if each_pi.cpu == "cortex-a53":
-        assert result.golden["max_steps"] <= 6
+        assert result.golden.max_steps <= 6
     else:
-        assert result.golden["identical"] == golden.COUNT
+        assert result.golden.identical == golden.COUNT
     assert fake_pi.BOARDS[each_pi.cpu].model in result.system["board"]
     assert result.system["machine"] == "aarch64"
     before = result.rows[0].measurement.before
@@ -53,7 +53,7 @@ def test_golden_vectors_that_differ_are_seen(pi, reach):
         artifact.seal(tiny_models.graph(), file.contract.replace(golden=other)), "wrong.tflite"
     )
     result = profile(wrong, reach(pi), runs=5, warmup=0)
-    assert result.golden["identical"] < golden.COUNT
+    assert result.golden.identical < golden.COUNT
     assert any("Golden vectors on fake-pi: 0 of 4 identical" in line for line in text.remarks([result]))
 
 
@@ -151,7 +151,7 @@ def test_verify_uses_what_the_device_answers(tmp_path):
     path.write_bytes(file.data)
     with open_device() as device, device.session(other) as session:
         found = verify(file, path, open_data("photos").sample(6), device="wrong", runner=session)
-    assert found.golden["identical"] == 0
+    assert found.golden.identical == 0
     assert found.snr_db < 20
 
 

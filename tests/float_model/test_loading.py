@@ -57,7 +57,7 @@ def test_keras_3_files(tmp_path: Path, name: str) -> None:
     picture = np.random.default_rng(0).normal(size=(1, 16, 16, 3)).astype(np.float32)
     np.testing.assert_allclose(source.call(picture).numpy(), model(picture).numpy(), atol=1e-6)
     file = quantize(tmp_path / name, tmp_path / "m.tflite", calibration=FEW)
-    assert file.contract.provenance["scheme"] == "int8"
+    assert file.contract.provenance.scheme == "int8"
     assert any("-1..1" in sentence for sentence in file.contract.assumed)
 
 

@@ -12,7 +12,7 @@ from edgecnn.graph import keras_network, tflite_network
 from edgecnn.graph.network import Window, same_padding
 from edgecnn.inspection.analysis import analyze, peak_activations, separable_pairs
 from edgecnn.inspection.compare import compare
-from edgecnn.inspection.source import open_source, resized
+from edgecnn.inspection.opening import open_model, resized
 from edgecnn.runtime.model import model_file
 
 
@@ -163,11 +163,11 @@ def test_corals_mobilenets():
         ("mobilenet_v1_0.25_128", 14e6, 0.47e6, 315),
         ("mobilenet_v2_1.0_224", 300e6, 3.47e6, 491),
     ):
-        report = analyze(open_source(str(CORAL / f"{name}_quant.tflite")).network)
+        report = analyze(open_model(str(CORAL / f"{name}_quant.tflite")).network)
         assert report.total.macs == pytest.approx(macs, rel=0.04)
         assert report.network.parameters == pytest.approx(parameters, rel=0.04)
         assert report.last_map.reach.axes[0].size == field
-        json.dumps(report.to_dict())
+        json.dumps(report.record().to_dict())
 
 
 @needs_shared

@@ -1,4 +1,4 @@
-"""The ladder: which rung it stops at, what it says when pictures are too few, and what it leaves behind."""
+"""The ladder: which configuration it stops at, what it says when pictures are too few, and what it leaves behind."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from edgecnn import cli, reporting
 from edgecnn.core.errors import BoundNotMetError, DataError, UsageError
 from edgecnn.core.statistics import share
 from edgecnn.data import open_data
-from edgecnn.ladder import RUNGS, Bounds, Skipped, Step, Training, blame, check, evaluation
+from edgecnn.ladder import CONFIGURATIONS, Bounds, Skipped, Training, Tried, blame, check, evaluation
 from edgecnn.ladder import climb as climb_module
 from edgecnn.ladder.climb import climb
 from edgecnn.ladder.values import one_verdict
@@ -43,16 +43,16 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def only(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
-    monkeypatch.setattr(climb_module, "RUNGS", tuple(rung for rung in RUNGS if rung.name in names))
+    monkeypatch.setattr(climb_module, "CONFIGURATIONS", tuple(each for each in CONFIGURATIONS if each.name in names))
 
 
-def test_the_first_rung_within_the_bound_is_taken(tiny_keras: Path, tmp_path: Path, pictures: Path) -> None:
+def test_the_first_configuration_within_the_bound_is_taken(tiny_keras: Path, tmp_path: Path, pictures: Path) -> None:
     output = tmp_path / "m.tflite"
     climbed = climb(tiny_keras, output, Bounds(min_agreement=1.0), str(pictures), calibration=FEW)
-    assert [step.rung for step in climbed.steps] == ["plain"]
-    assert climbed.reached and climbed.steps[0].verdict == "held"
-    account = model_file.read(output).contract.provenance["ladder"]
-    assert account[0]["rung"] == "plain" and account[0]["agreement"]["total"] == 40
+    assert [step.configuration for step in climbed.tried] == ["plain"]
+    assert climbed.reached and climbed.tried[0].verdict == "met"
+    account = model_file.read(output).contract.provenance.ladder
+    assert account[0].configuration == "plain" and account[0].agreement.total == 40
     assert sorted(path.name for path in tmp_path.iterdir()) == ["m.tflite"]
 
 
@@ -60,16 +60,16 @@ def test_what_can_t_be_reached_leaves_the_best_beside_and_says_so(
     tiny_keras: Path, tmp_path: Path, pictures: Path
 ) -> None:
     climbed = climb(tiny_keras, tmp_path / "m.tflite", NEVER, str(pictures), calibration=FEW)
-    assert [entry.rung for entry in climbed.account] == [rung.name for rung in RUNGS]
-    assert [step.rung for step in climbed.steps] == ["plain", "fast", "best"]
-    skipped = {entry.rung: entry.reason for entry in climbed.account if isinstance(entry, Skipped)}
+    assert [entry.configuration for entry in climbed.entries] == [each.name for each in CONFIGURATIONS]
+    assert [step.configuration for step in climbed.tried] == ["plain", "fast", "best"]
+    skipped = {entry.configuration: entry.reason for entry in climbed.entries if isinstance(entry, Skipped)}
     assert skipped["qat"] == skipped["relu6"] == "needs --train-data"
     assert skipped["int8_mixed"] == skipped["int8_int16"] == "an Edge TPU doesn't run it"
     assert "No channel" in skipped["equalized"] and "needs all" in skipped["ranges"]  # ReLU6 everywhere
-    assert all(step.verdict == "missed" for step in climbed.steps)
+    assert all(step.verdict == "not met" for step in climbed.tried)
     assert [path.name for path in tmp_path.iterdir()] == ["m-best.tflite"]
-    account = model_file.read(tmp_path / "m-best.tflite").contract.provenance["ladder"]
-    assert {entry["rung"]: entry.get("reason") for entry in account}["qat"] == "needs --train-data"
+    account = model_file.read(tmp_path / "m-best.tflite").contract.provenance.ladder
+    assert {entry.configuration: getattr(entry, "reason", None) for entry in account}["qat"] == "needs --train-data"
     page = reporting.report(tmp_path / "m-best.tflite")
     assert "What was tried" in page and "skipped: needs --train-data" in page and "m-best" in page
     kept = re.escape(str(tmp_path / "m-best.tflite"))
@@ -85,8 +85,8 @@ def test_layers_are_blamed_when_the_best_artifact_is_not_int8(
     only(monkeypatch, "plain", "int8_mixed", "dynamic_int8")
     bounds = Bounds(max_drop=-100.0)
     climbed = climb(tiny_keras, tmp_path / "m.tflite", bounds, str(pictures), calibration=FEW)
-    assert [step.rung for step in climbed.steps] == ["plain", "int8_mixed", "dynamic_int8"]
-    assert climbed.file.contract.provenance["scheme"] == "dynamic_int8"
+    assert [step.configuration for step in climbed.tried] == ["plain", "int8_mixed", "dynamic_int8"]
+    assert climbed.file.contract.provenance.scheme == "dynamic_int8"
     assert "stem_act (CONV_2D" in blame(climbed, tiny_keras, str(pictures))
 
 
@@ -96,10 +96,10 @@ def test_integer_only_takes_int16_instead_of_float(
     only(monkeypatch, "plain", "int8_mixed", "int8_int16", "dynamic_int8")
     bounds = Bounds(max_drop=-100.0, integer=True)
     climbed = climb(tiny_keras, tmp_path / "m.tflite", bounds, str(pictures), calibration=FEW)
-    assert [step.rung for step in climbed.steps] == ["plain", "int8_int16"]
+    assert [step.configuration for step in climbed.tried] == ["plain", "int8_int16"]
 
 
-def test_times_are_of_this_rung_and_the_price_is_over_the_first(
+def test_times_are_of_this_configuration_and_the_added_latency_is_over_the_first(
     tiny_keras: Path, tmp_path: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     only(monkeypatch, "plain", "fast", "dynamic_int8")
@@ -115,8 +115,8 @@ def test_times_are_of_this_rung_and_the_price_is_over_the_first(
 
     monkeypatch.setattr(evaluation, "timed_runs", timed)
     climbed = climb(tiny_keras, tmp_path / "m.tflite", Bounds(max_drop=-100.0), str(pictures), calibration=FEW)
-    assert [step.price_ms for step in climbed.steps] == [0, 1, 2]
-    assert [step.latency_ms for step in climbed.steps] == [3, 4, 5]  # the median lies between
+    assert [step.added_latency_ms for step in climbed.tried] == [0, 1, 2]
+    assert [step.latency_ms for step in climbed.tried] == [3, 4, 5]  # the median lies between
     assert alone and all(alone)
 
 
@@ -133,7 +133,7 @@ def free(path: Path) -> bool:
 def test_per_tensor_has_a_ladder_of_its_own(tiny_keras: Path, tmp_path: Path, pictures: Path) -> None:
     bounds = Bounds(max_drop=-100.0, per_tensor=True)
     climbed = climb(tiny_keras, tmp_path / "m.tflite", bounds, str(pictures), calibration=FEW)
-    assert [step.rung for step in climbed.steps] == ["plain", "fast", "best"]
+    assert [step.configuration for step in climbed.tried] == ["plain", "fast", "best"]
     weights = [t for t in climbed.file.model.graph.tensors if t.is_constant and t.dtype == "INT8"]
     assert weights and all(tensor.scale.size == 1 for tensor in weights)
 
@@ -144,17 +144,17 @@ def test_pictures_that_were_calibrated_on_are_not_judged_by(tiny_keras: Path, tm
               calibration=Calibration(str(pictures), 40))  # fmt: skip
     half = climb(tiny_keras, tmp_path / "m.tflite", Bounds(min_agreement=1), str(pictures),
                  calibration=Calibration(str(pictures), 10))  # fmt: skip
-    assert half.steps[0].pictures == 30 and half.left_out == 10
+    assert half.tried[0].pictures == 30 and half.left_out == 10
 
 
-def test_all_rungs_are_judged_by_the_same_pictures_though_the_first_needs_no_calibration(
+def test_all_configurations_are_evaluated_on_the_same_pictures_though_the_first_needs_no_calibration(
     tiny_keras: Path, tmp_path: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rungs = {rung.name: rung for rung in RUNGS}
-    monkeypatch.setattr(climb_module, "RUNGS", (rungs["dynamic_int8"], rungs["plain"]))
+    known = {each.name: each for each in CONFIGURATIONS}
+    monkeypatch.setattr(climb_module, "CONFIGURATIONS", (known["dynamic_int8"], known["plain"]))
     climbed = climb(tiny_keras, tmp_path / "m.tflite", Bounds(max_drop=-100.0), str(pictures),
                     calibration=Calibration(str(pictures), 10))  # fmt: skip
-    assert [step.pictures for step in climbed.steps] == [30, 30] and climbed.left_out == 10
+    assert [step.pictures for step in climbed.tried] == [30, 30] and climbed.left_out == 10
 
 
 def test_bounds_without_labels_or_without_a_bound_are_refused(tiny_keras: Path, tmp_path: Path) -> None:
@@ -172,7 +172,7 @@ def test_ctrl_c_leaves_nothing(
     monkeypatch.setattr("tempfile.tempdir", str(scratch))
 
     def interrupted(stage: str, done: int, total: int) -> None:
-        if stage == "Rounding":  # the second rung is being made, the first one is judged already
+        if stage == "Rounding":  # the second configuration is being made, the first one is evaluated already
             raise KeyboardInterrupt
 
     only(monkeypatch, "plain", "fast")
@@ -184,13 +184,13 @@ def test_ctrl_c_leaves_nothing(
 
 @pytest.mark.parametrize(
     ("right", "total", "bound", "verdict"),
-    [(99, 100, 90, "held"), (95, 100, 94, "not shown"), (93, 100, 94, "missed"), (990, 1000, 98, "held")],
+    [(99, 100, 90, "met"), (95, 100, 94, "inconclusive"), (93, 100, 94, "not met"), (990, 1000, 98, "met")],
 )
 def test_verdict_follows_the_interval(right: int, total: int, bound: float, verdict: str) -> None:
     found = share(right, total)
     said, needed = one_verdict(found.percent - bound, found.percent - found.low_percent, total)
     assert said == verdict
-    if said == "not shown":  # with so many pictures and the same share, the interval does lie within the bound
+    if said == "inconclusive":  # with so many pictures and the same share, the interval does lie within the bound
         more = share(round(needed * 1.1 * right / total), round(needed * 1.1))
         assert more.low_percent >= bound > found.low_percent
 
@@ -227,7 +227,7 @@ def swish_keras(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("edge_tpu", [False, True])
-def test_rungs_that_train(
+def test_configurations_that_train(
     swish_keras: Path, tmp_path: Path, colors: Path, monkeypatch: pytest.MonkeyPatch, edge_tpu: bool
 ) -> None:
     monkeypatch.setenv("EDGECNN_CACHE", str(tmp_path / "cache"))
@@ -238,12 +238,12 @@ def test_rungs_that_train(
     output.parent.mkdir()
     climbed = climb(swish_keras, output, bounds, str(colors / "test"), calibration=FEW,
                     training=Training(str(colors / "train"), 1))  # fmt: skip
-    assert [step.rung for step in climbed.steps] == (["relu6"] if edge_tpu else ["plain", "hard_swish", "qat"])
-    assert climbed.left_out == 3 and climbed.steps[0].pictures == 6  # by content: the names are new
+    assert [step.configuration for step in climbed.tried] == (["relu6"] if edge_tpu else ["plain", "hard_swish", "qat"])
+    assert climbed.left_out == 3 and climbed.tried[0].pictures == 6  # by content: the names are new
     if edge_tpu:
         kinds = {operator.name for operator in climbed.file.model.graph.operators}
         assert not kinds & {"LOGISTIC", "MUL", "HARD_SWISH"}
-        assert climbed.file.contract.model["compression"][0]["to"] == "relu6"
+        assert climbed.file.contract.model.compression[0].extra["to"] == "relu6"
         assert climbed.int8 is None and blame(climbed, swish_keras, str(colors / "test")) == ""  # another network
     assert sorted(path.name for path in output.parent.iterdir()) == ["m-best.tflite"]
 
@@ -260,7 +260,7 @@ def test_a_model_without_swish_skips_the_swap(
     only(monkeypatch, "plain", "hard_swish")
     climbed = climb(tiny_keras, tmp_path / "m.tflite", Bounds(max_drop=-100.0), str(pictures), calibration=FEW,
                     training=Training(str(colors / "train"), 1))  # fmt: skip
-    assert [getattr(entry, "reason", "tried") for entry in climbed.account] == ["tried", "the model has no swish"]
+    assert [getattr(entry, "reason", "tried") for entry in climbed.entries] == ["tried", "the model has no swish"]
 
 
 def run(arguments: list[Any]) -> None:
@@ -274,9 +274,9 @@ def test_command(tiny_keras: Path, tmp_path: Path, pictures: Path, capsys: pytes
     options = ["--samples", "8", "--calibration", "photos:calibration", "--json", "-"]
     run([tiny_keras, "-o", output, "--min-agreement", "1", "--data", pictures, *options])
     result = json.loads(capsys.readouterr().out)
-    assert result["reached"] and result["steps"][0]["rung"] == "plain"
+    assert result["reached"] and result["steps"][0]["configuration"] == "plain"
     assert output.exists() and result["output"] == str(output)
-    assert Step.__dataclass_fields__.keys() >= result["steps"][0].keys()
+    assert Tried.__dataclass_fields__.keys() >= result["steps"][0].keys()
     run([tiny_keras, "-o", output, "--min-agreement", "1", "--data", pictures, *options[:-2]])
     assert f"{output}: plain" in capsys.readouterr().out
 
@@ -294,7 +294,7 @@ def test_command_that_can_t_reach_its_bound_ends_with_status_1(
     shown = capsys.readouterr()
     assert ended.value.code == 1
     assert "qat skipped: needs --train-data" in shown.err and "Most of int8's noise comes from" in shown.err
-    assert "skipped" in shown.out and "missed" in shown.out
+    assert "skipped" in shown.out and "not met" in shown.out
     assert [path.name for path in tmp_path.iterdir()] == ["m-best.tflite"]
 
 

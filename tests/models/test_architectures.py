@@ -100,7 +100,7 @@ def test_published_parameters_and_measured_figures(name: str) -> None:
     assert published == rounded or (name in OTHER_COUNT and trainable == pytest.approx(published, rel=0.001))
     measured = figures()[name]  # tools/figures writes them
     assert (measured["parameters"], measured["macs"]) == (model.count_params(), keras_macs.total(model))
-    assert contract.model["parameters"] == model.count_params()
+    assert contract.model.parameters == model.count_params()
     assert model.name == contract.name == name
     assert model.layers[-1].name == "logits"
     assert {type(layer).__name__ for layer in model.layers} <= STOCK_LAYERS | OWN_LAYERS
@@ -193,7 +193,7 @@ def test_width_color_classes_and_size_are_free(name: str) -> None:
     assert model(pixels).shape == (3, 10)
     assert contract.preprocessing.shape == (size, size, 1)
     assert contract.labels == ()
-    assert contract.model["arguments"] == {"input_size": size, "width": 0.5, "classes": 10, "color": "gray"}
+    assert contract.model.arguments == {"input_size": size, "width": 0.5, "classes": 10, "color": "gray"}
     assert model.count_params() < 0.6 * figures()[name]["parameters"]
     names = Counter(layer.name for layer in model.layers)
     assert max(names.values()) == 1

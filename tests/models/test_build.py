@@ -30,7 +30,7 @@ def test_every_variant_is_a_whole_row() -> None:
 def test_imagenet_weights_bring_names() -> None:
     model, contract = build_model("efficientnet_lite0", weights="imagenet")
     assert contract.labels[281] == "tabby cat" and contract.label_ids[281] == "n02123045"
-    assert contract.model["weights"] == "imagenet" and len(contract.provenance["weights"]["sha256"]) == 64
+    assert contract.model.weights == "imagenet" and len(contract.provenance.weights.sha256) == 64
     assert (contract.preprocessing.mean, contract.preprocessing.std) == ((127.0,), (128.0,))
     assert contract.preprocessing.crop == 224 / 256
     assert model.output_shape == (None, 1000) == (None, len(contract.labels))

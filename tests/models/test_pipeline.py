@@ -19,7 +19,7 @@ from edgecnn.models.catalog import family
 from edgecnn.profiling import profile
 from edgecnn.quantization import Calibration, quantize
 from edgecnn.quantization.refusals import float_operators
-from edgecnn.training import FitSettings, Source
+from edgecnn.training import FitSettings, TrainingRows
 from edgecnn.training.fit import fit
 from edgecnn.verification import verify
 
@@ -47,7 +47,7 @@ def test_the_whole_way(name: str, tmp_path: Path, picture_folder: Path, request:
     contract = contract.replace(labels=LABELS)
     random = np.random.default_rng(0)
     pixels = random.integers(0, 256, (4, size, size, 3), np.uint8)
-    source = Source(pixels, np.arange(4), np.arange(4) % 2, 2, contract.preprocessing, "random")
+    source = TrainingRows(pixels, np.arange(4), np.arange(4) % 2, 2, contract.preprocessing, "random")
     before = model.get_weights()
     request.getfixturevalue("eagerly")
     fit(model, source, source, FitSettings(epochs=2, batch_size=4, warmup=0, keep_best=False))
@@ -65,8 +65,8 @@ def test_the_whole_way(name: str, tmp_path: Path, picture_folder: Path, request:
     )
     assert float_operators(file.model.graph) == []
     found = verify(file, tmp_path / "model.keras", str(picture_folder))
-    assert found.golden["passed"] and found.pictures == 8
-    assert profile(file, runs=1, warmup=0, threads=1).best.measurement.latency_ms["median"] > 0
+    assert found.golden.passed and found.pictures == 8
+    assert profile(file, runs=1, warmup=0, threads=1).best.measurement.latency_ms.median > 0
 
     report = targets.check(file.model)
     limits = spec(name).limits
@@ -74,4 +74,4 @@ def test_the_whole_way(name: str, tmp_path: Path, picture_folder: Path, request:
     refused = {row.layer.split("/")[0] for row in report.operators if not row.mapped and row.reason}
     patterns = [pattern for limit in limits for pattern in limit.layers]
     assert all(any(fnmatch.fnmatch(layer, pattern) for pattern in patterns) for layer in refused), refused
-    assert contract.model["limits"] == [str(limit) for limit in limits]
+    assert contract.model.limits == tuple(str(limit) for limit in limits)

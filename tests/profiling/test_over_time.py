@@ -60,7 +60,7 @@ def test_sentences(ratio, interval, words):
 def test_sustained_here():
     with open_device() as device:
         found = sustain(tiny_models.classifier(), device, 2, threads=1)
-    ends = [window["end_s"] for window in found.windows]
+    ends = [window.end_s for window in found.windows]
     assert ends == sorted(ends) and ends[-1] >= 1.9
     assert found.fall == pytest.approx(1 - found.steady_fps / found.initial_fps, abs=1e-3)
     json.dumps(found.to_dict())
@@ -68,7 +68,7 @@ def test_sustained_here():
 
 def test_a_window_of_samples():
     window = runtime_sustain._window([1, 2, 3], 1.0, 0.006)
-    assert (window["end_s"], window["fps"], window["median_ms"], window["p95_ms"]) == (1.0, 500.0, 2, 2.9)
+    assert (window.end_s, window.fps, window.median_ms, window.p95_ms) == (1.0, 500.0, 2, 2.9)
 
 
 def test_less_than_a_second_is_refused():

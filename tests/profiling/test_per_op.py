@@ -124,7 +124,7 @@ def test_sum_whole_and_bound_agree_with_their_parts(result):
     _, measured = result
     assert measured.sum_ms == pytest.approx(sum(row.latency_ms for row in measured.operators), abs=1e-4)
     assert measured.difference == pytest.approx(measured.sum_ms / measured.whole_ms - 1, abs=1e-3)
-    assert f"{measured.difference:+.1%}" in measured.remarks()[0]
+    assert f"{measured.difference:+.1%}" in measured.remarks[0]
     for row in measured.operators:
         if row.bound is None:
             continue
@@ -146,7 +146,7 @@ def test_node_data_is_what_model_explorer_reads(result):
 
 def test_tables_have_a_cell_for_every_column(result):
     _, measured = result
-    for columns, rows in (per_op_text.table(measured), per_op_text.by_type(measured.to_dict()["operators"])):
+    for columns, rows in (per_op_text.table(measured), per_op_text.by_type(measured.operators)):
         assert rows and all(len(row) == len(columns) for row in rows)
     assert json.loads(json.dumps(measured.to_dict()))["operators"][0]["layer"] == "first"
 

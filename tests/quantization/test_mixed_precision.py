@@ -143,8 +143,8 @@ def test_named_layers_and_their_readers_stay_float(tmp_path: Path) -> None:
     floats = [o for o in graph.operators if o.name == "CONV_2D" and graph.tensors[o.outputs[0]].dtype == "FLOAT32"]
     names = [graph.tensors[operator.outputs[0]].name for operator in floats]
     assert len(names) == 2 and "/squeeze/" in names[0] and "/expand/" in names[1]
-    assert file.contract.provenance["scheme"] == "int8_mixed:squeeze"
-    assert file.contract.provenance["float_layers"] == names
+    assert file.contract.provenance.scheme == "int8_mixed:squeeze"
+    assert file.contract.provenance.extra["float_layers"] == names
 
 
 def test_int8_mixed_without_a_float_layer_is_not_called_so(tmp_path: Path) -> None:

@@ -43,13 +43,13 @@ def test_scheme_agrees_with_the_float_model(tiny_keras: Path, tmp_path: Path, sc
     noise = np.linalg.norm(got - expected) / np.linalg.norm(expected)
     assert noise <= tolerance, noise
     assert golden.replay(engine, engine.run).passed
-    assert file.contract.provenance["scheme"] == scheme
+    assert file.contract.provenance.scheme == scheme
 
 
 def test_integer_schemes_leave_no_float_and_shrink_the_file(tiny_int8: Path) -> None:
     file = model_file.read(tiny_int8)
     assert float_operators(file.model.graph) == []
-    assert len(file.data) < 0.5 * file.contract.provenance["float_size_bytes"]
+    assert len(file.data) < 0.5 * file.contract.provenance.float_size_bytes
     kernels = [t for t in file.model.graph.tensors if t.is_constant and t.dtype == "INT8" and len(t.shape) == 4]
     assert kernels and all(t.scale.size == t.shape[t.channel_axis] for t in kernels)
 
@@ -95,11 +95,11 @@ def test_outputs_can_be_added_to_a_graph(tiny_int8: Path, tiny_keras: Path) -> N
 def test_calibration_list_is_in_the_contract(picture_folder: Path, tiny_keras: Path, tmp_path: Path) -> None:
     (picture_folder / "ant" / "broken.png").write_bytes(b"no picture")
     file = quantize(tiny_keras, tmp_path / "m.tflite", calibration=Calibration(str(picture_folder), 20))
-    account = file.contract.provenance["calibration"]
-    assert account["samples"] == 8
-    assert account["skipped"] == ["ant/broken.png"]
-    assert sorted(account["pictures"]) == [f"{c}/{n}.png" for c in ("ant", "bee") for n in range(4)]
-    assert len(account["sha256"]) == 64
+    calibration = file.contract.provenance.calibration
+    assert calibration is not None and calibration.samples == 8
+    assert calibration.skipped == ("ant/broken.png",)
+    assert sorted(calibration.pictures) == [f"{c}/{n}.png" for c in ("ant", "bee") for n in range(4)]
+    assert len(calibration.sha256) == 64
 
 
 @pytest.mark.parametrize(

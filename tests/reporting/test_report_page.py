@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from edgecnn import artifact, reporting
 from edgecnn.data import open_data
 from edgecnn.html import charts
-from edgecnn.profiling import profile
+from edgecnn.profiling import Profile, profile
 from edgecnn.runtime.model import model_file
-from edgecnn.verification import verify
+from edgecnn.runtime.model.provenance import Improvement
+from edgecnn.verification import Verification, verify
 
 VOID = {"meta", "img", "br"}
 
@@ -53,19 +54,19 @@ def _checked(html: str) -> Checker:
 
 
 @pytest.fixture(scope="module")
-def records(tiny_keras: Path, tiny_int8: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+def records(tiny_keras: Path, tiny_int8: Path) -> tuple[Verification, Profile]:
     found = verify(tiny_int8, tiny_keras, open_data("photos:test").sample(20))
-    return found.to_dict(), profile(tiny_int8, threads=1, runs=20).to_dict()
+    return found, profile(tiny_int8, threads=1, runs=20)
 
 
-def test_page_says_what_was_measured(tiny_int8: Path, records: tuple[dict[str, Any], dict[str, Any]]) -> None:
+def test_page_says_what_was_measured(tiny_int8: Path, records: tuple[Verification, Profile]) -> None:
     found, measured = records
     page = _checked(reporting.report(tiny_int8, found, [measured], "[model]\nname = 'x & y'"))
-    assert f"{found['agreement']['percent']:.1f} %" in page.text
-    assert f"{measured['rows'][0]['latency_ms']['median']:.2f}" in page.text
+    assert f"{found.agreement.percent:.1f} %" in page.text
+    assert f"{measured.rows[0].measurement.latency_ms.median:.2f}" in page.text
     assert model_file.read(tiny_int8).sha256 in page.text
     assert "x & y" in page.text
-    shown = len(found["answers"]) + min(24, len(found["flipped"]))
+    shown = len(found.answers) + min(24, len(found.flipped))
     assert len(page.links) == shown
 
 
@@ -77,7 +78,7 @@ def test_page_without_measurements(tiny_int8: Path) -> None:
 @pytest.mark.parametrize("level", ["none", "best"])
 def test_the_command_to_repeat_it_has_the_level(tiny_int8: Path, tmp_path: Path, level: str) -> None:
     file = model_file.read(tiny_int8)
-    provenance = {**file.contract.provenance, "improve": {"level": level}}
+    provenance = dataclasses.replace(file.contract.provenance, improve=Improvement(level))
     artifact.rewrite(tmp_path / "m.tflite", file, file.contract.replace(provenance=provenance))
     text = _checked(reporting.report(tmp_path / "m.tflite")).text
     assert (
@@ -93,8 +94,8 @@ def test_labels_from_outside_are_escaped(tiny_int8: Path, tmp_path: Path) -> Non
     assert "<script>alert" in _checked(reporting.report(tmp_path / "m.tflite")).text
 
 
-def test_emulated_times_are_marked(tiny_int8: Path, records: tuple[dict[str, Any], dict[str, Any]]) -> None:
-    emulated = {**records[1], "emulated": True, "system": {**records[1]["system"], "emulated": True}}
+def test_emulated_times_are_marked(tiny_int8: Path, records: tuple[Verification, Profile]) -> None:
+    emulated = dataclasses.replace(records[1], emulated=True, system={**records[1].system, "emulated": True})
     page = _checked(reporting.report(tiny_int8, None, [emulated]))
     assert page.text.count("emulated") >= 3
     assert "say nothing about a real board" in page.text

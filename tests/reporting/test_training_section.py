@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from html import unescape
-from typing import Any
 
 from edgecnn.reporting.training import trained
+from edgecnn.training.record import TrainingRecord
 
 
-def record() -> dict[str, Any]:
+def record() -> TrainingRecord:
     epochs = [
         {
             "epoch": number,
@@ -17,12 +17,16 @@ def record() -> dict[str, Any]:
             "accuracy_percent": 40.0 + 10 * number,
             "validation_loss": 2.5 / number,
             "validation_accuracy_percent": 35.0 + 10 * number,
+            "learning_rate": 1e-3,
+            "wall_s": 1.0,
         }
         for number in (1, 2, 3)
     ]
     measured = {"loss": 0.5, "top1_percent": 75.0, "confusion": [[5, 1], [2, 4]]}
     stage = {"name": "finetune", "settings": {}, "history": {"epochs": epochs, "best_epoch": 3}}
-    return {"classes": ["<ant>", "bee"], "stages": [stage], "validation": measured, "test": measured, "data": {}}
+    data = {"counts": {"train": {"<ant>": 20, "bee": 20}}, "unreadable": {}, "tiny": {}}
+    values = {"classes": ["<ant>", "bee"], "stages": [stage], "validation": measured, "test": measured, "data": data}
+    return TrainingRecord.from_dict(values)
 
 
 def test_confusions_are_those_of_the_matrix_largest_first() -> None:

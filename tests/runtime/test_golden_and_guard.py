@@ -55,7 +55,7 @@ def test_replay_passes_here_and_notices_a_changed_output(tiny_int8: Path) -> Non
 
 def test_a_file_without_vectors_says_so(tiny_int8: Path) -> None:
     engine = Engine(model_file.read(tiny_int8))
-    engine.contract = engine.contract.replace(golden={})
+    engine.contract = engine.contract.replace(golden=None)
     with pytest.raises(ModelFileError, match="no golden vectors"):
         golden.replay(engine, engine.run)
 

@@ -21,7 +21,7 @@ LAYERS = (
     ("graph", "models"),
     ("float_model",),
     ("weights", "data", "boards", "devices"),
-    ("builder", "profiling"),
+    ("builder", "profiling", "tasks"),
     ("training",),
     ("quantization",),
     ("compression", "targets"),
@@ -32,7 +32,16 @@ LAYERS = (
     ("cli",),
 )
 """Rooms from the ground up; those of one layer don't import each other."""
-RUNTIME_LAYERS = (("errors",), ("model",), ("run",), ("tasks", "delegates"), ("measure",), ("process",), ("__main__",))
+RUNTIME_LAYERS = (
+    ("errors",),
+    ("model", "opencv"),
+    ("tasks",),
+    ("run",),
+    ("delegates",),
+    ("measure",),
+    ("process",),
+    ("__main__",),
+)
 
 
 @functools.cache

@@ -141,7 +141,7 @@ def test_the_contract_and_the_golden_vectors_stay_in_the_compiled_file(double, s
     assert written.contract.labels == sealed.contract.labels
     assert written.contract.golden == sealed.contract.golden
     assert written.contract.preprocessing == sealed.contract.preprocessing
-    record = written.contract.provenance["edgetpu"]
+    record = written.contract.provenance.extra["edgetpu"]
     assert record["compiler"] == "Edge TPU Compiler version 16.0.384591198"
     assert record["compiled_from_sha256"] == sealed.sha256
     assert report.maps_entirely and report.total == 4

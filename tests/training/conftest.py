@@ -33,6 +33,7 @@ def small_keras(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from edgecnn.models import blocks
     from edgecnn.models.blocks import Residual, Style
     from edgecnn.runtime.model.contract import Contract, Preprocessing
+    from edgecnn.runtime.model.records import ModelDescription
 
     keras.utils.set_random_seed(0)
     style = Style("relu6", momentum=0.9)
@@ -43,5 +44,5 @@ def small_keras(tmp_path_factory: pytest.TempPathFactory) -> Path:
     x = blocks.conv_bn(x, 16, "top", style)
     model = keras.Model(picture, blocks.classifier(blocks.pool(x), 3, 0.2), name="small")
     path = tmp_path_factory.mktemp("model") / "small.keras"
-    keras_file.save(model, Contract(Preprocessing(32, 32), model={"name": "small"}), path)
+    keras_file.save(model, Contract(Preprocessing(32, 32), model=ModelDescription("small")), path)
     return path

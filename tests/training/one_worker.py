@@ -18,10 +18,11 @@ import numpy as np
 from edgecnn.core.compat.tensorflow import keras
 from edgecnn.core.errors import EdgecnnError
 from edgecnn.float_model import keras_file
-from edgecnn.training import FitSettings, open_sources
+from edgecnn.models.heads import with_dense_head
+from edgecnn.training import FitSettings, open_rows
 from edgecnn.training.distribution import cluster_config, is_chief, strategy
 from edgecnn.training.fit import fit
-from edgecnn.training.model import unfreeze, with_head
+from edgecnn.training.model import unfreeze
 
 
 def main(job: dict[str, Any]) -> None:
@@ -31,8 +32,8 @@ def main(job: dict[str, Any]) -> None:
     with here.scope():
         model, contract = keras_file.load(job["model"])
         assert contract is not None
-        sources, _ = open_sources(job["data"], contract.replace(labels=("ant", "bee", "cat")))
-        model = with_head(model, 3)
+        sources, _ = open_rows(job["data"], contract.replace(labels=("ant", "bee", "cat")))
+        model = with_dense_head(model, 3)
         unfreeze(model, batch_norms=job.get("batch_norms", False))
         history = fit(
             model,

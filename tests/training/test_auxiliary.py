@@ -14,8 +14,8 @@ from edgecnn.builder import build_model
 from edgecnn.core.compat.tensorflow import keras, tf
 from edgecnn.float_model import keras_file
 from edgecnn.models.families import googlenet
-from edgecnn.runtime.model.contract import Preprocessing
-from edgecnn.training import FitSettings, Source, TrainOptions, train
+from edgecnn.runtime.model.contract import Contract, Preprocessing
+from edgecnn.training import FitSettings, TrainingRows, TrainOptions, train
 from edgecnn.training.fit import fit
 from edgecnn.training.learner import Learner, Trainee
 from edgecnn.training.model import with_head
@@ -31,15 +31,17 @@ def small() -> tuple[Any, Trainee]:
     return model, Trainee(model, *googlenet.training_model(model, 0.0))
 
 
-def noise(count: int = 12) -> Source:
+def noise(count: int = 12) -> TrainingRows:
     pictures = np.random.default_rng(0).integers(0, 3, (count, 32, 32, 3)).astype(np.uint8)
-    return Source(pictures, np.arange(count), np.arange(count) % 3, 3, PLAIN, "noise")
+    return TrainingRows(
+        pictures, np.arange(count), np.arange(count) % 3, Contract(PLAIN, labels=("a", "b", "c")), "noise"
+    )
 
 
 def one_step(trainee: Any) -> float:
     learner = Learner(trainee, EXACT, PLAIN, steps=10, batch_size=6)
     source = noise()
-    targets = np.eye(3, dtype=np.float32)[source.labels[:6]]
+    targets = np.eye(3, dtype=np.float32)[source.truths[:6]]
     return float(learner.step(tf.constant(0), source.batch(np.arange(6)), targets, tf.ones(6))[0])
 
 
@@ -131,7 +133,7 @@ def test_the_command_uses_them_and_writes_none(built: Path, pictures: Path, tmp_
     after, contract = keras_file.load(output)
     assert [layer.name for layer in after.layers] == [layer.name for layer in before.layers]
     assert len(after.outputs) == 1 and after.count_params() == before.count_params()
-    assert contract is not None and contract.provenance["training"]["stages"][0]["auxiliary_weights"] == [0.3, 0.3]
+    assert contract is not None and contract.provenance.training.phases[0].auxiliary_weights == (0.3, 0.3)
 
 
 @pytest.mark.parametrize(("unfreeze", "weights"), [(None, (0.3, 0.3)), (2, ())])

@@ -7,16 +7,18 @@ import dataclasses
 import numpy as np
 import pytest
 
-from edgecnn.runtime.model.contract import Preprocessing
-from edgecnn.training import FitSettings, Source
+from edgecnn.runtime.model.contract import Contract, Preprocessing
+from edgecnn.training import FitSettings, TrainingRows
 from edgecnn.training.batches import Batches
 
 
-def numbered(count: int = 23) -> Source:
+def numbered(count: int = 23) -> TrainingRows:
     """Pictures whose every pixel is their number."""
     pictures = np.repeat(np.arange(count, dtype=np.uint8), 6 * 6 * 3).reshape(count, 6, 6, 3)
     labels = np.arange(count, dtype=np.int64) % 3
-    return Source(pictures, np.arange(count), labels, 3, Preprocessing(6, 6), "key")
+    return TrainingRows(
+        pictures, np.arange(count), labels, Contract(Preprocessing(6, 6), labels=("ant", "bee", "cat")), "key"
+    )
 
 
 def test_an_epoch_has_each_picture_once_and_the_next_another_order() -> None:
@@ -43,7 +45,7 @@ def test_workers_parts_make_the_whole_batch(augment: str) -> None:
 
 
 def test_targets_are_smoothed_and_weights_average_to_one() -> None:
-    source = dataclasses.replace(numbered(20), labels=np.array([0] * 14 + [1] * 5 + [2]))
+    source = dataclasses.replace(numbered(20), truths=np.array([0] * 14 + [1] * 5 + [2]))
     batches = Batches(source, FitSettings(batch_size=20, label_smoothing=0.3, class_weights=True, augment="none"))
     _, targets, weights, *_ = batches.arrays(0)
     assert np.allclose(np.sort(targets, axis=1), [[0.1, 0.1, 0.8]] * 20)

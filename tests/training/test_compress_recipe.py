@@ -44,12 +44,12 @@ def test_zeros_and_clusters_of_a_recipe_are_in_its_artifact(small_keras: Path, p
     assert found.ran == ("train", "prune 1", "prune 2", "qat", "quantize", "verify", "report")
     contract = keras_file.read_contract(folder / "qat.keras")
     assert contract is not None
-    steps = contract.model["compression"]
-    assert [step["method"] for step in steps] == ["magnitude", "clusters", "qat"]
+    steps = contract.model.compression
+    assert [step.method for step in steps] == ["magnitude", "clusters", "qat"]
     tensors = model_file.read(found.artifact).model.graphs[0].tensors
     kernels = [tensor.values() for tensor in tensors if tensor.dtype == "INT8" and tensor.is_constant]
     kept = [kernel for kernel in kernels if kernel.ndim == 4 and len(np.unique(kernel)) <= 9]
-    assert len(kept) == len(steps[1]["layers"]) == 7  # two in each of three blocks, and the top
+    assert len(kept) == len(steps[1].layers) == 7  # two in each of three blocks, and the top
     assert np.mean([(kernel == 0).mean() for kernel in kept]) >= 0.6
     page = found.report.read_text()
     assert "How it was made smaller" in page and page.count("15 test<") == 3

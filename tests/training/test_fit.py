@@ -17,21 +17,24 @@ from edgecnn.compression.zeros import Zeroing
 from edgecnn.core.compat.tensorflow import keras, tf
 from edgecnn.core.errors import EdgecnnError, UsageError
 from edgecnn.float_model import keras_file
-from edgecnn.training import FitSettings, Source, Teacher, open_sources
+from edgecnn.models.heads import with_dense_head
+from edgecnn.runtime.model.contract import Contract, Preprocessing
+from edgecnn.training import FitSettings, Teacher, TrainingRows, open_rows
 from edgecnn.training.fit import fit
 from edgecnn.training.learner import Learner
-from edgecnn.training.model import block_count, unfreeze, with_head
+from edgecnn.training.model import block_count, unfreeze
 
+THREE = Contract(Preprocessing(32, 32), labels=("ant", "bee", "cat"))
 SETTINGS = {"epochs": 4, "batch_size": 16, "augment": "strong_mix", "save_every_steps": 3, "keep_best": False}
 
 
-def blobs(count: int = 200, seed: int = 0) -> Source:
+def blobs(count: int = 200, seed: int = 0) -> TrainingRows:
     """Three clouds of 8 features."""
     random = np.random.default_rng(seed)
     labels = random.integers(0, 3, count)
     centers = np.random.default_rng(99).normal(0, 2, (3, 8))
     features = (centers[labels] + random.normal(0, 1, (count, 8))).astype(np.float32)
-    return Source(features, np.arange(count), labels, 3, None, f"blobs {seed}")
+    return TrainingRows(features, np.arange(count), labels, THREE, f"blobs {seed}", are_features=True)
 
 
 def linear(dropout: float = 0.0, seed: int = 0) -> Any:
@@ -42,11 +45,11 @@ def linear(dropout: float = 0.0, seed: int = 0) -> Any:
     return keras.Model(inputs, keras.layers.Dense(3, name="logits")(x), name="linear")
 
 
-def prepared(model_file: Path, data: Path, *, batch_norms: bool = False) -> tuple[Any, dict[str, Source]]:
+def prepared(model_file: Path, data: Path, *, batch_norms: bool = False) -> tuple[Any, dict[str, TrainingRows]]:
     model, contract = keras_file.load(model_file)
     assert contract is not None
-    sources, _ = open_sources(str(data), contract.replace(labels=("ant", "bee", "cat")))
-    model = with_head(model, 3)
+    sources, _ = open_rows(str(data), contract.replace(labels=("ant", "bee", "cat")))
+    model = with_dense_head(model, 3)
     unfreeze(model, batch_norms=batch_norms)
     return model, sources
 
@@ -58,10 +61,10 @@ def test_learns_as_well_as_scikit_learn() -> None:
     model = linear()
     settings = FitSettings(epochs=30, learning_rate=3e-2, label_smoothing=0.0, weight_decay=0.0, augment="none")
     history = fit(model, train, test, settings)
-    peer = LogisticRegression().fit(train.inputs, train.labels).score(test.inputs, test.labels)
+    peer = LogisticRegression().fit(train.inputs, train.truths).score(test.inputs, test.truths)
     assert history.best.validation_accuracy_percent >= 100 * peer - 1.5
     answers = model.predict(test.inputs, verbose=0).argmax(axis=1)
-    assert np.isclose(100 * (answers == test.labels).mean(), history.best.validation_accuracy_percent)
+    assert np.isclose(100 * (answers == test.truths).mean(), history.best.validation_accuracy_percent)
 
 
 def test_repeats_itself_and_another_seed_does_not() -> None:
@@ -159,7 +162,9 @@ def test_another_sparsity_or_codebook_does_not_take_up_the_checkpoint(method: st
 
 
 def test_stops_early_and_keeps_the_best_epoch() -> None:
-    noise = Source(blobs().inputs, np.arange(60), np.random.default_rng(3).integers(0, 3, 60), 3, None, "noise")
+    noise = TrainingRows(
+        blobs().inputs, np.arange(60), np.random.default_rng(3).integers(0, 3, 60), THREE, "noise", are_features=True
+    )
     model = linear()
     settings = FitSettings(epochs=60, batch_size=20, learning_rate=0.3, patience=3, augment="none", warmup=0.0)
     history = fit(model, noise, blobs(seed=1), settings)
@@ -171,7 +176,9 @@ def test_stops_early_and_keeps_the_best_epoch() -> None:
 
 
 def test_divergence_is_one_sentence() -> None:
-    broken = Source(np.full((32, 8), np.nan, np.float32), np.arange(32), np.zeros(32, np.int64), 3, None, "nan")
+    broken = TrainingRows(
+        np.full((32, 8), np.nan, np.float32), np.arange(32), np.zeros(32, np.int64), THREE, "nan", are_features=True
+    )
     with pytest.raises(EdgecnnError, match="--learning-rate"):
         fit(linear(), broken, broken, FitSettings(epochs=1, augment="none"))
 
@@ -212,7 +219,7 @@ def test_distillation_loss_is_hintons() -> None:
     settings = FitSettings(temperature=temperature, distillation_weight=share, augment="none")
     guide = _FeatureTeacher(teacher)
     learner = Learner(student, settings, None, steps=10, batch_size=32, teacher=guide)
-    targets = np.eye(3, dtype=np.float32)[source.labels]
+    targets = np.eye(3, dtype=np.float32)[source.truths]
     logits, wanted = student(source.inputs).numpy(), teacher(source.inputs).numpy()[:, [2, 0, 1]]
     loss = float(learner.step(tf.constant(0), source.inputs, targets, tf.ones(32))[0])
 
@@ -220,7 +227,7 @@ def test_distillation_loss_is_hintons() -> None:
         powers = np.exp(x - x.max(axis=1, keepdims=True))
         return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
-    hard = -np.log(softmax(logits))[np.arange(32), source.labels]
+    hard = -np.log(softmax(logits))[np.arange(32), source.truths]
     soft = -(softmax(wanted / temperature) * np.log(softmax(logits / temperature))).sum(axis=1)
     assert np.isclose(loss, ((1 - share) * hard + share * temperature**2 * soft).sum(), rtol=1e-5)
 
@@ -232,7 +239,7 @@ class _FeatureTeacher(Teacher):
         object.__setattr__(self, "model", model)
         object.__setattr__(self, "order", (2, 0, 1))
 
-    def logits(self, pixels: Any) -> Any:
+    def answer(self, pixels: Any) -> Any:
         return tf.gather(self.model(pixels), self.order, axis=1)
 
 

@@ -54,7 +54,7 @@ def test_command_trains_tests_and_says_what_it_did(small_keras: Path, pictures: 
     assert (confusion == 0).all()
     contract = keras_file.read_contract(output)
     assert contract is not None and contract.labels == ("ant", "bee", "cat")
-    assert contract.accuracy["float"]["test_top1_percent"] == pytest.approx(100 * right / 15, abs=1e-3)
+    assert contract.accuracy.trained["test_top1_percent"] == pytest.approx(100 * right / 15, abs=1e-3)
     assert not list(Path(f"{output}.training").glob("*/checkpoint.npz"))
 
 
@@ -80,7 +80,7 @@ def test_every_strategy_runs(name: str, small_keras: Path, pictures: Path) -> No
     assert strategy.DEFAULTS
     trained = train(small_keras, TrainOptions(str(pictures), name, {"epochs": 1}))
     assert trained.stages[-1].history.epochs and trained.model.output_shape == (None, 3)
-    json.dumps(trained.to_dict())
+    json.dumps(trained.record().to_dict())
 
 
 def test_a_model_that_knows_the_classes_keeps_its_head(small_keras: Path, pictures: Path, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from edgecnn.core.compat.tensorflow import keras, tf
 from edgecnn.core.errors import UsageError
 from edgecnn.data import open_data
 from edgecnn.html import images
-from edgecnn.inspection.source import open_source
+from edgecnn.inspection.opening import open_model
 from edgecnn.quantization import quantize
 from edgecnn.runtime.model.contract import Contract, Preprocessing
 from edgecnn.visualization import features, filters, heat, patches
@@ -54,7 +54,7 @@ def painted(row, column, color=2, side=8):
 
 
 def subjects(colors, files):
-    return [subject(open_source(str(files / "float.tflite"))), _keras_subject(colors)]
+    return [subject(open_model(str(files / "float.tflite"))), _keras_subject(colors)]
 
 
 def _keras_subject(model):
@@ -190,7 +190,7 @@ def test_class_activation_is_refused_where_it_would_be_wrong(tmp_path: Path):
     x = layers.Conv2D(4, 3, strides=8, name="map")(picture)
     model = keras.Model(picture, layers.Dense(3)(layers.Flatten()(x)))
     quantize((model, CONTRACT), tmp_path / "m.tflite", scheme="float32")
-    found = subject(open_source(str(tmp_path / "m.tflite")))
+    found = subject(open_model(str(tmp_path / "m.tflite")))
     panel = heat.grad_cam(found, found.fitted(painted(0, 0)), [0])
     assert not panel.drawings
     assert "not followed by a mean and one linear layer" in panel.missing
@@ -202,7 +202,7 @@ def test_a_model_without_maps_gets_its_other_panels(suffix: str, tmp_path: Path)
     model = keras.Model(picture, keras.layers.Dense(3)(keras.layers.Flatten()(picture)))
     if suffix == "tflite":
         quantize((model, CONTRACT), tmp_path / "m.tflite", scheme="float32")
-    found = subject(open_source(str(tmp_path / "m.tflite"))) if suffix == "tflite" else _keras_subject(model)
+    found = subject(open_model(str(tmp_path / "m.tflite"))) if suffix == "tflite" else _keras_subject(model)
     panels = {panel.name: panel for panel in draw(found, painted(0, 0), Request(PANELS))}
     missing = {name: panel.missing for name, panel in panels.items() if panel.missing}
     assert set(missing) == {"filters", "features", "gradcam"} and panels["occlusion"].drawings

@@ -10,7 +10,7 @@ from edgecnn.core.compat.tensorflow import keras, tf
 from edgecnn.core.errors import UsageError
 from edgecnn.graph import keras_network
 from edgecnn.inspection.analysis import analyze
-from edgecnn.inspection.source import open_source
+from edgecnn.inspection.opening import open_model
 from edgecnn.quantization import Calibration, quantize
 from edgecnn.runtime.model.contract import Contract, Preprocessing
 from edgecnn.visualization import int8, translation
@@ -123,7 +123,7 @@ def small(tmp_path_factory):
 
 def test_int8_errors_are_matched_by_keras_name_and_measured_right(small):
     folder, (model, _) = small
-    quantized, reference = (subject(open_source(str(folder / name))) for name in ("int8.tflite", "float.tflite"))
+    quantized, reference = (subject(open_model(str(folder / name))) for name in ("int8.tflite", "float.tflite"))
     fitted = np.random.default_rng(0).integers(0, 256, (64, 64, 3)).astype(np.uint8)
     found, answers = int8.errors(quantized, reference, fitted)
     kernels = [layer.name for layer in model.layers if type(layer).__name__ in ("Conv2D", "DepthwiseConv2D", "Dense")]
@@ -140,7 +140,7 @@ def test_int8_errors_are_matched_by_keras_name_and_measured_right(small):
 def test_the_float_twin_equals_the_keras_layers(small):
     """The reference itself: a fused convolution answers what Keras's activation answers."""
     folder, (model, contract) = small
-    reference = subject(open_source(str(folder / "float.tflite")))
+    reference = subject(open_model(str(folder / "float.tflite")))
     own = KerasSubject("m", contract, analyze(keras_network.read(model)), model)
     fitted = np.random.default_rng(1).integers(0, 256, (64, 64, 3)).astype(np.uint8)
     for fused, alone in (("stem_conv", "stem_act"), ("block0_project_conv", "block0_project_bn")):
@@ -150,7 +150,7 @@ def test_the_float_twin_equals_the_keras_layers(small):
 
 def test_a_model_against_itself_has_no_error(small):
     folder, _ = small
-    reference = subject(open_source(str(folder / "float.tflite")))
+    reference = subject(open_model(str(folder / "float.tflite")))
     found, _ = int8.errors(reference, reference, np.zeros((64, 64, 3), np.uint8))
     assert {error.snr_db for error in found} == {120.0}
 
@@ -167,7 +167,7 @@ def test_another_model_has_no_layer_in_common(small, tmp_path):
         [keras.Input((64, 64, 3)), keras.layers.Conv2D(2, 64, name="other"), keras.layers.Flatten()]
     )
     quantize((model, Contract(Preprocessing(64, 64))), tmp_path / "o.tflite", scheme="float32")
-    quantized, other = (subject(open_source(str(path))) for path in (folder / "int8.tflite", tmp_path / "o.tflite"))
+    quantized, other = (subject(open_model(str(path))) for path in (folder / "int8.tflite", tmp_path / "o.tflite"))
     with pytest.raises(UsageError, match="no layer in common"):
         int8.pairs(quantized, other)
 

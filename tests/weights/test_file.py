@@ -27,7 +27,7 @@ def test_saved_weights_come_back(tmp_path: Path, suffix: str) -> None:
     again, contract = build_model(**SMALL, classes=5, seed=2, weights=str(path))
     for one, other in zip(model.get_weights(), again.get_weights()):
         np.testing.assert_array_equal(one, other)
-    assert contract.model["weights"] == "file" and contract.provenance["weights"]["file"] == path.name
+    assert contract.model.weights == "file" and contract.provenance.weights.file == path.name
 
 
 def test_another_class_count_changes_only_the_head(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def test_a_cached_download_is_copied_over(keras_home: Path, capsys: pytest.Captu
     ours, contract = build_model("mobilenet_v1", width=0.25, input_size=128, weights="imagenet", seed=1)
     pictures = np.random.default_rng(0).normal(size=(2, 128, 128, 3)).astype(np.float32)
     np.testing.assert_allclose(ours(pictures), theirs(pictures), atol=1e-4)
-    assert contract.provenance["weights"]["source"] == "tf_keras.applications"
+    assert contract.provenance.weights.source == "tf_keras.applications"
     assert contract.labels[0] == "tench"
     assert capsys.readouterr().out == ""
 

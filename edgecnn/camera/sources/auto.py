@@ -8,7 +8,7 @@ import os
 import struct
 from pathlib import Path
 
-from edgecnn.camera.source import Source, Wish
+from edgecnn.camera.source import FrameSource, Wish
 from edgecnn.camera.sources import picamera2, v4l2
 from edgecnn.core.errors import CameraError
 
@@ -24,7 +24,7 @@ def matches(address: str) -> bool:
     return address == "auto"
 
 
-def open_source(address: str, wish: Wish) -> Source:
+def open_source(address: str, wish: Wish) -> FrameSource:
     """The first ribbon camera, otherwise the first USB camera that opens."""
     looked: list[str] = []
     try:

@@ -18,7 +18,7 @@ import numpy as np
 from edgecnn.camera.source import CorruptFrame, Shot, SourceLost, Wish
 from edgecnn.camera.sources import network
 from edgecnn.core.errors import CameraError
-from edgecnn.runtime.run.preprocess import opencv
+from edgecnn.runtime.opencv import opencv
 
 EXAMPLE = "an HTTP address of a Motion-JPEG stream"
 _TIMEOUT_S = 5.0

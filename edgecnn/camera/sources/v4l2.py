@@ -9,7 +9,7 @@ from pathlib import Path
 from edgecnn.camera.opencv_capture import LiveCapture, open_capture
 from edgecnn.camera.source import Shot, Wish
 from edgecnn.core.errors import CameraError
-from edgecnn.runtime.run.preprocess import opencv
+from edgecnn.runtime.opencv import opencv
 
 EXAMPLE = "a camera number (0) or /dev/video0"
 _ADDRESS = re.compile(r"(?:/dev/video)?(\d+)")

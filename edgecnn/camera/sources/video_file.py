@@ -10,7 +10,7 @@ from edgecnn.camera.opencv_capture import open_capture
 from edgecnn.camera.source import CorruptFrame, Shot, SourceEnded, Wish
 from edgecnn.camera.sources.picture_folder import is_picture
 from edgecnn.core.errors import CameraError
-from edgecnn.runtime.run.preprocess import opencv
+from edgecnn.runtime.opencv import opencv
 
 EXAMPLE = "a video file"
 

@@ -43,7 +43,7 @@ def compress(job: Job, options: Options) -> Outcome:
     job.train(emulation.model, (structure,))
     emulation.settle_kernels()
     model = emulation.trained()
-    return Outcome(model, {"method": "qat", "preserved": structure.account()}, {"qat": aware.record(emulation, model)})
+    return Outcome(model, {"method": "qat", "preserved": structure.account()}, aware.record(emulation, model))
 
 
 def _is_batch_norm(layer: Any) -> bool:

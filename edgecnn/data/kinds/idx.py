@@ -12,6 +12,7 @@ import hashlib
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -36,6 +37,7 @@ class ArrayExample:
     index: int
     name: str
     label: str | None = None
+    annotation: Any = None
 
     def read(self) -> np.ndarray:
         """See `Example.read`."""

@@ -11,6 +11,7 @@ import hashlib
 import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -57,6 +58,7 @@ class CropExample:
     number: int
     smallest: float
     label: str | None = None
+    annotation: Any = None
 
     def read(self) -> np.ndarray:
         """See `Example.read`."""

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgecnn.graph.grid import Grid
-from edgecnn.runtime.run.engine import softmax
+from edgecnn.runtime.tasks.classification import softmax
 
 BINS = 2048
 _LEVELS = 256

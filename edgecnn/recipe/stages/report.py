@@ -27,10 +27,14 @@ class Report(Stage):
 
     def work(self, context: Context) -> None:
         from edgecnn import reporting
+        from edgecnn.training.record import TrainingRecord
 
-        profiles = [profile] if context.recipe.has("profile") and (profile := files.read_json(context.profile)) else []
-        verification = files.read_json(context.verification) if context.recipe.has("verify") else None
-        training = files.read_json(context.training) if context.recipe.has("train") else None
+        verification = context.found_verification()
+        profile = context.found_profile()
+        training = None
+        if context.recipe.has("train"):
+            training = files.read_record(context.training, TrainingRecord, "what the stage train writes")
+        profiles = [profile] if profile else []
         reporting.write(context.report, context.artifact, verification, profiles, context.text, training=training)
 
 

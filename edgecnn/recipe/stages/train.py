@@ -63,7 +63,7 @@ class Train(Stage):
         folder = context.folder / "training"
         found = train(context.model_before(self), self._options, folder=folder, progress=context.progress)
         keras_file.save(found.model, found.contract, context.folder / self.model)
-        files.write_json(context.training, found.to_dict())
+        files.write_json(context.training, found.record().to_dict())
         remove_checkpoints(folder)
 
 

@@ -69,11 +69,11 @@ class Verify(Stage):
         artifact.rewrite(context.artifact, file, file.contract.replace(accuracy=found.summary()))
 
     def check_bounds(self, context: Context) -> None:
-        from edgecnn.verification import Verification, check_bounds
+        from edgecnn.verification import check_bounds
 
-        found = files.read_json(context.verification)
+        found = context.found_verification()
         if self._settings is not None and found is not None:
-            check_bounds(Verification.from_dict(found), self._settings.max_drop, self._settings.min_agreement)
+            check_bounds(found, self._settings.max_drop, self._settings.min_agreement)
 
 
 def stages(recipe: Recipe) -> Sequence[Stage]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+from ..model.validation import Record
 
 LIBRARIES = {"linux": "libedgetpu.so.1", "darwin": "libedgetpu.1.dylib", "win32": "edgetpu.dll"}
 CUSTOM_OPERATOR = "edgetpu-custom-op"
@@ -16,7 +17,7 @@ INSTALL_RUNTIME = "install libedgetpu (Debian: sudo apt install libedgetpu1-std 
 
 
 @dataclass(frozen=True)
-class EdgeTpu:
+class EdgeTpu(Record):
     """One accelerator.
 
     Attributes:
@@ -44,10 +45,6 @@ class EdgeTpu:
                 "over USB 3. Plug it into a blue port, with the cable that came with it."
             )
         return ""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values."""
-        return asdict(self)
 
 
 def find(root: Path = Path("/")) -> list[EdgeTpu]:

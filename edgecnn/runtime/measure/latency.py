@@ -6,14 +6,15 @@ import resource
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 import numpy as np
 
 from ..delegates.loading import load, taken_operators
 from ..errors import ModelFileError
 from ..model.model_file import ModelFile
+from ..model.validation import Length, Range, Record
 from ..run import golden
 from ..run.engine import Engine
 from . import system
@@ -41,8 +42,26 @@ class Plan:
     budget_s: float = 60.0
 
 
+Milliseconds = Annotated[float, Range(0, 1e9)]
+
+
 @dataclass(frozen=True)
-class Measurement:
+class Latencies(Record):
+    """Milliseconds of one inference: the first one, and statistics of those that were measured after warming up."""
+
+    first: Milliseconds
+    min: Milliseconds
+    median: Milliseconds
+    mean: Milliseconds
+    p90: Milliseconds
+    p95: Milliseconds
+    p99: Milliseconds
+    max: Milliseconds
+    std: Milliseconds
+
+
+@dataclass(frozen=True)
+class Measurement(Record):
     """One model with one number of threads, in a process of its own.
 
     Attributes:
@@ -50,7 +69,7 @@ class Measurement:
         read_ms: reading the file, which the system may have in its cache, checking its digest and parsing it.
         init_ms: making the interpreter and allocating its tensors.
         warm_start_ms: the same again plus one inference, when the library and the model's pages are in memory.
-        latency_ms: of one `set_tensor, invoke, get_tensor`: first, min, median, mean, p90, p95, p99, max, std.
+        latency_ms: of one `set_tensor, invoke, get_tensor`.
         samples_ms: the measured inferences in order; at most `MAX_SAMPLES`, evenly thinned.
         throughput_fps: inferences a second, one after another.
         peak_rss_bytes: of the whole process, Python and NumPy included.
@@ -69,8 +88,8 @@ class Measurement:
     read_ms: float
     init_ms: float
     warm_start_ms: float
-    latency_ms: dict[str, float]
-    samples_ms: list[float]
+    latency_ms: Latencies
+    samples_ms: Annotated[list[Milliseconds], Length(MAX_SAMPLES, 1)]
     throughput_fps: float
     peak_rss_bytes: int
     model_rss_bytes: int
@@ -80,12 +99,8 @@ class Measurement:
     after: dict[str, Any]
     delegated_operators: int | None = None
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values."""
-        return asdict(self)
 
-
-def measure(read: Callable[[], ModelFile], plan: Plan) -> tuple[Measurement, dict[str, Any] | None]:
+def measure(read: Callable[[], ModelFile], plan: Plan) -> tuple[Measurement, golden.GoldenResult | None]:
     """Time a model on one of its golden pictures, then replay its golden vectors.
 
     Args:
@@ -93,7 +108,7 @@ def measure(read: Callable[[], ModelFile], plan: Plan) -> tuple[Measurement, dic
         plan: what to measure.
 
     Returns:
-        The measurement, and `golden.GoldenResult.to_dict()`, None for a file that carries no vectors.
+        The measurement, and the golden vectors replayed; None for a file that carries no vectors.
 
     Raises:
         ModelFileError: the file is damaged, or the runtime refuses it.
@@ -124,13 +139,13 @@ def measure(read: Callable[[], ModelFile], plan: Plan) -> tuple[Measurement, dic
         after=after,
         delegated_operators=_delegated(file, plan),
     )
-    return result, golden.replay(engine, engine.run).to_dict() if file.contract.golden else None
+    return result, golden.replay(engine, engine.run) if file.contract.golden else None
 
 
 def _speed(first_ms: float, samples: list[float]) -> dict[str, Any]:
     return {
         "runs": len(samples),
-        "latency_ms": {"first": round(first_ms, 4), **summary(samples)},
+        "latency_ms": Latencies(round(first_ms, 4), **summary(samples)),
         "samples_ms": [round(value, 4) for value in thinned(samples)],
         "throughput_fps": round(1000 * len(samples) / sum(samples), 3),
     }

@@ -7,20 +7,27 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
 from ..errors import ModelFileError
+from .json_text import printable
+from .provenance import Provenance
+from .records import Accuracy, Golden, ModelDescription
+from .validation import Length, Range, Record
 
 FORMAT = 1
 COLORS = ("rgb", "bgr", "gray")
 RESIZES = ("area", "bilinear", "bicubic", "nearest")
 FITS = ("crop", "stretch", "pad")
-OUTPUTS = ("logits", "probabilities")
+TASK = "classification"
+"""What the contracts of 0.1, which name no task, are for."""
+LARGEST_SIDE = 1 << 16
 
 
 @dataclass(frozen=True)
-class Preprocessing:
+class Preprocessing(Record):
     """How a picture becomes the input tensor, shape (1, height, width, channels).
 
     Attributes:
@@ -34,8 +41,8 @@ class Preprocessing:
         std: per channel, in pixel values; the model sees (pixel - mean) / std.
     """
 
-    height: int
-    width: int
+    height: Annotated[int, Range(1, LARGEST_SIDE)]
+    width: Annotated[int, Range(1, LARGEST_SIDE)]
     color: str = "rgb"
     resize: str = "area"
     fit: str = "crop"
@@ -73,39 +80,47 @@ class Preprocessing:
 
 
 @dataclass(frozen=True)
-class Contract:
+class Contract(Record):
     """What a model file promises.
 
     Attributes:
         preprocessing: how a picture becomes the input tensor.
-        output: what the output tensor, shape (1, classes), holds: one of `OUTPUTS`.
+        task: what the model is for, a file of `edgecnn/runtime/tasks/`.
+        output: what its output tensors hold, one of the task's kinds.
         labels: class names in output order; empty when unknown.
         label_ids: machine names in the same order (ImageNet: WordNet ids); may be empty.
-        model: what was built: name, arguments, parameters, paper, license.
-        provenance: where the file came from: versions, seeds, hashes, scheme, calibration list.
+        model: what was built.
+        provenance: where the file came from.
         accuracy: what was measured, and on what.
-        golden: golden vectors, see `edgecnn.runtime.run.golden`.
+        golden: golden vectors, see `edgecnn.runtime.run.golden`; None for a file that was not converted, or by others.
         assumed: what was not known and had to be assumed, in sentences for the user; empty for our own files.
+        extra: what a newer version or a task of another distribution adds.
     """
 
+    EXTRA = "extra"
+    DERIVED = ("format",)
+
     preprocessing: Preprocessing
-    output: str = "logits"
+    task: Annotated[str, Length(100)] = TASK
+    output: Annotated[str, Length(100)] = "logits"
     labels: tuple[str, ...] = ()
     label_ids: tuple[str, ...] = ()
-    model: dict[str, Any] = field(default_factory=dict)
-    provenance: dict[str, Any] = field(default_factory=dict)
-    accuracy: dict[str, Any] = field(default_factory=dict)
-    golden: dict[str, Any] = field(default_factory=dict)
+    model: ModelDescription = field(default_factory=ModelDescription)
+    provenance: Provenance = field(default_factory=Provenance)
+    accuracy: Accuracy = field(default_factory=Accuracy)
+    golden: Golden | None = None
     assumed: tuple[str, ...] = ()
+    extra: dict[str, Any] = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        if self.output not in OUTPUTS:
-            raise ModelFileError(f"Contract: output is {self.output!r}; expected one of {', '.join(OUTPUTS)}.")
+    @property
+    def format(self) -> int:
+        """Of what `to_dict` gives."""
+        return FORMAT
 
     @property
     def name(self) -> str:
         """The model's name, for people."""
-        return str(self.model.get("name", "model"))
+        return self.model.name
 
     def label(self, index: int) -> str:
         """The class name of one output, or its number where names are unknown."""
@@ -115,32 +130,20 @@ class Contract:
         """A copy with some fields changed."""
         return dataclasses.replace(self, **changes)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values."""
-        return {"format": FORMAT, **dataclasses.asdict(self)}
-
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Contract:
-        """The inverse of `to_dict`.
+    def upgraded(cls, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """0.1 wrote {} for what has no golden vectors.
 
         Raises:
-            ModelFileError: a field is missing or wrong, or the format is newer than this program.
+            ModelFileError: the format is newer than this program.
         """
         version = values.get("format")
         if version != FORMAT:
             raise ModelFileError(
-                f"The contract has format {version!r}; this edgecnn reads format {FORMAT}. Upgrade edgecnn."
+                f"The contract has format {printable(repr(version))[:40]}; this edgecnn reads format {FORMAT}. "
+                "Upgrade edgecnn."
             )
-        try:
-            preprocessing = dict(values["preprocessing"])
-            for key in ("mean", "std"):
-                preprocessing[key] = tuple(float(value) for value in preprocessing[key])
-            rest = {key: value for key, value in values.items() if key not in ("format", "preprocessing")}
-            for key in ("labels", "label_ids", "assumed"):
-                rest[key] = tuple(rest.get(key, ()))
-            return cls(preprocessing=Preprocessing(**preprocessing), **rest)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise ModelFileError(f"The contract inside the model file can't be read: {error!r}.") from error
+        return {**values, "golden": values.get("golden") or None}
 
     def to_json(self) -> str:
         """Deterministic JSON text."""

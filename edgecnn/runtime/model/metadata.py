@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+import zlib
 from dataclasses import dataclass
 
 from ..errors import ModelFileError
@@ -57,5 +58,5 @@ def _associated_labels(file: bytes, name: str) -> tuple[str, ...]:
     try:
         with zipfile.ZipFile(io.BytesIO(file)) as archive:
             return tuple(archive.read(name).decode("utf-8").splitlines())
-    except (zipfile.BadZipFile, KeyError, UnicodeDecodeError, OSError, ValueError) as error:
+    except (zipfile.BadZipFile, zlib.error, KeyError, OSError, ValueError, RuntimeError, EOFError) as error:
         raise ModelFileError(f"The labels file {name!r} inside the model can't be read: {error}.") from error

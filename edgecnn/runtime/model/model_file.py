@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import ModelFileError
+from ..errors import ModelFileError, RecordError
 from . import metadata as standard
 from .contract import Contract, Preprocessing
+from .json_text import parse_json, printable
+from .records import ModelDescription
 from .tflite import Tensor, TFLiteModel, parse
 
 BUFFER_NAME = "edgecnn"
+GRAPH_BUFFER_NAME = "edgecnn_graph"  # 16 bytes: where the converter's file starts, and its length
 # The contract's buffer is `{"sha256":"<64 digits>", ...}`: the digest of the whole file with these digits as zeros.
 DIGEST_START = len('{"sha256":"')
 DIGEST_SIZE = 64
+_OWN_BEGINNING = re.compile(rb'\{"sha256":"[0-9a-f]{64}","')
 MAX_SIZE_BYTES = 2 << 30
 _PLAIN_NORMALIZATION = (127.5,)
 
@@ -67,10 +71,17 @@ def from_bytes(data: bytes, name: str = "the model") -> ModelFile:
     """The same for a file that is in memory already."""
     model = parse(data, name)
     own = model.metadata.get(BUFFER_NAME)
+    if own is None and holds_contract(model, data):
+        raise ModelFileError(f"{name} is damaged: it holds a contract of edgecnn that can't be found. Copy it again.")
     if own is not None:
         _check_digest(data, own, name)
         return ModelFile(name, data, model, _own_contract(own, name), sealed=True)
     return ModelFile(name, data, model, _guess_contract(model, data, name), sealed=False)
+
+
+def holds_contract(model: TFLiteModel, data: bytes) -> bool:
+    """Whether a file carries a contract of ours, be it damaged or under a damaged name."""
+    return BUFFER_NAME in model.metadata or GRAPH_BUFFER_NAME in model.metadata or bool(_OWN_BEGINNING.search(data))
 
 
 def read_labels(path: str | Path) -> tuple[str, ...]:
@@ -127,11 +138,12 @@ def _check_digest(data: bytes, own: memoryview, name: str) -> None:
 
 def _own_contract(own: memoryview, name: str) -> Contract:
     try:
-        values = json.loads(bytes(own))
-    except ValueError as error:
-        raise ModelFileError(f"{name}: its contract is no JSON: {error}.") from error
-    values.pop("sha256", None)
-    return Contract.from_dict(values)
+        values = parse_json(own)
+        if isinstance(values, dict):
+            values.pop("sha256", None)
+        return Contract.from_dict(values)
+    except RecordError as error:
+        raise ModelFileError(f"{name}: its contract can't be read: {error}") from error
 
 
 def _guess_contract(model: TFLiteModel, data: bytes, name: str) -> Contract:
@@ -159,8 +171,8 @@ def _guess_contract(model: TFLiteModel, data: bytes, name: str) -> Contract:
     return Contract(
         preprocessing,
         output="probabilities" if ends_in_softmax or looks_like_softmax else "logits",
-        labels=known.labels if known else (),
-        model={"name": known.name if known and known.name else Path(name).stem},
+        labels=tuple(map(printable, known.labels)) if known else (),
+        model=ModelDescription(printable(known.name if known and known.name else Path(name).stem)),
         assumed=tuple(assumed),
     )
 

@@ -38,7 +38,7 @@ def serve(options: argparse.Namespace) -> int:
 
 
 def _serve(engine: Engine, output: IO[bytes]) -> int:
-    tensors = {"input": _spell(engine.input), "output": _spell(engine.output)}
+    tensors = {"input": _spell(engine.input), "output": _spell(engine.raw)}
     _write_line(output, {**tensors, "threads": engine.threads, "system": system.describe()})
     source, size = sys.stdin.buffer, engine.input.dtype.itemsize * int(np.prod(engine.input.shape))
     while True:

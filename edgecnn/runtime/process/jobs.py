@@ -81,7 +81,7 @@ def plan_of(options: argparse.Namespace) -> measuring.Plan:
 
 def _measure_one(options: argparse.Namespace, plan: measuring.Plan) -> dict[str, Any]:
     measurement, golden = measuring.measure(lambda: read_models(options)[0], plan)
-    return {"measurement": measurement.to_dict(), "golden": golden}
+    return {"measurement": measurement.to_dict(), "golden": golden.to_dict() if golden else None}
 
 
 def _in_child(function: Callable[..., Any], *arguments: Any) -> Any:

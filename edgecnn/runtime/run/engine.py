@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +16,7 @@ from ..errors import ModelFileError, RuntimeMissingError
 from ..model.model_file import ModelFile
 from ..model.quantization import dequantize
 from ..model.tflite import TENSOR_TYPES, Graph
+from ..tasks import task_of
 from .preprocess import apply_table, fit, input_table
 
 
@@ -26,6 +29,11 @@ class TensorInfo:
     dtype: np.dtype
     scale: float
     zero_point: int
+
+    @property
+    def shape_of_one(self) -> tuple[int, ...]:
+        """The shape without a batch axis of 1."""
+        return self.shape[1:] if self.shape[:1] == (1,) else self.shape
 
     def dequantize(self, values: np.ndarray) -> np.ndarray:
         """Real values, float32."""
@@ -83,16 +91,24 @@ class Interface:
     Args:
         file: the model with its contract.
         input: of the model; by default what the file says.
-        output: the same.
+        outputs: the same.
+
+    Attributes:
+        task: what the model is for.
+        output: the first output tensor.
 
     Raises:
-        ModelFileError: the input differs from the contract's.
+        ModelFileError: input or outputs differ from the contract's, or the task is unknown.
     """
 
-    def __init__(self, file: ModelFile, input: TensorInfo | None = None, output: TensorInfo | None = None) -> None:
+    def __init__(
+        self, file: ModelFile, input: TensorInfo | None = None, outputs: Sequence[TensorInfo] | None = None
+    ) -> None:
         self.file, self.contract = file, file.contract
         self.input = input or _stored(file.model.graph, file.model.graph.inputs[0])
-        self.output = output or _stored(file.model.graph, file.model.graph.outputs[0])
+        self.outputs = tuple(outputs or (_stored(file.model.graph, index) for index in file.model.graph.outputs))
+        self.output = self.outputs[0]
+        self.task = task_of(self.contract)
         if self.input.shape != (1, *self.contract.preprocessing.shape):
             expected = [1, *self.contract.preprocessing.shape]
             raise ModelFileError(f"{file.name}: input {list(self.input.shape)} differs from the contract's {expected}.")
@@ -108,10 +124,32 @@ class Interface:
         """The input tensor for a picture that has the input's size and color order already."""
         return apply_table(fitted, self._table)
 
-    def interpret(self, output: np.ndarray) -> np.ndarray:
-        """A raw output as probabilities, float32 (classes,)."""
-        scores = self.output.dequantize(output)
-        return softmax(scores) if self.contract.output == "logits" else scores
+    @property
+    def raw(self) -> TensorInfo:
+        """The form of a raw output: the output tensor's, flat; of several, all their bytes one after the other."""
+        if len(self.outputs) == 1:
+            return dataclasses.replace(self.output, shape=(math.prod(self.output.shape),))
+        sizes = (info.dtype.itemsize * math.prod(info.shape) for info in self.outputs)
+        return TensorInfo(-1, (sum(sizes),), np.dtype(np.uint8), 0.0, 0)
+
+    def split(self, raw: np.ndarray) -> list[np.ndarray]:
+        """A raw output as the output tensors, without the batch axis."""
+        if len(self.outputs) == 1:
+            return [raw.reshape(self.output.shape_of_one)]
+        octets, parts, start = raw.tobytes(), [], 0
+        for info in self.outputs:
+            count = math.prod(info.shape)
+            parts.append(np.frombuffer(octets, info.dtype, count, start).reshape(info.shape_of_one))
+            start += count * info.dtype.itemsize
+        return parts
+
+    def real(self, raw: np.ndarray) -> list[np.ndarray]:
+        """A raw output as real values, float32, a tensor each without the batch axis."""
+        return [info.dequantize(part) for info, part in zip(self.outputs, self.split(raw))]
+
+    def interpret(self, raw: np.ndarray) -> np.ndarray:
+        """A raw output as the task's values: of a classifier the probabilities, float32 (classes,)."""
+        return self.task.interpret(self.real(raw), self.contract)
 
 
 class Engine(Interface):
@@ -133,34 +171,30 @@ class Engine(Interface):
             self.interpreter = open_interpreter(file.data, self.threads, experimental_delegates=delegates)
         except (RuntimeError, ValueError) as error:
             raise ModelFileError(f"{file.name}: the TFLite runtime refuses it: {_explain(str(error))}") from error
-        details = self.interpreter.get_input_details()[0], self.interpreter.get_output_details()[0]
-        super().__init__(file, *map(_info, details))
+        inputs, outputs = self.interpreter.get_input_details(), self.interpreter.get_output_details()
+        super().__init__(file, _info(inputs[0]), [_info(details) for details in outputs])
 
     def invoke(self, tensor: np.ndarray) -> np.ndarray:
-        """Run once; returns a copy of the raw output, shape (classes,)."""
+        """Run once; returns a copy of the raw output, see `raw`."""
         self.interpreter.set_tensor(self.input.index, tensor)
         self.interpreter.invoke()
-        output: np.ndarray = self.interpreter.get_tensor(self.output.index)
-        return output.reshape(-1)
+        values = [self.interpreter.get_tensor(info.index) for info in self.outputs]
+        if len(values) == 1:
+            output: np.ndarray = values[0].reshape(-1)
+            return output
+        return np.concatenate([np.frombuffer(value.tobytes(), np.uint8) for value in values])
 
     def run(self, tensors: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
         """`invoke` on each of the input tensors."""
         return map(self.invoke, tensors)
 
     def scores(self, tensor: np.ndarray) -> np.ndarray:
-        """Run once; returns the output as real values, float32 (classes,): logits or probabilities, as contracted."""
-        return self.output.dequantize(self.invoke(tensor))
+        """Run once; returns all outputs as real values, float32 (n,): of a classifier logits or probabilities."""
+        return np.concatenate([values.reshape(-1) for values in self.real(self.invoke(tensor))])
 
     def probabilities(self, tensor: np.ndarray) -> np.ndarray:
-        """Run once; returns float32 (classes,), summing to about 1."""
+        """Run once; returns the task's values: of a classifier the probabilities, float32 (classes,)."""
         return self.interpret(self.invoke(tensor))
-
-
-def softmax(logits: np.ndarray) -> np.ndarray:
-    """exp(x) / sum(exp(x)) over the last axis, without overflow."""
-    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    result: np.ndarray = powers / powers.sum(axis=-1, keepdims=True)
-    return result
 
 
 def _info(details: dict[str, Any]) -> TensorInfo:

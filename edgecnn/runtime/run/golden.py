@@ -6,13 +6,15 @@ Any device makes the same inputs, so it can prove that it computes what the host
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ..errors import ModelFileError
+from ..model.records import Golden
+from ..model.validation import Record, renamed
 from .engine import Engine, Interface
 
 GENERATOR = "splitmix64-blocks-1"
@@ -44,21 +46,17 @@ def _random_bytes(seed: int, count: int) -> np.ndarray:
     return ((state ^ (state >> np.uint64(31))) >> np.uint64(56)).astype(np.uint8)
 
 
-def make(engine: Engine, seed: int = SEED, count: int = COUNT) -> dict[str, Any]:
-    """Run the test pictures; returns the contract's `golden` field."""
-    outputs = [engine.invoke(engine.tensor(picture(seed, index, engine.input.shape[1:]))) for index in range(count)]  # type: ignore[arg-type]
+def make(engine: Engine, seed: int = SEED, count: int = COUNT) -> Golden:
+    """Run the test pictures; returns the contract's golden vectors."""
+    shape = engine.contract.preprocessing.shape
+    outputs = [engine.invoke(engine.tensor(picture(seed, index, shape))) for index in range(count)]
     little_endian = outputs[0].dtype.newbyteorder("<")
-    return {
-        "generator": GENERATOR,
-        "seed": seed,
-        "count": count,
-        "dtype": outputs[0].dtype.name,
-        "outputs": [base64.b64encode(output.astype(little_endian).tobytes()).decode() for output in outputs],
-    }
+    encoded = tuple(base64.b64encode(output.astype(little_endian).tobytes()).decode() for output in outputs)
+    return Golden(GENERATOR, seed, count, outputs[0].dtype.name, encoded)
 
 
 @dataclass(frozen=True)
-class GoldenResult:
+class GoldenResult(Record):
     """How a device's outputs differ from the stored ones.
 
     Attributes:
@@ -66,23 +64,26 @@ class GoldenResult:
         identical: how many gave the same bytes.
         max_steps: largest difference in quantization steps (float outputs: in real units, `max_difference`).
         max_difference: largest difference in real units.
-        same_top1: how many gave the same best class.
+        same_answer: how many gave the same answer, e.g. the same best class.
     """
+
+    DERIVED = ("passed",)
 
     count: int
     identical: int
     max_steps: int
     max_difference: float
-    same_top1: int
+    same_answer: int
 
     @property
     def passed(self) -> bool:
-        """Whether every best class is the same."""
-        return self.same_top1 == self.count
+        """Whether every answer is the same."""
+        return self.same_answer == self.count
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values."""
-        return {**asdict(self), "passed": self.passed}
+    @classmethod
+    def upgraded(cls, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """0.1 had classifiers only."""
+        return renamed(values, {"same_top1": "same_answer"})
 
 
 Runner = Callable[[Iterator[np.ndarray]], Iterator[np.ndarray]]
@@ -95,24 +96,41 @@ def replay(interface: Interface, runner: Runner) -> GoldenResult:
         ModelFileError: the file carries none, or they were made by a newer generator.
     """
     golden = interface.contract.golden
-    if golden.get("generator") != GENERATOR:
+    if not golden or golden.generator != GENERATOR:
         raise ModelFileError(f"{interface.file.name} carries no golden vectors that this version can replay.")
-    shape, seed = interface.input.shape[1:], golden["seed"]
-    tensors = [interface.tensor(picture(seed, index, shape)) for index in range(len(golden["outputs"]))]  # type: ignore[arg-type]
-    dtype = np.dtype(golden["dtype"]).newbyteorder("<")
-    expected = [np.frombuffer(base64.b64decode(text), dtype) for text in golden["outputs"]]
+    expected = [_decoded(text, golden, interface) for text in golden.outputs]
+    shape = interface.contract.preprocessing.shape
+    tensors = [interface.tensor(picture(golden.seed, index, shape)) for index in range(len(expected))]
     return compare(interface, list(zip(expected, runner(iter(tensors)))))
 
 
+def _decoded(text: str, golden: Golden, interface: Interface) -> np.ndarray:
+    form = interface.raw
+    try:
+        octets = base64.b64decode(text)
+    except ValueError:
+        octets = b""
+    if golden.dtype != form.dtype.name or len(octets) != form.shape[0] * form.dtype.itemsize:
+        raise ModelFileError(
+            f"{interface.file.name}: its golden vectors aren't outputs of this model: expected {form.shape[0]} values "
+            f"of type {form.dtype.name} each."
+        )
+    return np.frombuffer(octets, form.dtype.newbyteorder("<"))
+
+
 def compare(interface: Interface, pairs: list[tuple[np.ndarray, np.ndarray]]) -> GoldenResult:
-    """Compare (expected, got) raw outputs."""
-    quantized = bool(interface.output.scale)
-    steps = [int(np.abs(e.astype(np.int64) - g.astype(np.int64)).max()) if quantized else 0 for e, g in pairs]
-    real = [np.abs(interface.output.dequantize(e) - interface.output.dequantize(g)).max() for e, g in pairs]
+    """Compare (expected, received) raw outputs."""
+    steps, real = [0], [0.0]
+    for expected, found in pairs:
+        for info, first, second in zip(interface.outputs, interface.split(expected), interface.split(found)):
+            if info.scale:
+                steps.append(int(np.abs(first.astype(np.int64) - second.astype(np.int64)).max()))
+            real.append(float(np.abs(info.dequantize(first) - info.dequantize(second)).max()))
+    same = (interface.task.same(interface.real(e), interface.real(f), interface.contract) for e, f in pairs)
     return GoldenResult(
         count=len(pairs),
-        identical=sum(e.tobytes() == g.tobytes() for e, g in pairs),
+        identical=sum(expected.tobytes() == found.tobytes() for expected, found in pairs),
         max_steps=max(steps),
-        max_difference=float(max(real)),
-        same_top1=sum(int(g[e.argmax()] == g.max()) for e, g in pairs),
+        max_difference=max(real),
+        same_answer=sum(same),
     )

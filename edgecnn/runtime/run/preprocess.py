@@ -12,30 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import PictureError, RuntimeMissingError
+from ..errors import PictureError
 from ..model.contract import Preprocessing
 from ..model.quantization import quantize
+from ..opencv import opencv
 
-MAX_PIXELS = 1 << 28
 _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8"
-
-
-def opencv() -> Any:
-    """The module `cv2`.
-
-    Raises:
-        RuntimeMissingError: OpenCV is not installed.
-    """
-    os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(MAX_PIXELS))
-    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
-    try:
-        import cv2
-    except ImportError as error:
-        raise RuntimeMissingError(
-            f"Decoding pictures needs OpenCV ({error}). Install it with: pip install opencv-python-headless"
-        ) from error
-    return cv2
 
 
 def read_picture(path: str | Path) -> np.ndarray:

@@ -1,1 +1,123 @@
-"""What a model's output means, one file per task; NumPy only."""
+"""What a model is for, as far as a device needs to know: one file per task in this folder, NumPy only.
+
+A file has `TASK`, a `DeviceTask`. Its counterpart on the host is `edgecnn.tasks`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ..errors import ModelFileError
+from ..model.contract import Contract
+
+Outputs = Sequence[np.ndarray]
+"""A model's output tensors as real values, float32, without the batch axis."""
+Answer = dict[str, Any]
+"""One thing that a model says of an image: index, label, probability (0 to 1) and what the task adds; JSON values."""
+
+
+class DeviceTask:
+    """What every task gives, and what it may leave to these defaults.
+
+    Attributes:
+        name: as contracts have it; the file's name.
+        outputs: kinds of output that its contracts may name.
+        answers_key: what the answers are called where they are written as JSON.
+        summary: what a model for it is, in the standard metadata.
+        smoothed: whether `interpret` gives arrays of one shape whose mean over some frames makes sense.
+    """
+
+    name: ClassVar[str]
+    outputs: ClassVar[tuple[str, ...]]
+    answers_key: ClassVar[str] = "answers"
+    summary: ClassVar[str] = "Model"
+    smoothed: ClassVar[bool] = False
+
+    def check(self, contract: Contract, shapes: Sequence[tuple[int, ...]]) -> None:
+        """Refuse output tensors that don't fit the contract.
+
+        Args:
+            contract: of the model.
+            shapes: of its output tensors, without the batch axis.
+
+        Raises:
+            ModelFileError: they don't fit; the message says why.
+        """
+
+    def described(self, contract: Contract, outputs: Outputs) -> Contract:
+        """The contract with what can be seen in a float model's answer to one random image, e.g. the kind of output.
+
+        Raises:
+            ModelFileError: the outputs aren't those of this task.
+        """
+        self.check(contract, [output.shape for output in outputs])
+        return contract
+
+    def interpret(self, outputs: Outputs, contract: Contract) -> np.ndarray:
+        """What `answers` takes: probabilities by class, rows of boxes, ..."""
+        raise NotImplementedError
+
+    def answers(self, values: np.ndarray, contract: Contract, count: int = 5) -> list[Answer]:
+        """At most `count` answers, the surest first; may be empty."""
+        raise NotImplementedError
+
+    def same(self, expected: Outputs, found: Outputs, contract: Contract) -> bool:
+        """Whether two runs on one image give the same answer, as far as this task looks at it."""
+        first, second = (self.answers(self.interpret(values, contract), contract) for values in (expected, found))
+        return [answer["index"] for answer in first] == [answer["index"] for answer in second]
+
+    def tensor_names(self, contract: Contract) -> tuple[str, ...]:
+        """What the standard metadata calls the output tensors; the labels belong to the first."""
+        return (contract.output,)
+
+    def caption(self, answers: Sequence[Answer]) -> str:
+        """The answers in a few words, for a heading."""
+        return ", ".join(str(answer["label"]) for answer in answers[:3])
+
+    def draw(self, canvas: np.ndarray, answers: Sequence[Answer], caption: str, contract: Contract) -> None:
+        """Draw the answers into an image.
+
+        Args:
+            canvas: uint8 (height, width, 3), blue-green-red; changed in place.
+            answers: the surest first.
+            caption: `caption(answers)`, or another text where none is sure enough.
+            contract: of the model; its preprocessing says which part of the image the model saw.
+        """
+
+
+def names() -> list[str]:
+    """All tasks that this device knows."""
+    return sorted(module.name for module in pkgutil.iter_modules(__path__))
+
+
+def load(name: str) -> DeviceTask:
+    """A task by name.
+
+    Raises:
+        ModelFileError: this version doesn't know it.
+    """
+    if name not in names():
+        raise ModelFileError(
+            f"The model is for the task {name!r}; this edgecnn knows {', '.join(names())}. Upgrade it."
+        )
+    task: DeviceTask = importlib.import_module(f"{__name__}.{name}").TASK
+    return task
+
+
+def task_of(contract: Contract) -> DeviceTask:
+    """The task that a contract names.
+
+    Raises:
+        ModelFileError: this version doesn't know it, or it has no such kind of output.
+    """
+    task = load(contract.task)
+    if contract.output not in task.outputs:
+        raise ModelFileError(
+            f"Contract: output is {contract.output!r}; expected one of {', '.join(task.outputs)} ({task.name})."
+        )
+    return task

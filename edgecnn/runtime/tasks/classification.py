@@ -1,15 +1,124 @@
-"""What is on a picture: the best classes of a model, by its contract."""
+"""What is on an image: the best classes of a model, by its contract."""
 
 from __future__ import annotations
 
+import dataclasses
+import math
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 
+from ..errors import ModelFileError
 from ..model.contract import Contract
-from ..model.model_file import ModelFile
-from ..run.engine import Engine
-from ..run.preprocess import read_picture
+from ..opencv import ACCENT, GRAY, opencv, shade, unit_of, write_text
+from . import Answer, DeviceTask, Outputs
+
+LOGITS = "logits"
+PROBABILITIES = "probabilities"
+INDEPENDENT_LOGITS = "independent_logits"
+INDEPENDENT_PROBABILITIES = "independent_probabilities"
+BINARY_LOGIT = "binary_logit"
+BINARY_PROBABILITY = "binary_probability"
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """exp(x) / sum(exp(x)) over the last axis, without overflow."""
+    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    result: np.ndarray = powers / powers.sum(axis=-1, keepdims=True)
+    return result
+
+
+def sigmoid(logits: np.ndarray) -> np.ndarray:
+    """1 / (1 + exp(-x)), without overflow."""
+    result: np.ndarray = np.exp(-np.logaddexp(0, -logits)).astype(logits.dtype)
+    return result
+
+
+def _both(probability: np.ndarray) -> np.ndarray:
+    """(..., 1) probabilities of the second class -> (..., 2) of both."""
+    return np.concatenate((1 - probability, probability), axis=-1)
+
+
+def _as_it_is(probabilities: np.ndarray) -> np.ndarray:
+    return probabilities
+
+
+TO_PROBABILITIES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    LOGITS: softmax,
+    PROBABILITIES: _as_it_is,
+    INDEPENDENT_LOGITS: sigmoid,
+    INDEPENDENT_PROBABILITIES: _as_it_is,
+    BINARY_LOGIT: lambda logit: _both(sigmoid(logit)),
+    BINARY_PROBABILITY: _both,
+}
+"""Kinds of output: of classes that exclude each other (softmax), of classes that don't (a sigmoid each), and of two
+classes in one number, which is that of the second; each as probabilities, or as the logits before."""
+_BINARY = (BINARY_LOGIT, BINARY_PROBABILITY)
+_EXCLUSIVE = (LOGITS, PROBABILITIES)
+
+
+class Classification(DeviceTask):
+    """One output tensor, (classes,), or (1,) for two classes."""
+
+    name = "classification"
+    outputs = tuple(TO_PROBABILITIES)
+    answers_key = "classes"
+    summary = "Picture classifier"
+    smoothed = True
+
+    def check(self, contract: Contract, shapes: Sequence[tuple[int, ...]]) -> None:
+        """See `DeviceTask.check`."""
+        size = math.prod(shapes[0])
+        if len(shapes) != 1 or size != max(shapes[0], default=1):
+            listed = ", ".join(str(["batch", *shape]).replace("'", "") for shape in shapes)
+            raise ModelFileError(f"The model gives an output of shape {listed}; expected [batch, classes].")
+        if contract.output in _BINARY and size != 1:
+            raise ModelFileError(f"The contract's output is {contract.output}, one number; the model gives {size}.")
+        classes = 2 if contract.output in _BINARY else size
+        if contract.labels and len(contract.labels) != classes:
+            raise ModelFileError(f"There are {len(contract.labels)} labels for {classes} classes.")
+
+    def described(self, contract: Contract, outputs: Outputs) -> Contract:
+        """Tells logits from probabilities; other kinds are as the contract says."""
+        if contract.output in _EXCLUSIVE and len(outputs) == 1:
+            values = outputs[0]
+            sums_to_one = bool((values >= 0).all()) and abs(float(values.sum()) - 1) < 1e-3
+            contract = dataclasses.replace(contract, output=PROBABILITIES if sums_to_one else LOGITS)
+        self.check(contract, [output.shape for output in outputs])
+        return contract
+
+    def interpret(self, outputs: Outputs, contract: Contract) -> np.ndarray:
+        """Probabilities, float32 (classes,)."""
+        return TO_PROBABILITIES[contract.output](outputs[0].reshape(-1))
+
+    def answers(self, values: np.ndarray, contract: Contract, count: int = 5) -> list[Answer]:
+        """The best classes, see `top`."""
+        return best(values, contract, count)
+
+    def same(self, expected: Outputs, found: Outputs, contract: Contract) -> bool:
+        """Whether the best class is the same; also where it shares the first place, as rounded scores do."""
+        if contract.output in _EXCLUSIVE:
+            first, second = expected[0].reshape(-1), found[0].reshape(-1)
+        else:
+            first, second = self.interpret(expected, contract), self.interpret(found, contract)
+        return bool(second[first.argmax()] == second.max())
+
+    def caption(self, answers: Sequence[Answer]) -> str:
+        """The best class."""
+        return str(answers[0]["label"])
+
+    def draw(self, canvas: np.ndarray, answers: Sequence[Answer], caption: str, contract: Contract) -> None:
+        """The caption and a bar for each class at the bottom."""
+        unit = unit_of(canvas)
+        bottom = canvas.shape[0] - unit * (2 * len(answers) + 3)
+        shade(canvas, max(0, bottom))
+        write_text(canvas, caption, (unit, bottom + 2 * unit), unit * 1.4)
+        for row, answer in enumerate(answers):
+            _bar(canvas, answer, (unit, bottom + (2 * row + 3) * unit), unit)
+
+
+TASK = Classification()
 
 
 class Contracted(Protocol):
@@ -21,6 +130,11 @@ class Contracted(Protocol):
 
 
 def top(probabilities: np.ndarray, engine: Contracted, count: int = 5) -> list[dict[str, Any]]:
+    """`best` for what has a contract."""
+    return best(probabilities, engine.contract, count)
+
+
+def best(probabilities: np.ndarray, contract: Contract, count: int = 5) -> list[dict[str, Any]]:
     """The best classes, best first; a tie goes to the lower index.
 
     Returns:
@@ -29,11 +143,11 @@ def top(probabilities: np.ndarray, engine: Contracted, count: int = 5) -> list[d
     count = min(count, len(probabilities))
     candidates = np.flatnonzero(probabilities >= np.partition(probabilities, -count)[-count])
     order = candidates[np.argsort(-probabilities[candidates], kind="stable")][:count]
-    ids = engine.contract.label_ids
+    ids = contract.label_ids
     return [
         {
             "index": int(index),
-            "label": engine.contract.label(int(index)),
+            "label": contract.label(int(index)),
             "id": ids[index] if index < len(ids) else None,
             "probability": round(float(probabilities[index]), 6),
         }
@@ -41,23 +155,9 @@ def top(probabilities: np.ndarray, engine: Contracted, count: int = 5) -> list[d
     ]
 
 
-def classify(engine: Engine, picture: np.ndarray, count: int = 5, order: str = "bgr") -> list[dict[str, Any]]:
-    """The best classes of one picture, uint8 (height, width, 3) in the channel order `order`."""
-    return top(engine.probabilities(engine.prepare(picture, order)), engine, count)
-
-
-def classify_files(
-    file: ModelFile, paths: list[str], count: int = 5, threads: int | None = None
-) -> list[dict[str, Any]]:
-    """Classify picture files; a picture that can't be read gets an `error` instead of `classes`."""
-    from ..errors import PictureError
-
-    engine = Engine(file, threads)
-    results: list[dict[str, Any]] = []
-    for path in paths:
-        try:
-            answer: dict[str, str | list[dict[str, Any]]] = {"classes": classify(engine, read_picture(path), count)}
-        except PictureError as error:
-            answer = {"error": str(error)}
-        results.append({"path": path, **answer})
-    return results
+def _bar(canvas: np.ndarray, answer: Answer, place: tuple[int, int], unit: int) -> None:
+    width = round((canvas.shape[1] - 2 * unit) * answer["probability"])
+    end = (place[0] + width, place[1] + unit + unit // 3)
+    opencv().rectangle(canvas, (place[0], place[1] + unit), end, ACCENT, -1)
+    text = f"{answer['probability']:4.0%}  {answer['label']}"
+    write_text(canvas, text, (place[0], place[1] + round(0.8 * unit)), unit * 0.8, GRAY)

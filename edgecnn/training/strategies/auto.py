@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from edgecnn.training.settings import FitSettings
 from edgecnn.training.strategies import finetune, head
-from edgecnn.training.task import Stage, Task
+from edgecnn.training.trainer import Phase, Trainer
 
 UNFREEZES = True  # understands --unfreeze
 DEFAULTS = finetune.DEFAULTS
 
 
-def run(task: Task) -> list[Stage]:
+def run(trainer: Trainer) -> list[Phase]:
     """Both; settings of the user apply to the fine-tuning, the seed and the class weights to both."""
-    return [head.train_head(task, _head_settings(task)), *finetune.run(task)]
+    return [head.train_head(trainer, _head_settings(trainer)), *finetune.run(trainer)]
 
 
-def _head_settings(task: Task) -> FitSettings:
-    shared = {name: task.overrides.get(name) for name in ("seed", "class_weights", "label_smoothing")}
+def _head_settings(trainer: Trainer) -> FitSettings:
+    shared = {name: trainer.overrides.get(name) for name in ("seed", "class_weights", "label_smoothing")}
     return head.DEFAULTS.replace(**shared)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from edgecnn.training.model import unfreeze
 from edgecnn.training.settings import FitSettings
-from edgecnn.training.task import Stage, Task
+from edgecnn.training.trainer import Phase, Trainer
 
 UNFREEZES = True  # understands --unfreeze
 DEFAULTS = FitSettings(epochs=8, batch_size=64, learning_rate=1e-3, backbone_learning_rate=1e-4, augment="light")
 
 
-def run(task: Task) -> list[Stage]:
+def run(trainer: Trainer) -> list[Phase]:
     """Fine-tune."""
-    unfreeze(task.model, task.unfreeze)
-    return [task.fit("finetune", task.settings(DEFAULTS))]
+    unfreeze(trainer.model, trainer.unfreeze)
+    return [trainer.fit("finetune", trainer.settings(DEFAULTS))]

@@ -7,28 +7,28 @@ from edgecnn.training.features import features
 from edgecnn.training.fit import fit
 from edgecnn.training.model import head_and_backbone
 from edgecnn.training.settings import FitSettings
-from edgecnn.training.task import Stage, Task
+from edgecnn.training.trainer import Phase, Trainer
 
 DEFAULTS = FitSettings(epochs=40, batch_size=256, learning_rate=1e-3, weight_decay=1e-3, patience=10, augment="none")
 
 
-def run(task: Task) -> list[Stage]:
+def run(trainer: Trainer) -> list[Phase]:
     """Train the head.
 
     Raises:
         UsageError: augmentation or distillation is asked for; features know no pictures.
     """
-    settings = task.settings(DEFAULTS)
-    if settings.augment != "none" or task.teacher is not None:
-        asked = "a teacher" if task.teacher is not None else f"--augment {settings.augment}"
+    settings = trainer.settings(DEFAULTS)
+    if settings.augment != "none" or trainer.teacher is not None:
+        asked = "a teacher" if trainer.teacher is not None else f"--augment {settings.augment}"
         raise UsageError(f"The strategy head trains on cached features, without {asked}. Use finetune or auto.")
-    return [train_head(task, settings)]
+    return [train_head(trainer, settings)]
 
 
-def train_head(task: Task, settings: FitSettings) -> Stage:
+def train_head(trainer: Trainer, settings: FitSettings) -> Phase:
     """Fit the last layer to features."""
-    backbone, head = head_and_backbone(task.model)
-    train, validation = (features(backbone, source, task.progress) for source in (task.train, task.validation))
+    backbone, head = head_and_backbone(trainer.model)
+    train, validation = (features(backbone, source, trainer.progress) for source in (trainer.train, trainer.validation))
     head.trainable = True
-    folder = task.folder and task.folder / "head"
-    return Stage("head", settings, fit(head, train, validation, settings, folder=folder, progress=task.progress))
+    folder = trainer.folder and trainer.folder / "head"
+    return Phase("head", settings, fit(head, train, validation, settings, folder=folder, progress=trainer.progress))

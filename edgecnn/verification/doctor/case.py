@@ -15,7 +15,7 @@ from edgecnn import artifact
 from edgecnn.core.errors import DataError
 from edgecnn.core.statistics import sqnr_db
 from edgecnn.data import DataSet, Example, open_data, readable
-from edgecnn.float_model.loading import Source, from_model, load
+from edgecnn.float_model.loading import TraceableModel, from_model, load
 from edgecnn.float_model.traced import FloatModel
 from edgecnn.graph.edit import Ranges
 from edgecnn.graph.float_graph import FloatGraph
@@ -29,6 +29,7 @@ from edgecnn.quantization.scheme import quantize_with_ranges
 from edgecnn.runtime.model import model_file
 from edgecnn.runtime.model.contract import Preprocessing
 from edgecnn.runtime.model.model_file import ModelFile
+from edgecnn.runtime.model.validation import Record
 from edgecnn.runtime.run.engine import Engine
 from edgecnn.runtime.run.preprocess import apply_table, fit, input_table
 from edgecnn.verification.doctor.layers import LayerNoise
@@ -37,7 +38,7 @@ LEAST_PICTURES = 8
 
 
 @dataclass(frozen=True)
-class Finding:
+class Finding(Record):
     """One cause.
 
     Attributes:
@@ -63,10 +64,6 @@ class Finding:
         """What the remedy gains; 0 where it could not be tried."""
         return 0.0 if self.after_snr_db is None else self.after_snr_db - self.before_snr_db
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values."""
-        return dataclasses.asdict(self)
-
 
 @dataclass
 class Case:
@@ -84,7 +81,7 @@ class Case:
     """
 
     file: ModelFile
-    source: Source
+    source: TraceableModel
     shown: np.ndarray
     spare: np.ndarray
     labels: list[str | None]
@@ -129,7 +126,8 @@ class Case:
     @property
     def level(self) -> str:
         """How the artifact was improved."""
-        return str(self.file.contract.provenance.get("improve", {}).get("level", "none"))
+        improve = self.file.contract.provenance.improve
+        return improve.level if improve else "none"
 
     @functools.cached_property
     def simulation(self) -> Simulation:
@@ -169,7 +167,7 @@ class Case:
 
         found = improve(model or self.float_model, Pictures(start, len(tensors)), level, per_channel=per_channel)
         graph = quantize_with_ranges(found.model, found.ranges, "uint8", per_channel=per_channel)
-        sealed = artifact.seal(graph, self.source.contract.replace(golden={}))
+        sealed = artifact.seal(graph, self.source.contract.replace(golden=None))
         return self._snr_db(model_file.from_bytes(sealed), self.shown)
 
     def _snr_db(self, file: ModelFile, fitted: np.ndarray) -> float:
@@ -189,15 +187,15 @@ def _calibrated_on(
     file: ModelFile, examples: Sequence[Example], fitted: np.ndarray, ours: Preprocessing
 ) -> tuple[np.ndarray, str | None]:
     """The pictures of the contract's calibration list, from these data or the photographs, and their only class."""
-    account = file.contract.provenance.get("calibration", {})
-    digests = set(account.get("pictures", {}).values())
+    calibration = file.contract.provenance.calibration
+    digests = set(calibration.pictures.values()) if calibration else set()
     found = [number for number, example in enumerate(examples) if example.sha256()[:16] in digests]
     if digests and len(found) == len(digests):
         labels = {examples[number].label for number in found}
         several = len({example.label for example in examples}) > 1
         return fitted[found], next(iter(labels)) if len(labels) == 1 and several else None
-    if str(account.get("data", "")).startswith("photos"):
-        named = [example for example in open_data(account["data"]).examples if example.sha256()[:16] in digests]
+    if calibration and calibration.data.startswith("photos"):
+        named = [example for example in open_data(calibration.data).examples if example.sha256()[:16] in digests]
         if named:
             return np.stack([fit(example.read(), ours) for example in named]), None
     return fitted[:0], None

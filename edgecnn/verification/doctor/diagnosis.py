@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,12 +9,13 @@ from edgecnn.core.progress import Progress, silent
 from edgecnn.core.registry import CAUSES
 from edgecnn.data import DataSet
 from edgecnn.runtime.model.model_file import ModelFile
+from edgecnn.runtime.model.validation import Record
 from edgecnn.verification.doctor.case import Case, Finding
 from edgecnn.verification.doctor.layers import LayerNoise, layer_noise
 
 
 @dataclass(frozen=True)
-class Diagnosis:
+class Diagnosis(Record):
     """What was found.
 
     Attributes:
@@ -35,10 +35,6 @@ class Diagnosis:
     simulated_snr_db: float
     layers: list[LayerNoise]
     findings: list[Finding]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values."""
-        return dataclasses.asdict(self)
 
     def worst(self, count: int = 5) -> list[LayerNoise]:
         """The layers that add most noise by themselves, the worst first."""

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
 from edgecnn.core.progress import Progress, silent
 from edgecnn.core.statistics import sqnr_db
 from edgecnn.graph.simulation import Simulation
+from edgecnn.runtime.model.validation import Record
 
 
 @dataclass(frozen=True)
-class LayerNoise:
+class LayerNoise(Record):
     """One operator.
 
     Attributes:
@@ -36,10 +36,6 @@ class LayerNoise:
     alone_snr_db: float
     all_but_snr_db: float
     share_percent: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values."""
-        return asdict(self)
 
 
 def layer_noise(simulation: Simulation, progress: Progress = silent) -> list[LayerNoise]:

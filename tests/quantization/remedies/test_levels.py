@@ -46,8 +46,8 @@ def test_improved_artifact_has_the_same_operators_shapes_and_size(tiny_keras: Pa
     kinds = [[(tensor.shape, tensor.dtype) for tensor in file.model.graph.tensors] for file in (plain, better)]
     assert kinds[0] == kinds[1]
     assert len(artifact.graph_bytes(better)) == pytest.approx(len(artifact.graph_bytes(plain)), rel=0.01)
-    assert better.contract.provenance["improve"]["level"] == level
-    assert "rounding" in better.contract.provenance["improve"]["remedies"]
+    assert better.contract.provenance.improve.level == level
+    assert "rounding" in better.contract.provenance.improve.remedies
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ _WORTH_DB = 1.0
 def examine(case: Case) -> Finding | None:
     """Try the better rounding, unless the artifact has it already."""
     per_channel = any(pair.scales is not None and pair.scales.size > 1 for pair in case.simulation.pairs)
-    if case.level != "none" or case.file.contract.provenance.get("qat"):  # weights of QAT are rounded already
+    if case.level != "none" or case.file.contract.provenance.qat:  # weights of QAT are rounded already
         return None
     after = case.after_snr_db(level="fast", per_channel=per_channel)
     if after - case.before_snr_db < _WORTH_DB:

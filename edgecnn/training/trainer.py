@@ -11,16 +11,16 @@ from edgecnn.core.progress import Progress, silent
 from edgecnn.training.fit import fit
 from edgecnn.training.history import History
 from edgecnn.training.learner import Teacher, Trainee
-from edgecnn.training.rows import Source
+from edgecnn.training.rows import TrainingRows
 from edgecnn.training.settings import FitSettings
 
 
 @dataclass(frozen=True)
-class Stage:
+class Phase:
     """One fit of a strategy.
 
     Attributes:
-        name: of the stage.
+        name: of the phase.
         settings: what it was fitted with.
         history: what happened.
         auxiliary_weights: of the losses of the model's auxiliary classifiers, where it was trained with any.
@@ -33,7 +33,7 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class Task:
+class Trainer:
     """A model, its data and the user's wishes.
 
     Attributes:
@@ -49,8 +49,8 @@ class Task:
     """
 
     model: Any
-    train: Source
-    validation: Source
+    train: TrainingRows
+    validation: TrainingRows
     overrides: Mapping[str, Any] = field(default_factory=dict)
     unfreeze: int | None = None
     teacher: Teacher | None = None
@@ -62,8 +62,8 @@ class Task:
         """A strategy's defaults with the user's wishes."""
         return defaults.replace(**self.overrides)
 
-    def fit(self, name: str, settings: FitSettings) -> Stage:
-        """Fit the model to the pictures; the stage's files go to a folder of its name.
+    def fit(self, name: str, settings: FitSettings) -> Phase:
+        """Fit the model to the pictures; the phase's files go to a folder of its name.
 
         Auxiliary classifiers help where the whole model learns; before frozen blocks there is nothing for them to do.
         """
@@ -77,4 +77,4 @@ class Task:
             folder=self.folder and self.folder / name,
             progress=self.progress,
         )
-        return Stage(name, settings, history, trainee.auxiliary_weights)
+        return Phase(name, settings, history, trainee.auxiliary_weights)

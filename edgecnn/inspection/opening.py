@@ -18,7 +18,7 @@ KERAS_SUFFIXES = (".keras", ".h5", ".hdf5")
 
 
 @dataclass(frozen=True)
-class Source:
+class OpenedModel:
     """A model that was opened.
 
     Attributes:
@@ -45,7 +45,7 @@ class Source:
         return "written by edgecnn; its digest is right" if self.file.sealed else "by others"
 
 
-def open_source(text: str, *, input_size: int | None = None, trust: bool = False) -> Source:
+def open_model(text: str, *, input_size: int | None = None, trust: bool = False) -> OpenedModel:
     """Open a model by file or by name. A `.tflite` file needs no TensorFlow.
 
     Args:
@@ -78,7 +78,7 @@ def _begins_like_tflite(path: Path) -> bool:
         return False
 
 
-def _open_tflite(path: Path) -> Source:
+def _open_tflite(path: Path) -> OpenedModel:
     data = model_file.read_bytes(path)
     parsed = tflite.parse(data, path.name)
     model = shapes.resolved(parsed, data)
@@ -87,13 +87,13 @@ def _open_tflite(path: Path) -> Source:
         file = model_file.from_bytes(data, path.name)
     except ModelFileError:
         # A graph that takes no picture has no contract that could be guessed, but it has layers.
-        if model_file.BUFFER_NAME in parsed.metadata:
+        if model_file.holds_contract(parsed, data):
             raise
-        return Source(network, None, model=model)
-    return Source(network, file.contract, file=file, model=model)
+        return OpenedModel(network, None, model=model)
+    return OpenedModel(network, file.contract, file=file, model=model)
 
 
-def _open_keras(path: Path, input_size: int | None, trust: bool) -> Source:
+def _open_keras(path: Path, input_size: int | None, trust: bool) -> OpenedModel:
     if path.suffix == ".keras":
         from edgecnn.float_model import keras_file
 
@@ -112,10 +112,10 @@ def _open_keras(path: Path, input_size: int | None, trust: bool) -> Source:
     return _keras_source(resized(model, input_size) if input_size else model, contract)
 
 
-def _keras_source(model: Any, contract: Contract | None) -> Source:
+def _keras_source(model: Any, contract: Contract | None) -> OpenedModel:
     from edgecnn.graph import keras_network
 
-    return Source(keras_network.read(model), contract, keras_model=model)
+    return OpenedModel(keras_network.read(model), contract, keras_model=model)
 
 
 def resized(model: Any, input_size: int) -> Any:

@@ -1,21 +1,19 @@
-"""From `DATA` to what the fitting loop takes: split, decoded, examined, labeled."""
+"""From `DATA` to what the fitting loop takes: split, decoded, examined, annotated."""
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 
 from edgecnn.core.progress import Progress, silent
-from edgecnn.data import class_indices
 from edgecnn.data.fitted import fitted
 from edgecnn.data.report import DataReport, Part, examine
 from edgecnn.data.settings import SplitSettings
 from edgecnn.data.split import Splits, digests_of, open_splits
 from edgecnn.runtime.model.contract import Contract, Preprocessing
-from edgecnn.training.rows import Source, source
+from edgecnn.training.rows import TrainingRows, training_rows
 
 
-def open_sources(
+def open_rows(
     spec: str,
     contract: Contract,
     *,
@@ -23,7 +21,7 @@ def open_sources(
     test: str | None = None,
     share: float = SplitSettings.validation_share,
     progress: Progress = silent,
-) -> tuple[dict[str, Source], DataReport]:
+) -> tuple[dict[str, TrainingRows], DataReport]:
     """Everything that fitting a model with known classes needs.
 
     Args:
@@ -35,14 +33,14 @@ def open_sources(
         progress: told how many pictures are decoded.
 
     Returns:
-        Sources by split, "train", "validation" and, if there are test pictures, "test"; what was found in the data.
+        Rows by split, "train", "validation" and, if there are test pictures, "test"; what was found in the data.
 
     Raises:
         DataError: the data is missing, or has a class that the model doesn't know.
     """
     splits = open_splits(spec, validation=validation, test=test, share=share)
     parts = decoded(splits, contract.preprocessing, progress)
-    return labeled(parts, contract), examine(parts, splits.train.name)
+    return annotated(parts, contract), examine(parts, splits.train.name)
 
 
 def decoded(splits: Splits, preprocessing: Preprocessing, progress: Progress) -> dict[str, Part]:
@@ -56,12 +54,6 @@ def decoded(splits: Splits, preprocessing: Preprocessing, progress: Progress) ->
     }
 
 
-def labeled(parts: Mapping[str, Part], contract: Contract) -> dict[str, Source]:
-    """The pictures with the output index of their class."""
-    return {name: _source(part, contract) for name, part in parts.items()}
-
-
-def _source(part: Part, contract: Contract) -> Source:
-    present = tuple(sorted({str(example.label) for example in part.data.examples}))
-    indices = class_indices(dataclasses.replace(part.data, classes=present), contract)
-    return source(part.data, part.pictures, contract.preprocessing, indices, len(contract.labels))
+def annotated(parts: Mapping[str, Part], contract: Contract) -> dict[str, TrainingRows]:
+    """The images with what the data set says of them, in the model's terms."""
+    return {name: training_rows(part.data, part.pictures, contract) for name, part in parts.items()}

@@ -1,4 +1,4 @@
-"""What every rung gets."""
+"""What every configuration gets."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from edgecnn.runtime.model.model_file import ModelFile
 
 
 @dataclass(frozen=True)
-class Task:
-    """What every rung gets.
+class Request:
+    """What every configuration gets.
 
     Attributes:
         model: see `edgecnn.quantization.quantize`.
         bounds: what the artifact must suit.
-        calibration: its `improve` is the rungs' affair.
+        calibration: its `improve` is the configurations' own.
         training: None where there is nothing to train on.
         trust: run code that a model file carries.
         progress: called with (stage, done, total).
@@ -36,7 +36,7 @@ class Task:
     progress: Progress
 
     def quantize(self, output: Path, scheme: str, improve: str | None, model: Any = None) -> ModelFile:
-        """By one of the schemes; another model than the task's, if it is given."""
+        """By one of the schemes; another model than the request's, if one is given."""
         if self.bounds.per_tensor and scheme == "int8":
             scheme = "int8_per_tensor"
         io = self.bounds.io if self.bounds.io in SCHEMES.load(scheme).IO else None

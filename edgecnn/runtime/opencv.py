@@ -1,0 +1,55 @@
+"""OpenCV, imported when it is first needed, and what is drawn with it; images are uint8 (height, width, 3)."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+
+from .errors import RuntimeMissingError
+
+MAX_PIXELS = 1 << 28
+WHITE, GRAY, ACCENT = (255, 255, 255), (190, 190, 190), (210, 160, 40)  # blue, green, red
+
+
+def opencv() -> Any:
+    """The module `cv2`.
+
+    Raises:
+        RuntimeMissingError: OpenCV is not installed.
+    """
+    os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(MAX_PIXELS))
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+    try:
+        import cv2
+    except ImportError as error:
+        raise RuntimeMissingError(
+            f"Decoding pictures needs OpenCV ({error}). Install it with: pip install opencv-python-headless"
+        ) from error
+    return cv2
+
+
+def unit_of(canvas: np.ndarray) -> int:
+    """A length in pixels that suits the image: of margins and of lines of text."""
+    return max(10, round(min(canvas.shape[:2]) / 24))
+
+
+def shade(canvas: np.ndarray, top: int, bottom: int | None = None) -> None:
+    """Darken the rows from `top` to `bottom`, so that text is legible on them."""
+    canvas[top:bottom] = (canvas[top:bottom] * 0.35).astype(np.uint8)
+
+
+def write_text(
+    canvas: np.ndarray, text: str, place: tuple[int, int], height: float, color: tuple[int, int, int] = WHITE
+) -> None:
+    """Write text whose baseline begins at `place`, (column, row), with lines `height` pixels apart."""
+    cv2 = opencv()
+    scale = height / 28  # Hershey's capitals are about 22 pixels high at scale 1
+    thickness = max(1, round(scale * 2))
+    cv2.putText(canvas, ascii_text(text), place, cv2.FONT_HERSHEY_SIMPLEX, scale, color, thickness, cv2.LINE_AA)
+
+
+def ascii_text(text: str) -> str:
+    """OpenCV's fonts know ASCII only."""
+    return text.encode("ascii", "replace").decode()

@@ -1,0 +1,233 @@
+"""What a task is on the host: annotations, head, loss, metrics, and how answers are compared and shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from edgecnn.core.registry import TASKS
+from edgecnn.core.statistics import Metric, Share
+from edgecnn.data import DataSet, Example
+from edgecnn.data.augmentation.draw import Draw
+from edgecnn.runtime import tasks as device
+from edgecnn.runtime.model.contract import Contract
+from edgecnn.runtime.tasks import Answer, DeviceTask, Outputs
+
+Truth = Any
+"""What a data set says of one image, in the model's terms: the output index of a class, boxes, a number."""
+
+
+class LossSettings(Protocol):
+    """What a loss may be tuned by; `edgecnn.training.FitSettings` has it."""
+
+    @property
+    def label_smoothing(self) -> float:
+        """Share of the target that is spread over all classes."""
+
+    @property
+    def class_weights(self) -> bool:
+        """Whether each image is weighted by the inverse frequency of its class."""
+
+    @property
+    def temperature(self) -> float:
+        """Of distillation."""
+
+    @property
+    def distillation_weight(self) -> float:
+        """Share of the loss that compares with the teacher."""
+
+
+class Encoder(Protocol):
+    """Makes the targets of a batch."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one image's target."""
+
+    def __call__(self, own: np.ndarray, partners: np.ndarray, changes: Draw) -> tuple[np.ndarray, np.ndarray]:
+        """Targets, float32 (batch, *shape), and the weight of each image's loss, float32 (batch,).
+
+        Args:
+            own: rows of the truths, int (batch,).
+            partners: rows of those that are mixed in.
+            changes: what augmentation does to these images: transforms, what is mixed in.
+        """
+
+
+@dataclass(frozen=True)
+class Score:
+    """How good a float model is.
+
+    Attributes:
+        loss: mean over the images.
+        accuracy_percent: the task's first metric, in percent: of a classifier top-1.
+        confusion: int64 (classes, classes), images by true class (rows) and answer (columns); None where a task has
+            no such thing.
+    """
+
+    loss: float
+    accuracy_percent: float
+    confusion: np.ndarray | None = None
+
+
+class Task(Protocol):
+    """What every task gives; a kind derives from this class, so that what it leaves out has the default here.
+
+    Attributes:
+        name: the file's name, and what contracts call it.
+        noun: what a model for it is, e.g. "an image classifier".
+        titles: metric -> what it is called in tables; the first metric is the one that counts: `drop` is of it.
+        trained_output: the kind of output that its losses take.
+    """
+
+    name: str
+    noun: str = "a model"
+    titles: Mapping[str, str]
+    trained_output: str
+
+    @property
+    def device(self) -> DeviceTask:
+        """Its counterpart on devices."""
+        return device.load(self.name)
+
+    @property
+    def metric(self) -> str:
+        """The metric that counts."""
+        return next(iter(self.titles))
+
+    # What a data set says
+
+    def truth_of(self, data: DataSet, contract: Contract) -> Callable[[Example], Truth] | None:
+        """What the data set says of an image, in the terms of the model; None if it says nothing.
+
+        Raises:
+            DataError: it says what the model can't answer; the message names it.
+        """
+
+    def truth_name(self, truth: Truth, contract: Contract) -> str:
+        """A truth for people."""
+        return str(truth)
+
+    def stacked(self, truths: Sequence[Truth]) -> np.ndarray:
+        """Truths of several images as one array, (images, ...), that training keeps in memory."""
+        return np.asarray(truths)
+
+    def check_data(self, counts: Mapping[str, int], name: str) -> None:
+        """Refuse training data that nothing can be learned from.
+
+        Args:
+            counts: readable training images by label.
+            name: of the data set.
+
+        Raises:
+            DataError: it is so.
+        """
+
+    # What training needs; models, outputs and targets are TensorFlow's
+
+    def fitted(self, model: Any, contract: Contract, data: DataSet) -> tuple[Any, Contract]:
+        """The model with a head for what the data set says, and the contract for that; as it is, where it has one.
+
+        Raises:
+            UsageError: the model can't get such a head.
+        """
+        raise NotImplementedError
+
+    def untrainable(self, contract: Contract) -> str:
+        """Why a model can't be trained further as it is ("ends in probabilities, ..."); empty if it can."""
+        if contract.output != self.trained_output:
+            return f"ends in {contract.output}, and fine-tuning needs {self.trained_output}"
+        return ""
+
+    def encoder(self, truths: np.ndarray, contract: Contract, settings: LossSettings) -> Encoder:
+        """What makes the targets of batches from `stacked` truths."""
+        raise NotImplementedError
+
+    def losses(self, outputs: Any, targets: Any, settings: LossSettings, teacher: Any = None) -> Any:
+        """The loss of each image, float32 (batch,).
+
+        Args:
+            outputs: of the model: a tensor (batch, ...), or a list of several.
+            targets: what `encoder` makes.
+            settings: of the loss.
+            teacher: outputs of another model to imitate (distillation); None without.
+        """
+        raise NotImplementedError
+
+    def hits(self, outputs: Any, targets: Any) -> Any:
+        """How right each answer is, float32 (batch,) from 0 to 1: what training shows of the metric on its way."""
+        raise NotImplementedError
+
+    def score(self, outputs: Outputs, truths: np.ndarray, contract: Contract) -> Score:
+        """Evaluate a float model, without augmentation.
+
+        Args:
+            outputs: of the model, each (images, ...).
+            truths: `stacked`.
+            contract: of the model.
+        """
+        raise NotImplementedError
+
+    def teacher_order(self, student: Contract, teacher: Contract) -> tuple[int, ...] | None:
+        """Which of a teacher's outputs belongs to each of the student's; None where they are taken as they are.
+
+        Raises:
+            UsageError: the teacher answers something else.
+        """
+        return None
+
+    # How an artifact compares with its float model
+
+    def agrees(self, expected: Outputs, found: Outputs, contract: Contract) -> bool:
+        """Whether both give the same answer for one image."""
+        return self.device.same(expected, found, contract)
+
+    def metrics(
+        self, expected: Sequence[Outputs], found: Sequence[Outputs], truths: Sequence[Truth], contract: Contract
+    ) -> tuple[dict[str, Metric], Share]:
+        """Figures of merit of the float model and the artifact on the same images, and the drop of the first.
+
+        Args:
+            expected: the float model's outputs, of each image.
+            found: the artifact's.
+            truths: what the data set says of each.
+            contract: of both.
+        """
+        raise NotImplementedError
+
+    # How it is shown
+
+    def size_of(self, outputs: Outputs) -> str:
+        """How much a model answers, for people: "1000 output classes"."""
+        return " + ".join(f"{output.size:,}" for output in outputs) + " output values"
+
+    def headline(self, outputs: Outputs, contract: Contract) -> Answer:
+        """What the model says of one image, in one answer."""
+        return self.device.answers(self.device.interpret(outputs, contract), contract, 1)[0]
+
+    def output_sentence(self, contract: Contract) -> str:
+        """What the model's output is, for people."""
+        return contract.output
+
+
+def load(name: str) -> Task:
+    """A task by name.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    task: Task = TASKS.load(name).TASK
+    return task
+
+
+def task_of(contract: Contract) -> Task:
+    """The task that a contract names.
+
+    Raises:
+        ModelFileError: this version doesn't know it, or it has no such kind of output.
+        UsageError: only devices know it.
+    """
+    return load(device.task_of(contract).name)

@@ -1,0 +1,110 @@
+"""What a verification found, as it is written and read again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+from edgecnn.runtime.model.records import Accuracy, Metric, Share, WithMetrics
+from edgecnn.runtime.model.validation import Length, Pattern, Range, Record
+from edgecnn.runtime.run.golden import GoldenResult
+
+Base64 = Annotated[str, Length(1 << 20), Pattern(r"[A-Za-z0-9+/]*={0,2}", "base64")]
+
+
+@dataclass(frozen=True)
+class AnswerRecord(Record):
+    """What a model says of one image.
+
+    Attributes:
+        index: of the output.
+        label: its name.
+        id: its machine name, where it has one.
+        probability: 0 to 1.
+        extra: what else the task tells.
+    """
+
+    EXTRA = "extra"
+
+    index: int
+    label: str
+    probability: Annotated[float, Range(0, 1.001)]
+    id: str | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ShownImage(Record):
+    """An image with both answers, for a person to look at.
+
+    Attributes:
+        name: of the image.
+        truth: what the data set says; None where it says nothing.
+        float: the float model's answer.
+        artifact: the artifact's.
+        thumbnail: a small JPEG in base64; None for those beyond the first ones.
+    """
+
+    name: str
+    truth: str | None
+    float: AnswerRecord
+    artifact: AnswerRecord
+    thumbnail: Base64 | None
+
+
+@dataclass(frozen=True)
+class Verification(WithMetrics):
+    """What was found.
+
+    Attributes:
+        model: file name of the artifact.
+        model_sha256: digest of the artifact.
+        against: name of the float model.
+        data: DATA as it was asked for.
+        data_sha256: digest of the images.
+        device: where the artifact ran.
+        pictures: how many images both models saw.
+        agreement: share of images for which both models give the same answer.
+        snr_db: signal-to-noise ratio of the outputs, mean over the images, in dB.
+        calibrated_on: how many of the images the artifact was calibrated on: its figures flatter there.
+        flipped: the images with different answers; the first 24 have a thumbnail.
+        answers: up to 12 images, evenly over the data.
+        skipped: images that could not be read, with the reason.
+        golden: the golden vectors, replayed; None for a file that carries none.
+        metrics: the task's figures of merit by name ("top1"); empty without annotations. In JSON the keys NAME and
+            float_NAME.
+        drop: percentage points of the first metric that the artifact loses, on the same images.
+        task: what the model is for.
+    """
+
+    model: str
+    model_sha256: str
+    against: str
+    data: str
+    data_sha256: str
+    device: str
+    pictures: Annotated[int, Range(1)]
+    agreement: Share
+    snr_db: float
+    calibrated_on: Annotated[int, Range(0)]
+    flipped: tuple[ShownImage, ...]
+    answers: tuple[ShownImage, ...]
+    skipped: dict[str, str]
+    golden: GoldenResult | None = None
+    metrics: dict[str, Metric] = field(default_factory=dict)
+    drop: Share | None = None
+    task: str = "classification"
+
+    def summary(self) -> Accuracy:
+        """What goes into the artifact's contract: the measured shares and what they were measured on."""
+        return Accuracy(
+            against=self.against,
+            data=self.data,
+            data_sha256=self.data_sha256,
+            pictures=self.pictures,
+            metrics=self.metrics,
+            drop=self.drop,
+            agreement=self.agreement,
+            snr_db=self.snr_db,
+            calibrated_on=self.calibrated_on,
+        )
