@@ -20,7 +20,7 @@ def swap(to: str) -> Callable[[Task, Path], ModelFile]:
     def make(task: Task, output: Path) -> ModelFile:
         from edgecnn.compression.methods.swap import swish_layers
 
-        model, contract = _own(task.model)
+        model, contract = _own(task)
         if not swish_layers(model):
             raise UsageError("the model has no swish")
         return task.quantize(output, "int8", "best", _compressed(task, model, contract, "swap", {"to": to}))
@@ -30,17 +30,18 @@ def swap(to: str) -> Callable[[Task, Path], ModelFile]:
 
 def aware(task: Task, output: Path) -> ModelFile:
     """Quantization-aware training."""
-    return task.quantize(output, "int8", None, _compressed(task, *_own(task.model), "qat", {}))
+    return task.quantize(output, "int8", None, _compressed(task, *_own(task), "qat", {}))
 
 
-def _own(model: Any) -> tuple[Any, Contract]:
+def _own(task: Task) -> tuple[Any, Contract]:
     """The Keras model and its contract.
 
     Raises:
         UsageError: it isn't one of ours, or doesn't know its classes.
     """
+    model: Any = task.model
     if isinstance(model, (str, Path)) and Path(model).suffix == ".keras":
-        model = keras_file.load(model)
+        model = keras_file.load(model, trust=task.trust)
     if not isinstance(model, tuple) or model[1] is None or not model[1].labels:
         raise UsageError("only a .keras file of edgecnn that knows its classes can be trained on")
     return model

@@ -169,7 +169,7 @@ def _check(report: DataReport, options: TrainOptions) -> None:
 
 def _fitting_model(model_file: str | Path, contract: Contract, splits: Splits) -> tuple[Any, Contract]:
     """The model with one output per class: its own head if it knows these classes, otherwise a new one."""
-    model, _ = keras_file.load(model_file)
+    model, _ = keras_file.load(model_file, trust=None)
     classes = splits.train.classes
     if contract.output == "logits" and len(contract.labels) == len(classes):
         try:
@@ -187,7 +187,7 @@ def _fitting_model(model_file: str | Path, contract: Contract, splits: Splits) -
 def _teacher(path: str | None, contract: Contract) -> Teacher | None:
     if path is None:
         return None
-    model, found = keras_file.load(path)
+    model, found = keras_file.load(path, trust=None)
     if found is None or sorted(found.labels) != sorted(contract.labels) or found.output != "logits":
         known = ", ".join(found.labels[:5]) if found else "none"
         raise UsageError(
