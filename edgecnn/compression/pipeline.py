@@ -146,7 +146,7 @@ def compress(
     plugin = COMPRESSION.load(method)
     chosen = options if isinstance(options, Settings) else plugin.Options(**(options or {}))
     settings = tuning.settings(plugin.DEFAULTS)
-    model, contract = keras_file.load(model_file)
+    model, contract = keras_file.load(model_file, trust=None)
     contract = _trained(contract, model_file, tuning)
     keras.utils.set_random_seed(settings.seed)
     sources, report = open_rows(

@@ -5,15 +5,15 @@ from __future__ import annotations
 import dataclasses
 import json
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from edgecnn.core.compat.tensorflow import keras, tf
-from edgecnn.core.errors import MissingExtraError, ModelFileError, UntrustedModelError
+from edgecnn.core.errors import MissingExtraError, ModelFileError
 from edgecnn.core.files import DAMAGED_ZIP
-from edgecnn.float_model import keras_file
+from edgecnn.float_model import keras_file, safety
 from edgecnn.float_model.settings import Hints
 from edgecnn.runtime.model.contract import Contract, Preprocessing
 from edgecnn.runtime.model.json_text import printable
@@ -22,11 +22,6 @@ from edgecnn.runtime.model.records import ModelDescription
 from edgecnn.runtime.run.engine import quiet
 from edgecnn.runtime.tasks import task_of
 
-# Parts of the names of operations that reach outside of a SavedModel's graph: to Python, files and other machines.
-_UNSAFE_OPERATIONS = (
-    "PyFunc", "ReadFile", "WriteFile", "MatchingFiles", "FileSystem", "Reader", "Dataset", "RecordInput", "Save",
-    "Checkpoint", "Print", "SummaryWriter", "SummaryFileWriter", "SummaryDbWriter", "Debug", "DumpTensor", "RemoteCall",
-)  # fmt: skip
 _SCALING_LAYERS = ("Rescaling", "Normalization")
 
 
@@ -88,7 +83,7 @@ def load(path: str | Path, *, trust: bool = False, hints: Hints | None = None) -
     if path.suffix == ".keras":
         if _keras_version(path) < 3:
             return from_model(*keras_file.load(path, trust=trust), hints)
-        return from_model(_keras3_model(path, _zip_json(path, "config.json"), trust), None, hints)
+        return from_model(_keras3_model(path, trust), None, hints)
     if path.suffix in (".h5", ".hdf5"):
         return from_model(_h5_model(path, trust), None, hints)
     raise ModelFileError(
@@ -105,16 +100,15 @@ def _keras_version(path: Path) -> int:
 def _zip_json(path: Path, member: str) -> dict[str, Any]:
     try:
         with zipfile.ZipFile(path) as archive:
-            values: dict[str, Any] = json.loads(archive.read(member))
+            values: dict[str, Any] = json.loads(safety.read_text(archive, member, path))
             return values
     except (OSError, *DAMAGED_ZIP) as error:
         raise ModelFileError(f"{path} is not a whole .keras file ({error}). Save it again.") from error
 
 
-def _keras3_model(path: Path, config: dict[str, Any], trust: bool) -> Any:
+def _keras3_model(path: Path, trust: bool) -> Any:
     """Load by Keras 3 itself, which lives beside tf_keras and runs on the same TensorFlow."""
-    if not trust:
-        keras_file.check_config(config, path)
+    safety.check(path, trust=trust)
     _ = tf.float32  # TensorFlow first, with its logging set up
     try:
         import keras as keras3
@@ -132,16 +126,15 @@ def _h5_model(path: Path, trust: bool) -> Any:
 
     try:
         with h5py.File(path, "r") as file:
-            config = json.loads(file.attrs["model_config"])
+            json.loads(file.attrs["model_config"])
             version = str(file.attrs.get("keras_version", "2"))
     except (OSError, KeyError, ValueError) as error:
         raise ModelFileError(
             f"{path} holds no whole Keras model ({_first_line(error)}). Weights alone are not enough."
         ) from error
     if version.startswith("3"):
-        return _keras3_model(path, config, trust)
-    if not trust:
-        keras_file.check_config(config, path)
+        return _keras3_model(path, trust)
+    safety.check(path, trust=trust)
     try:
         return keras.models.load_model(path, compile=False, safe_mode=not trust)
     except Exception as error:  # a damaged file makes Keras raise anything
@@ -154,8 +147,7 @@ def _saved_model(path: Path, trust: bool, hints: Hints) -> TraceableModel:
         raise ModelFileError(
             f"{path} is a folder without saved_model.pb; expected a SavedModel folder or a .keras file."
         )
-    if not trust:
-        _refuse_unsafe_operations(graph_file)
+    safety.check(path, trust=trust)
     try:
         with quiet():
             module = tf.saved_model.load(str(path))
@@ -175,69 +167,6 @@ def _saved_model(path: Path, trust: bool, hints: Hints) -> TraceableModel:
     call.module = module  # type: ignore[attr-defined]  # the variables live as long as the function
     contract = _with_hints(_foreign_contract(path.name, tuple(spec.shape), [], hints), hints)
     return TraceableModel(call, _with_output_kind(contract, call))
-
-
-def _refuse_unsafe_operations(graph_file: Path) -> None:
-    from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
-
-    message = SavedModel()
-    try:
-        message.ParseFromString(graph_file.read_bytes())
-    except Exception as error:  # protobuf's DecodeError has no stable home
-        raise ModelFileError(f"{graph_file} is damaged: {_first_line(error)}") from error
-    for graph in message.meta_graphs:
-        for node in _runnable(graph):
-            if any(part in node.op for part in _UNSAFE_OPERATIONS):
-                raise UntrustedModelError(
-                    f"{graph_file.parent}: the operation {node.name!r} ({node.op}) reaches outside of the model. "
-                    "It was not loaded. With --trust it can run on this machine: is its source worth that?"
-                )
-
-
-def _runnable(graph: Any) -> Iterator[Any]:
-    """The nodes that loading a MetaGraphDef or calling it can run: all but the saving of variables."""
-    nodes = {node.name: node for node in graph.graph_def.node}
-    functions = {function.signature.name: function for function in graph.graph_def.library.function}
-    signatures = (tensor for signature in graph.signature_def.values() for tensor in signature.outputs.values())
-    outputs = {name for tensor in signatures for name in _tensor_names(tensor)}
-    outputs.update(name for collection in graph.collection_def.values() for name in collection.node_list.value)
-    outputs.add(graph.saver_def.restore_op_name)
-    own = list(_closure(outputs, lambda name: nodes[name].input if name in nodes else ()))
-    main = [nodes[name] for name in own if name in nodes]
-    called = {*graph.object_graph_def.concrete_functions, *(name for node in main for name in _called(node))}
-
-    def calls(name: str) -> Iterator[str]:
-        return (each for node in functions[name].node_def for each in _called(node)) if name in functions else iter(())
-
-    yield from main
-    for name in _closure(called, calls):
-        yield from functions[name].node_def if name in functions else ()
-
-
-def _closure(start: Iterable[str], following: Callable[[str], Iterable[str]]) -> Iterator[str]:
-    """All names that can be reached; an input's name may be "^node" or "node:0"."""
-    seen: set[str] = set()
-    waiting = list(start)
-    while waiting:
-        name = waiting.pop().lstrip("^").split(":")[0]
-        if name not in seen:
-            seen.add(name)
-            waiting.extend(following(name))
-            yield name
-
-
-def _tensor_names(tensor: Any) -> Iterator[str]:
-    sparse = tensor.coo_sparse
-    yield from (tensor.name, sparse.values_tensor_name, sparse.indices_tensor_name, sparse.dense_shape_tensor_name)
-    for part in tensor.composite_tensor.components:
-        yield from _tensor_names(part)
-
-
-def _called(node: Any) -> Iterator[str]:
-    """The functions that a node calls: by its attributes, or as an operation of that name."""
-    yield node.op
-    for value in node.attr.values():
-        yield from (function.name for function in (value.func, *value.list.func))
 
 
 def _foreign_contract(name: str, shape: tuple[int | None, ...], layers: list[str], hints: Hints) -> Contract:

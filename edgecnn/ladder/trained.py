@@ -23,7 +23,7 @@ def compressed(request: Request, method: str, options: Mapping[str, str]) -> tup
     from edgecnn.compression.methods.swap import swish_layers
 
     assert request.training is not None
-    model, contract = _own(request.model)
+    model, contract = _own(request)
     if method == "swap" and not swish_layers(model):
         raise UsageError("the model has no swish")
     overrides = {} if request.training.epochs is None else {"epochs": request.training.epochs}
@@ -35,14 +35,15 @@ def compressed(request: Request, method: str, options: Mapping[str, str]) -> tup
     return found.model, found.contract
 
 
-def _own(model: Any) -> tuple[Any, Contract]:
+def _own(request: Request) -> tuple[Any, Contract]:
     """The Keras model and its contract.
 
     Raises:
         UsageError: it isn't one of ours, or doesn't know its classes.
     """
+    model: Any = request.model
     if isinstance(model, (str, Path)) and Path(model).suffix == ".keras":
-        model = keras_file.load(model)
+        model = keras_file.load(model, trust=request.trust)
     if not isinstance(model, tuple) or model[1] is None or not model[1].labels:
         raise UsageError("only a .keras file of edgecnn that knows its classes can be trained on")
     return model

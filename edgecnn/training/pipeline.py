@@ -174,7 +174,7 @@ def _check(report: DataReport, options: TrainOptions, task: Task) -> None:
 
 def _fitting_model(model_file: str | Path, contract: Contract, data: DataSet, task: Task) -> tuple[Any, Contract]:
     """The model with a head for what the data set says: its own if it fits, otherwise a new one."""
-    model, _ = keras_file.load(model_file)
+    model, _ = keras_file.load(model_file, trust=None)
     fitted, changed = task.fitted(model, contract, data)
     if fitted is model:
         return model, changed
@@ -185,7 +185,7 @@ def _fitting_model(model_file: str | Path, contract: Contract, data: DataSet, ta
 def _teacher(path: str | None, contract: Contract) -> Teacher | None:
     if path is None:
         return None
-    model, found = keras_file.load(path)
+    model, found = keras_file.load(path, trust=None)
     if found is None:
         raise UsageError(f"The teacher {path} has no contract, so what it answers is not known: train it on the data.")
     try:

@@ -25,14 +25,21 @@ PROTOCOL = 1001
 MAXIMUM_BYTES = 1 << 30
 MAXIMUM_RANK = 8
 MAXIMUM_MEMO = 1 << 20
+_NUMBERS = ("BININT", "BININT1", "BININT2", "LONG1")
 
-STORAGES = {
+STORAGES: dict[str, np.dtype[Any]] = {
     "FloatStorage": np.dtype("<f4"),
     "DoubleStorage": np.dtype("<f8"),
     "HalfStorage": np.dtype("<f2"),
     "LongStorage": np.dtype("<i8"),
     "IntStorage": np.dtype("<i4"),
 }
+
+
+class _Kind(NamedTuple):
+    """Stands in for a storage class; a pickle can set attributes of what it names, and these have none to set."""
+
+    name: str
 
 
 class _Storage(NamedTuple):
@@ -50,8 +57,9 @@ class _Tensor(NamedTuple):
 
 def _rebuild_tensor(storage: Any, offset: Any, shape: Any, strides: Any, *_: Any) -> _Tensor:
     """Stands in for torch._utils._rebuild_tensor_v2: remembers where the values are, and checks that they can be."""
-    numbers = (offset, *shape, *strides)
-    if not isinstance(storage, _Storage) or not all(type(number) is int and number >= 0 for number in numbers):
+    if type(shape) is not tuple or type(strides) is not tuple or not isinstance(storage, _Storage):
+        raise pickle.UnpicklingError("a tensor is not described by its storage, shape and strides")
+    if not all(type(number) is int and number >= 0 for number in (offset, *shape, *strides)):
         raise pickle.UnpicklingError("a tensor is not described by non-negative numbers")
     if len(shape) != len(strides) or len(shape) > MAXIMUM_RANK:
         raise pickle.UnpicklingError(f"a tensor has shape {shape} and strides {strides}")
@@ -62,6 +70,15 @@ def _rebuild_tensor(storage: Any, offset: Any, shape: Any, strides: Any, *_: Any
     return _Tensor(storage, offset, tuple(shape), tuple(strides))
 
 
+class _Rebuild:
+    """Calls `_rebuild_tensor`; a function has attributes that a pickle could set for the whole process."""
+
+    __slots__ = ()
+
+    def __call__(self, *arguments: Any) -> _Tensor:
+        return _rebuild_tensor(*arguments)
+
+
 class _Unpickler(pickle.Unpickler):
     """Knows the names that a dictionary of tensors needs, and no other."""
 
@@ -69,22 +86,24 @@ class _Unpickler(pickle.Unpickler):
         if (module, name) == ("collections", "OrderedDict"):
             return OrderedDict
         if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
-            return _rebuild_tensor
+            return _Rebuild()
         if module == "torch" and name in STORAGES:
-            return STORAGES[name]
+            return _Kind(name)
         raise UntrustedModelError(
             f"The checkpoint asks for the Python object {module}.{name}; expected nothing but tensors. "
             "It was not loaded. Get the file from a source that you trust."
         )
 
     def persistent_load(self, pid: Any) -> _Storage:
-        try:
-            kind, dtype, key, _location, count, *_view = pid
-        except (TypeError, ValueError):
-            raise pickle.UnpicklingError(f"unknown reference {pid!r}") from None
-        if kind != "storage" or not isinstance(dtype, np.dtype) or type(count) is not int or count < 0:
-            raise pickle.UnpicklingError(f"unknown reference {pid!r}")
-        return _Storage(dtype, str(key), count)
+        # Nothing of the reference is printed: a few bytes can describe one whose text fills the memory.
+        if type(pid) is not tuple or not 5 <= len(pid) <= 6:
+            raise pickle.UnpicklingError("a reference that is no storage's")
+        kind, dtype, key, _location, count, *_view = pid
+        if kind != "storage" or not isinstance(dtype, _Kind) or type(key) is not str:
+            raise pickle.UnpicklingError("a reference that is no storage's")
+        if type(count) is not int or count < 0:
+            raise pickle.UnpicklingError("a storage whose length is no number")
+        return _Storage(STORAGES[dtype.name], key, count)
 
 
 def read(path: str | Path) -> dict[str, np.ndarray[Any, Any]]:
@@ -113,13 +132,43 @@ def read(path: str | Path) -> dict[str, np.ndarray[Any, Any]]:
 
 
 def _unpickle(stream: BinaryIO) -> Any:
-    """The next pickle of the stream; a memo index of billions, which Python would make room for, is refused first."""
+    """The next pickle of the stream, looked through before it is run."""
     start = stream.tell()
-    for opcode, argument, _ in pickletools.genops(stream):
-        if opcode.name in ("PUT", "LONG_BINPUT") and isinstance(argument, int) and argument > MAXIMUM_MEMO:
-            raise pickle.UnpicklingError(f"memo index {argument}")
+    _check_opcodes(stream)
     stream.seek(start)
     return _Unpickler(stream).load()
+
+
+def _check_opcodes(stream: BinaryIO) -> None:
+    """Refuse memo indices of billions, which Python would make room for, and tuples that are used again.
+
+    A tuple of twice the same tuple, 60 times over, is 300 bytes long and takes a lifetime to hash; a shape is short and
+    holds no tuple.
+    """
+    tuples: set[int] = set()
+    names: list[str] = [""]
+    count = 0
+    for opcode, argument, _ in pickletools.genops(stream):
+        name = opcode.name
+        index = argument if isinstance(argument, int) else count
+        if name in ("PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"):
+            if index > MAXIMUM_MEMO:
+                raise pickle.UnpicklingError(f"memo index {index}")
+            is_tuple = "TUPLE" in names[-1] or names[-1] == "FROZENSET"
+            (tuples.add if is_tuple and not _is_shape(names) else tuples.discard)(index)
+            count += 1
+        elif name == "DUP" or (name in ("GET", "BINGET", "LONG_BINGET") and index in tuples):
+            raise pickle.UnpicklingError("a tuple that is used twice")
+        names.append(name)
+
+
+def _is_shape(names: list[str]) -> bool:
+    """Whether the last opcode makes a tuple of a few numbers."""
+    sizes = {"EMPTY_TUPLE": 0, "TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
+    last = names[-2 - MAXIMUM_RANK : -1]  # with the mark
+    before_mark = last[::-1].index("MARK") if "MARK" in last else -1
+    size = sizes.get(names[-1], before_mark)
+    return 0 <= size < len(names) - 1 and all(name in _NUMBERS for name in names[len(names) - 1 - size : -1])
 
 
 def _parse(stream: BinaryIO) -> dict[str, np.ndarray[Any, Any]]:
@@ -128,11 +177,21 @@ def _parse(stream: BinaryIO) -> dict[str, np.ndarray[Any, Any]]:
     if not _unpickle(stream)["little_endian"]:
         raise pickle.UnpicklingError("big-endian values")
     tensors, keys = _unpickle(stream), _unpickle(stream)
-    if not isinstance(tensors, dict) or not all(isinstance(tensor, _Tensor) for tensor in tensors.values()):
-        raise pickle.UnpicklingError("not a dictionary of tensors")
+    _check_tensors(tensors, keys)
     dtypes = {tensor.storage.key: tensor.storage.dtype for tensor in tensors.values()}
     storages = {key: _values(stream, dtypes[key]) for key in keys}
     return {str(name): _array(tensor, storages[tensor.storage.key]) for name, tensor in tensors.items()}
+
+
+def _check_tensors(tensors: Any, keys: Any) -> None:
+    if not isinstance(tensors, dict) or not isinstance(keys, list):
+        raise pickle.UnpicklingError("not a dictionary of tensors")
+    if not all(type(name) is str and isinstance(tensor, _Tensor) for name, tensor in tensors.items()):
+        raise pickle.UnpicklingError("not a dictionary of tensors")
+    # Many tensors may share a storage, and each is copied.
+    size_bytes = sum(math.prod(tensor.shape) * tensor.storage.dtype.itemsize for tensor in tensors.values())
+    if size_bytes > MAXIMUM_BYTES or not all(type(key) is str for key in keys):
+        raise pickle.UnpicklingError(f"{len(tensors)} tensors of {size_bytes} bytes")
 
 
 def _values(stream: BinaryIO, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:

@@ -92,6 +92,70 @@ def test_a_memo_index_of_billions_is_refused(tmp_path: Path) -> None:
         torch_legacy.read(path)
 
 
+# A pair of the same pair, 60 times over.
+TWICE = b"\x80\x02)" + b"".join(b"q%ch%ch%c\x86" % (n, n, n) for n in range(60))
+STORAGE = b"ctorch\nFloatStorage\n"
+REBUILD = b"ctorch._utils\n_rebuild_tensor_v2\n"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\x80\x02}" + TWICE[2:] + b"K\x01s.",  # as a key, which is hashed
+        TWICE + b"Q.",  # as a reference, which a message might print
+        b"\x80\x02)" + b"2\x86" * 60 + b".",  # the top of the stack doubled
+        b"\x80\x02(lq\x00" + b"".join(b"(lq%c(h%ch%ce" % (n + 1, n, n) for n in range(60)) + b"Q.",
+        b"\x80\x02(X\x07\x00\x00\x00storage" + STORAGE + b"(lX\x03\x00\x00\x00cpuK\x01NtQ.",  # key: a list
+    ],
+)
+def test_a_few_bytes_that_stand_for_an_endless_object_are_refused_at_once(tmp_path: Path, content: bytes) -> None:
+    path = legacy_checkpoint.write(tmp_path / "a.pth", OrderedDict(w=Tensor(KERNEL, "0")), {3: content})
+    with pytest.raises(WeightsError, match="not a whole PyTorch checkpoint"):
+        torch_legacy.read(path)
+
+
+@pytest.mark.parametrize("target", [STORAGE, REBUILD])
+@pytest.mark.parametrize(
+    "state",
+    [
+        b"}X\x05\x00\x00\x00shapeK\x01s",
+        b"N}X\x08\x00\x00\x00__call__K\x01s\x86",
+        b"(K\x03X\x01\x00\x00\x00>NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00t",  # a dtype of another byte order
+    ],
+)
+def test_what_a_pickle_names_can_not_be_changed_by_it(tmp_path: Path, target: bytes, state: bytes) -> None:
+    content = b"\x80\x02" + target + state + b"b."
+    good = OrderedDict(w=Tensor(KERNEL, "0"))
+    with pytest.raises(WeightsError, match="not a whole PyTorch checkpoint"):
+        torch_legacy.read(legacy_checkpoint.write(tmp_path / "a.pth", good, {3: content}))
+    tensors = torch_legacy.read(legacy_checkpoint.write(tmp_path / "b.pth", good))
+    np.testing.assert_array_equal(tensors["w"], KERNEL)
+
+
+@pytest.mark.parametrize(
+    "code", [b"(S'touch {}'\nios\nsystem\n.", b"(cos\nsystem\nS'touch {}'\no.", b"\x80\x02\x82\x01."]
+)
+def test_old_ways_to_call_are_refused_and_not_run(tmp_path: Path, code: bytes) -> None:
+    marker = tmp_path / "was-run"
+    content = code.replace(b"{}", str(marker).encode())
+    path = legacy_checkpoint.write(tmp_path / "a.pth", OrderedDict(w=Tensor(KERNEL, "0")), {3: content})
+    with pytest.raises((UntrustedModelError, WeightsError)):
+        torch_legacy.read(path)
+    assert not marker.exists()
+
+
+def test_many_tensors_of_one_storage_are_counted_before_they_are_copied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch_legacy, "MAXIMUM_BYTES", 200_000)
+    tensors = OrderedDict(first=Tensor(np.zeros(10_000), "0"))
+    for number in range(99):
+        tensors[str(number)] = Tensor(np.zeros(1), "0", shape=(10_000,), strides=(1,), count=10_000)
+    path = legacy_checkpoint.write(tmp_path / "a.pth", tensors, {4: legacy_checkpoint.dumps(["0"])})
+    with pytest.raises(WeightsError, match="100 tensors of 4000000 bytes"):
+        torch_legacy.read(path)
+
+
 def test_every_truncation_is_a_clear_error(tmp_path: Path) -> None:
     whole = legacy_checkpoint.write(tmp_path / "a.pth", OrderedDict(w=Tensor(KERNEL, "0"))).read_bytes()
     path = tmp_path / "cut.pth"

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from edgecnn.core.errors import WeightsError
+from edgecnn.core.errors import ModelFileError, WeightsError
 from edgecnn.core.files import file_sha256
-from edgecnn.float_model import keras_file
+from edgecnn.float_model import keras_file, safety
 from edgecnn.weights.assign import LayerWeights, assign
 
 
@@ -39,7 +39,7 @@ def load(model: Any, path: str | Path, *, new_head: bool = False) -> dict[str, s
 
 
 def _read_keras(path: Path) -> LayerWeights:
-    saved, _ = keras_file.load(path)
+    saved, _ = keras_file.load(path, trust=None)
     return {layer.name: layer.get_weights() for layer in saved.layers}
 
 
@@ -48,10 +48,11 @@ def _read_h5(path: Path) -> LayerWeights:
     import h5py
 
     try:
+        safety.check_arrays(path)
         with h5py.File(path) as content:
             group = content.get("model_weights", content)
             return {str(layer): _arrays(group[layer]) for layer in group.attrs["layer_names"]}
-    except (OSError, KeyError, AttributeError, ValueError, RuntimeError) as error:
+    except (OSError, KeyError, AttributeError, ValueError, RuntimeError, ModelFileError) as error:
         raise WeightsError(
             f"{path} is not a whole .h5 file of Keras 2 ({str(error)[:120]}). Save it as .keras with tf_keras."
         ) from error

@@ -1,0 +1,173 @@
+"""The one door for every model file: what is on no list of things that only compute is refused, and named.
+
+A model is data by its purpose and code by its format: Keras imports the classes that a configuration names and calls
+operations while it loads, HDF5 reads values from other files, a SavedModel is a program. `check` looks before any of
+them does, and `--trust` is the way past it. The lists are in `keras_names` and `operation_names`; layers that another
+installed package registers are on none, so that its files need `--trust` too.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Iterable
+from itertools import islice
+from pathlib import Path
+from typing import Any, NoReturn
+
+from edgecnn.core.errors import ModelFileError, UntrustedModelError
+from edgecnn.core.files import DAMAGED_ZIP
+from edgecnn.float_model import safety_hdf5, safety_keras, safety_saved_model
+
+WEIGHTS = "model.weights.h5"
+CONTRACT = "edgecnn.json"
+MEMBERS = ("metadata.json", "config.json", WEIGHTS, CONTRACT)
+LARGEST_TEXT_BYTES = 64 << 20
+_LARGEST_RATIO = 200  # of a member's size to its compressed size
+_SLACK_BYTES = 1 << 20
+_DAMAGED_HDF5 = (OSError, KeyError, ValueError, RuntimeError, TypeError, AttributeError, MemoryError)
+
+_LAYERS = "Keras's own layers only"
+_NUMBERS = "numbers in the file itself"
+
+
+def check(path: str | Path, *, trust: bool | None) -> None:
+    """Refuse a model that asks for more than to compute, before anything of it is loaded.
+
+    Args:
+        path: a `.keras`, `.h5` or `.hdf5` file, or a SavedModel folder.
+        trust: True lets everything pass; False refuses, and the message says that `--trust` exists; None refuses where
+            a command has no such option.
+
+    Raises:
+        UntrustedModelError: names the layer, operation or array that asks for more, and what for.
+        ModelFileError: the file is damaged, or unpacks to far more than it holds.
+    """
+    if trust:
+        return
+    path = Path(path)
+    if path.is_dir():
+        _check_saved_model(path, trust)
+    elif path.suffix == ".keras":
+        _check_archive(path, trust)
+    else:
+        _check_hdf5(path, path, path.stat().st_size, trust, with_config=True)
+
+
+def check_arrays(path: str | Path) -> None:
+    """Refuse an `.h5` file whose arrays are not in it. Its configuration is not looked at and must not be used.
+
+    Raises:
+        UntrustedModelError: names the array.
+        ModelFileError: the file is damaged.
+    """
+    path = Path(path)
+    _check_hdf5(path, path, path.stat().st_size, None)
+
+
+def read_text(archive: zipfile.ZipFile, member: str, path: Path) -> bytes:
+    """A small member of a `.keras` file.
+
+    Raises:
+        ModelFileError: it claims to be larger than any.
+        KeyError: there is none.
+    """
+    size_bytes = archive.getinfo(member).file_size
+    if size_bytes > LARGEST_TEXT_BYTES:
+        raise ModelFileError(
+            f"{path}: {member} unpacks to {size_bytes} bytes; expected {LARGEST_TEXT_BYTES} at most. It was not loaded."
+        )
+    return archive.read(member)
+
+
+def _check_archive(path: Path, trust: bool | None) -> None:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            _check_members(archive, path, trust)
+            config = json.loads(read_text(archive, "config.json", path))
+            _refuse_first(safety_keras.requests(config), path, _LAYERS, trust)
+            weights = io.BytesIO(archive.read(WEIGHTS))
+    except OSError as error:
+        raise ModelFileError(f"Can't read {path}: {error.strerror or error}.") from error
+    except DAMAGED_ZIP as error:
+        raise ModelFileError(f"{path} is not a whole .keras file ({error}). Save it again.") from error
+    _check_hdf5(path, weights, weights.getbuffer().nbytes, trust)
+
+
+def _check_members(archive: zipfile.ZipFile, path: Path, trust: bool | None) -> None:
+    names = archive.namelist()
+    others = [name for name in names if name not in MEMBERS]
+    if others:
+        _refuse(path, "the model", f"the file {others[0]!r} that it brings along", f"{', '.join(MEMBERS)}", trust)
+    if len(set(names)) < len(names):
+        raise ModelFileError(f"{path} is not a whole .keras file (it holds a member twice). Save it again.")
+    for info in archive.infolist():
+        largest = min(safety_hdf5.LARGEST_BYTES, _SLACK_BYTES + _LARGEST_RATIO * info.compress_size)
+        if info.file_size > largest:
+            sizes = f"from {info.compress_size} to {info.file_size} bytes"
+            raise ModelFileError(f"{path}: {info.filename} unpacks {sizes}; it was not loaded.")
+
+
+def _check_hdf5(path: Path, content: Any, size_bytes: int, trust: bool | None, *, with_config: bool = False) -> None:
+    import h5py
+
+    try:
+        with h5py.File(content, "r") as file:
+            if with_config:
+                config = json.loads(file.attrs["model_config"])
+                _refuse_first(safety_keras.requests(config), path, _LAYERS, trust)
+            _refuse_first(safety_hdf5.requests(file, size_bytes), path, _NUMBERS, trust)
+    except _DAMAGED_HDF5 as error:
+        raise ModelFileError(
+            f"{path} is damaged: {str(error)[:200] or type(error).__name__}. Save it again."
+        ) from error
+
+
+def _check_saved_model(folder: Path, trust: bool | None) -> None:
+    from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
+
+    expected = "operations that only compute"
+    _refuse_first(safety_saved_model.file_requests(folder), folder, expected, trust)
+    message = SavedModel()
+    graph_file = folder / safety_saved_model.GRAPH
+    try:
+        message.ParseFromString(graph_file.read_bytes())
+    except Exception as error:  # protobuf's DecodeError has no stable home
+        raise ModelFileError(f"{graph_file} is damaged: {str(error)[:200]}") from error
+    if len(message.meta_graphs) != 1:
+        raise ModelFileError(f"{folder} holds {len(message.meta_graphs)} graphs; expected one.")
+    graph = message.meta_graphs[0]
+    _refuse_nodes(list(safety_saved_model.distrusted_nodes(graph)), folder, trust)
+    _refuse_first(safety_saved_model.object_requests(graph), folder, expected, trust)
+
+
+def _refuse_nodes(nodes: list[Any], folder: Path, trust: bool | None) -> None:
+    if not nodes:
+        return
+    first, others = nodes[0], sorted({node.op for node in nodes} - {nodes[0].op})
+    more = f", and so do {', '.join(others[:8])}" if others else ""
+    raise UntrustedModelError(
+        f"{folder}: the operation {first.name!r} ({first.op}) reaches outside of the model, or edgecnn doesn't know "
+        f"that it doesn't{more}. It was not loaded. {_remedy(trust)}"
+    )
+
+
+def _refuse_first(requests: Iterable[tuple[str, str]], path: Path, expected: str, trust: bool | None) -> None:
+    try:
+        for place, request in islice(requests, 1):
+            _refuse(path, place, request, expected, trust)
+    except RecursionError as error:
+        raise ModelFileError(f"{path} is damaged: its parts lie too deep in one another.") from error
+
+
+def _refuse(path: Path, place: str, request: str, expected: str, trust: bool | None) -> NoReturn:
+    raise UntrustedModelError(
+        f"{path}: {place} asks for {request}; expected {expected}. It was not loaded. {_remedy(trust)}"
+    )
+
+
+def _remedy(trust: bool | None) -> str:
+    if trust is None:
+        return "This command runs no code of a file: save the model without it."
+    return "With --trust it can run any code on this machine: is its source worth that?"

@@ -1,0 +1,83 @@
+"""What an HDF5 file would make its reader open or allocate: only whole numbers and floats that lie in the file itself.
+
+A dataset's values can lie in any file of the machine (external storage, virtual datasets, external links), and a
+filter can name a library to load.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+MAXIMUM_OBJECTS = 200_000
+MAXIMUM_DEPTH = 32
+LARGEST_BYTES = 4 << 30
+_SLACK_BYTES = 64 << 20
+_LARGEST_RATIO = 200  # of the claimed size to the file's; zeros compress 1000-fold, weights never
+_FILTERS = (1, 2, 3, 32000)  # deflate, shuffle, Fletcher-32, LZF: built in, no library is looked for
+
+
+def requests(file: Any, size_bytes: int) -> Iterator[tuple[str, str]]:
+    """What an open `h5py.File` asks for that its arrays don't need.
+
+    Args:
+        file: opened for reading.
+        size_bytes: of the whole file.
+
+    Yields:
+        The place ("the dataset '/a/b'") and what is asked for there.
+    """
+    import h5py
+
+    claimed, count = 0, 0
+    seen: set[tuple[Any, Any]] = set()
+    waiting: list[tuple[Any, int]] = [(file, 1)]
+    while waiting:
+        group, depth = waiting.pop()
+        info = h5py.h5o.get_info(group.id)
+        if (info.fileno, info.addr) in seen or depth > MAXIMUM_DEPTH:
+            yield f"the group {group.name!r}", "a group inside itself, or too deep"
+            return
+        seen.add((info.fileno, info.addr))
+        for name in group:
+            count += 1
+            place = f"the entry {group.name.rstrip('/') + '/' + str(name)!r}"
+            link = group.get(name, getlink=True)
+            item: Any = group[name] if isinstance(link, h5py.HardLink) else None
+            if isinstance(item, h5py.Group):
+                waiting.append((item, depth + 1))
+                continue
+            reason = (
+                _distrusted(item) if item is not None else f"what its {type(link).__name__} points to{_target(link)}"
+            )
+            if reason:
+                yield place, reason
+                return
+            claimed += math.prod(item.shape) * item.dtype.itemsize
+            if claimed > min(LARGEST_BYTES, _SLACK_BYTES + _LARGEST_RATIO * size_bytes) or count > MAXIMUM_OBJECTS:
+                yield place, f"too much memory: {claimed:,} bytes in {count} arrays of a file of {size_bytes:,} bytes"
+                return
+
+
+def _target(link: Any) -> str:
+    return f" ({getattr(link, 'filename', '')} {link.path})"[:120]
+
+
+def _distrusted(item: Any) -> str | None:
+    """What a dataset asks for, or None."""
+    import h5py
+
+    if not isinstance(item, h5py.Dataset):
+        return f"a {type(item).__name__} object"
+    if item.is_virtual:
+        return f"values of another file ({item.virtual_sources()[0].file_name!r})"
+    if item.external:
+        return f"values of another file ({item.external[0][0]!r})"
+    if item.dtype.kind not in "biuf" and not (item.dtype.kind == "V" and item.dtype.fields is None):
+        return f"values of the type {item.dtype}"
+    if item.shape is None:
+        return "an empty array"
+    filters = item.id.get_create_plist()
+    unknown = [code for i in range(filters.get_nfilters()) if (code := filters.get_filter(i)[0]) not in _FILTERS]
+    return f"the HDF5 filter {unknown[0]}" if unknown else None
