@@ -58,8 +58,6 @@ def command(
       edgecnn prune m.keras --method channels --keep 0.5 --data mine -o half.keras
       edgecnn prune m.keras --method magnitude --data mine -o sparse.keras
     """
-    from edgecnn.compression import compress
-    from edgecnn.core.progress import Terminal
     from edgecnn.float_model import keras_file
     from edgecnn.training import remove_checkpoints
 
@@ -67,23 +65,31 @@ def command(
     folder = Path(f"{output}.training")
     if restart:
         remove_checkpoints(folder)
-    progress = Terminal()
-    proof = None
-    try:
-        compressed = compress(
-            model, pruning.method, tuning, pruning.options,
-            folder=folder, progress=progress, show_report=show_data_report,
-        )  # fmt: skip
-        keras_file.save(compressed.model, compressed.contract, output)
-        if measure:
-            from edgecnn.compression.proof import prove
-
-            proof = prove(model, output, tuning.data, progress)
-    finally:
-        progress.close()
+    compressed, proof = _pruned(model, output, pruning, tuning, measure)
     remove_checkpoints(folder)
     result = {"output": output, **compressed.record().to_dict(), "measured": proof.to_dict() if proof else None}
     emit(result, json_path, lambda: _show(output, compressed, proof))
+
+
+def _pruned(
+    model: str, output: str, pruning: Pruning, tuning: Tuning, measure: bool
+) -> tuple[Compressed, Proof | None]:
+    """The result, which is written, and what it saves where that is measured."""
+    from edgecnn.compression import compress
+    from edgecnn.compression.proof import prove
+    from edgecnn.core.progress import Terminal
+    from edgecnn.float_model import keras_file
+
+    progress = Terminal()
+    try:
+        compressed = compress(
+            model, pruning.method, tuning, pruning.options,
+            folder=Path(f"{output}.training"), progress=progress, show_report=show_data_report,
+        )  # fmt: skip
+        keras_file.save(compressed.model, compressed.contract, output)
+        return compressed, prove(model, output, tuning.data, progress) if measure else None
+    finally:
+        progress.close()
 
 
 def _show(output: str, compressed: Compressed, proof: Proof | None) -> None:

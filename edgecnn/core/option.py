@@ -61,7 +61,7 @@ class Option:
     title: str
     help: str
     range: Range
-    choices_of: Choices
+    choices_from: Choices
     takes_argument: bool
     listed_by: str
     metavar: str
@@ -78,7 +78,7 @@ class Option:
     @property
     def choices(self) -> tuple[str, ...]:
         """Valid values of a text; empty if every text is."""
-        return tuple(self.choices_of() if callable(self.choices_of) else self.choices_of)
+        return tuple(self.choices_from() if callable(self.choices_from) else self.choices_from)
 
     def checked(self, value: Any) -> Any:
         """The value in the field's type.

@@ -84,11 +84,7 @@ def option(  # noqa: PLR0913 (a declaration, read field by field)
         default_help: what happens without a value, where the default is None.
         offered: `EVERYWHERE`, `COMMANDS` or `PROGRAMS`.
     """
-    declared = {
-        "help": help, "low": low, "high": high, "above": above, "below": below, "unit": unit, "choices_of": choices,
-        "takes_argument": takes_argument, "listed_by": listed_by, "metavar": metavar, "key": key, "repeated": repeated,
-        "default_help": default_help, "offered": offered,
-    }  # fmt: skip
+    declared = {name: value for name, value in locals().items() if name != "default"}
     return dataclasses.field(default=default, metadata={"option": declared})
 
 
@@ -267,6 +263,7 @@ def declared(settings: type[Settings], field: dataclasses.Field[Any]) -> Option:
     values = dict(field.metadata["option"])
     kind, several = _kind(field)
     limits = {name: values.pop(name) for name in ("low", "high", "above", "below", "unit")}
+    choices = values.pop("choices")
     return Option(
         name=field.name,
         kind=kind,
@@ -274,6 +271,7 @@ def declared(settings: type[Settings], field: dataclasses.Field[Any]) -> Option:
         default=field.default,
         title=field.metadata.get("title", settings.TITLE),
         range=Range(kind == "int", **limits),
+        choices_from=choices,
         **{**values, "key": values["key"] or field.name},
     )
 

@@ -114,21 +114,20 @@ def test_every_number_on_the_command_line_is_finite_and_ranged() -> None:
 
 
 def test_a_training_setting_is_declared_in_one_place() -> None:
-    """A field with that name and an option(...), or a click option with that flag, anywhere in the package."""
-    paths = (path for path in PACKAGE.rglob("*.py") if PACKAGE / "runtime" not in path.parents)  # trains nothing
-    trees = {path: ast.parse(path.read_text()) for path in paths}
-    shared = {"epochs", "seed"}  # other things have these too: the ladder's training; calibration and random weights
+    """As a field with an option(...), or an option of the command line, wherever models are trained or that is asked
+    for; a warm-up of measurements, or a seed of a sample, is another thing of the same name."""
+    folders = ("training", "compression", "data", "recipe", "cli")
+    trees = {path: ast.parse(path.read_text()) for name in folders for path in (PACKAGE / name).rglob("*.py")}
+    nodes = [(path, node) for path, tree in trees.items() for node in ast.walk(tree)]
+    values = [(path, node.value) for path, node in nodes if isinstance(node, ast.Constant)]
+    declared = [
+        (path, ast.unparse(node.target))
+        for path, node in nodes
+        if isinstance(node, ast.AnnAssign) and node.value and ast.unparse(node.value).startswith("option(")
+    ]
     for field in dataclasses.fields(FitSettings):
-        fields, flags = [], []
-        for path, tree in trees.items():
-            for node in ast.walk(tree):
-                if isinstance(node, ast.AnnAssign) and ast.unparse(node.target) == field.name and node.value:
-                    fields += [path] if ast.unparse(node.value).startswith("option(") else []
-                if isinstance(node, ast.Constant) and node.value == f"--{field.name.replace('_', '-')}":
-                    flags.append(path)
-        assert flags == [], field.name
-        if field.name not in shared:
-            assert fields == [PACKAGE / "training" / "settings.py"], field.name
+        assert [path for path, name in declared if name == field.name] == [PACKAGE / "training" / "settings.py"]
+        assert [path for path, value in values if value == f"--{field.name.replace('_', '-')}"] == []
 
 
 def test_settings_of_training_are_offered_everywhere() -> None:
