@@ -17,7 +17,6 @@ Verdict = Literal["met", "inconclusive", "not met"]
 
 
 @dataclass(frozen=True)
-@dataclass(frozen=True)
 class Climb:
     """What came of it.
 

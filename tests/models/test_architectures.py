@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 
 from edgecnn.builder import build_model
+from edgecnn.core.compat.keras_graph import leaves
 from edgecnn.core.compat.tensorflow import tf
 from edgecnn.core.registry import MODEL_FAMILIES
 from edgecnn.graph import keras_macs
 from edgecnn.models import figures, spec, variants
 from edgecnn.models.blocks import make_divisible
 from edgecnn.models.catalog import family
-from edgecnn.weights.assign import _leaves, assign
+from edgecnn.weights.assign import assign
 from edgecnn.weights.sources.keras_applications import reference, weights_of
 
 # torchvision prints GMACs ("_ops") with three decimals in its documentation of the weights, at these input sizes.
@@ -145,7 +146,7 @@ def test_macs_equal_tensorflows_counter_on_tf_keras_applications(name: str) -> N
 
 def randomize(model: Any, mean: np.ndarray, std: np.ndarray, rng: np.random.Generator) -> None:
     """Norms, scales and biases away from their neutral start; Keras's Normalization as its ImageNet weights have it."""
-    for layer in _leaves(model):
+    for layer in leaves(model):
         kind, shape = type(layer).__name__, getattr(getattr(layer, "gamma", None), "shape", None)
         if kind == "BatchNormalization":
             # Not too large: the rounding of hundreds of layers grows with what flows through them.

@@ -14,11 +14,11 @@ from edgecnn.builder import build_model
 from edgecnn.core.compat.tensorflow import keras, tf
 from edgecnn.float_model import keras_file
 from edgecnn.models.families import googlenet
+from edgecnn.models.heads import with_dense_head
 from edgecnn.runtime.model.contract import Contract, Preprocessing
 from edgecnn.training import FitSettings, TrainingRows, TrainOptions, train
 from edgecnn.training.fit import fit
 from edgecnn.training.learner import Learner, Trainee
-from edgecnn.training.model import with_head
 
 PLAIN = Preprocessing(32, 32, mean=(0.0,), std=(1.0,))
 EXACT = FitSettings(epochs=1, batch_size=6, warmup=0.0, weight_decay=0.0, augment="none", keep_best=False)
@@ -64,7 +64,7 @@ def test_the_loss_is_the_papers_sum() -> None:
 def test_they_train_what_is_before_them_and_nothing_else() -> None:
     """A head of zeros passes no gradient on: whatever moves in the backbone, auxiliary losses have moved."""
     model, _ = small()
-    model = with_head(model, 3)
+    model = with_dense_head(model, 3)
     before = {layer.name: layer.get_weights() for layer in model.layers}
     one_step(model)
     assert moved(model, before) == {"logits"}

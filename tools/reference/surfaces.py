@@ -15,13 +15,13 @@ import edgecnn
 from edgecnn import api
 from edgecnn.cli import cli
 from edgecnn.core.option import Option
-from edgecnn.ladder import RUNGS
+from edgecnn.ladder import CONFIGURATIONS
 from edgecnn.recipe.sections import schema
 from edgecnn.runtime.model.contract import Contract, Preprocessing
 
 PACKAGE = Path(edgecnn.__file__).parent
 CONTRACT = (Contract, Preprocessing)
-LADDER = [(rung.name, rung.what) for rung in RUNGS]
+LADDER = [(each.name, each.what) for each in CONFIGURATIONS]
 """The configurations that `edgecnn quantize` with a bound tries, in order: name and what they do."""
 
 
