@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-from click.shell_completion import CompletionItem
 
 from edgecnn.cli._errors import flag
 from edgecnn.core.option import Option
 from edgecnn.core.options import Settings, optional, options
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 F = TypeVar("F", bound=Callable[..., Any])
 _METAVARS = {"int": "N", "float": "F", "str": "TEXT", "Path": "FILE"}
@@ -131,6 +133,8 @@ class _Value(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generi
         return self.declared.parsed(value) if isinstance(value, str) else value
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        from click.shell_completion import CompletionItem  # only a shell's request needs it
+
         choices = [choice for choice in self.declared.choices if choice.startswith(incomplete)]
         files = [] if self.declared.choices or self.declared.kind in ("int", "float") else ["file"]
         return [CompletionItem(choice) for choice in choices] + [

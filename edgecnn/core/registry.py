@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import functools
 import importlib
-import importlib.util
-import pkgutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +34,8 @@ class Registry:
 
     @functools.cached_property
     def _files(self) -> dict[str, str]:
+        import pkgutil
+
         folder = Path(__file__).parents[1].joinpath(*self.package.split(".")[1:])
         # pkgutil also looks into a zip: on a board the package runs from one.
         stems = (module.name for module in pkgutil.iter_modules([str(folder)]) if not module.ispkg)
@@ -57,9 +57,10 @@ class Registry:
 
     def literal(self, name: str, constant: str) -> Any:
         """A constant of a plug-in, e.g. its `SUMMARY`, read from the source: for help, which imports no plug-in."""
-        module = self._files.get(name) or self._entry_points[name]
         import ast
+        import importlib.util
 
+        module = self._files.get(name) or self._entry_points[name]
         spec = importlib.util.find_spec(module)
         loader: Any = spec and spec.loader  # of a file or a zip, which both have the source
         for node in ast.parse(loader.get_source(module)).body:
