@@ -8,6 +8,7 @@ from edgecnn.runtime.errors import (
     EdgecnnError,
     ModelFileError,
     PictureError,
+    RecordError,
     RuntimeMissingError,
     UsageError,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "PictureError",
     "QuantizationError",
     "RecipeError",
+    "RecordError",
     "RuntimeMissingError",
     "UntrustedModelError",
     "UsageError",

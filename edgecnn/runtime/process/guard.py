@@ -50,7 +50,7 @@ def isolated(function: Callable[..., Any], *arguments: Any, timeout_s: float = D
     kind, value = json.loads(answer)
     if kind == "result":
         return value
-    raise getattr(errors, kind, errors.EdgecnnError)(value)
+    raise errors.of_kind(kind, value)
 
 
 def try_out(file: ModelFile) -> None:
