@@ -14,6 +14,7 @@ import numpy as np
 import edgecnn
 from edgecnn.devices import Note, batch
 from edgecnn.devices import job as job_module
+from edgecnn.devices.child import converse
 from edgecnn.devices.known import Entry
 from edgecnn.runtime.model.model_file import ModelFile
 
@@ -34,9 +35,9 @@ class LocalDevice:
 
     def run(self, job: str, files: Sequence[ModelFile] = (), **options: Any) -> dict[str, Any]:
         """See `Device.run`."""
-        return job_module.result(
-            job_module.converse(self._command(job, files, {"watch": 0, **options}), self._note, self._environment)
-        )
+        command = self._command(job, files, {"watch": 0, **options})
+        answer = converse(command, job_module.limits(job, self.name, options), self._note, env=self._environment)
+        return job_module.result(job, answer, self.name)
 
     def outputs(self, file: ModelFile, tensors: Iterable[np.ndarray], **options: Any) -> Iterator[np.ndarray]:
         """See `Device.outputs`."""
@@ -45,7 +46,7 @@ class LocalDevice:
 
     def session(self, file: ModelFile, **options: Any) -> batch.Session:
         """See `Device.session`."""
-        return batch.Session(self._command("batch", [file], options), lambda answer: None, self._environment)
+        return batch.Session(self._command("batch", [file], options), self.name, file, env=self._environment)
 
     def _command(self, job: str, files: Sequence[ModelFile], options: dict[str, Any]) -> list[str]:
         paths = [str(self._place(file)) for file in files]
