@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from edgecnn import artifact
+from edgecnn.core import temporary
 from edgecnn.core.errors import BoundNotMetError, DataError, QuantizationError, UsageError
 from edgecnn.core.progress import Progress, silent
 from edgecnn.data import DataSet, open_data
@@ -88,7 +88,7 @@ class _Climbing:
         return self._written(self._output.with_name(f"{self._output.stem}-best.tflite"), best, reached=False)
 
     def _try(self, rung: Rung) -> str:
-        with tempfile.TemporaryDirectory() as folder:
+        with temporary.folder() as folder:
             file = rung.make(self._task, Path(folder) / self._output.name)
         bounds, trust = self._task.bounds, self._task.trust
         self._judge = self._judge or Judge.open(self._task.model, self._data, file, bounds, trust)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from edgecnn.core import temporary
 from edgecnn.core.errors import UsageError
 from edgecnn.float_model import keras_file
 from edgecnn.ladder.task import Task
@@ -51,7 +51,7 @@ def _compressed(task: Task, model: Any, contract: Contract, method: str, options
 
     assert task.training is not None
     overrides = {} if task.training.epochs is None else {"epochs": task.training.epochs}
-    with tempfile.TemporaryDirectory() as folder:
+    with temporary.folder() as folder:
         path = Path(folder) / "model.keras"
         keras_file.save(model, contract, path)
         found = compress(path, method, Tuning(task.training.data, overrides=overrides), options, progress=task.progress)

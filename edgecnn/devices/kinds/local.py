@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 
 import edgecnn
+from edgecnn.core import temporary
 from edgecnn.devices import Note, batch
 from edgecnn.devices import job as job_module
 from edgecnn.devices.child import converse
@@ -30,7 +30,7 @@ class LocalDevice:
     def __init__(self, note: Note) -> None:
         self.name = "local"
         self._note = note
-        self._folder = tempfile.TemporaryDirectory(prefix="edgecnn-")
+        self._folder = temporary.folder()
         self._environment = {**os.environ, "PYTHONPATH": _python_path(), "PYTHONSAFEPATH": "1"}
 
     def run(self, job: str, files: Sequence[ModelFile] = (), **options: Any) -> dict[str, Any]:
@@ -56,7 +56,8 @@ class LocalDevice:
     def _place(self, file: ModelFile) -> Path:
         path = Path(self._folder.name) / f"{file.sha256}.tflite"
         if not path.exists():
-            path.write_bytes(file.data)
+            with temporary.writing(f"a copy of {file.name}"):
+                path.write_bytes(file.data)
         return path
 
     def close(self) -> None:
