@@ -22,6 +22,8 @@ _MAX_BYTES = 1 << 20
 TUNNEL_OPEN = "edgecnn-tunnel-open"
 _TARGET = re.compile(r"(?:(?P<user>[\w.+-]+)@)?(?P<host>\[[0-9A-Fa-f:.%\w]+\]|[\w.-]+)(?::(?P<port>\d+))?")
 
+_PLAIN_PATH = re.compile(r"/[\w./+@-]{0,49}", re.ASCII)
+
 
 @dataclass(frozen=True)
 class Address:
@@ -131,7 +133,7 @@ def _socket_folder() -> Path:
     base = os.environ.get("XDG_RUNTIME_DIR", "")
     if not (os.access(base, os.W_OK) and Path(base).is_dir()):  # `su` leaves another user's, a logout one that is gone
         base = tempfile.gettempdir()
-    if len(base) > 50:
+    if not _PLAIN_PATH.fullmatch(base):  # ssh takes spaces, quotes, % and ~ for its own
         base = "/tmp"
     folder = Path(base) / f"edgecnn-ssh-{os.getuid()}"
     try:
