@@ -8,19 +8,18 @@ import hashlib
 import json
 import signal
 import subprocess
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import edgecnn
+from edgecnn.camera import events
 from edgecnn.camera.server import free_port, is_loopback
 from edgecnn.camera.settings import DemoOptions
-from edgecnn.core import errors
-from edgecnn.core.errors import CameraError, DeviceError, UsageError
-from edgecnn.devices import Note, open_device, to_stderr, zipapp
-from edgecnn.devices.job import HEARTBEAT_S, Answer
+from edgecnn.core.errors import CameraError, DeviceError, EdgecnnError, RuntimeMissingError, UsageError
+from edgecnn.devices import Note, answers, open_device, to_stderr, zipapp
+from edgecnn.devices.child import HEARTBEAT_S, Answer, Complaints, Patience, ended, lines, out_of_time
 from edgecnn.devices.ssh_client import TUNNEL_OPEN
 from edgecnn.devices.ssh_device import CACHE, SshDevice
 from edgecnn.runtime.model import model_file
@@ -30,6 +29,8 @@ _PARTS = (
     *("core/option.py", "core/options.py", "core/ranges.py", "core/registry.py", "core/text.py"),
     *("runtime/**/*.py", "camera/**/*.py", "camera/page.html"),
 )
+_START_S = 900.0
+_TUNNEL_S = 60.0
 _MAIN = "import sys\nfrom edgecnn.camera.board import main\nsys.exit(main())\n"
 
 
@@ -65,8 +66,9 @@ def run(
             free_port("127.0.0.1", options.port)  # a taken one is told before anything is copied
         command, there = _bring(board, options)
         with contextlib.ExitStack() as stack:
-            complaints = stack.enter_context(tempfile.TemporaryFile())  # a pipe that nobody reads would stop the board
-            process = stack.enter_context(_process(board.client.command(command), there, complaints))
+            process = stack.enter_context(_process(board.client.command(command), there))
+            assert process.stderr
+            complaints = Complaints(process.stderr)
             tunnel = stack.enter_context(contextlib.ExitStack())
             return _follow(_Session(board, process, complaints, options.port, tunnel, announce, write, note))
 
@@ -107,7 +109,7 @@ def _bring(board: SshDevice, options: DemoOptions) -> tuple[list[str], DemoOptio
 class _Session:
     board: SshDevice
     process: subprocess.Popen[bytes]
-    complaints: IO[bytes]
+    complaints: Complaints
     port: int | None
     tunnel: contextlib.ExitStack
     announce: Callable[[str, list[str]], None]
@@ -118,61 +120,50 @@ class _Session:
 def _follow(session: _Session) -> dict[str, Any]:
     """Read what the board tells until its summary."""
     assert session.process.stdout
-    for raw in session.process.stdout:
-        event = _event(raw)
-        if "ready" in event:
-            _ready(session, event["ready"])
-        elif "line" in event:
-            session.write(json.dumps(event["line"], ensure_ascii=False))
-        elif "error" in event:
-            raise _raised(session.board, event["error"])
-        elif "summary" in event:
-            return {**event["summary"], "on": session.board.name}
-    status = session.process.wait()
-    said = _read(session.complaints)
+    name = session.board.name
+    with Patience(session.process, _START_S) as patience:
+        for raw in lines(session.process.stdout, events.LONGEST_LINE):
+            event, value = events.read(raw, name)
+            if event == "ready":
+                patience.end()
+                _ready(session, value)
+            elif event == "line":
+                session.write(json.dumps(value, ensure_ascii=False))
+            elif event == "error":
+                raise _raised(session.board, value)
+            elif event == "summary":
+                return {**value, "on": name}
+    if patience.is_over:
+        raise out_of_time(name, "the demo started", _START_S)
+    status = ended(session.process)
+    said = session.complaints.text()
     session.board.client.check(Answer(status, "", said), "the demo ran")
     last = (said.strip().splitlines() or ["it said nothing"])[-1]
     hint = f" What is missing there is installed by: {session.board.remedy()}" if "ModuleNotFound" in last else ""
-    raise DeviceError(f"{session.board.name}: the demo ended with status {status}: {last}{hint}")
+    raise DeviceError(f"{name}: the demo ended with status {status}: {last}{hint}")
 
 
-def _event(raw: bytes) -> dict[str, Any]:
-    """What a line tells; nothing where it isn't ours but a shell's greeting."""
-    try:
-        event = json.loads(raw)
-    except ValueError:
-        return {}
-    return event if isinstance(event, dict) else {}
-
-
-def _read(complaints: IO[bytes]) -> str:
-    """All that a process that has ended wrote to standard error."""
-    complaints.seek(0)
-    return complaints.read().decode(errors="replace")
-
-
-def _ready(session: _Session, ready: dict[str, Any]) -> None:
-    for sentence in ready["notes"]:
+def _ready(session: _Session, ready: events.Ready) -> None:
+    for sentence in ready.notes:
         session.note(f"Note: {sentence}")
     addresses = []
-    if ready["port"]:
-        port = session.tunnel.enter_context(_open_tunnel(session.board, session.port, ready["port"]))
+    if ready.port:
+        port = session.tunnel.enter_context(_open_tunnel(session.board, session.port, ready.port))
         addresses = [f"http://127.0.0.1:{port}/"]
-    session.announce(f"{ready['source']} of {session.board.name}", addresses)
+    session.announce(f"{ready.source} of {session.board.name}", addresses)
 
 
-def _raised(board: SshDevice, error: dict[str, str]) -> errors.EdgecnnError:
-    kind = getattr(errors, error["kind"], errors.EdgecnnError)
-    remedy = f" Or let edgecnn do it: {board.remedy()}" if kind is errors.RuntimeMissingError else ""
-    raised: errors.EdgecnnError = kind(f"{board.name}: {error['message']}{remedy}")
-    return raised
+def _raised(board: SshDevice, error: Any) -> EdgecnnError:
+    raised = answers.problem(error, board.name)
+    remedy = f" Or let edgecnn do it: {board.remedy()}" if isinstance(raised, RuntimeMissingError) else ""
+    return type(raised)(f"{board.name}: {raised}{remedy}")
 
 
 @contextlib.contextmanager
-def _process(command: list[str], options: DemoOptions, complaints: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
+def _process(command: list[str], options: DemoOptions) -> Iterator[subprocess.Popen[bytes]]:
     """ssh, in a session of its own: Ctrl-C reaches us, and we end the board's side in good order."""
     process = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=complaints, start_new_session=True
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
     )
     gone = threading.Event()
 
@@ -217,23 +208,27 @@ def _open_tunnel(board: SshDevice, wish: int | None, there: int) -> Iterator[int
     """Make the board's port reachable here for a while; yields our port: `wish`, or the first free one from 8000."""
     while True:
         here = free_port("127.0.0.1", wish)
-        with tempfile.TemporaryFile() as complaints, _tunnel(board.client.tunnel(here, there), complaints) as is_open:
-            if is_open:
+        with _tunnel(board.client.tunnel(here, there)) as said:
+            if said is None:
                 yield here
                 return
-            said = _read(complaints)
         if f"cannot listen to port: {here}" not in said:  # else somebody was faster: the next one
             raise CameraError(f"The tunnel to {board.name} can't be opened: {said.strip() or 'no reason given'}.")
 
 
 @contextlib.contextmanager
-def _tunnel(command: list[str], complaints: IO[bytes]) -> Iterator[bool]:
-    """ssh with a tunnel; yields whether it opened. It ends with us, however we end, because its input does."""
+def _tunnel(command: list[str]) -> Iterator[str | None]:
+    """ssh with a tunnel; yields None if it opened, else what it said. It ends with us, however we end, because its
+    input does.
+    """
     with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=complaints, start_new_session=True
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
     ) as process:
-        assert process.stdout
+        assert process.stdout and process.stderr
+        complaints = Complaints(process.stderr)
         try:
-            yield any(line.strip() == TUNNEL_OPEN.encode() for line in process.stdout)
+            with Patience(process, _TUNNEL_S):
+                is_open = any(line.strip() == TUNNEL_OPEN.encode() for line in lines(process.stdout, 1024))
+            yield None if is_open else complaints.text()
         finally:
             process.terminate()

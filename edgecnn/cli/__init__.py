@@ -1,7 +1,7 @@
 """The command line: a thin face over the library, one file per command, imported when it is called.
 
 Only here do exceptions become messages and exit statuses: 0 done, 1 the work failed or a bound was not met,
-2 wrong usage, 130 interrupted.
+2 wrong usage, 130 interrupted, 143 and 129 ended by SIGTERM and SIGHUP.
 """
 
 from __future__ import annotations
@@ -61,11 +61,27 @@ def _interrupt_again(ignored: Any) -> None:
         sys.__unraisablehook__(ignored)
 
 
+def _end_in_order() -> None:
+    """Let `kill` and a closed terminal end a command as an error would, so that temporary files are removed.
+
+    A second signal ends it at once. Where a signal is ignored (`nohup`) it stays so.
+    """
+
+    def end(number: int, frame: Any) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        sys.exit(128 + number)
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_DFL:
+            signal.signal(number, end)
+
+
 def main() -> None:
     """Run a command, turn what a user can cause into one message and an exit status, and exit with it."""
     try:
         sys.unraisablehook = _interrupt_again
         signal.signal(signal.SIGALRM, signal.default_int_handler)
+        _end_in_order()
         code = _status()
     except (click.Abort, KeyboardInterrupt):
         click.echo("Interrupted; no half-written file is left.", err=True)

@@ -55,6 +55,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: st
     from rich import box
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     if title:
         click.echo(title)
@@ -63,7 +64,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: st
         numeric = all(row[index][:1].isdigit() or row[index][:1] in "-+<" for row in rows if row[index])
         table.add_column(column, justify="right" if numeric and index else "left", overflow="fold")
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(Text, row))  # a name in brackets is no markup
     width = None if sys.stdout.isatty() else 140
     Console(width=width, highlight=False).print(table)
 

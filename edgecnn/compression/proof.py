@@ -5,13 +5,13 @@ from __future__ import annotations
 import gzip
 import platform
 import statistics
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from edgecnn import artifact
+from edgecnn.core import temporary
 from edgecnn.core.compat.litert_profiler import kernels
 from edgecnn.core.errors import QuantizationError
 from edgecnn.core.progress import Progress, silent
@@ -136,7 +136,7 @@ def prove(before: str | Path, after: str | Path, data: str, progress: Progress =
     figures, refused, ran = {}, {}, None
     for scheme in SCHEMES:
         progress(f"Converting to {scheme}", 0, 0)
-        with tempfile.TemporaryDirectory() as folder:
+        with temporary.folder() as folder:
             stored_sparse = sparse and scheme == "float32"
             paths = [Path(folder) / name for name in ("before.tflite", "after.tflite")]
             calibration = Calibration(data)

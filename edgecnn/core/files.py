@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import tempfile
+import time
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from edgecnn.runtime.model.validation import Record
 
 R = TypeVar("R", bound=Record)
 
+_LOCK_WAIT_S = 60.0
 DAMAGED_ZIP = (zipfile.BadZipFile, zlib.error, KeyError, ValueError, RuntimeError, EOFError)
 """What reading a zip raises that is damaged, encrypted, or lacks what is looked for."""
 
@@ -51,6 +53,47 @@ def replacing(path: str | Path) -> Iterator[Path]:
         raise EdgecnnError(f"Can't write {path}: {error.strerror or error}. Nothing was changed.") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def locked(path: str | Path) -> Iterator[None]:
+    """Hold a file's lock while it is read, changed and written; waits for whoever holds it.
+
+    The lock is a file of its own beside it, since the file itself is replaced; the kernel lets go of it however the
+    process ends. Systems without such locks (Windows) have none.
+
+    Raises:
+        EdgecnnError: the folder can't be written, or somebody holds the lock for too long.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        flags = os.O_RDWR | os.O_CREAT | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+        handle = os.open(path.with_name(f".{path.name}.lock"), flags, 0o600)
+    except OSError as error:
+        raise EdgecnnError(f"Can't lock {path}: {error.strerror}. Choose a folder that can be written.") from error
+    try:
+        deadline = time.monotonic() + _LOCK_WAIT_S
+        while not _take(fcntl, handle):
+            if time.monotonic() > deadline:
+                raise EdgecnnError(f"Another edgecnn has been changing {path} for {_LOCK_WAIT_S:.0f} s; end it first.")
+            time.sleep(0.02)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _take(fcntl: Any, handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _remove_leftovers(path: Path) -> None:

@@ -1,8 +1,12 @@
-"""Numbers and names in sentences."""
+"""Numbers and names in sentences, and texts of others."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+
+from edgecnn.runtime.model.json_text import printable
+
+__all__ = ["counted", "did_you_mean", "printable", "similar"]
 
 
 def counted(count: int, thing: str) -> str:

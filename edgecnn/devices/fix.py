@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from edgecnn.core import temporary
 from edgecnn.core.errors import DeviceError, EdgecnnError, MissingExtraError
 from edgecnn.devices import check
 from edgecnn.devices.ssh_device import VENV, SshDevice
@@ -91,7 +91,7 @@ def fix(device: SshDevice, inventory: dict[str, Any], camera: bool = False, from
         except EdgecnnError as error:
             device.note(f"That did not work ({error}).")
     device.note(f"This machine fetches {', '.join(chosen.requirements)} for {device.name} ...")
-    with tempfile.TemporaryDirectory(prefix="edgecnn-") as folder:
+    with temporary.folder() as folder:
         wheels = fetch(chosen, inventory["system"]["python"], Path(folder))
         for wheel in wheels:
             device.store(wheel.name, wheel.read_bytes(), WHEELS)

@@ -1,28 +1,21 @@
-"""A job in a child process, here or at the other end of ssh: arguments, heartbeat, notes, its one JSON."""
+"""A job of `edgecnn.runtime` in a child process, here or over ssh: its command line, its limits, its answer."""
 
 from __future__ import annotations
 
 import json
-import subprocess
-import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import IO, Any
+from typing import Any
 
 from edgecnn.core import errors
-from edgecnn.devices import Note
+from edgecnn.devices import answers
+from edgecnn.devices.child import Answer, Limits
+from edgecnn.runtime.process.limits import measuring_s
 
-HEARTBEAT_S = 5.0
-NOTE = "note: "
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a finished child left: exit status (negative: killed by that signal) and its output."""
-
-    status: int
-    stdout: str
-    stderr: str
+SILENCE_S = 120.0
+"""A board whose job sends no beat for so long is gone: many times what a Pi may take to start Python."""
+_START_S = 300.0
+_INSTALL_S = 3600.0
+_DEFAULTS = {"wait": 600.0, "budget": 60.0, "seconds": 60.0}  # of `edgecnn.runtime`
 
 
 def arguments(job: str, paths: Sequence[str], names: Sequence[str], options: Mapping[str, Any]) -> list[str]:
@@ -44,73 +37,32 @@ def _many(value: Any) -> bool:
     return isinstance(value, (list, tuple))
 
 
-def converse(command: Sequence[str], note: Note, env: Mapping[str, str] | None = None) -> Answer:
-    """Run a child that watches its standard input: a byte every `HEARTBEAT_S` says that we still want the answer."""
-    process = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0, env=env
-    )
-    assert process.stdin and process.stdout and process.stderr
-    output: list[bytes] = []
-    complaints: list[str] = []
-    readers = [
-        threading.Thread(target=_collect, args=(process.stdout, output), daemon=True),
-        threading.Thread(target=_listen, args=(process.stderr, complaints, note), daemon=True),
-    ]
-    for reader in readers:
-        reader.start()
-    try:
-        status = _wait(process, process.stdin)
-    except BaseException:
-        process.stdin.close()
-        process.terminate()
-        process.wait()
-        raise
-    for reader in readers:
-        # A master connection that ssh leaves behind holds our end of standard error open.
-        reader.join(timeout=2)
-    return Answer(status, b"".join(output).decode(errors="replace"), "".join(complaints))
+def limits(job: str, device: str, options: Mapping[str, Any]) -> Limits:
+    """How long a job may take by what it was asked for; the device's own limits come first, so this is for one that
+    doesn't keep them.
+    """
+    wait_s, budget_s, seconds = (float(options.get(key) or value) for key, value in _DEFAULTS.items())
+    counts = options.get("threads")
+    one_s = measuring_s(budget_s)
+    work_s = {
+        "info": 0.0,
+        "check": 0.0,
+        "install": _INSTALL_S,
+        "measure": wait_s + one_s * (len(counts) if _many(counts) else 1),  # type: ignore[arg-type]
+        "sustained": wait_s + one_s + seconds,
+    }
+    return Limits(device, f"`{job}` ran", _START_S + work_s.get(job, wait_s + one_s), SILENCE_S)
 
 
-def _wait(process: subprocess.Popen[bytes], stdin: IO[bytes]) -> int:
-    while True:
-        try:
-            return process.wait(timeout=HEARTBEAT_S)
-        except subprocess.TimeoutExpired:
-            try:
-                stdin.write(b".")
-            except BrokenPipeError:
-                continue
-
-
-def _collect(stream: IO[bytes], parts: list[bytes]) -> None:
-    while part := stream.read(1 << 16):
-        parts.append(part)
-
-
-def _listen(stream: IO[bytes], complaints: list[str], note: Note) -> None:
-    for raw in iter(stream.readline, b""):
-        line = raw.decode(errors="replace")
-        if line.startswith(NOTE):
-            note(line[len(NOTE) :].rstrip())
-        else:
-            complaints.append(line)
-
-
-def result(answer: Answer) -> dict[str, Any]:
-    """The job's JSON.
+def result(job: str, answer: Answer, device: str) -> dict[str, Any]:
+    """The job's checked values.
 
     Raises:
         EdgecnnError: what the job raised, of the same kind.
         CrashError: the child ended without an answer.
+        DeviceError: the answer makes no sense.
     """
-    try:
-        value = json.loads(answer.stdout)
-    except ValueError as error:
+    if not answer.stdout.strip():
         last = answer.stderr.strip().splitlines()[-1:] or ["it said nothing"]
-        raise errors.CrashError(
-            f"The measuring process ended with status {answer.status} and no result: {last[0]}"
-        ) from error
-    if "error" in value:
-        kind = getattr(errors, value["error"]["kind"], errors.EdgecnnError)
-        raise kind(value["error"]["message"])
-    return dict(value)
+        raise errors.CrashError(f"The measuring process ended with status {answer.status} and no result: {last[0]}")
+    return answers.read(job, answer.stdout, device)

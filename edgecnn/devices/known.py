@@ -41,7 +41,10 @@ class Entry:
 
 def path() -> Path:
     """The file that names the boards."""
-    base = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
+    try:
+        base = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
+    except RuntimeError as error:
+        raise EdgecnnError(f"This user has no home folder ({error}). Set HOME or XDG_CONFIG_HOME.") from error
     return Path(base) / "edgecnn" / "devices.toml"
 
 
@@ -56,9 +59,9 @@ def entries() -> dict[str, Entry]:
         return {}
     try:
         toml = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
-        values: dict[str, Any] = toml.loads(place.read_text(encoding="utf-8"))
+        values: dict[str, Any] = toml.loads(place.read_text(encoding="utf-8-sig"))
         found = {name: _entry(name, entry) for name, entry in values.items()}
-    except (ImportError, OSError, ValueError, KeyError, TypeError) as error:
+    except (ImportError, OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise EdgecnnError(f"Can't read {place}: {error!r}. Expected [NAME] sections with a `target`.") from error
     return dict(sorted(found.items()))
 
@@ -83,8 +86,8 @@ def add(entry: Entry) -> None:
         from edgecnn.devices.ssh_client import Address
 
         Address.parse(place.target)
-    known = {**entries(), entry.name: entry}
-    files.write_bytes(path(), "\n".join(map(_section, known.values())).encode())
+    with files.locked(path()):
+        _write({**entries(), entry.name: entry})
 
 
 def remove(name: str) -> None:
@@ -93,10 +96,16 @@ def remove(name: str) -> None:
     Raises:
         UsageError: there is none of that name.
     """
-    known = entries()
-    if name not in known:
-        raise UsageError(f"There is no device {name!r} in {path()}. Choose one of: {', '.join(known) or 'none yet'}.")
-    del known[name]
+    with files.locked(path()):
+        known = entries()
+        if name not in known:
+            choices = ", ".join(known) or "none yet"
+            raise UsageError(f"There is no device {name!r} in {path()}. Choose one of: {choices}.")
+        del known[name]
+        _write(known)
+
+
+def _write(known: dict[str, Entry]) -> None:
     files.write_bytes(path(), "\n".join(map(_section, known.values())).encode())
 
 

@@ -6,19 +6,23 @@ import hashlib
 import os
 import re
 import shlex
-import subprocess
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from edgecnn.core.errors import DeviceError, UsageError
-from edgecnn.devices.job import Answer
+from edgecnn.devices.child import Answer, Limits, converse
 
 TRANSPORT_FAILED = 255
 CONNECT_TIMEOUT_S = 10
+_COMMAND_S = 120.0
+_SLOWEST_BYTES_S = 10_000
+_MAX_BYTES = 1 << 20
 TUNNEL_OPEN = "edgecnn-tunnel-open"
 _TARGET = re.compile(r"(?:(?P<user>[\w.+-]+)@)?(?P<host>\[[0-9A-Fa-f:.%\w]+\]|[\w.-]+)(?::(?P<port>\d+))?")
+
+_PLAIN_PATH = re.compile(r"/[\w./+@-]{0,49}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -103,13 +107,14 @@ class Client:
         """Run a short command with `content` as its input.
 
         Raises:
-            DeviceError: the transport failed while `doing`, or there is no place for its socket.
+            DeviceError: the transport failed while `doing`, the board takes too long or says too much, or there is no
+                place for the connection's socket.
         """
+        limits = Limits(str(self.address), doing, _COMMAND_S + len(content) / _SLOWEST_BYTES_S, bytes=_MAX_BYTES)
         try:
-            done = subprocess.run(self.command(remote), input=content, capture_output=True)
+            answer = converse(self.command(remote), limits, content=content)
         except FileNotFoundError as error:
             raise DeviceError("There is no ssh on this machine. Install it: apt install openssh-client") from error
-        answer = Answer(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
         self.check(answer, doing)
         return answer
 
@@ -128,7 +133,7 @@ def _socket_folder() -> Path:
     base = os.environ.get("XDG_RUNTIME_DIR", "")
     if not (os.access(base, os.W_OK) and Path(base).is_dir()):  # `su` leaves another user's, a logout one that is gone
         base = tempfile.gettempdir()
-    if len(base) > 50:
+    if not _PLAIN_PATH.fullmatch(base):  # ssh takes spaces, quotes, % and ~ for its own
         base = "/tmp"
     folder = Path(base) / f"edgecnn-ssh-{os.getuid()}"
     try:

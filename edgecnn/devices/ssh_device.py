@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 
 from edgecnn.core.errors import DeviceError, RuntimeMissingError
+from edgecnn.core.text import printable
 from edgecnn.devices import Note, batch, zipapp
 from edgecnn.devices import job as job_module
+from edgecnn.devices.child import Answer, converse
 from edgecnn.devices.ssh_client import Client
 from edgecnn.runtime.model.model_file import ModelFile
 
@@ -72,10 +74,10 @@ class SshDevice:
     def run(self, job: str, files: Sequence[ModelFile] = (), **options: Any) -> dict[str, Any]:
         """See `Device.run`."""
         command = self._command(job, files, {"watch": SILENCE_S, **options})
-        answer = job_module.converse(command, self.note)
+        answer = converse(command, job_module.limits(job, self.name, options), self.note)
         self._check(answer, f"`{job}` ran")
         try:
-            return job_module.result(answer)
+            return job_module.result(job, answer, self.name)
         except RuntimeMissingError as error:
             raise RuntimeMissingError(f"{self.name}: {error} Or let edgecnn do it: {self.remedy()}") from error
 
@@ -87,7 +89,7 @@ class SshDevice:
     def session(self, file: ModelFile, **options: Any) -> batch.Session:
         """See `Device.session`."""
         command = self._command("batch", [file], options)
-        return batch.Session(command, lambda answer: self._check(answer, "the batch ran"))
+        return batch.Session(command, self.name, file, lambda answer: self._check(answer, "the batch ran"))
 
     def look(self, names: Sequence[str] = ()) -> Board:
         """A first look, at no more than a shell's cost.
@@ -99,13 +101,13 @@ class SshDevice:
         answer = self.client.run(words, "connecting")
         pairs = [line.partition("=")[::2] for line in answer.stdout.splitlines()]
         values: Mapping[str, str] = dict(pairs)
-        if "home" not in values:
+        if not {"python", "home", "machine"} <= set(values) or not values["home"].startswith("/"):
             raise DeviceError(
-                f"{self.name} answered something unexpected: {(answer.stderr or answer.stdout).strip()[:200]!r}. "
+                f"{self.name} answered something unexpected: {(answer.stderr or answer.stdout).strip()[:200]!a}. "
                 "Expected a Linux system with a POSIX shell for that user."
             )
         cached = frozenset(value for key, value in pairs if key == "cached")
-        return Board(values["python"], values["home"], values["machine"], cached)
+        return Board(values["python"], values["home"], printable(values["machine"][:80]), cached)
 
     def remedy(self) -> str:
         """The command that installs what is missing."""
@@ -158,7 +160,7 @@ class SshDevice:
         """Remove a folder under the user's home."""
         self.client.run(["sh", "-c", 'cd && rm -rf "$1"', "edgecnn", folder], "cleaning up")
 
-    def _check(self, answer: job_module.Answer, doing: str) -> None:
+    def _check(self, answer: Answer, doing: str) -> None:
         """Raise what an end without an answer means."""
         self.client.check(answer, doing)
         if not answer.stdout and answer.status:

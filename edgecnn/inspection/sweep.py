@@ -7,13 +7,13 @@ O((H W / p^2)^2), beside dense layers that are proportional to the patches.
 from __future__ import annotations
 
 import math
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edgecnn.core import temporary
 from edgecnn.core.progress import Progress, silent
 from edgecnn.inspection.analysis import analyze
 from edgecnn.inspection.opening import OpenedModel, open_model
@@ -72,7 +72,7 @@ def _measured(source: OpenedModel) -> tuple[float, int]:
     from edgecnn.runtime.run.engine import Engine
 
     model = (source.keras_model, source.contract) if source.contract else source.keras_model
-    with tempfile.TemporaryDirectory() as folder:
+    with temporary.folder() as folder:
         file = quantize(model, Path(folder) / "sweep.tflite", scheme="float32")
         return processor_time_ms(Engine(file, threads=1))
 

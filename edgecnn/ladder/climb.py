@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from edgecnn import artifact
+from edgecnn.core import temporary
 from edgecnn.core.errors import BoundNotMetError, DataError, QuantizationError, UsageError
 from edgecnn.core.progress import Progress, silent
 from edgecnn.data import DataSet, open_data
@@ -89,7 +89,7 @@ class _Climbing:
         return self._written(self._output.with_name(f"{self._output.stem}-best.tflite"), best, reached=False)
 
     def _try(self, configuration: Configuration) -> str:
-        with tempfile.TemporaryDirectory() as folder:
+        with temporary.folder() as folder:
             file = make(configuration, self._request, Path(folder) / self._output.name)
         bounds, trust = self._request.bounds, self._request.trust
         self._evaluator = self._evaluator or Evaluator.open(self._request.model, self._data, file, bounds, trust)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from edgecnn.core import temporary
 from edgecnn.core.errors import UsageError
 from edgecnn.float_model import keras_file
 from edgecnn.ladder.request import Request
@@ -28,7 +28,7 @@ def compressed(request: Request, method: str, options: Mapping[str, str]) -> tup
         raise UsageError("the model has no swish")
     overrides = {} if request.training.epochs is None else {"epochs": request.training.epochs}
     tuning = Tuning(request.training.data, overrides=overrides)
-    with tempfile.TemporaryDirectory() as folder:
+    with temporary.folder() as folder:
         path = Path(folder) / "model.keras"
         keras_file.save(model, contract, path)
         found = compress(path, method, tuning, options, progress=request.progress)

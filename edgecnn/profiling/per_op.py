@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from edgecnn.boards import published
+from edgecnn.core.errors import DeviceError
 from edgecnn.graph.cost import Cost, operator_cost
 from edgecnn.graph.layer_names import layer_name
 from edgecnn.profiling.roofline import Bound, Peaks, bound, peaks
@@ -138,6 +139,8 @@ def measure(model: ModelFile, device: Device, **options: Any) -> PerOperator:
     if answer.get("needs_files"):
         parts = dataclasses.replace(parts, data=cut(model, files=True))
         answer = device.run("per_op", (model, parts), **options)
+    if "times" not in answer:
+        raise DeviceError(f"{device.name} asks for the operators in files of their own, which it was given.")
     return join(model, device.name, answer)
 
 
@@ -148,8 +151,13 @@ def join(model: ModelFile, device: str, answer: Mapping[str, Any]) -> PerOperato
         model: the model that was measured.
         device: its name, for people.
         answer: of the job `per_op`: `runtime.per_op.measure` and `system`.
+
+    Raises:
+        DeviceError: the times are of other operators than the model's.
     """
     graph, times = model.model.graph, answer["times"]
+    if [entry["index"] for entry in times["operators"]] != [operator.index for operator in graph.operators]:
+        raise DeviceError(f"{device} timed other operators than the {len(graph.operators)} of {model.name}.")
     limits = peaks(answer["system"], times["probe"], times["threads"])
     rows = tuple(
         _row(graph, operator, entry, times["sum_ms"], limits)

@@ -37,3 +37,13 @@ class CrashError(EdgecnnError):
 
 class DelegateError(EdgecnnError):
     """A delegate's library or device can't be used, or the model isn't made for it."""
+
+
+_KINDS = (UsageError, ModelFileError, RecordError, PictureError, RuntimeMissingError, CrashError, DelegateError)
+KINDS: dict[str, type[EdgecnnError]] = {kind.__name__: kind for kind in _KINDS}
+"""What an error of another process may be raised as again here."""
+
+
+def of_kind(name: str, message: str) -> EdgecnnError:
+    """The error that another process names by its class; one that isn't in `KINDS` is an `EdgecnnError`."""
+    return KINDS.get(name, EdgecnnError)(message)

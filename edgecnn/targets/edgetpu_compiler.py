@@ -7,7 +7,6 @@ import re
 import shutil
 import struct
 import subprocess
-import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from edgecnn import artifact
-from edgecnn.core import files
+from edgecnn.core import files, temporary
 from edgecnn.core.errors import CompilerError, CrashError, ModelFileError
 from edgecnn.runtime.delegates.coral import CUSTOM_OPERATOR
 from edgecnn.runtime.model.flatbuffer import Table
@@ -161,7 +160,7 @@ def _integers(random: np.random.Generator, row: dict[str, Any]) -> np.ndarray:
 
 
 def _call(program: str, graph: bytes) -> _Run:
-    with tempfile.TemporaryDirectory(prefix="edgecnn-edgetpu-") as name:
+    with temporary.folder() as name:
         folder = Path(name)
         source = folder / f"{_STEM}.tflite"
         source.write_bytes(graph)

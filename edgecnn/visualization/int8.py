@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from edgecnn.core import temporary
 from edgecnn.core.errors import UsageError
 from edgecnn.core.statistics import sqnr_db
 from edgecnn.graph import roles
@@ -63,7 +63,7 @@ def _converted(source: OpenedModel) -> OpenedModel:
     from edgecnn.quantization import quantize
 
     model = (source.keras_model, source.contract) if source.contract else source.keras_model
-    with tempfile.TemporaryDirectory() as folder:
+    with temporary.folder() as folder:
         path = Path(folder) / f"{source.network.name}.tflite"
         quantize(model, path, scheme="float32")
         return open_model(str(path))

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 import tiny_models
 
+from edgecnn.core import files
+from edgecnn.core.errors import EdgecnnError
 from edgecnn.devices import job, known
 from edgecnn.devices.ssh_client import Address, Client
 
@@ -59,3 +64,38 @@ def test_names_reach_the_board_as_they_are(pi, reach):
     assert device.client.run(["printf", "%s", NASTY], "testing").stdout == NASTY
     device.run("info", [dataclasses.replace(tiny_models.classifier(), name=NASTY)])
     assert not list(pi.home.rglob("hacked"))
+
+
+def test_six_add_boards_at_once(config):
+    """Each in a process of its own, and each name is there afterwards."""
+    code = (
+        "import sys; from edgecnn.devices import known\n"
+        "for n in range(5): known.add(known.Entry(f'pi{sys.argv[1]}-{n}', 'pi@10.0.0.4'))"
+    )
+    adding = [subprocess.Popen([sys.executable, "-c", code, str(number)]) for number in range(6)]
+    assert [process.wait(timeout=120) for process in adding] == [0] * 6
+    assert set(known.entries()) == {f"pi{number}-{n}" for number in range(6) for n in range(5)}
+
+
+def test_a_lock_that_is_held_is_waited_for_and_told(config, monkeypatch):
+    monkeypatch.setattr(files, "_LOCK_WAIT_S", 0.3)
+    with (
+        files.locked(known.path()),
+        pytest.raises(EdgecnnError, match=r"Another edgecnn has been changing .*devices\.toml for 0 s"),
+    ):
+        known.add(known.Entry("pi4", "pi@10.0.0.4"))
+    known.add(known.Entry("pi4", "pi@10.0.0.4"))
+    assert set(known.entries()) == {"pi4"}
+
+
+@pytest.mark.parametrize("name", ["with a space", "with%percent", 'with"quote', "~tilde", "with\nline"])
+def test_a_temporary_folder_that_ssh_would_misread(tmp_path, monkeypatch, name):
+    """ssh itself reads the option as the path that we made."""
+    (tmp_path / name).mkdir()
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / name))
+    words = Client(Address("pi4")).command(["true"])
+    option = next(word for word in words if word.startswith("ControlPath="))
+    done = subprocess.run(["ssh", "-G", "-F", "/dev/null", "-o", option, "pi4"], capture_output=True, text=True)
+    understood = [line.partition(" ")[2] for line in done.stdout.splitlines() if line.startswith("controlpath ")]
+    assert understood == [option.partition("=")[2]], done.stderr

@@ -15,7 +15,7 @@ INTRODUCTION = (
     "Every command and every option, as `--help` shows them. Common to all: `--json FILE` writes the result as JSON "
     "(`-` is standard output), described in [JSON formats](json.md); progress is written to standard error. "
     "Exit status: 0 done; 1 the work failed, or a bound was not met; 2 wrong usage; 130 interrupted by Ctrl-C; "
-    "141 the reader of the output went away (`| head`)."
+    "141 the reader of the output went away (`| head`); 143 and 129 ended by SIGTERM and SIGHUP."
 )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,10 @@ from typing import Any
 import numpy as np
 
 import edgecnn
+from edgecnn.core import temporary
 from edgecnn.devices import Note, batch
 from edgecnn.devices import job as job_module
+from edgecnn.devices.child import converse
 from edgecnn.devices.known import Entry
 from edgecnn.runtime.model.model_file import ModelFile
 
@@ -29,14 +30,14 @@ class LocalDevice:
     def __init__(self, note: Note) -> None:
         self.name = "local"
         self._note = note
-        self._folder = tempfile.TemporaryDirectory(prefix="edgecnn-")
+        self._folder = temporary.folder()
         self._environment = {**os.environ, "PYTHONPATH": _python_path(), "PYTHONSAFEPATH": "1"}
 
     def run(self, job: str, files: Sequence[ModelFile] = (), **options: Any) -> dict[str, Any]:
         """See `Device.run`."""
-        return job_module.result(
-            job_module.converse(self._command(job, files, {"watch": 0, **options}), self._note, self._environment)
-        )
+        command = self._command(job, files, {"watch": 0, **options})
+        answer = converse(command, job_module.limits(job, self.name, options), self._note, env=self._environment)
+        return job_module.result(job, answer, self.name)
 
     def outputs(self, file: ModelFile, tensors: Iterable[np.ndarray], **options: Any) -> Iterator[np.ndarray]:
         """See `Device.outputs`."""
@@ -45,7 +46,7 @@ class LocalDevice:
 
     def session(self, file: ModelFile, **options: Any) -> batch.Session:
         """See `Device.session`."""
-        return batch.Session(self._command("batch", [file], options), lambda answer: None, self._environment)
+        return batch.Session(self._command("batch", [file], options), self.name, file, env=self._environment)
 
     def _command(self, job: str, files: Sequence[ModelFile], options: dict[str, Any]) -> list[str]:
         paths = [str(self._place(file)) for file in files]
@@ -55,7 +56,8 @@ class LocalDevice:
     def _place(self, file: ModelFile) -> Path:
         path = Path(self._folder.name) / f"{file.sha256}.tflite"
         if not path.exists():
-            path.write_bytes(file.data)
+            with temporary.writing(f"a copy of {file.name}"):
+                path.write_bytes(file.data)
         return path
 
     def close(self) -> None:

@@ -19,7 +19,7 @@ import numpy as np
 from ..errors import EdgecnnError
 from ..measure import latency, system
 from ..model import model_file
-from ..run.engine import Engine, TensorInfo
+from ..run.engine import Engine, Interface, TensorInfo
 from .supervise import EXIT_ORPHANED, error_answer
 
 IDLE_S = 600.0  # a host that is silent for so long is gone, though the network did not say so
@@ -38,8 +38,7 @@ def serve(options: argparse.Namespace) -> int:
 
 
 def _serve(engine: Engine, output: IO[bytes]) -> int:
-    tensors = {"input": _spell(engine.input), "output": _spell(engine.raw)}
-    _write_line(output, {**tensors, "threads": engine.threads, "system": system.describe()})
+    _write_line(output, {**forms(engine), "threads": engine.threads, "system": system.describe()})
     source, size = sys.stdin.buffer, engine.input.dtype.itemsize * int(np.prod(engine.input.shape))
     while True:
         if not select.select([source], [], [], IDLE_S)[0]:
@@ -57,6 +56,11 @@ def _serve(engine: Engine, output: IO[bytes]) -> int:
         for tensor in np.frombuffer(data, engine.input.dtype).reshape(count, *engine.input.shape):
             output.write(engine.invoke(tensor).tobytes())
         output.flush()
+
+
+def forms(interface: Interface) -> dict[str, dict[str, Any]]:
+    """Shape and number type of what goes in and of each answer; the host expects what its own file says."""
+    return {"input": _spell(interface.input), "output": _spell(interface.raw)}
 
 
 def _spell(tensor: TensorInfo) -> dict[str, Any]:

@@ -50,7 +50,7 @@ def isolated(function: Callable[..., Any], *arguments: Any, timeout_s: float = D
     kind, value = json.loads(answer)
     if kind == "result":
         return value
-    raise getattr(errors, kind, errors.EdgecnnError)(value)
+    raise errors.of_kind(kind, value)
 
 
 def try_out(file: ModelFile) -> None:
@@ -71,6 +71,7 @@ def _run_once(file: ModelFile) -> None:
 def _answer(writer: int, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
     """The child's whole life; it never returns to the caller's code."""
     status = 1
+    default_signals()
     try:
         try:
             answer = ["result", function(*arguments)]
@@ -89,6 +90,12 @@ def _answer(writer: int, function: Callable[..., Any], arguments: tuple[Any, ...
         traceback.print_exc()
     finally:
         os._exit(status)
+
+
+def default_signals() -> None:
+    """Let `kill` end a forked child at once; what there is to remove is its parent's."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def _read_all(reader: int, deadline: float) -> bytes:

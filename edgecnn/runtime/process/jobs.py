@@ -12,9 +12,8 @@ from ..measure import system
 from ..model import model_file
 from ..model.model_file import ModelFile
 from . import guard, lock
+from .limits import measuring_s
 from .supervise import die_with_parent
-
-HANG_S = 600.0
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
@@ -24,7 +23,11 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     with lock.measuring(options.wait):
         for threads in options.threads:
             result = guard.isolated(
-                _in_child, _measure_one, options, dataclasses.replace(plan, threads=threads), timeout_s=_limit(plan)
+                _in_child,
+                _measure_one,
+                options,
+                dataclasses.replace(plan, threads=threads),
+                timeout_s=measuring_s(plan.budget_s),
             )
             results.append(result["measurement"])
             golden = golden or result["golden"]
@@ -41,7 +44,7 @@ def per_op(options: argparse.Namespace) -> dict[str, Any]:
     if timing.needs_files() and parts[:2] != b"PK":
         return {"needs_files": True}
     with lock.measuring(options.wait):
-        times = guard.isolated(_in_child, timing.measure, file, parts, plan, timeout_s=_limit(plan))
+        times = guard.isolated(_in_child, timing.measure, file, parts, plan, timeout_s=measuring_s(plan.budget_s))
     return {"system": system.describe(), "times": times}
 
 
@@ -51,7 +54,7 @@ def sustained(options: argparse.Namespace) -> dict[str, Any]:
 
     file, plan = read_models(options)[0], plan_of(options)
     with lock.measuring(options.wait):
-        limit_s = options.seconds + _limit(plan)
+        limit_s = options.seconds + measuring_s(plan.budget_s)
         found = guard.isolated(_in_child, sustain, file, plan, options.seconds, timeout_s=limit_s)
     return {"system": system.describe(), **found}
 
@@ -63,7 +66,7 @@ def compare(options: argparse.Namespace) -> dict[str, Any]:
     first, second = read_models(options)
     plan = plan_of(options)
     with lock.measuring(options.wait):
-        found = guard.isolated(_in_child, in_turns, first, second, plan, timeout_s=_limit(plan))
+        found = guard.isolated(_in_child, in_turns, first, second, plan, timeout_s=measuring_s(plan.budget_s))
     return {"system": system.describe(), **found}
 
 
@@ -87,7 +90,3 @@ def _measure_one(options: argparse.Namespace, plan: measuring.Plan) -> dict[str,
 def _in_child(function: Callable[..., Any], *arguments: Any) -> Any:
     die_with_parent()
     return function(*arguments)
-
-
-def _limit(plan: measuring.Plan) -> float:
-    return plan.budget_s * 2 + HANG_S

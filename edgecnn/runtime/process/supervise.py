@@ -1,7 +1,8 @@
 """Run a job in a child that can't outlive whoever asked for it, and answer with exactly one JSON on standard output.
 
 The asker holds the other end of standard input: over ssh it sends a byte now and then. When that end is closed (the
-connection was cut), or stays silent for too long (the cable was pulled), the job and all its children are killed.
+connection was cut), or stays silent for too long (the cable was pulled), the job and all its children are killed. The
+asker learns from beats on standard error that the job still runs.
 """
 
 from __future__ import annotations
@@ -20,6 +21,11 @@ from typing import Any
 from .. import errors
 
 EXIT_ORPHANED = 75
+NOTE = "note: "
+"""Begins a line of standard error that the host passes on to a person."""
+BEAT = b"still running"
+"""A line of standard error that says so, every `BEAT_S`, to a host that watches."""
+BEAT_S = 5.0
 
 
 def supervised(job: Callable[[], Any], silence_s: float | None = None) -> int:
@@ -97,21 +103,29 @@ def _answer(job: Callable[[], Any]) -> Any:
 def _await(child: int, reader: int, silence_s: float | None) -> str:
     parts: list[bytes] = []
     watched = [reader] if silence_s is None else [reader, 0]
-    heard = time.monotonic()
+    heard = beaten = time.monotonic()
     while True:
-        left = max(0.0, heard + silence_s - time.monotonic()) if silence_s else None
-        ready, _, _ = select.select(watched, [], [], left)
-        if not ready:
-            _stop(child, EXIT_ORPHANED)
+        ready, _, _ = select.select(watched, [], [], None if silence_s is None else min(BEAT_S, silence_s or BEAT_S))
+        now = time.monotonic()
         if 0 in ready:
-            heard = time.monotonic()
+            heard = now
             if not os.read(0, 4096):
                 _stop(child, EXIT_ORPHANED)
+        if silence_s and now - heard > silence_s:
+            _stop(child, EXIT_ORPHANED)
+        if silence_s is not None and now - beaten >= BEAT_S:
+            beaten = now
+            _beat()
         if reader in ready:
             part = os.read(reader, 1 << 16)
             if not part:
                 return b"".join(parts).decode()
             parts.append(part)
+
+
+def _beat() -> None:
+    with contextlib.suppress(OSError):
+        os.write(2, b"\n" + BEAT + b"\n")  # whatever else is being written there: on a line of its own
 
 
 def _stop(child: int, status: int) -> None:

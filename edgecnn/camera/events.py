@@ -1,0 +1,89 @@
+"""What a demo on a board may tell, checked as every answer of a board is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+from edgecnn.devices.answers import Count, Milliseconds, Rate, Text, checked, parsed
+from edgecnn.runtime.errors import RecordError
+from edgecnn.runtime.model.validation import Length, Range, Record
+
+LONGEST_LINE = 1 << 20
+
+
+@dataclass(frozen=True)
+class Ready(Record):
+    """It runs."""
+
+    source: Text
+    port: Annotated[int, Range(0, 65535)]
+    notes: Annotated[tuple[Text, ...], Length(256)]
+
+
+@dataclass(frozen=True)
+class Counts(Record):
+    """`edgecnn.camera.capture.Counts`."""
+
+    captured: Count
+    dropped: Count
+    inferred: Count
+    corrupt: Count
+    reconnects: Count
+
+
+@dataclass(frozen=True)
+class Percentiles(Record):
+    """From the glass to the answer."""
+
+    median: Milliseconds
+    p95: Milliseconds
+    p99: Milliseconds
+
+
+@dataclass(frozen=True)
+class Summary(Record):
+    """`edgecnn.camera.demo.Demo.run()`; without rate and times where there were fewer than two answers."""
+
+    SPARSE = True
+    EXTRA = "extra"
+
+    ended: Text
+    counts: Counts
+    fps: Rate | None = None
+    latency_ms: Percentiles | None = None
+    stages_median_ms: dict[str, Milliseconds] = field(default_factory=dict)
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if len({self.fps is None, self.latency_ms is None, not self.stages_median_ms}) > 1:
+            raise RecordError("summary has some of fps, latency_ms and stages_median_ms; expected all or none.")
+
+
+@dataclass(frozen=True)
+class Anything(Record):
+    """Any values that JSON has, printable and not too deep."""
+
+    values: dict[str, Any]
+
+
+def read(raw: bytes, device: str) -> tuple[str, Any]:
+    """The event of a line, and its value: "ready" with `Ready`, "line" and "summary" with JSON values, "error".
+
+    A line that isn't ours but a shell's greeting is ("", None).
+
+    Raises:
+        DeviceError: the value makes no sense.
+    """
+    event = parsed(raw, "the demo", device) if raw.lstrip().startswith(b"{") else {}
+    for name, value in event.items():
+        if name == "ready":
+            return name, checked(Ready, value, "the demo", device)
+        if name == "summary":
+            summary = checked(Summary, value, "the demo", device)
+            return name, {**summary.to_dict(), "recording": None}  # none is made there
+        if name == "line":
+            return name, checked(Anything, {"values": value}, "the demo", device).values
+        if name == "error":
+            return name, value
+    return "", None

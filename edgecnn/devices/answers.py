@@ -1,0 +1,363 @@
+"""What a board may answer: a schema per job. A board is another machine; its answers are checked before they are used.
+
+Texts are made printable, keys that this version doesn't know are dropped, and everything else that isn't as a sound
+board sends it is an error: types, missing keys, numbers that are none or absurd, lengths.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from edgecnn.core.errors import CameraError, DeviceError, EdgecnnError, RecordError
+from edgecnn.core.text import printable
+from edgecnn.runtime.errors import KINDS as RUNTIME_KINDS
+from edgecnn.runtime.measure.latency import MAX_SAMPLES
+from edgecnn.runtime.measure.sustained import WINDOWS
+from edgecnn.runtime.model.json_text import parse_json
+from edgecnn.runtime.model.validation import Length, Pattern, Range, Record, plain
+
+KINDS: dict[str, type[EdgecnnError]] = {
+    **RUNTIME_KINDS,
+    "DeviceError": DeviceError,
+    "CameraError": CameraError,
+}
+"""What a board's error may be raised as here."""
+_LONGEST_MESSAGE = 4000
+_MAX_TENSOR_VALUES = 1 << 24
+
+Count = Annotated[int, Range(0, 1 << 60)]
+Threads = Annotated[int, Range(1, 1024)]
+Milliseconds = Annotated[float, Range(0, 1e9)]
+Duration = Annotated[float, Range(1e-7, 1e9)]  # of something that was measured: others divide by it
+Rate = Annotated[float, Range(0, 1e9)]
+Text = Annotated[str, Length(1000)]
+Flags = Annotated[tuple[Text, ...], Length(32)]
+Version = Annotated[str, Pattern(r"\d{1,4}\.\d{1,3}(\.[\w.+-]{0,40})?", "a version such as 3.11.2")]
+PackageVersion = Annotated[str, Pattern(r"\d{1,4}(\.[\w.+!-]{0,40})?", "a version such as 2.4.6")]
+Machine = Annotated[str, Pattern(r"[A-Za-z0-9][\w.-]{0,40}", "an architecture such as aarch64")]
+Shape = Annotated[tuple[Annotated[int, Range(1, 1 << 24)], ...], Length(8, 1)]
+
+
+@dataclass(frozen=True)
+class System(Record):
+    """`runtime.measure.system.describe()`."""
+
+    board: Text | None
+    cpu: Text | None
+    machine: Machine
+    bits: Literal[32, 64]
+    cores: Threads
+    cores_usable: Threads
+    memory_bytes: Count | None
+    os: Text
+    glibc: Version | None
+    python: Version
+    runtime: Text | None
+    governor: Text | None
+    max_clock_mhz: Rate | None
+    emulated: bool
+
+
+@dataclass(frozen=True)
+class Conditions(Record):
+    """`runtime.measure.system.conditions()`."""
+
+    load_1min: Rate
+    clock_mhz: Rate | None
+    temperature_c: Annotated[float, Range(-300, 1000)] | None
+    throttled_bits: Count | None
+    throttled_now: Flags
+    throttled_since_start: Flags | None
+    steal_s: Rate | None
+
+
+@dataclass(frozen=True)
+class Info(Record):
+    """The job `info`."""
+
+    system: System
+    conditions: Conditions
+
+
+@dataclass(frozen=True)
+class Camera(Record):
+    """A camera that Video4Linux knows."""
+
+    node: Text
+    name: Text
+
+
+@dataclass(frozen=True)
+class Accelerator(Record):
+    """`runtime.delegates.coral.EdgeTpu` with its warning."""
+
+    bus: Literal["usb", "pci"]
+    node: Text
+    speed_mbps: Annotated[int, Range(0, 1_000_000)]
+    started: bool
+    writable: bool
+    used_by: Text
+    warning: Text
+
+
+@dataclass(frozen=True)
+class Inventory(Record):
+    """The job `check`: `runtime.process.inventory.take()`."""
+
+    system: System
+    conditions: Conditions
+    virtual_environment: Text | None
+    has_pip: bool
+    numpy: PackageVersion | None
+    opencv: Text | None
+    free_disk_bytes: Count
+    cameras: Annotated[tuple[Camera, ...], Length(256)]
+    edgetpus: Annotated[tuple[Accelerator, ...], Length(256)]
+    libedgetpu: bool
+
+
+@dataclass(frozen=True)
+class Installed(Record):
+    """The job `install`."""
+
+    python: Text
+
+
+@dataclass(frozen=True)
+class Latencies(Record):
+    """Of `runtime.measure.latency.Measurement`."""
+
+    first: Duration
+    min: Duration
+    median: Duration
+    mean: Duration
+    p90: Duration
+    p95: Duration
+    p99: Duration
+    max: Duration
+    std: Milliseconds
+
+
+@dataclass(frozen=True)
+class OneMeasurement(Record):
+    """`runtime.measure.latency.Measurement`."""
+
+    delegate: Text
+    threads: Threads
+    warmup_runs: Count
+    runs: Count
+    read_ms: Milliseconds
+    init_ms: Milliseconds
+    warm_start_ms: Milliseconds
+    latency_ms: Latencies
+    samples_ms: Annotated[tuple[Duration, ...], Length(MAX_SAMPLES, 1)]
+    throughput_fps: Rate
+    peak_rss_bytes: Count
+    model_rss_bytes: Annotated[int, Range(-(1 << 60), 1 << 60)]
+    cpu_share: Rate
+    preemptions: Annotated[int, Range(-(1 << 60), 1 << 60)]
+    before: Conditions
+    after: Conditions
+    delegated_operators: Count | None
+
+
+@dataclass(frozen=True)
+class Golden(Record):
+    """`runtime.run.golden.GoldenResult`."""
+
+    count: Annotated[int, Range(1, 1024)]
+    identical: Annotated[int, Range(0, 1024)]
+    max_steps: Count
+    max_difference: Annotated[float, Range(0)]
+    same_top1: Annotated[int, Range(0, 1024)]
+    passed: bool
+
+
+@dataclass(frozen=True)
+class Measure(Record):
+    """The job `measure`."""
+
+    system: System
+    import_ms: Milliseconds
+    measurements: Annotated[tuple[OneMeasurement, ...], Length(1024, 1)]
+    golden: Golden | None
+
+
+@dataclass(frozen=True)
+class Compare(Record):
+    """The job `compare`."""
+
+    system: System
+    threads: Threads
+    rounds: Annotated[tuple[tuple[Duration, Duration], ...], Length(1 << 20, 1)]
+
+
+@dataclass(frozen=True)
+class Window(Conditions):
+    """Of the job `sustained`: what ran in a while, and the conditions at its end."""
+
+    end_s: Rate
+    fps: Annotated[float, Range(1e-6, 1e9)]
+    median_ms: Duration
+    p95_ms: Duration
+
+
+@dataclass(frozen=True)
+class Sustained(Record):
+    """The job `sustained`."""
+
+    system: System
+    threads: Threads
+    windows: Annotated[tuple[Window, ...], Length(2 * WINDOWS, 1)]
+
+
+@dataclass(frozen=True)
+class OperatorTime(Record):
+    """Of the job `per_op`."""
+
+    index: Annotated[int, Range(0, 1 << 20)]
+    ms: Milliseconds | None
+    p95_ms: Milliseconds | None
+    kernel: Literal["XNNPACK", "built-in", "delegate", "constant", "unknown"]
+
+
+@dataclass(frozen=True)
+class Probe(Record):
+    """What the machine reaches at best."""
+
+    float32_gmacs: Rate
+    int8_gmacs: Rate
+    copy_gb_s: Rate
+
+
+@dataclass(frozen=True)
+class OperatorTimes(Record):
+    """`runtime.measure.per_op.measure()`."""
+
+    whole_ms: Duration
+    sum_ms: Milliseconds
+    difference: Annotated[float, Range(-1, 1e9)]
+    overhead_ms: Milliseconds
+    rounds: Count
+    clock: Literal["processor", "wall"]
+    disturbed: Annotated[float, Range(0, 1)]
+    threads: Threads
+    delegate: Text
+    operators: Annotated[tuple[OperatorTime, ...], Length(1 << 17)]
+    probe: Probe
+
+
+@dataclass(frozen=True)
+class PerOperator(Record):
+    """The job `per_op`; without times where the runtime there needs the operators in files of their own."""
+
+    SPARSE = True
+
+    needs_files: bool = False
+    system: System | None = None
+    times: OperatorTimes | None = None
+
+    def __post_init__(self) -> None:
+        if not self.needs_files and (self.system is None or self.times is None):
+            raise RecordError("per_op has neither times nor needs_files.")
+        if self.system and self.times and not self.system.emulated and not all(self.times.probe.to_dict().values()):
+            raise RecordError("per_op.times.probe is 0; expected what the machine reaches.")
+
+
+@dataclass(frozen=True)
+class TensorForm(Record):
+    """Shape and number type of a tensor."""
+
+    shape: Shape
+    dtype: Literal["uint8", "int8", "int16", "float16", "float32", "int32", "int64", "bool"]
+
+    def __post_init__(self) -> None:
+        if math.prod(self.shape) > _MAX_TENSOR_VALUES:
+            raise RecordError(f"A tensor of shape {list(self.shape)}; expected at most {_MAX_TENSOR_VALUES:,} values.")
+
+
+@dataclass(frozen=True)
+class Batch(Record):
+    """The first line of the job `batch`."""
+
+    input: TensorForm
+    output: TensorForm
+    threads: Threads
+    system: System
+
+
+ANSWERS: dict[str, type[Record]] = {
+    "info": Info,
+    "check": Inventory,
+    "install": Installed,
+    "measure": Measure,
+    "compare": Compare,
+    "sustained": Sustained,
+    "per_op": PerOperator,
+    "batch": Batch,
+}
+
+
+def read(job: str, text: str, device: str) -> dict[str, Any]:
+    """The checked values of a job's answer.
+
+    Args:
+        job: one of `ANSWERS`.
+        text: its JSON.
+        device: who answered, for messages.
+
+    Raises:
+        EdgecnnError: what the job raised, of its kind if that is in `KINDS`.
+        DeviceError: the answer is none of this job.
+    """
+    values = parsed(text, f"`{job}`", device)
+    if isinstance(values, dict) and "error" in values:
+        raise problem(values["error"], device)
+    return checked(ANSWERS[job], values, f"`{job}`", device).to_dict()
+
+
+def checked(kind: type[Record], values: Any, what: str, device: str) -> Any:
+    """A record of that kind.
+
+    Raises:
+        DeviceError: the values are none.
+    """
+    try:
+        return kind.from_dict(plain(values))
+    except (RecordError, RecursionError) as error:
+        raise _senseless(what, device, error) from error
+
+
+def parsed(text: str | bytes, what: str, device: str) -> Any:
+    """The values of a JSON text.
+
+    Raises:
+        DeviceError: it is none.
+    """
+    try:
+        return parse_json(text)
+    except RecordError as error:
+        raise _senseless(what, device, error) from error
+
+
+def problem(values: Any, device: str) -> EdgecnnError:
+    """The error that a board describes by `kind` and `message`."""
+    found = values if isinstance(values, dict) else {}
+    kind, message = found.get("kind"), found.get("message")
+    if not isinstance(kind, str) or not isinstance(message, str):
+        return _senseless("an error", device, "it has no kind and message.")
+    return KINDS.get(kind, EdgecnnError)(lines(message[:_LONGEST_MESSAGE]))
+
+
+def lines(text: str) -> str:
+    """A text of several lines, each of them printable; those after the first are indented, so that they look quoted."""
+    return "\n  ".join(printable(line.rstrip()).lstrip() for line in text.splitlines())
+
+
+def _senseless(what: str, device: str, reason: object) -> DeviceError:
+    text = "nested too deeply" if isinstance(reason, RecursionError) else reason
+    return DeviceError(
+        f"{device} answered {what} with something that makes no sense: {text} Is something else printing there?"
+    )
