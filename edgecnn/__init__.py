@@ -1,6 +1,6 @@
 """edgecnn: from a model name to an int8 TFLite classifier that runs at a known frame rate on your own board.
 
-The public functions mirror the commands; each is imported when it is first used.
+The public functions mirror the commands (`edgecnn.api`); each is imported when it is first used.
 """
 
 from __future__ import annotations
@@ -11,14 +11,64 @@ from typing import TYPE_CHECKING, Any
 from edgecnn.core.version import __version__
 
 if TYPE_CHECKING:
+    from edgecnn.api import Classifier as Classifier
     from edgecnn.api import build as build
+    from edgecnn.api import check_device as check_device
+    from edgecnn.api import check_target as check_target
+    from edgecnn.api import compare_latency as compare_latency
+    from edgecnn.api import compare_models as compare_models
+    from edgecnn.api import compile_for_target as compile_for_target
+    from edgecnn.api import demo as demo
+    from edgecnn.api import diagnose as diagnose
+    from edgecnn.api import inspect as inspect
+    from edgecnn.api import list_devices as list_devices
+    from edgecnn.api import list_models as list_models
     from edgecnn.api import load as load
+    from edgecnn.api import measure_receptive_fields as measure_receptive_fields
     from edgecnn.api import profile as profile
+    from edgecnn.api import profile_operators as profile_operators
+    from edgecnn.api import profile_sustained as profile_sustained
+    from edgecnn.api import prune as prune
     from edgecnn.api import quantize as quantize
+    from edgecnn.api import quantize_within as quantize_within
+    from edgecnn.api import report as report
     from edgecnn.api import run as run
+    from edgecnn.api import sweep_sizes as sweep_sizes
+    from edgecnn.api import train as train
+    from edgecnn.api import train_quantization_aware as train_quantization_aware
     from edgecnn.api import verify as verify
+    from edgecnn.api import visualize as visualize
 
-__all__ = ["__version__", "build", "load", "profile", "quantize", "run", "verify"]
+__all__ = [
+    "Classifier",
+    "__version__",
+    "build",
+    "check_device",
+    "check_target",
+    "compare_latency",
+    "compare_models",
+    "compile_for_target",
+    "demo",
+    "diagnose",
+    "inspect",
+    "list_devices",
+    "list_models",
+    "load",
+    "measure_receptive_fields",
+    "profile",
+    "profile_operators",
+    "profile_sustained",
+    "prune",
+    "quantize",
+    "quantize_within",
+    "report",
+    "run",
+    "sweep_sizes",
+    "train",
+    "train_quantization_aware",
+    "verify",
+    "visualize",
+]
 
 
 def __getattr__(name: str) -> Any:

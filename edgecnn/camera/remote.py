@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import edgecnn
 from edgecnn.camera import events
 from edgecnn.camera.server import free_port, is_loopback
 from edgecnn.camera.settings import DemoOptions
@@ -75,7 +74,7 @@ def run(
 
 def archive() -> bytes:
     """What the board runs, as one file for its Python."""
-    root = Path(edgecnn.__file__).parent
+    root = Path(__file__).parents[1]
     return zipapp.pack(_MAIN, (path for pattern in _PARTS for path in root.glob(pattern)), root, "edgecnn")
 
 

@@ -11,7 +11,6 @@ from edgecnn.cli._output import emit, json_option, note, print_table
 
 GROUP = "Boards and cameras"
 POSITION = 240
-PIP_INSTALL = "pip install edgecnn"  # brings OpenCV too
 
 
 @click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -91,25 +90,15 @@ def check(device: str, fix: bool, camera: bool, from_host: bool, json_path: str 
         edgecnn devices check pi4
         edgecnn devices check pi4 --fix --from-host
     """
-    from edgecnn.core.errors import UsageError
     from edgecnn.devices import check as check_module
     from edgecnn.devices import open_device
-    from edgecnn.devices.fix import fix as mend
-    from edgecnn.devices.ssh_device import SshDevice
+    from edgecnn.devices.fix import examine
 
     with open_device(device, note) as opened:
-        inventory = opened.run("check")
-        remedy = opened.remedy() if isinstance(opened, SshDevice) else PIP_INSTALL
-        if fix:
-            if not isinstance(opened, SshDevice):
-                raise UsageError(f"--fix is for boards over ssh. On {device}: {remedy}")
-            mend(opened, inventory, camera, from_host)
-            inventory = opened.run("check")
-    with_opencv = remedy if remedy == PIP_INSTALL else f"{remedy} --camera"
-    found = check_module.findings(inventory, check_module.Fix(remedy, with_opencv))
-    emit({"device": device, "findings": [dataclasses.asdict(entry) for entry in found], "inventory": inventory},
-         json_path, lambda: _show(found))  # fmt: skip
-    return int(any(entry.level == check_module.PROBLEM for entry in found))
+        found = examine(opened, mend=fix, camera=camera, from_host=from_host)
+    emit({"device": device, "findings": [dataclasses.asdict(entry) for entry in found.findings],
+          "inventory": found.inventory}, json_path, lambda: _show(found.findings))  # fmt: skip
+    return int(any(entry.level == check_module.PROBLEM for entry in found.findings))
 
 
 def _show(found: list) -> None:  # type: ignore[type-arg]

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from edgecnn.core import temporary
-from edgecnn.core.errors import DeviceError, EdgecnnError, MissingExtraError
-from edgecnn.devices import check
+from edgecnn.core.errors import DeviceError, EdgecnnError, MissingExtraError, UsageError
+from edgecnn.devices import Device, check
 from edgecnn.devices.ssh_device import VENV, SshDevice
 
+PIP_INSTALL = "pip install edgecnn"  # brings OpenCV too
 WHEELS = ".cache/edgecnn/wheels"
 _OLDEST_GLIBC = 17  # of manylinux2014
 
@@ -32,6 +33,39 @@ class Plan:
     requirements: tuple[str, ...]
     platforms: tuple[str, ...]
     system_packages: bool = False
+
+
+@dataclass(frozen=True)
+class Examination:
+    """What a machine says of itself, and what that means."""
+
+    findings: list[check.Finding]
+    inventory: dict[str, Any]
+
+
+def examine(device: Device, *, mend: bool = False, camera: bool = False, from_host: bool = False) -> Examination:
+    """Look at a machine, after giving it what it lacks if that is asked for.
+
+    Args:
+        device: an open device.
+        mend: make a virtual environment there with the wheels that fit; for boards over ssh.
+        camera: with OpenCV.
+        from_host: fetch the wheels here, for a board without network.
+
+    Raises:
+        UsageError: this machine is no board that can be mended.
+        DeviceError: it can't be reached, or nothing fits it.
+    """
+    inventory = device.run("check")
+    board = device if isinstance(device, SshDevice) else None
+    remedy = board.remedy() if board else PIP_INSTALL
+    if mend:
+        if board is None:
+            raise UsageError(f"--fix is for boards over ssh. On {device.name}: {remedy}")
+        fix(board, inventory, camera, from_host)
+        inventory = device.run("check")
+    with_opencv = f"{remedy} --camera" if board else remedy
+    return Examination(check.findings(inventory, check.Fix(remedy, with_opencv)), inventory)
 
 
 def plan(system: dict[str, Any], camera: bool) -> Plan:

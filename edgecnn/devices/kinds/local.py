@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-import edgecnn
 from edgecnn.core import temporary
 from edgecnn.devices import Note, batch
 from edgecnn.devices import job as job_module
@@ -73,5 +72,5 @@ class LocalDevice:
 
 def _python_path() -> str:
     """Where this very package is found, before whatever the user has set."""
-    package = str(Path(edgecnn.__file__).parent.parent)
+    package = str(Path(__file__).parents[3])
     return os.pathsep.join(part for part in (package, os.environ.get("PYTHONPATH", "")) if part)

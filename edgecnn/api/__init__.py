@@ -1,0 +1,77 @@
+"""The Python API: everything that a command does is a function with typed arguments, exported by `edgecnn`.
+
+import edgecnn
+
+model = edgecnn.build("efficientnet_lite0", weights="imagenet")
+edgecnn.quantize(model, "lite0.tflite")
+edgecnn.load("lite0.tflite").classify("cat.jpg")
+
+Results are records: `to_dict()` gives JSON values, and a notebook shows them as tables. Work that takes long draws a
+progress bar in a notebook; elsewhere `progress` is a function of (stage, done, total).
+"""
+
+from __future__ import annotations
+
+from edgecnn.api.checking import (
+    check_device,
+    check_target,
+    compare_latency,
+    diagnose,
+    list_devices,
+    profile,
+    profile_operators,
+    profile_sustained,
+    verify,
+)
+from edgecnn.api.looking import (
+    Classifier,
+    compare_models,
+    demo,
+    inspect,
+    load,
+    measure_receptive_fields,
+    report,
+    sweep_sizes,
+    visualize,
+)
+from edgecnn.api.making import (
+    build,
+    compile_for_target,
+    list_models,
+    prune,
+    quantize,
+    quantize_within,
+    run,
+    train,
+    train_quantization_aware,
+)
+
+__all__ = [
+    "Classifier",
+    "build",
+    "check_device",
+    "check_target",
+    "compare_latency",
+    "compare_models",
+    "compile_for_target",
+    "demo",
+    "diagnose",
+    "inspect",
+    "list_devices",
+    "list_models",
+    "load",
+    "measure_receptive_fields",
+    "profile",
+    "profile_operators",
+    "profile_sustained",
+    "prune",
+    "quantize",
+    "quantize_within",
+    "report",
+    "run",
+    "sweep_sizes",
+    "train",
+    "train_quantization_aware",
+    "verify",
+    "visualize",
+]

@@ -1,0 +1,222 @@
+"""What a model answers, costs and sees: what `classify`, `inspect`, `visualize`, `report` and `demo` do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from edgecnn.api.notebook import progress_or
+from edgecnn.core.progress import Progress
+from edgecnn.runtime.model import model_file
+from edgecnn.runtime.model.contract import Contract
+from edgecnn.runtime.process import guard
+from edgecnn.runtime.run.answers import answer
+from edgecnn.runtime.run.engine import Engine
+from edgecnn.runtime.run.preprocess import read_picture
+
+if TYPE_CHECKING:
+    from edgecnn.camera.settings import DemoOptions
+    from edgecnn.inspection.analysis import Report
+    from edgecnn.inspection.effective import EffectiveField
+    from edgecnn.inspection.sweep import Point
+    from edgecnn.profiling import Profile
+    from edgecnn.verification import Verification
+    from edgecnn.visualization.panel import Panel
+    from edgecnn.visualization.settings import Request
+
+
+class Classifier:
+    """A `.tflite` model that is ready to use."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    @property
+    def contract(self) -> Contract:
+        """How images become its input, its labels, where it came from, what was measured."""
+        return self.engine.contract
+
+    def classify(self, image: str | Path | np.ndarray, count: int = 5) -> list[dict[str, Any]]:
+        """The best classes, best first: dictionaries with index, label, id and probability.
+
+        Args:
+            image: an image file, or uint8 (height, width, 3) in red-green-blue order.
+            count: how many classes.
+
+        Raises:
+            PictureError: the image can't be read.
+        """
+        if isinstance(image, np.ndarray):
+            return answer(self.engine, image, count, order="rgb")
+        return answer(self.engine, read_picture(image), count)
+
+
+def load(path: str | Path, *, labels: str | Path | None = None, threads: int | None = None) -> Classifier:
+    """Open a `.tflite` model, ours or by others.
+
+    Args:
+        path: the file.
+        labels: class names, one per line, for a model that has none.
+        threads: processor threads; by default all processors, at most 4.
+
+    Raises:
+        ModelFileError: the file is missing, damaged or of another kind.
+        CrashError: the runtime can't take it; found out in a child process, so that this one lives on.
+    """
+    file = model_file.read(path, labels)
+    guard.try_out(file)
+    return Classifier(Engine(file, threads))
+
+
+def inspect(model: str | Path, *, input_size: int | None = None, trust: bool = False) -> Report:
+    """Layers, compute and memory cost, and receptive fields of a model.
+
+    Args:
+        model: a name that `list_models` gives, a Keras file, or a `.tflite` file.
+        input_size: height and width to inspect it at, in pixels; its own by default.
+        trust: run code that a Keras file carries.
+
+    Raises:
+        ModelFileError: the file can't be read.
+        UsageError: there is no such model.
+    """
+    from edgecnn.inspection.analysis import analyze
+    from edgecnn.inspection.opening import open_model
+
+    return analyze(open_model(str(model), input_size=input_size, trust=trust).network)
+
+
+def compare_models(first: str | Path, second: str | Path, *, trust: bool = False) -> dict[str, Any]:
+    """Two models side by side: totals, cost by map size, and layers that differ; models and errors as of `inspect`."""
+    from edgecnn.inspection.compare import compare
+
+    return compare(inspect(first, trust=trust), inspect(second, trust=trust))
+
+
+def sweep_sizes(
+    model: str, sizes: Sequence[int], *, timed: bool = True, trust: bool = False, progress: Progress | None = None
+) -> list[Point]:
+    """The cost of one model at several input sizes, counted and (unless `timed` is False) measured on this machine."""
+    from edgecnn.inspection.sweep import sweep
+
+    return sweep(model, sizes, trust=trust, timed=timed, progress=progress_or(progress))
+
+
+def measure_receptive_fields(
+    model: str | Path, layers: Sequence[str] = (), *, trust: bool = False
+) -> list[EffectiveField]:
+    """The receptive fields that a network really uses, measured by gradients (arXiv:1701.04128).
+
+    Args:
+        model: a name or a Keras file; a `.tflite` file has no gradients.
+        layers: which; by default the last layer of every map size.
+        trust: run code that the file carries.
+
+    Raises:
+        UsageError: it is a `.tflite` file, or has no such layer.
+    """
+    from edgecnn.core.errors import UsageError
+    from edgecnn.inspection.analysis import analyze
+    from edgecnn.inspection.effective import measure_stages
+    from edgecnn.inspection.opening import open_model
+
+    opened = open_model(str(model), trust=trust)
+    if opened.keras_model is None:
+        raise UsageError(f"{model} has no gradients; expected a Keras file or a model's name.")
+    return measure_stages(opened.keras_model, analyze(opened.network), layers)
+
+
+def visualize(
+    model: str | Path,
+    image: str | Path,
+    request: Request | None = None,
+    *,
+    output: str | Path | None = None,
+    progress: Progress | None = None,
+) -> list[Panel]:
+    """What a model sees in an image: filters, feature maps, Grad-CAM, occlusion and more.
+
+    Args:
+        model: a `.keras` or `.tflite` file.
+        image: an image file.
+        request: `edgecnn.visualization.settings.Request`: which panels, layers and classes; all that is possible by
+            default.
+        output: where to write the page (`.html`) or, without that suffix, PNG files; nowhere by default.
+        progress: called with (stage, done, total).
+
+    Raises:
+        ModelFileError: the model can't be read.
+        PictureError: the image can't be read.
+        UsageError: a panel asks for what is missing.
+    """
+    from edgecnn.inspection.opening import open_model
+    from edgecnn.visualization import page
+    from edgecnn.visualization.draw import draw
+    from edgecnn.visualization.settings import Request
+    from edgecnn.visualization.subject import subject
+
+    request = request or Request()
+    picture = read_picture(image)
+    found = subject(open_model(str(model), trust=request.trust))
+    panels = draw(found, picture, request, progress_or(progress))
+    if output is not None:
+        page.write(output, found, found.fitted(picture), Path(image).name, panels)
+    return panels
+
+
+def report(
+    model: str | Path,
+    output: str | Path | None = None,
+    *,
+    verification: Verification | None = None,
+    profiles: Sequence[Profile] = (),
+) -> str:
+    """One self-contained HTML page about an artifact.
+
+    Args:
+        model: the `.tflite` file.
+        output: where to write the page, too.
+        verification: what `verify` gave.
+        profiles: what `profile` gave, one per device.
+
+    Returns:
+        The page as text.
+
+    Raises:
+        ModelFileError: the file can't be read.
+    """
+    from edgecnn import reporting
+    from edgecnn.core.files import write_bytes
+
+    text = reporting.report(model, verification, profiles)
+    if output is not None:
+        write_bytes(output, text.encode())
+    return text
+
+
+def demo(
+    options: DemoOptions, *, device: str = "local", announce: Callable[[str, list[str]], None] | None = None
+) -> dict[str, Any]:
+    """The live camera demo; returns when it ends, with its counts, frame rate and latencies.
+
+    Args:
+        options: `edgecnn.camera.settings.DemoOptions`.
+        device: this machine, or a board whose page is shown here through ssh.
+        announce: told the source's name and the page's addresses once it runs; by default they are printed.
+
+    Raises:
+        CameraError: there is no camera, or it is lost.
+        DeviceError: the board can't be reached.
+    """
+    tell = announce or (lambda source, addresses: print(source, *addresses, sep="\n"))
+    if device != "local":
+        from edgecnn.camera.remote import run
+
+        return run(options, device, tell, print)
+    from edgecnn.camera.demo import Demo
+
+    running = Demo(options, write=print)
+    return running.run(lambda: tell(running.source, running.addresses))
