@@ -89,11 +89,12 @@ def checked_header(data: bytes, name: str) -> ImageHeader:
     header = read_header(data)
     if header is None:
         raise PictureError(f"{name} is no image that can be decoded; expected {_EXPECTED}.")
-    if header.memory_bytes > limit_bytes():
+    needed_mb, limit_mb = header.memory_bytes / 1e6, limit_bytes() / 1e6
+    if needed_mb > limit_mb:
         raise PictureError(
-            f"{name} claims {header.width} x {header.height} pixels: decoding it takes "
-            f"{header.memory_bytes / 1e6:,.0f} MB, and the limit is {limit_bytes() / 1e6:,.0f} MB. Use a smaller image, or raise the limit with the "
-            f"environment variable {LIMIT_VARIABLE}."
+            f"{name} claims {header.width} x {header.height} pixels: decoding it takes {needed_mb:,.0f} MB, and the "
+            f"limit is {limit_mb:,.0f} MB. Use a smaller image, or raise the limit with the environment variable "
+            f"{LIMIT_VARIABLE}."
         )
     return header
 
