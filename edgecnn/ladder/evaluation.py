@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import statistics
 from typing import Any
@@ -37,7 +36,7 @@ def held_out(data: str | DataSet, request: Request) -> tuple[DataSet, int]:
     Raises:
         DataError: there are none, or there is a bound on the drop and there are no labels.
     """
-    data = data if isinstance(data, DataSet) else open_data(data)
+    data = data if isinstance(data, DataSet) else open_data(data).part("test", "validation")
     if request.bounds.max_drop is not None and not (data.classes or data.task):
         raise DataError(f"--max-drop needs labels, and {data.name} has none; use --min-agreement.")
     calibrated = request.calibration.pictures("best").examples
@@ -53,7 +52,7 @@ def _without(data: DataSet, digests: set[str], why: str) -> DataSet:
     fresh = tuple(example for example in data.examples if example.sha256() not in digests)
     if not fresh:
         raise DataError(f"All {len(data)} pictures of {data.name} were {why} on. Give --data with others.")
-    return dataclasses.replace(data, examples=fresh)
+    return data.with_examples(fresh)
 
 
 class Evaluator:

@@ -108,7 +108,7 @@ def train(
     contract = _contract(model_file, options.crop)
     splits = open_splits(options.data, validation=options.validation, test=options.test, share=options.validation_share)
     parts = decoded(splits, contract.preprocessing, progress)
-    report = examine(parts, splits.train.name)
+    report = examine(parts)
     show_report(report)
     task = tasks.load(splits.train.task or contract.task)
     _check(report, options, task)

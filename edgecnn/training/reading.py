@@ -40,7 +40,7 @@ def open_rows(
     """
     splits = open_splits(spec, validation=validation, test=test, share=share)
     parts = decoded(splits, contract.preprocessing, progress)
-    return annotated(parts, contract), examine(parts, splits.train.name)
+    return annotated(parts, contract), examine(parts)
 
 
 def decoded(splits: Splits, preprocessing: Preprocessing, progress: Progress) -> dict[str, Part]:

@@ -63,7 +63,7 @@ def verify(
     file = model if isinstance(model, ModelFile) else model_file.read(model)
     if runner is None:
         guard.try_out(file)
-    data = data if isinstance(data, DataSet) else open_data(data)
+    data = data if isinstance(data, DataSet) else open_data(data).part("test", "validation")
     truth_of = task_of(file.contract).truth_of(data, file.contract)
     interface, run = (Interface(file), runner) if runner else _here(file)
     name, reference = open_reference(against, file.contract, trust=trust)

@@ -13,34 +13,25 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import PictureError, UsageError
+from ..errors import PictureError
 from ..opencv import opencv
 from ..regular_file import read_regular
 from . import image_header
-from .image_header import AVIF, HEIC, JPEG, PNG, TIFF, ImageHeader, read_header
+from .image_header import (
+    AVIF,
+    HEIC,
+    HEIF_INSTALL,
+    JPEG,
+    LIMIT_VARIABLE,
+    PNG,
+    TIFF,
+    ImageHeader,
+    limit_bytes,
+    read_header,
+)
 
-LIMIT_VARIABLE = "EDGECNN_MAX_IMAGE_MB"
-DEFAULT_LIMIT_MB = 512
-"""A photograph of 85 million pixels, and what a board of 1 GB survives."""
-HEIF_INSTALL = "pip install pillow-heif"
 _EXPECTED = "JPEG, PNG, WebP, GIF, BMP, TIFF, PNM, JPEG 2000, HEIC or AVIF"
 _ROWS_AT_ONCE = 256
-
-
-def limit_bytes() -> int:
-    """How much memory decoding one image may take.
-
-    Raises:
-        UsageError: the environment variable EDGECNN_MAX_IMAGE_MB is no positive number.
-    """
-    text = os.environ.get(LIMIT_VARIABLE) or str(DEFAULT_LIMIT_MB)
-    try:
-        limit_mb = float(text)
-    except ValueError:
-        limit_mb = 0.0
-    if not 0 < limit_mb < 1e9:
-        raise UsageError(f"{LIMIT_VARIABLE} is {text!r}; expected a positive number of megabytes.")
-    return int(limit_mb * 1e6)
 
 
 def read_picture(path: str | Path) -> np.ndarray:

@@ -5,11 +5,18 @@ Nothing is decoded here, so a file of a few hundred bytes that claims a billion 
 
 from __future__ import annotations
 
+import os
 import re
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from ..errors import UsageError
+
+LIMIT_VARIABLE = "EDGECNN_MAX_IMAGE_MB"
+DEFAULT_LIMIT_MB = 512
+"""A photograph of 85 million pixels, and what a board of 1 GB survives."""
+HEIF_INSTALL = "pip install pillow-heif"
 PNG, JPEG, WEBP, GIF, BMP, TIFF = "PNG", "JPEG", "WebP", "GIF", "BMP", "TIFF"
 HEIC, AVIF = "HEIC", "AVIF"
 SUFFIXES = frozenset(
@@ -56,6 +63,22 @@ class ImageHeader:
     def memory_bytes(self) -> int:
         """About what decoding takes at its peak."""
         return self.width * self.height * self.bytes_per_pixel
+
+
+def limit_bytes() -> int:
+    """How much memory decoding one image may take.
+
+    Raises:
+        UsageError: the environment variable EDGECNN_MAX_IMAGE_MB is no positive number.
+    """
+    text = os.environ.get(LIMIT_VARIABLE) or str(DEFAULT_LIMIT_MB)
+    try:
+        limit_mb = float(text)
+    except ValueError:
+        limit_mb = 0.0
+    if not 0 < limit_mb < 1e9:
+        raise UsageError(f"{LIMIT_VARIABLE} is {text!r}; expected a positive number of megabytes.")
+    return int(limit_mb * 1e6)
 
 
 def read_header(data: bytes) -> ImageHeader | None:
