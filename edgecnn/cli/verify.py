@@ -59,6 +59,7 @@ def command(
             f"Note: the artifact was calibrated on {found.calibrated_on} of these {found.pictures} images, which makes "
             "its figures optimistic. Verify on others."
         )
+    show_notes(found.notes)
     check_bounds(found, settings.max_drop, settings.min_agreement)
 
 

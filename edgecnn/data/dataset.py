@@ -186,11 +186,16 @@ def readable(data: DataSet, skipped: Callable[[Example, PictureError], None]) ->
         raise DataError(f"None of the {len(data)} pictures of {data.name} can be read.")
 
 
-def class_indices(data: DataSet, contract: Contract) -> dict[str, int]:
+def class_indices(data: DataSet, contract: Contract, outputs: int | None = None) -> dict[str, int]:
     """The model's output index of each class of the data set.
 
     A class matches a label by WordNet id, by name (case, spaces, `_` and `-` don't matter; any of a label's
     comma-separated synonyms), or by index.
+
+    Args:
+        data: the data set.
+        contract: the model's.
+        outputs: how many outputs the model has, for a contract without labels; an index above is refused.
 
     Raises:
         DataError: some class matches no label; the message names them.
@@ -199,8 +204,11 @@ def class_indices(data: DataSet, contract: Contract) -> dict[str, int]:
     for index, label in reversed(list(enumerate(contract.labels))):
         for synonym in (label, *label.split(",")):
             lookup.setdefault(_plain(synonym), index)
-    found = {name: _find(name, lookup, contract) for name in data.classes}
+    count = len(contract.labels) or outputs
+    found = {name: _find(name, lookup, count) for name in data.classes}
     missing = [name for name, index in found.items() if index is None]
+    if missing and not contract.labels and all(name.isdecimal() for name in data.classes):
+        raise DataError(_beyond_the_outputs(data, missing, outputs or 0))
     if missing:
         known = ", ".join(contract.labels[:3]) or "none: the model carries no labels"
         raise DataError(
@@ -211,11 +219,30 @@ def class_indices(data: DataSet, contract: Contract) -> dict[str, int]:
     return {name: index for name, index in found.items() if index is not None}
 
 
-def _find(name: str, lookup: dict[str, int], contract: Contract) -> int | None:
+def _find(name: str, lookup: dict[str, int], count: int | None) -> int | None:
     index = lookup.get(_plain(name))
-    if index is None and name.isdecimal() and (not contract.labels or int(name) < len(contract.labels)):
+    if index is None and name.isdecimal() and (count is None or int(name) < count):
         return int(name)
     return index
+
+
+def _beyond_the_outputs(data: DataSet, missing: Sequence[str], outputs: int) -> str:
+    return (
+        f"{data.name} has the class {missing[0]}, and the model's {outputs} outputs are numbered 0 to {outputs - 1}. "
+        "Without labels a folder's number is an output's number. If the numbers are names, say which output is which "
+        f"with a file of labels: one name per line, in output order. Keras's order is {in_keras_order(data.classes)}."
+    )
+
+
+def keras_order(classes: Iterable[str]) -> tuple[str, ...]:
+    """As Keras numbers the folders it trains on: sorted as text, so that 10 comes before 2."""
+    return tuple(sorted(classes))
+
+
+def in_keras_order(classes: Iterable[str]) -> str:
+    """The first few, for people."""
+    ordered = keras_order(classes)
+    return ", ".join(ordered[:5]) + (", ..." if len(ordered) > 5 else "")
 
 
 def _plain(name: str) -> str:
