@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -74,6 +74,12 @@ def note(message: str) -> None:
     click.echo(message, err=True)
 
 
+def show_notes(sentences: Iterable[str]) -> None:
+    """What a person should know, a line each, on standard error."""
+    for sentence in sentences:
+        note(f"Note: {sentence}")
+
+
 def show_data_report(report: DataReport) -> None:
     """What was found in training data, before training starts."""
     for split, counts in report.counts.items():
@@ -81,5 +87,4 @@ def show_data_report(report: DataReport) -> None:
         note(
             f"{split}: {sum(counts.values())} pictures of {len(counts)} classes, the fewest {few[0][1]} ({few[0][0]})."
         )
-    for warning in report.warnings():
-        note(f"Note: {warning}")
+    show_notes(report.warnings())

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from edgecnn.cli._options import Command, options_of
-from edgecnn.cli._output import emit, json_option, note, print_table, trust_option
+from edgecnn.cli._output import emit, json_option, note, print_table, show_notes, trust_option
 from edgecnn.verification.settings import DoctorSettings
 
 GROUP = "Quantize and check"
@@ -37,7 +37,8 @@ def command(
 
     progress = Terminal()
     try:
-        pictures = open_data(settings.data).sample(settings.samples)
+        pictures = open_data(settings.data).part("test", "validation").sample(settings.samples)
+        show_notes(pictures.notes)
         diagnosis, case = diagnose(model_file.read(model), against, pictures, trust=trust, progress=progress)
     finally:
         progress.close()

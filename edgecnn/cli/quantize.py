@@ -9,7 +9,7 @@ import click
 
 from edgecnn.cli._errors import flag
 from edgecnn.cli._options import Command, options_of
-from edgecnn.cli._output import emit, json_option, note, output_option, print_table, trust_option
+from edgecnn.cli._output import emit, json_option, note, output_option, print_table, show_notes, trust_option
 from edgecnn.core.registry import SCHEMES
 from edgecnn.float_model.settings import Hints
 from edgecnn.ladder.settings import LadderSettings
@@ -86,6 +86,7 @@ def _convert(
 ) -> None:
     """By one scheme."""
     from edgecnn.core.progress import Terminal
+    from edgecnn.data import open_data
     from edgecnn.quantization import quantize
 
     progress = Terminal()
@@ -96,8 +97,9 @@ def _convert(
         )  # fmt: skip
     finally:
         progress.close()
-    for sentence in file.contract.assumed:
-        note(f"Note: {sentence}")
+    show_notes(file.contract.assumed)
+    if file.contract.provenance.calibration is not None:
+        show_notes(open_data(settings.calibration.data).part("train").notes)
     result = {
         "output": output,
         "size_bytes": len(file.data),

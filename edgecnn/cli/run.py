@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgecnn.cli._output import emit, json_option, note, print_table
+from edgecnn.cli._output import emit, json_option, note, print_table, show_notes
 from edgecnn.core.text import counted
 
 if TYPE_CHECKING:
@@ -83,6 +83,7 @@ def _show(result: Any) -> None:
     click.echo(f"artifact  {result.artifact}\nreport    {result.report.resolve().as_uri()}")
     if found and found.calibrated_on:
         note(f"Note: {found.calibrated_on} of the pictures were calibrated on; the figures flatter.")
+    show_notes(found.notes if found else ())
 
 
 def _latency(row: Row, profile: Profile) -> list[str]:

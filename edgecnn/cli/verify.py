@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgecnn.cli._options import Command, options_of
-from edgecnn.cli._output import emit, json_option, note, print_table, trust_option
+from edgecnn.cli._output import emit, json_option, note, print_table, show_notes, trust_option
 from edgecnn.profiling.settings import Place
 from edgecnn.verification.settings import VerifySettings
 
@@ -42,8 +42,9 @@ def command(
     from edgecnn.data import open_data
     from edgecnn.verification import check_bounds, verify
 
-    data = open_data(settings.data)
+    data = open_data(settings.data).part("test", "validation")
     data = data if settings.samples is None else data.sample(settings.samples)
+    show_notes(data.notes)
     progress = Terminal()
     try:
         with _runner(model, place.device, place.delegate) as runner:
@@ -58,6 +59,7 @@ def command(
             f"Note: the artifact was calibrated on {found.calibrated_on} of these {found.pictures} images, which makes "
             "its figures optimistic. Verify on others."
         )
+    show_notes(found.notes)
     check_bounds(found, settings.max_drop, settings.min_agreement)
 
 

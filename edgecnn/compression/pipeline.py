@@ -20,6 +20,7 @@ from edgecnn.core.options import Settings
 from edgecnn.core.progress import Progress, silent
 from edgecnn.core.registry import COMPRESSION
 from edgecnn.data.report import DataReport
+from edgecnn.data.seen import Seen
 from edgecnn.float_model import keras_file
 from edgecnn.graph import keras_macs
 from edgecnn.runtime.model.contract import Contract
@@ -169,7 +170,9 @@ def _compressed(
     outcome = run()
     after = _score(outcome.model, job.contract, sources[split])
     pictures = (len(sources[split]), split)
-    contract = _described(job.contract, outcome, (before, after), pictures)
+    trained_on = Seen.read(job.contract.provenance).with_images(sources["train"].digests)
+    provenance = dataclasses.replace(job.contract.provenance, trained_on=trained_on.record())
+    contract = _described(job.contract.replace(provenance=provenance), outcome, (before, after), pictures)
     return Compressed(outcome.model, contract, outcome.account, before, after, pictures, trainer.history)
 
 

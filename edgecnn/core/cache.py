@@ -22,7 +22,7 @@ from edgecnn.core.files import DAMAGED_ZIP
 _SPARE_BYTES = 1 << 30
 _CACHE_BYTES = 30 << 30
 _ABANDONED_S = 24 * 3600.0  # nobody works on an entry for so long
-_OURS = re.compile(r"\.?(pictures|features|trash)-")  # the folder may be anybody's, and hold other things
+_OURS = re.compile(r"\.?(pictures|features|archive|trash)-")  # the folder may be anybody's, and hold other things
 _DAMAGED = (OSError, *DAMAGED_ZIP)
 
 Found = TypeVar("Found")
@@ -38,7 +38,7 @@ def cached(name: str, size_bytes: int, read: Callable[[Path], Found], fill: Call
     """An entry of the cache; one that is missing or can't be read is made.
 
     Args:
-        name: of its folder; begins with "pictures-" or "features-".
+        name: of its folder; begins with "pictures-", "features-" or "archive-".
         size_bytes: about as large as it will be.
         read: gives what a finished folder holds.
         fill: writes its files into an empty folder.
@@ -108,7 +108,7 @@ def _entries(root: Path) -> list[tuple[float, int, Path]]:
     for path in filter(lambda path: _OURS.match(path.name), root.iterdir()):
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):  # another process removes it; no entry
             used_s = path.stat().st_mtime
-            size = sum(file.stat().st_size for file in path.iterdir())
+            size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
             if not path.name.startswith("."):
                 found.append((used_s, size, path))
             elif time.time() - used_s > _ABANDONED_S:

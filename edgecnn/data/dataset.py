@@ -5,14 +5,16 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from edgecnn.core.errors import DataError, PictureError, UsageError
-from edgecnn.core.files import file_sha256, sha256
+from edgecnn.core.files import sha256
 from edgecnn.runtime.model.contract import Contract
+from edgecnn.runtime.regular_file import read_regular
+from edgecnn.runtime.run.image_header import is_animated_gif, limit_bytes
 
 if TYPE_CHECKING:
     import numpy as np
@@ -62,9 +64,17 @@ class FileExample:
     def sha256(self) -> str:
         """See `Example.sha256`."""
         try:
-            return file_sha256(self.path)
-        except (PermissionError, FileNotFoundError):
+            return sha256(read_regular(self.path, limit_bytes()))
+        except OSError:
             return sha256(f"unreadable: {self.name}".encode())
+
+    def is_animated(self) -> bool:
+        """Whether it is a GIF with several frames, of which `read` gives the first."""
+        try:
+            data = read_regular(self.path, limit_bytes())
+            return data.startswith(b"GIF8") and is_animated_gif(data)
+        except (OSError, IndexError):
+            return False
 
 
 @dataclass(frozen=True)
@@ -76,6 +86,9 @@ class DataSet:
         examples: sorted by name; all of them have a label, or none has.
         classes: class names, sorted; empty when nothing is labeled.
         task: what its annotations are for; empty for labels, which are for classification.
+        notes: what a person should know of it, in sentences: files that are passed over, folders that are left out.
+        empty: class folders without images.
+        splits: "train", "validation" and "test", where the data itself says which images are which.
 
     Raises:
         DataError: some have a label and some have none: no accuracy could be told of such a set.
@@ -85,6 +98,9 @@ class DataSet:
     examples: tuple[Example, ...]
     classes: tuple[str, ...] = ()
     task: str = ""
+    notes: tuple[str, ...] = ()
+    empty: tuple[str, ...] = ()
+    splits: Mapping[str, DataSet] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         labeled = [example.label is not None or example.annotation is not None for example in self.examples]
@@ -116,7 +132,21 @@ class DataSet:
             chosen += [queue[place] for queue in queues if place < len(queue)]
             if len(chosen) >= count:
                 break
-        return dataclasses.replace(self, examples=tuple(self.examples[row] for row in sorted(chosen[:count])))
+        return self.with_examples(self.examples[row] for row in sorted(chosen[:count]))
+
+    def with_examples(self, examples: Iterable[Example]) -> DataSet:
+        """Some of its examples, with all else that is known of it."""
+        return dataclasses.replace(self, examples=tuple(examples), splits={})
+
+    def part(self, *splits: str) -> DataSet:
+        """The first of these splits that the data itself has; all of it where it has none, or has none of these."""
+        found = next((name for name in splits if name in self.splits), None)
+        if found is None:
+            return self
+        counts = ", ".join(f"{name} ({len(data)})" for name, data in self.splits.items())
+        chosen = self.splits[found]
+        said = f"{self.name} has the splits {counts}: its {found} images are used."
+        return dataclasses.replace(chosen, notes=(said, *chosen.notes))
 
     def digest(self) -> str:
         """One digest of the names and contents."""
@@ -156,11 +186,16 @@ def readable(data: DataSet, skipped: Callable[[Example, PictureError], None]) ->
         raise DataError(f"None of the {len(data)} pictures of {data.name} can be read.")
 
 
-def class_indices(data: DataSet, contract: Contract) -> dict[str, int]:
+def class_indices(data: DataSet, contract: Contract, outputs: int | None = None) -> dict[str, int]:
     """The model's output index of each class of the data set.
 
     A class matches a label by WordNet id, by name (case, spaces, `_` and `-` don't matter; any of a label's
     comma-separated synonyms), or by index.
+
+    Args:
+        data: the data set.
+        contract: the model's.
+        outputs: how many outputs the model has, for a contract without labels; an index above is refused.
 
     Raises:
         DataError: some class matches no label; the message names them.
@@ -169,8 +204,11 @@ def class_indices(data: DataSet, contract: Contract) -> dict[str, int]:
     for index, label in reversed(list(enumerate(contract.labels))):
         for synonym in (label, *label.split(",")):
             lookup.setdefault(_plain(synonym), index)
-    found = {name: _find(name, lookup, contract) for name in data.classes}
+    count = len(contract.labels) or outputs
+    found = {name: _find(name, lookup, count) for name in data.classes}
     missing = [name for name, index in found.items() if index is None]
+    if missing and not contract.labels and all(name.isdecimal() for name in data.classes):
+        raise DataError(_beyond_the_outputs(data, missing, outputs or 0))
     if missing:
         known = ", ".join(contract.labels[:3]) or "none: the model carries no labels"
         raise DataError(
@@ -181,11 +219,30 @@ def class_indices(data: DataSet, contract: Contract) -> dict[str, int]:
     return {name: index for name, index in found.items() if index is not None}
 
 
-def _find(name: str, lookup: dict[str, int], contract: Contract) -> int | None:
+def _find(name: str, lookup: dict[str, int], count: int | None) -> int | None:
     index = lookup.get(_plain(name))
-    if index is None and name.isdecimal() and (not contract.labels or int(name) < len(contract.labels)):
+    if index is None and name.isdecimal() and (count is None or int(name) < count):
         return int(name)
     return index
+
+
+def _beyond_the_outputs(data: DataSet, missing: Sequence[str], outputs: int) -> str:
+    return (
+        f"{data.name} has the class {missing[0]}, and the model's {outputs} outputs are numbered 0 to {outputs - 1}. "
+        "Without labels a folder's number is an output's number. If the numbers are names, say which output is which "
+        f"with a file of labels: one name per line, in output order. Keras's order is {in_keras_order(data.classes)}."
+    )
+
+
+def keras_order(classes: Iterable[str]) -> tuple[str, ...]:
+    """As Keras numbers the folders it trains on: sorted as text, so that 10 comes before 2."""
+    return tuple(sorted(classes))
+
+
+def in_keras_order(classes: Iterable[str]) -> str:
+    """The first few, for people."""
+    ordered = keras_order(classes)
+    return ", ".join(ordered[:5]) + (", ..." if len(ordered) > 5 else "")
 
 
 def _plain(name: str) -> str:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from edgecnn.data.dataset import DataSet
+from edgecnn.core.text import counted
+from edgecnn.data.dataset import DataSet, FileExample
 from edgecnn.data.fitted import Fitted
 from edgecnn.runtime.model.validation import Record
 
@@ -109,13 +109,8 @@ class Part:
     pictures: Fitted
 
 
-def examine(parts: Mapping[str, Part], folder: str = "") -> DataReport:
-    """Look at all splits together.
-
-    Args:
-        parts: "train", "validation" and perhaps "test".
-        folder: where class folders without pictures may be.
-    """
+def examine(parts: Mapping[str, Part]) -> DataReport:
+    """Look at all splits together: "train", "validation" and perhaps "test"."""
     train = parts["train"]
     trained = {example.label for row, example in enumerate(train.data.examples) if row not in train.pictures.errors}
     others = {label for part in parts.values() for label in part.data.classes}
@@ -131,7 +126,7 @@ def examine(parts: Mapping[str, Part], folder: str = "") -> DataReport:
         exact=exact,
         near=_near(parts, exact),
         conflicting=_conflicting(parts),
-        empty=_empty(folder, train.data),
+        empty=tuple(sorted({name for part in parts.values() for name in part.data.empty})),
         classes_not_trained=tuple(sorted(map(str, others - trained))),
         typical_px=_typical(train.pictures),
         notes=_notes(parts),
@@ -170,7 +165,17 @@ def _notes(parts: Mapping[str, Part]) -> tuple[str, ...]:
         found.append(
             f"the pictures are small: the shorter side is typically {typical} px, the model's input {side} px."
         )
+    found += dict.fromkeys(note for part in parts.values() for note in part.data.notes)
+    moving = sorted({name for part in parts.values() for name in _animations(part.data)})
+    if moving:
+        found.append(f"{counted(len(moving), 'animated GIF')}, of which the first frame is used: {_list(moving)}.")
     return tuple(found)
+
+
+def _animations(data: DataSet) -> list[str]:
+    """Names of GIF files with more than one frame."""
+    gifs = [example for example in data.examples if isinstance(example, FileExample)]
+    return [gif.name for gif in gifs if gif.path.suffix.lower() == ".gif" and gif.is_animated()]
 
 
 def _too_many(train: Part, other: Part) -> bool:
@@ -239,11 +244,3 @@ def _bits(values: np.ndarray) -> np.ndarray:
     values = (values & 0x3333333333333333) + ((values >> 2) & 0x3333333333333333)
     values = (values + (values >> 4)) & 0x0F0F0F0F0F0F0F0F
     return (values * np.uint64(0x0101010101010101)) >> np.uint64(56)
-
-
-def _empty(folder: str, data: DataSet) -> tuple[str, ...]:
-    root = Path(folder)
-    if not folder or not root.is_dir():
-        return ()
-    names = {path.name for path in root.iterdir() if path.is_dir() and not path.name.startswith(".")}
-    return tuple(sorted(names - set(data.classes)))

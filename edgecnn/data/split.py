@@ -5,17 +5,12 @@ from __future__ import annotations
 import dataclasses
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 
 from edgecnn.core.errors import DataError
 from edgecnn.core.registry import DATA_KINDS
 from edgecnn.data import open_data
 from edgecnn.data.dataset import DataSet
 from edgecnn.data.settings import SplitSettings
-
-_TRAIN = "train"
-_VALIDATION = ("validation", "valid", "val")
-_TEST = ("test",)
 
 
 @dataclass(frozen=True)
@@ -46,8 +41,8 @@ def open_splits(
     """Open a data set for training.
 
     Args:
-        spec: `DATA`; a folder whose folders are `train` and `test` and/or `validation` (`val`, `valid`) says the
-            splits itself, and so does a named set with official test pictures.
+        spec: `DATA`; a folder whose folders are splits (see `layout`) says them itself, and so does a named set with
+            official test images.
         validation: another `DATA` to validate on; by default a share of the training pictures.
         test: another `DATA` to test on at the end.
         share: of the training pictures that validate; a picture is among them if the first 32 bits of its
@@ -58,23 +53,23 @@ def open_splits(
         SettingError: the share is not between 0 and 0.9.
     """
     SplitSettings(spec, validation, test, share)
-    found = _official(spec)
-    train = _labeled(open_data(found["train"]))
-    validation, test = validation or found.get("validation"), test or found.get("test")
+    data = open_data(spec)
+    train = _labeled(_training_part(data))
     digests = digests_of(train)
-    if validation is None:
+    if validation is None and "validation" not in data.splits:
         chosen = [fraction(digest) < share for digest in digests]
         held, held_digests = _part(train, digests, chosen, True)
         train, digests = _part(train, digests, chosen, False)
     else:
-        held = _labeled(open_data(validation))
+        held = _labeled(_evaluation(validation, data, "validation"))
         held_digests = digests_of(held)
     if not len(train) or not len(held):
         raise DataError(
             f"{spec}: {len(train)} pictures to train and {len(held)} to validate. "
             "Give more pictures, another --validation-share, or --validation DATA."
         )
-    tested = None if test is None else _labeled(open_data(test))
+    test = test or (None if "test" in data.splits else _official_test(spec))
+    tested = _labeled(_evaluation(test, data, "test")) if test or "test" in data.splits else None
     return Splits(train, held, tested, (digests, held_digests))
 
 
@@ -83,23 +78,24 @@ def fraction(sha256: str) -> float:
     return int(sha256[:8], 16) / 2**32
 
 
-def _official(spec: str) -> dict[str, str]:
-    """The splits that the data set itself says."""
-    root = Path(spec)
-    if root.is_dir():
-        folders = {path.name: str(path) for path in root.iterdir() if path.is_dir() and not path.name.startswith(".")}
-        known = {
-            split: folders[name]
-            for split, names in (("train", (_TRAIN,)), ("validation", _VALIDATION), ("test", _TEST))
-            for name in names
-            if name in folders
-        }
-        if len(known) > 1 and "train" in known and len(known) == len(folders):
-            return known
+def _training_part(data: DataSet) -> DataSet:
+    if data.splits and "train" not in data.splits:
+        raise DataError(
+            f"{data.name} has the splits {', '.join(data.splits)} and no training images; expected a folder train."
+        )
+    return data.splits.get("train", data)
+
+
+def _evaluation(spec: str | None, data: DataSet, split: str) -> DataSet:
+    """Another data set, of which its own split of this kind is taken; or the split that the data itself has."""
+    return data.splits[split] if spec is None else open_data(spec).part(split, "test", "validation")
+
+
+def _official_test(spec: str) -> str | None:
     for kind in map(DATA_KINDS.load, DATA_KINDS.names()):
-        if kind.accepts(spec) and hasattr(kind, "official_test") and kind.official_test(spec):
-            return {"train": spec, "test": kind.official_test(spec)}
-    return {"train": spec}
+        if kind.accepts(spec) and hasattr(kind, "official_test"):
+            return kind.official_test(spec)
+    return None
 
 
 def _labeled(data: DataSet) -> DataSet:

@@ -17,7 +17,7 @@ from edgecnn.float_model import keras_file, safety
 from edgecnn.float_model.settings import Hints
 from edgecnn.runtime.model.contract import Contract, Preprocessing
 from edgecnn.runtime.model.json_text import printable
-from edgecnn.runtime.model.model_file import read_labels
+from edgecnn.runtime.model.label_file import read_labels
 from edgecnn.runtime.model.records import ModelDescription
 from edgecnn.runtime.run.engine import quiet
 from edgecnn.runtime.tasks import task_of

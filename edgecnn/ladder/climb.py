@@ -138,7 +138,7 @@ def blame(climbed: Climb, model: Any, data: str | DataSet, *, trust: bool = Fals
 
     if climbed.int8 is None:
         return ""
-    data = data if isinstance(data, DataSet) else open_data(data)
+    data = data if isinstance(data, DataSet) else open_data(data).part("test", "validation")
     try:
         case = Case.open(climbed.int8, model, data.sample(_BLAMED_ON), trust=trust)
         found = layer_noise(case.simulation)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import statistics
+from collections.abc import Container
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,13 +13,15 @@ import numpy as np
 from edgecnn.core.errors import DataError
 from edgecnn.core.statistics import share
 from edgecnn.data import DataSet, Example, open_data, readable
+from edgecnn.data.seen import Seen
 from edgecnn.data.split import open_splits
+from edgecnn.float_model import keras_file
 from edgecnn.ladder.request import Request
 from edgecnn.ladder.settings import Bounds
 from edgecnn.ladder.values import verdict
 from edgecnn.runtime.measure.latency import test_tensor, timed_runs
-from edgecnn.runtime.model.model_file import ModelFile
-from edgecnn.runtime.model.provenance import Tried
+from edgecnn.runtime.model.model_file import ModelFile, outputs_of
+from edgecnn.runtime.model.provenance import Provenance, Tried
 from edgecnn.runtime.process.lock import measuring
 from edgecnn.runtime.run.engine import Engine
 from edgecnn.runtime.run.preprocess import fit
@@ -37,23 +40,34 @@ def held_out(data: str | DataSet, request: Request) -> tuple[DataSet, int]:
     Raises:
         DataError: there are none, or there is a bound on the drop and there are no labels.
     """
-    data = data if isinstance(data, DataSet) else open_data(data)
+    data = data if isinstance(data, DataSet) else open_data(data).part("test", "validation")
     if request.bounds.max_drop is not None and not (data.classes or data.task):
         raise DataError(f"--max-drop needs labels, and {data.name} has none; use --min-agreement.")
     calibrated = request.calibration.pictures("best").examples
     fresh = _without(data, {example.sha256() for example in calibrated}, "calibrated")
+    fresh = _without(fresh, Seen.read(_provenance(request.model)), "trained")
     if request.training:
         trained = open_splits(request.training.data).digests
         fresh = _without(fresh, {digest for digests in trained for digest in digests}, "trained")
     return fresh, len(data) - len(fresh)
 
 
-def _without(data: DataSet, digests: set[str], why: str) -> DataSet:
+def _provenance(model: Any) -> Provenance:
+    """Of a model that has a contract."""
+    if isinstance(model, tuple):
+        contract = model[1]
+    else:
+        is_ours = isinstance(model, (str, Path)) and Path(model).suffix == ".keras"
+        contract = keras_file.read_contract(model) if is_ours else None
+    return contract.provenance if contract is not None else Provenance()
+
+
+def _without(data: DataSet, digests: Container[str], why: str) -> DataSet:
     """Leave pictures out by content."""
     fresh = tuple(example for example in data.examples if example.sha256() not in digests)
     if not fresh:
         raise DataError(f"All {len(data)} pictures of {data.name} were {why} on. Give --data with others.")
-    return dataclasses.replace(data, examples=fresh)
+    return data.with_examples(fresh)
 
 
 class Evaluator:
@@ -76,7 +90,7 @@ class Evaluator:
             bounds: what may be lost.
             trust: run code that a model file carries.
         """
-        truth_of = task_of(file.contract).truth_of(data, file.contract)
+        truth_of = task_of(file.contract).truth_of(data, file.contract, outputs_of(file.model))
         read = list(readable(data, _pass_over))
         fitted = [fit(picture, file.contract.preprocessing) for _, picture in read]
         _, reference = open_reference(model, file.contract, trust=trust)

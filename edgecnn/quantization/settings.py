@@ -28,7 +28,7 @@ class Calibration(Settings):
 
     def pictures(self, level: str) -> DataSet:
         """Those that a level of improvement is given."""
-        return open_data(self.data).sample(self.samples or SAMPLES[level], self.seed)
+        return open_data(self.data).part("train").sample(self.samples or SAMPLES[level], self.seed)
 
 
 @dataclass(frozen=True)

@@ -107,6 +107,7 @@ def accuracy(file: ModelFile, found: Verification | None) -> str:
     if found.calibrated_on:
         warning = f"The artifact was calibrated on {found.calibrated_on} of these pictures: the figures flatter."
         notes.append(paragraph(warning, "warning"))
+    notes += [paragraph(sentence, "warning") for sentence in found.notes]
     return table(("", "float", "artifact", ""), rows) + "".join(notes)
 
 

@@ -100,12 +100,33 @@ class Task(Protocol):
 
     # What a data set says
 
-    def truth_of(self, data: DataSet, contract: Contract) -> Callable[[Example], Truth] | None:
+    def truth_of(
+        self, data: DataSet, contract: Contract, outputs: int | None = None
+    ) -> Callable[[Example], Truth] | None:
         """What the data set says of an image, in the terms of the model; None if it says nothing.
+
+        Args:
+            data: the data set.
+            contract: of the model.
+            outputs: how many values its output has, where that is known: the contract of a model by others may not
+                tell.
 
         Raises:
             DataError: it says what the model can't answer; the message names it.
         """
+
+    def doubts(
+        self, data: DataSet, expected: Sequence[Outputs], truths: Sequence[Truth], contract: Contract
+    ) -> tuple[str, ...]:
+        """What makes one doubt that the truths are read right, in sentences.
+
+        Args:
+            data: the data set.
+            expected: outputs of the float model for each image.
+            truths: what `truth_of` says of each.
+            contract: of the model.
+        """
+        return ()
 
     def truth_name(self, truth: Truth, contract: Contract) -> str:
         """A truth for people."""

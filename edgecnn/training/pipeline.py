@@ -19,6 +19,7 @@ from edgecnn.core.registry import MODEL_FAMILIES, TRAINING_STRATEGIES
 from edgecnn.core.version import __version__
 from edgecnn.data import DataSet
 from edgecnn.data.report import DataReport, examine
+from edgecnn.data.seen import Seen
 from edgecnn.data.split import open_splits
 from edgecnn.float_model import keras_file
 from edgecnn.graph import keras_macs
@@ -108,7 +109,7 @@ def train(
     contract = _contract(model_file, options.crop)
     splits = open_splits(options.data, validation=options.validation, test=options.test, share=options.validation_share)
     parts = decoded(splits, contract.preprocessing, progress)
-    report = examine(parts, splits.train.name)
+    report = examine(parts)
     show_report(report)
     task = tasks.load(splits.train.task or contract.task)
     _check(report, options, task)
@@ -230,8 +231,9 @@ def _result(
         ),
         versions={"edgecnn": __version__, "tensorflow": tf.version.VERSION, "numpy": np.__version__},
     )
+    trained_on = Seen.read(contract.provenance).with_images(rows["train"].digests)
     contract = contract.replace(
-        provenance=dataclasses.replace(contract.provenance, training=origin),
+        provenance=dataclasses.replace(contract.provenance, training=origin, trained_on=trained_on.record()),
         accuracy=dataclasses.replace(contract.accuracy, trained=found),
         golden=None,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 
 from edgecnn.core.progress import Progress, silent
@@ -40,7 +41,7 @@ def open_rows(
     """
     splits = open_splits(spec, validation=validation, test=test, share=share)
     parts = decoded(splits, contract.preprocessing, progress)
-    return annotated(parts, contract), examine(parts, splits.train.name)
+    return annotated(parts, contract), examine(parts)
 
 
 def decoded(splits: Splits, preprocessing: Preprocessing, progress: Progress) -> dict[str, Part]:
@@ -56,4 +57,9 @@ def decoded(splits: Splits, preprocessing: Preprocessing, progress: Progress) ->
 
 def annotated(parts: Mapping[str, Part], contract: Contract) -> dict[str, TrainingRows]:
     """The images with what the data set says of them, in the model's terms."""
-    return {name: training_rows(part.data, part.pictures, contract) for name, part in parts.items()}
+    return {name: _annotated(part, contract) for name, part in parts.items()}
+
+
+def _annotated(part: Part, contract: Contract) -> TrainingRows:
+    found = training_rows(part.data, part.pictures, contract)
+    return dataclasses.replace(found, digests=tuple(part.digests[row] for row in found.rows))

@@ -26,6 +26,7 @@ class TrainingRows:
         contract: of the model.
         key: digest of the contents.
         are_features: whether `inputs` are features.
+        digests: SHA-256 of each image of `rows`.
     """
 
     inputs: np.ndarray
@@ -34,6 +35,7 @@ class TrainingRows:
     contract: Contract
     key: str
     are_features: bool = False
+    digests: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.rows)

@@ -15,6 +15,7 @@ from edgecnn.core.errors import BoundNotMetError, UsageError
 from edgecnn.core.progress import Progress, silent
 from edgecnn.core.statistics import Metric, Share, share, sqnr_db
 from edgecnn.data import DataSet, Example, open_data, readable
+from edgecnn.data.seen import Seen
 from edgecnn.runtime.model import model_file
 from edgecnn.runtime.model.model_file import ModelFile
 from edgecnn.runtime.opencv import opencv
@@ -26,6 +27,7 @@ from edgecnn.runtime.run.preprocess import fit
 from edgecnn.runtime.tasks import Outputs
 from edgecnn.tasks import load, task_of
 from edgecnn.tasks.task import Truth
+from edgecnn.verification.cautions import TrainingImages
 from edgecnn.verification.record import AnswerRecord, ShownImage, Verification
 from edgecnn.verification.reference import open_reference
 
@@ -63,11 +65,11 @@ def verify(
     file = model if isinstance(model, ModelFile) else model_file.read(model)
     if runner is None:
         guard.try_out(file)
-    data = data if isinstance(data, DataSet) else open_data(data)
-    truth_of = task_of(file.contract).truth_of(data, file.contract)
+    data = data if isinstance(data, DataSet) else open_data(data).part("test", "validation")
+    truth_of = task_of(file.contract).truth_of(data, file.contract, model_file.outputs_of(file.model))
     interface, run = (Interface(file), runner) if runner else _here(file)
     name, reference = open_reference(against, file.contract, trust=trust)
-    comparison = _Comparison(interface, truth_of, len(data))
+    comparison = _Comparison(interface, truth_of, data)
     skipped = _compare(comparison, data, interface, run, reference, progress)
     return comparison.result(
         model=file.name, model_sha256=file.sha256, against=name, device=device,
@@ -104,17 +106,18 @@ def _here(file: ModelFile) -> tuple[Interface, Runner]:
 class _Comparison:
     """Collects both models' outputs, and what a person may want to look at."""
 
-    def __init__(self, interface: Interface, truth_of: Callable[[Example], Truth] | None, pictures: int) -> None:
+    def __init__(self, interface: Interface, truth_of: Callable[[Example], Truth] | None, data: DataSet) -> None:
         self._interface, self._contract = interface, interface.contract
         self._task = task_of(interface.contract)
-        self._truth_of = truth_of
+        self._truth_of, self._data = truth_of, data
         self._expected: list[Outputs] = []
         self._found: list[Outputs] = []
         self._truths: list[Truth] = []
         self._calibrated_on = 0
         calibration = interface.contract.provenance.calibration
         self._used = set(calibration.pictures.values()) if calibration else set()
-        self._step = max(math.ceil(pictures / _ANSWERS_SHOWN), 1)
+        self._training = TrainingImages(Seen.read(interface.contract.provenance))
+        self._step = max(math.ceil(len(data) / _ANSWERS_SHOWN), 1)
         self.flipped: list[ShownImage] = []
         self.answers: list[ShownImage] = []
 
@@ -135,7 +138,9 @@ class _Comparison:
             self._expected.append(expected)
             self._found.append(found)
             self._truths.append(self._truth_of(example) if self._truth_of else None)
-            self._calibrated_on += example.sha256()[:16] in self._used
+            digest = example.sha256()
+            self._calibrated_on += digest[:16] in self._used
+            self._training.look_up(digest)
             if not self._task.agrees(expected, found, self._contract):
                 self.flipped.append(self._shown(example, picture, len(self.flipped)))
             if (self.count - 1) % self._step == 0:
@@ -160,7 +165,9 @@ class _Comparison:
         """The record."""
         metrics: dict[str, Metric] = {}
         drop: Share | None = None
+        doubts: tuple[str, ...] = ()
         if self._truth_of:
+            doubts = self._task.doubts(self._data, self._expected, self._truths, self._contract)
             metrics, drop = self._task.metrics(self._expected, self._found, self._truths, self._contract)
         return Verification(
             pictures=self.count,
@@ -169,6 +176,8 @@ class _Comparison:
             agreement=share(self.count - len(self.flipped), self.count),
             snr_db=sqnr_db(_flat(self._expected), _flat(self._found)),
             calibrated_on=self._calibrated_on,
+            trained_on=self._training.count,
+            notes=(*self._training.notes(), *doubts),
             flipped=tuple(self.flipped),
             answers=tuple(self.answers),
             **about,

@@ -75,6 +75,8 @@ class Verification(WithMetrics):
             float_NAME.
         drop: percentage points of the first metric that the artifact loses, on the same images.
         task: what the model is for.
+        trained_on: how many of the images the model was trained on: its accuracy flatters there.
+        notes: what else a person should know, in sentences.
     """
 
     model: str
@@ -94,6 +96,8 @@ class Verification(WithMetrics):
     metrics: dict[str, Metric] = field(default_factory=dict)
     drop: Share | None = None
     task: str = "classification"
+    trained_on: Annotated[int, Range(0)] = 0
+    notes: tuple[str, ...] = ()
 
     def summary(self) -> Accuracy:
         """What goes into the artifact's contract: the measured shares and what they were measured on."""
@@ -107,4 +111,5 @@ class Verification(WithMetrics):
             agreement=self.agreement,
             snr_db=self.snr_db,
             calibrated_on=self.calibrated_on,
+            trained_on=self.trained_on,
         )

@@ -324,3 +324,10 @@ def test_picamera2_is_not_installed(monkeypatch):
     monkeypatch.setitem(sys.modules, "picamera2", None)
     with pytest.raises(CameraError, match="system-site-packages"):
         picamera2.cameras()
+
+
+def test_a_frame_that_claims_gigabytes_is_no_frame() -> None:
+    good = jpeg(plain(RED))
+    at = good.index(b"\xff\xc0") + 5
+    assert http.decode_jpeg(good) is not None
+    assert http.decode_jpeg(good[:at] + b"\xff\xff\xff\xff" + good[at + 4 :]) is None

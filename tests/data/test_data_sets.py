@@ -45,3 +45,13 @@ def test_a_class_called_by_a_raised_digit_is_no_index(tmp_path: Path) -> None:
     data = open_data(manifest(tmp_path, "a.jpg,\u00b2", "b.jpg,1"))
     with pytest.raises(DataError, match="\u00b2"):
         class_indices(data, Contract(Preprocessing(4, 4), labels=("ant", "bee", "cat")))
+
+
+def test_a_number_that_is_no_output_is_refused_and_keras_order_is_named(tmp_path: Path) -> None:
+    data = open_data(manifest(tmp_path, *(f"{name}.jpg,{name}" for name in ("1", "2", "3", "10"))))
+    unlabeled = Contract(Preprocessing(4, 4))
+    assert class_indices(data, unlabeled, 11) == {"1": 1, "2": 2, "3": 3, "10": 10}
+    with pytest.raises(DataError, match=r"class 10.*10 outputs are numbered 0 to 9.*Keras's order is 1, 10, 2, 3"):
+        class_indices(data, unlabeled, 10)
+    with pytest.raises(DataError, match="match none of the model's 3 labels: 10, 3"):
+        class_indices(data, unlabeled.replace(labels=("ant", "bee", "cat")), 3)

@@ -73,3 +73,22 @@ def test_cut_gzip_and_missing_files(tmp_path: Path) -> None:
     write_idx(tmp_path, "t10k", np.zeros((3, 28, 28)), np.zeros(2))
     with pytest.raises(DataError, match="3 pictures and 2 labels"):
         open_data(f"fashion-mnist/test:{tmp_path}")
+
+
+@pytest.mark.parametrize("count", [2**32 - 1, 400_000])
+def test_what_a_header_claims_is_bounded_by_the_files_size(tmp_path: Path, count: int) -> None:
+    write_idx(tmp_path, "train", np.zeros((3, 28, 28)), np.zeros(3))
+    header = struct.pack(">BBBBIII", 0, 0, 8, 3, count, 28, 28)
+    with gzip.open(tmp_path / "train-images-idx3-ubyte.gz", "wb") as stream:
+        stream.write(header + bytes(1 << 20))
+    with pytest.raises(DataError, match="far too many"):
+        open_data(f"fashion-mnist:{tmp_path}")
+
+
+def test_a_stream_is_read_no_further_than_its_header_says(tmp_path: Path) -> None:
+    write_idx(tmp_path, "train", np.zeros((3, 28, 28)), np.zeros(3))
+    with gzip.open(tmp_path / "train-images-idx3-ubyte.gz", "ab") as stream:
+        for _ in range(64):
+            stream.write(bytes(1 << 20))
+    with pytest.raises(DataError, match="holds more than 2352 values"):
+        open_data(f"fashion-mnist:{tmp_path}")

@@ -70,7 +70,7 @@ def corrupt(tmp_path: Path) -> Path:
 
 
 def test_every_fault_of_a_corrupt_set_is_named(corrupt: Path) -> None:
-    found = examine({"train": part(corrupt)}, str(corrupt))
+    found = examine({"train": part(corrupt)})
     assert found.counts["train"] == {"ant": 6, "bee": 4}
     unreadable = dict(found.unreadable["train"])
     assert set(unreadable) == {"bee/truncated.jpg", "bee/text.jpg", "bee/empty.png"}
@@ -86,7 +86,7 @@ def test_a_picture_without_permission_is_named(not_root: Path) -> None:
     for seed in range(4):
         write(not_root / ("ant" if seed % 2 else "bee") / f"good{seed}.jpg", photo(seed))
     (not_root / "bee" / "good0.jpg").chmod(0)
-    found = examine({"train": part(not_root)}, str(not_root))
+    found = examine({"train": part(not_root)})
     assert found.counts["train"] == {"ant": 2, "bee": 1}
     [(name, reason)] = found.unreadable["train"]
     assert name == "bee/good0.jpg" and "Permission denied" in reason

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from edgecnn.core.errors import DataError, UsageError
-from edgecnn.data import DataSet
+from edgecnn.data import DataSet, open_data
 from edgecnn.data.split import fraction, open_splits
 
 
@@ -76,3 +76,21 @@ def test_what_cannot_be_split_is_refused(tmp_path: Path) -> None:
         open_splits(str(write(tmp_path / "few", range(1))), share=0.0001)
     with pytest.raises(UsageError, match=r"1\.5"):
         open_splits(str(tmp_path / "few"), share=1.5)
+
+
+def test_the_parts_of_a_training_can_be_taken_by_name(tmp_path: Path) -> None:
+    root = str(write(tmp_path / "whole", range(30)))
+    splits = open_splits(root, share=0.3)
+    held, trained = open_data(f"held-out/0.3:{root}"), open_data(f"training/0.3:{root}")
+    assert held.examples == splits.validation.examples and trained.examples == splits.train.examples
+    assert held.name == f"held-out/0.3:{root}" and held.classes == ("ant", "bee")
+    assert open_data(f"held-out:{root}").digest() == open_splits(root).validation.digest()
+    for split, numbers in (("train", range(8)), ("val", range(8, 12)), ("test", range(12, 15))):
+        write(tmp_path / "splits" / split, numbers)
+    assert len(open_data(f"held-out:{tmp_path / 'splits'}")) == 6
+    with pytest.raises(DataError, match="'lots' is no share"):
+        open_data(f"held-out/lots:{root}")
+    with pytest.raises(UsageError, match=r"share is 1\.5"):
+        open_data(f"held-out/1.5:{root}")
+    with pytest.raises(DataError, match="no data set 'nowhere'"):
+        open_data("held-out:nowhere")

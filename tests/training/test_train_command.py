@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from commands import check_clean_failure, run_cli
 from edgecnn.core.errors import DataError, EdgecnnError, UsageError
 from edgecnn.core.registry import TRAINING_STRATEGIES
 from edgecnn.data.report import DataReport
+from edgecnn.data.seen import Seen
 from edgecnn.float_model import keras_file
 from edgecnn.runtime.run.preprocess import fit, read_picture
 from edgecnn.training import TrainOptions, train
@@ -55,6 +57,10 @@ def test_command_trains_tests_and_says_what_it_did(small_keras: Path, pictures: 
     contract = keras_file.read_contract(output)
     assert contract is not None and contract.labels == ("ant", "bee", "cat")
     assert contract.accuracy.trained["test_top1_percent"] == pytest.approx(100 * right / 15, abs=1e-3)
+    trained_on = Seen.read(contract.provenance)
+    digests = {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in pictures.glob("*/*/*.png")}
+    assert trained_on.images == 65 == sum(digest in trained_on for digest in digests.values())
+    assert not any(digest in trained_on for path, digest in digests.items() if path.parts[-3] == "test")
     assert not list(Path(f"{output}.training").glob("*/checkpoint.npz"))
 
 

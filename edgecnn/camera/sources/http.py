@@ -17,8 +17,9 @@ import numpy as np
 
 from edgecnn.camera.source import CorruptFrame, Shot, SourceLost, Wish
 from edgecnn.camera.sources import network
-from edgecnn.core.errors import CameraError
+from edgecnn.core.errors import CameraError, PictureError
 from edgecnn.runtime.opencv import opencv
+from edgecnn.runtime.run.decode import checked_header
 
 EXAMPLE = "an HTTP address of a Motion-JPEG stream"
 _TIMEOUT_S = 5.0
@@ -87,13 +88,14 @@ class MotionJpeg:
 
 
 def decode_jpeg(data: bytes) -> np.ndarray | None:
-    """uint8 (height, width, 3) in blue, green, red; None when the data is cut short or no picture."""
+    """uint8 (height, width, 3) in blue, green, red; None when it is cut short, no image, or takes too much memory."""
     if not data.rstrip(b"\r\n\0").endswith(_END_OF_JPEG):
         return None
     cv2 = opencv()
     try:
+        checked_header(data, "the frame")
         picture: np.ndarray | None = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    except cv2.error:
+    except (PictureError, cv2.error):
         return None
     return picture
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from edgecnn.camera.source import CorruptFrame, Shot, SourceEnded, Wish
 from edgecnn.core.errors import CameraError
 from edgecnn.runtime.errors import PictureError
-from edgecnn.runtime.run.preprocess import read_picture
+from edgecnn.runtime.run.decode import read_picture
+from edgecnn.runtime.run.image_header import SUFFIXES
 
 EXAMPLE = "a folder of pictures"
-_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"}
 
 
 class PictureFolder:
@@ -41,7 +41,7 @@ class PictureFolder:
 
 def is_picture(path: Path) -> bool:
     """By its suffix."""
-    return path.suffix.lower() in _SUFFIXES
+    return path.suffix.lower() in SUFFIXES
 
 
 def matches(address: str) -> bool:
@@ -56,6 +56,6 @@ def open_source(address: str, wish: Wish) -> PictureFolder:
     paths = [folder] if folder.is_file() else sorted(path for path in folder.rglob("*") if is_picture(path))
     if not paths:
         raise CameraError(
-            f"The folder {address} holds no picture; expected files ending in {', '.join(sorted(_SUFFIXES))}."
+            f"The folder {address} holds no picture; expected files ending in {', '.join(sorted(SUFFIXES))}."
         )
     return PictureFolder(paths, folder.name or str(folder.resolve()))

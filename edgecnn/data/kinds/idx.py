@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import gzip
 import hashlib
+import math
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,7 @@ CLASSES = (
 )
 _NAMES = {"fashion-mnist": "train", "fashion-mnist/train": "train", "fashion-mnist/test": "t10k"}
 _UINT8 = 8
+_LARGEST_RATIO, _ALWAYS_BYTES = 20, 16 << 20
 
 
 @dataclass(frozen=True)
@@ -85,17 +87,25 @@ def _read(root: Path, stem: str, axes: int) -> np.ndarray:
             "elsewhere give the folder, as fashion-mnist:DIR."
         )
     try:
-        data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
+            return _parsed(stream, axes, path)
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"Can't read {path}: {error}.") from error
-    return _parsed(data, axes, path)
 
 
-def _parsed(data: bytes, axes: int, path: Path) -> np.ndarray:
-    start = 4 + 4 * axes
-    if len(data) < start or data[:4] != bytes((0, 0, _UINT8, axes)):
-        raise DataError(f"{path} is no IDX file of bytes with {axes} axes (it starts with {data[:4].hex(' ')}).")
-    shape = tuple(int(size) for size in np.frombuffer(data, ">u4", axes, 4))
-    if len(data) - start != int(np.prod(shape, dtype=np.int64)):
-        raise DataError(f"{path} holds {len(data) - start} values; its header says {' x '.join(map(str, shape))}.")
-    return np.frombuffer(data, np.uint8, offset=start).reshape(shape)
+def _parsed(stream: Any, axes: int, path: Path) -> np.ndarray:
+    """Read what the header says, and no more: a stream of a few bytes may unpack to any size."""
+    header = stream.read(4 + 4 * axes)
+    if len(header) < 4 + 4 * axes or header[:4] != bytes((0, 0, _UINT8, axes)):
+        raise DataError(f"{path} is no IDX file of bytes with {axes} axes (it starts with {header[:4].hex(' ')}).")
+    shape = tuple(int(size) for size in np.frombuffer(header, ">u4", axes, 4))
+    claimed = math.prod(shape)
+    if claimed > _LARGEST_RATIO * path.stat().st_size + _ALWAYS_BYTES:
+        raise DataError(
+            f"{path} claims {' x '.join(map(str, shape))} values, far too many for its {path.stat().st_size:,} bytes."
+        )
+    data = stream.read(claimed + 1)
+    if len(data) != claimed:
+        held = f"more than {claimed}" if len(data) > claimed else str(len(data))
+        raise DataError(f"{path} holds {held} values; its header says {' x '.join(map(str, shape))}.")
+    return np.frombuffer(data, np.uint8).reshape(shape)

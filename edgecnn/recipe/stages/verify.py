@@ -62,7 +62,7 @@ class Verify(Stage):
         if self._settings is None:
             artifact.rewrite(context.artifact, file, file.contract)
             return
-        data = open_data(self._settings.data)
+        data = open_data(self._settings.data).part("test", "validation")
         data = data if self._settings.samples is None else data.sample(self._settings.samples)
         found = verify(file, context.float_model, data, progress=context.progress)
         files.write_json(context.verification, found.to_dict())

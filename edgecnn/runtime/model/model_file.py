@@ -12,6 +12,7 @@ from ..errors import ModelFileError, RecordError
 from . import metadata as standard
 from .contract import Contract, Preprocessing
 from .json_text import parse_json, printable
+from .label_file import read_labels
 from .records import ModelDescription
 from .tflite import Tensor, TFLiteModel, parse
 
@@ -54,16 +55,16 @@ def read(path: str | Path, labels: str | Path | None = None) -> ModelFile:
 
     Args:
         path: the file.
-        labels: a text file with one class name per line, for a model that has none.
+        labels: a file with class names, for a model that has none; see `label_file`.
 
     Raises:
-        ModelFileError: the file is missing, damaged or of another kind.
+        ModelFileError: the file is missing, damaged or of another kind, or has another number of outputs than labels.
     """
     path = Path(path)
     file = from_bytes(read_bytes(path), path.name)
     if labels is None:
         return file
-    contract = file.contract.replace(labels=read_labels(labels))
+    contract = file.contract.replace(labels=read_labels(labels, outputs_of(file.model)))
     return ModelFile(file.name, file.data, file.model, contract, file.sealed)
 
 
@@ -84,26 +85,11 @@ def holds_contract(model: TFLiteModel, data: bytes) -> bool:
     return BUFFER_NAME in model.metadata or GRAPH_BUFFER_NAME in model.metadata or bool(_OWN_BEGINNING.search(data))
 
 
-def read_labels(path: str | Path) -> tuple[str, ...]:
-    """Class names from a text file, one per line; `12  name` and `n01440764 name` lose their first column.
-
-    Raises:
-        ModelFileError: the file can't be read as text.
-    """
-    try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ModelFileError(
-            f"Can't read the labels {path}: {error}. Expected a text file, one class per line."
-        ) from error
-    parts = [line.split(None, 1) for line in lines if line.strip()]
-    if all(len(part) == 2 and (part[0].isdigit() or _is_wordnet_id(part[0])) for part in parts):
-        return tuple(part[1].strip() for part in parts)
-    return tuple(line.strip() for line in lines if line.strip())
-
-
-def _is_wordnet_id(word: str) -> bool:
-    return len(word) == 9 and word[0] == "n" and word[1:].isdigit()
+def outputs_of(model: TFLiteModel) -> int | None:
+    """How many values the model's only output has; None where that isn't one vector."""
+    shape = model.graph.tensors[model.graph.outputs[0]].shape
+    vector = len(model.graph.outputs) == 1 and len(shape) >= 1 and all(size == 1 for size in shape[:-1])
+    return int(shape[-1]) if vector else None
 
 
 def read_bytes(path: Path) -> bytes:

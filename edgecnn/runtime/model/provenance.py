@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from .records import Share
-from .validation import Range, Record, renamed
+from .validation import Length, Pattern, Range, Record, renamed
 
 Count = Annotated[int, Range(0)]
 
@@ -95,6 +95,20 @@ class CalibrationSet(Record):
     sha256: str = ""
     pictures: dict[str, str] = field(default_factory=dict)
     skipped: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class TrainingImages(Record):
+    """The images that the weights were fitted to.
+
+    Attributes:
+        images: how many.
+        digests: the first five bytes of each one's SHA-256 (of many images a sample), in base64; see
+            `edgecnn.data.seen`.
+    """
+
+    images: Count
+    digests: Annotated[str, Length(1 << 20), Pattern(r"[A-Za-z0-9+/]*={0,2}", "base64")] = ""
 
 
 @dataclass(frozen=True)
@@ -190,6 +204,7 @@ class Provenance(Record):
         seed: of the random weights.
         weights: where they came from.
         training: how it was trained; None if it was not trained here.
+        trained_on: on which images.
         edgecnn, tensorflow: versions that converted it.
         scheme: of the quantization, and `io` the type of its input and output tensors.
         float_sha256: of the float `.tflite`, and `float_size_bytes` its size.
@@ -206,6 +221,7 @@ class Provenance(Record):
     seed: int | None = None
     weights: WeightsOrigin | None = None
     training: TrainingOrigin | None = None
+    trained_on: TrainingImages | None = None
     edgecnn: str = ""
     tensorflow: str = ""
     scheme: str = ""

@@ -70,6 +70,7 @@ class Accuracy(WithMetrics):
         agreement: share of the images for which both models give the same answer.
         snr_db: signal-to-noise ratio of the outputs, mean over the images.
         calibrated_on: how many of the images the artifact was calibrated on.
+        trained_on: how many of the images the model was trained on.
         extra: what else was recorded.
     """
 
@@ -86,6 +87,7 @@ class Accuracy(WithMetrics):
     agreement: Share | None = None
     snr_db: float | None = None
     calibrated_on: Annotated[int, Range(0)] = 0
+    trained_on: Annotated[int, Range(0)] = 0
     extra: dict[str, Any] = field(default_factory=dict)
 
     @classmethod

@@ -1,14 +1,9 @@
-"""From a picture to the input tensor: decode, fit, normalize, quantize. Written once, for host and device.
+"""From a picture to the input tensor: fit, normalize, quantize. Written once, for host and device.
 
 Pictures are uint8 arrays of shape (height, width, 3) in OpenCV's blue-green-red order unless said otherwise.
 """
 
 from __future__ import annotations
-
-import os
-import tempfile
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -16,86 +11,9 @@ from ..errors import PictureError
 from ..model.contract import Preprocessing
 from ..model.quantization import quantize
 from ..opencv import opencv
+from .decode import decode, read_picture
 
-_PNG = b"\x89PNG\r\n\x1a\n"
-_JPEG = b"\xff\xd8"
-
-
-def read_picture(path: str | Path) -> np.ndarray:
-    """Decode a picture file, upright (EXIF orientation applied), 8 bits, transparency over white.
-
-    Returns:
-        uint8 (height, width, 3), blue-green-red.
-
-    Raises:
-        PictureError: the file is missing, no picture, damaged, or larger than `MAX_PIXELS`.
-    """
-    path = Path(path)
-    try:
-        if path.is_dir():
-            raise PictureError(f"{path} is a folder; expected a picture.")
-        data = path.read_bytes()
-    except OSError as error:
-        raise PictureError(f"Can't read the picture {path}: {error.strerror}.") from error
-    return decode(data, str(path))
-
-
-def decode(data: bytes, name: str = "the picture") -> np.ndarray:
-    """The same for a file that is in memory already."""
-    if not data:
-        raise PictureError(f"{name} is empty; expected a picture (JPEG, PNG, BMP, WebP, TIFF).")
-    cv2 = opencv()
-    array = np.frombuffer(data, np.uint8)
-    try:
-        with _CapturedStderr() as complaints:
-            picture = cv2.imdecode(array, cv2.IMREAD_COLOR)
-            if picture is not None and _may_be_transparent(data):
-                picture = _over_white(cv2.imdecode(array, cv2.IMREAD_UNCHANGED), picture)
-    except cv2.error as error:
-        raise PictureError(f"{name} can't be decoded: {str(error).strip().splitlines()[-1]}") from error
-    if picture is None:
-        raise PictureError(f"{name} is no picture that can be decoded; expected JPEG, PNG, BMP, WebP or TIFF.")
-    said = complaints.text()
-    if data.startswith(_JPEG) and (
-        b"\xff\xd9" not in data[data.rfind(b"\xff\xda") :] or "orrupt" in said or "remature" in said
-    ):
-        raise PictureError(f"{name} is a damaged JPEG: {said or 'it is cut short'}. Replace or remove it.")
-    if data.startswith(_PNG) and "error" in said.lower():
-        raise PictureError(f"{name} is a damaged PNG: {said}. Replace or remove it.")
-    result: np.ndarray = picture
-    return result
-
-
-class _CapturedStderr:
-    """What C libraries print while a picture is decoded: libjpeg tells of damage only there."""
-
-    def __enter__(self) -> _CapturedStderr:
-        self._file = tempfile.TemporaryFile()
-        self._saved = os.dup(2)
-        os.dup2(self._file.fileno(), 2)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        os.dup2(self._saved, 2)
-        os.close(self._saved)
-        self._file.seek(0)
-        self._text = self._file.read(2000).decode(errors="replace").strip()
-        self._file.close()
-
-    def text(self) -> str:
-        return self._text
-
-
-def _may_be_transparent(data: bytes) -> bool:
-    return data.startswith(_PNG) and len(data) > 25 and (data[25] in (4, 6) or b"tRNS" in data[:8192])
-
-
-def _over_white(layered: Any, picture: np.ndarray) -> np.ndarray:
-    if layered is None or layered.ndim != 3 or layered.shape[2] != 4 or layered.shape[:2] != picture.shape[:2]:
-        return picture
-    top = 65535 if layered.dtype == np.uint16 else 255
-    alpha = layered[:, :, 3:].astype(np.float32) / top
-    return (picture * alpha + 255.0 * (1 - alpha) + 0.5).astype(np.uint8)
+__all__ = ["apply_table", "decode", "fit", "input_table", "read_picture"]
 
 
 def fit(picture: np.ndarray, preprocessing: Preprocessing, order: str = "bgr") -> np.ndarray:

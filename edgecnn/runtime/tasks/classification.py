@@ -11,6 +11,7 @@ import numpy as np
 
 from ..errors import ModelFileError
 from ..model.contract import Contract
+from ..model.label_file import check_count
 from ..opencv import ACCENT, GRAY, opencv, shade, unit_of, write_text
 from . import Answer, DeviceTask, Outputs
 
@@ -76,8 +77,7 @@ class Classification(DeviceTask):
         if contract.output in _BINARY and size != 1:
             raise ModelFileError(f"The contract's output is {contract.output}, one number; the model gives {size}.")
         classes = 2 if contract.output in _BINARY else size
-        if contract.labels and len(contract.labels) != classes:
-            raise ModelFileError(f"There are {len(contract.labels)} labels for {classes} classes.")
+        check_count(contract.labels, classes, "The model")
 
     def described(self, contract: Contract, outputs: Outputs) -> Contract:
         """Tells logits from probabilities; other kinds are as the contract says."""

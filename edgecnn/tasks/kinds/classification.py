@@ -17,6 +17,7 @@ from edgecnn.models.heads import with_dense_head
 from edgecnn.runtime.model.contract import Contract
 from edgecnn.runtime.tasks import Outputs
 from edgecnn.runtime.tasks.classification import LOGITS, PROBABILITIES
+from edgecnn.tasks.folder_order import folder_order_doubts
 from edgecnn.tasks.task import Encoder, LossSettings, Score, Task, Truth
 
 
@@ -28,12 +29,22 @@ class Classification(Task):
     titles: Mapping[str, str] = {"top1": "top-1", "top5": "top-5"}
     trained_output = LOGITS
 
-    def truth_of(self, data: DataSet, contract: Contract) -> Callable[[Example], Truth] | None:
+    def truth_of(
+        self, data: DataSet, contract: Contract, outputs: int | None = None
+    ) -> Callable[[Example], Truth] | None:
         """The output index of an image's class."""
         if not data.classes:
             return None
-        indices = class_indices(data, contract)
+        indices = class_indices(data, contract, outputs)
         return lambda example: indices[str(example.label)]
+
+    def doubts(
+        self, data: DataSet, expected: Sequence[Outputs], truths: Sequence[Truth], contract: Contract
+    ) -> tuple[str, ...]:
+        """Numbered folders of a model without labels: whether Keras's order (1, 10, 2) fits clearly better."""
+        if contract.labels:
+            return ()
+        return folder_order_doubts(class_indices(data, contract), truths, self._scores(expected, contract))
 
     def truth_name(self, truth: Truth, contract: Contract) -> str:
         """The class's label."""

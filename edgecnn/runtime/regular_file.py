@@ -1,0 +1,42 @@
+"""Reading a file that a stranger named: only if it is a regular file, and only so many bytes of it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+_KINDS = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a FIFO (named pipe)"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a character device"),
+    (stat.S_ISBLK, "a block device"),
+)
+
+
+def read_regular(path: str | Path, limit_bytes: int) -> bytes:
+    """A file's content.
+
+    A FIFO, a device, a socket or a folder is refused at once: opening one may block forever, reading one may never end.
+
+    Raises:
+        OSError: it can't be read, is no regular file, or is larger than the limit; `strerror` says which.
+    """
+    try:
+        _check(Path(path).stat(), path, limit_bytes)
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
+    except ValueError as error:  # a NUL in the name
+        raise OSError(errno.EINVAL, str(error), str(path)) from error
+    with os.fdopen(handle, "rb") as stream:
+        _check(os.fstat(handle), path, limit_bytes)  # what the name means may have changed meanwhile
+        return stream.read(limit_bytes + 1)
+
+
+def _check(status: os.stat_result, path: str | Path, limit_bytes: int) -> None:
+    special = next((name for is_kind, name in _KINDS if is_kind(status.st_mode)), None)
+    if special:
+        raise OSError(errno.EINVAL, f"it is {special}; expected a regular file", str(path))
+    if status.st_size > limit_bytes:
+        raise OSError(errno.EFBIG, f"it has {status.st_size:,} bytes; at most {limit_bytes:,} are read", str(path))
