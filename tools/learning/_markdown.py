@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
+import numpy as np
+
+IMAGES = Path(__file__).parents[2] / "docs" / "images"
 _STYLE = """<style>
 svg{font:13px system-ui,sans-serif;--ink:#1a1d21;--faint:#5d6570;--line:#d9dde3;
---blue:#0072b2;--orange:#b85c00;--green:#00795a}
+--blue:#0072b2;--orange:#b85c00;--green:#00795a;--plum:#9b4f82}
 @media(prefers-color-scheme:dark){svg{--ink:#e8eaed;--faint:#a0a8b3;--line:#343a41;
---blue:#56b4e9;--orange:#e69f00;--green:#2fbf95}}
+--blue:#56b4e9;--orange:#e69f00;--green:#2fbf95;--plum:#cc79a7}}
 text{fill:var(--faint)}.strong{fill:var(--ink);font-weight:600}.bar{fill:var(--blue)}.axis{stroke:var(--line)}
-.curve{fill:none;stroke:var(--blue);stroke-width:2}.curve-2{stroke:var(--orange)}.curve-3{stroke:var(--green)}
+.curve{fill:none;stroke:var(--blue);stroke-width:2}.curve-2{stroke:var(--orange)}.curve-3{stroke:var(--green)}.curve-4{stroke:var(--plum)}
 </style>"""
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A Markdown table; columns whose cells all begin with a digit are right-aligned."""
-    numeric = [all(not row[index] or row[index][0] in "0123456789+-<" for row in rows) for index in range(len(columns))]
+    numeric = [
+        all(not row[index] or row[index][0] in "0123456789+-<*" for row in rows) for index in range(len(columns))
+    ]
     marks = ["--:" if number and index else "---" for index, number in enumerate(numeric)]
     lines = ["| " + " | ".join(cells) + " |" for cells in (columns, marks, *rows)]
     return "\n".join(lines)
@@ -36,3 +43,16 @@ def standalone(svg: str) -> str:
 def figure(name: str, description: str) -> str:
     """A drawing beside the page."""
     return f"![{description}](images/{name})"
+
+
+def save_picture(name: str, picture: Any) -> None:
+    """A picture that a page's `measure` draws: uint8 RGB, or RGBA whose transparent gaps become gray; a .jpg."""
+    from edgecnn.core.files import write_bytes
+    from edgecnn.runtime.run.preprocess import opencv
+
+    cv2 = opencv()
+    opaque = picture[:, :, :3]
+    if picture.shape[2] == 4:
+        opaque = np.where(picture[:, :, 3:] > 0, opaque, 128).astype(np.uint8)
+    _, data = cv2.imencode(".jpg", np.ascontiguousarray(opaque[:, :, ::-1]), [cv2.IMWRITE_JPEG_QUALITY, 85])
+    write_bytes(IMAGES / name, bytes(data))
