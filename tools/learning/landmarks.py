@@ -9,6 +9,7 @@ from typing import Any
 
 from edgecnn.models import variants
 
+from . import _contests
 from ._markdown import command, table
 
 TITLE = "Landmark networks"
@@ -34,10 +35,12 @@ _SLIM = "https://github.com/tensorflow/models/blob/master/research/slim/nets"
 _TIMM = "https://github.com/huggingface/pytorch-image-models/blob/main/results/results-imagenet.csv"
 TIMM = f"weights measured in [timm's table]({_TIMM}), top-1 there"
 LANDMARKS = (
-    Landmark("alexnet", 2012, "ReLU, dropout, two GPUs: deep CNNs win ImageNet", 18.2, "the paper's table 2, 1 CNN"),
-    Landmark("vgg16", 2014, "only 3x3 convolutions, deep stacks of them", 8.1, "the paper's table 3, D, tested at 384"),
     Landmark(
-        "vgg19", 2014, "the same with 19 layers: depth alone saturates", 8.0, "the paper's table 3, E, tested at 384"
+        "alexnet", 2012, "ReLU, dropout, two GPUs: deep CNNs win ImageNet", 18.2, "the paper's table 2, 1 CNN, 10 crops"
+    ),
+    Landmark("vgg16", 2014, "only 3x3 convolutions, deep stacks of them", 8.1, "the paper's table 3, D, dense at 384"),
+    Landmark(
+        "vgg19", 2014, "the same with 19 layers: depth alone saturates", 8.0, "the paper's table 3, E, dense at 384"
     ),
     Landmark(
         "googlenet",
@@ -104,7 +107,10 @@ def measure(known: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Depth, receptive field and times of every landmark that is not known yet, small ones first."""
     from ._timing import machine
 
-    found: dict[str, Any] = {"machine": machine(), "models": dict(known.get("models", {}))}
+    if "ensemble" not in known:
+        known = {**known, "ensemble": _contests.ensemble()}
+        yield known
+    found: dict[str, Any] = {**known, "machine": machine(), "models": dict(known.get("models", {}))}
     names = [landmark.name for landmark in LANDMARKS if landmark.name in variants()]
     for name in sorted(names, key=lambda name: variants()[name].parameters):
         if not _is_whole(found["models"].get(name, {})):
@@ -215,6 +221,8 @@ Where the top-5 errors are printed; a dash means that neither paper nor authors 
 {table(["model", "source"], notes)}
 
 The papers are those that `edgecnn models --json -` names.
+
+{_contests.section(measured["ensemble"])}
 
 {command("edgecnn models", "edgecnn inspect mobilenet_v1 efficientnet_lite0", "edgecnn profile lite0.tflite")}
 
