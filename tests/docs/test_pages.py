@@ -12,7 +12,10 @@ from commands import parse_command
 ROOT = Path(__file__).parent.parent.parent
 DOCS = ROOT / "docs"
 sys.path.insert(0, str(ROOT / "tools"))
-PAGES = ("convolution", "pooling", "receptive_field", "separable", "landmarks", "transfer_learning", "cnn_vs_vit")
+PAGES = (
+    *("convolution", "padding", "equivariance", "pooling", "global_pooling", "receptive_field", "small_kernels"),
+    *("hierarchy", "residual", "separable", "landmarks", "transfer_learning", "cnn_vs_vit"),
+)
 
 
 @pytest.fixture(scope="module")
