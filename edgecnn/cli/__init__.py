@@ -10,11 +10,11 @@ import importlib
 import os
 import signal
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
 
-from edgecnn.cli._errors import spelled
 from edgecnn.cli._listing import CommandGroup, Entry, listed
 from edgecnn.core.version import __version__
 from edgecnn.runtime.errors import EdgecnnError
@@ -36,7 +36,7 @@ class _Commands(CommandGroup):
         return list(listed(*__path__))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in self.list_commands(ctx):
+        if cmd_name.startswith("_") or not any(Path(folder, f"{cmd_name}.py").is_file() for folder in __path__):
             return None
         module = importlib.import_module(f"edgecnn.cli.{cmd_name}")
         command: click.Command = module.command
@@ -101,6 +101,8 @@ def _status() -> int:
         error.show()
         return 2 if isinstance(error, click.UsageError) else 1
     except EdgecnnError as error:
+        from edgecnn.cli._options import spelled
+
         click.echo(f"Error: {spelled(error)}", err=True)
         return error.exit_status
     except ModuleNotFoundError as error:

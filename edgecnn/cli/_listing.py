@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import functools
 import re
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 
 from edgecnn.core.text import did_you_mean
 
-_DECLARED = re.compile(r'^GROUP = "(.*)"\nPOSITION = (\d+)$', re.MULTILINE)
-_DOCSTRING = re.compile(r'^def command\(.*?^    """(.*?)(?:\n\n|""")', re.MULTILINE | re.DOTALL)
+_DECLARED = r'(?m)^GROUP = "(.*)"\nPOSITION = (\d+)$'
+_DOCSTRING = r'(?ms)^def command\(.*?^    """(.*?)(?:\n\n|""")'
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """A command in a listing.
 
     Attributes:
@@ -44,7 +43,7 @@ def listed(*folders: str) -> dict[str, Entry]:
 
 def _entry(path: Path) -> Entry:
     text = path.read_text(encoding="utf-8")
-    declared, docstring = _DECLARED.search(text), _DOCSTRING.search(text)
+    declared, docstring = re.search(_DECLARED, text), re.search(_DOCSTRING, text)
     summary = sentence(docstring[1]) if docstring else ""
     return Entry(path.stem, summary, declared[1], int(declared[2])) if declared else Entry(path.stem, summary)
 

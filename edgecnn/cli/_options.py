@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
-from edgecnn.cli._errors import flag
-from edgecnn.core.option import Option
+from edgecnn.core.option import Option, SettingError
 from edgecnn.core.options import Settings, optional, options
 
 if TYPE_CHECKING:
@@ -18,6 +16,16 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 _METAVARS = {"int": "N", "float": "F", "str": "TEXT", "Path": "FILE"}
 _NARROW = 34  # characters of choices that fit beside the option's name
+
+
+def flag(key: str) -> str:
+    """How a setting is written on the command line."""
+    return f"--{key.replace('_', '-')}"
+
+
+def spelled(error: Exception) -> str:
+    """A message of the library, with the keys of settings as options."""
+    return error.spelled(flag) if isinstance(error, SettingError) else str(error)
 
 
 class Command(click.Command):
@@ -142,8 +150,7 @@ class _Value(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generi
         ]
 
 
-@dataclass(frozen=True)
-class _Group:
+class _Group(NamedTuple):
     """Settings among the parameters of a command."""
 
     settings: type[Settings]

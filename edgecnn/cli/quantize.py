@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgecnn.cli._errors import flag
-from edgecnn.cli._options import Command, options_of
+from edgecnn.cli._options import Command, flag, options_of
 from edgecnn.cli._output import emit, json_option, note, output_option, print_table, show_notes, trust_option
 from edgecnn.core.registry import SCHEMES
 from edgecnn.float_model.settings import Hints

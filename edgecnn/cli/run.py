@@ -41,9 +41,8 @@ def command(recipe: str, output: str | None, json_path: str | None) -> None:
     run again.
 
     \b
-    Examples:
+    Example:
       edgecnn run recipes/efficientnet_lite0_int8.toml
-      edgecnn run --schema > recipe.schema.json
     """
     from edgecnn.core.progress import Terminal
     from edgecnn.recipe.run import run

@@ -39,7 +39,7 @@ class SettingError(UsageError):
         return "".join(spell(part) if isinstance(part, Key) else part for part in self._parts)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Option:
     """One setting, as its field declares it; see `option`.
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Range:
     """Which numbers are valid. NaN and infinity never are, nor is a bool; a whole number stays an `int`.
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from edgecnn.core.errors import DataError
 from edgecnn.data.dataset import DataSet
-from edgecnn.data.split import VALIDATION_SHARE, open_splits
+from edgecnn.data.settings import SplitSettings
+from edgecnn.data.split import open_splits
 
 SYNTAX = "held-out:DATA or training:DATA (what `edgecnn train` holds out or trains on; held-out/0.2:DATA: that share)"
 HELD_OUT, TRAINING = "held-out", "training"
@@ -30,7 +31,7 @@ def open_data(spec: str) -> DataSet:
         raise DataError(f"{spec!r} is no part of a data set; expected {SYNTAX}.")
     part, share, data = match.groups()
     try:
-        splits = open_splits(data, share=VALIDATION_SHARE if share is None else float(share))
+        splits = open_splits(data, share=SplitSettings.validation_share if share is None else float(share))
     except ValueError as error:
         raise DataError(f"{spec}: {share!r} is no share; expected for example {part}/0.2:{data}.") from error
     chosen = splits.train if part == TRAINING else splits.test or splits.validation
