@@ -12,7 +12,7 @@ from edgecnn.camera.source import CorruptFrame, FrameSource, Shot, SourceEnded, 
 from edgecnn.runtime.errors import EdgecnnError
 from edgecnn.runtime.run.engine import Engine
 
-_RETRY_S = (0.5, 1.0, 2.0, 5.0)
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 10.0  # before a lost source is opened again; each is twice the one before
 _MAX_LAG_S = 0.5
 STARTING, RUNNING, LOST, ENDED, FAILED = "starting", "running", "lost", "ended", "failed"
 
@@ -65,6 +65,7 @@ class Capture(threading.Thread):
         self._stop_asked = threading.Event()
         self._due = 0.0
         self._read_since_open = 0
+        self._failures = 0  # since the last frame
         self._start = time.monotonic()
         self._stored_frames = 0
 
@@ -100,6 +101,7 @@ class Capture(threading.Thread):
             self.message = str(problem)
         except SourceLost as problem:
             self.state, self.message = LOST, str(problem)
+            self._failures += 1
             self._close()
         except SourceEnded as problem:
             self._close()
@@ -120,6 +122,7 @@ class Capture(threading.Thread):
     def _accept(self, source: FrameSource) -> None:
         shot = source.read()
         self._read_since_open += 1
+        self._failures = 0
         exposed_at = shot.exposed_at
         if not source.live and not self._keep_all:
             exposed_at = self._due
@@ -139,8 +142,7 @@ class Capture(threading.Thread):
         return Frame(self.counts.captured, shot.picture, shot.order, exposed_at, capture_ms, time_s, shot.name)
 
     def _reopen(self) -> None:
-        attempt = 0
-        while not self._stop_asked.is_set():
+        while not self._stop_asked.wait(self._pause_s()):
             try:
                 self._source = self._open_source()
                 self._read_since_open = 0
@@ -148,8 +150,11 @@ class Capture(threading.Thread):
                 return
             except EdgecnnError as error:
                 self.message = str(error)
-            self._stop_asked.wait(_RETRY_S[min(attempt, len(_RETRY_S) - 1)])
-            attempt += 1
+                self._failures += 1
+
+    def _pause_s(self) -> float:
+        """How long to leave a source in peace that was lost, or can't be opened."""
+        return min(_FIRST_PAUSE_S * 2 ** min(self._failures - 1, 10), _LONGEST_PAUSE_S) if self._failures else 0.0
 
     def _close(self) -> None:
         source, self._source = self._source, None

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-from edgecnn.devices.answers import Count, Milliseconds, Rate, Text, checked, parsed
+from edgecnn.devices.answers import Count, Rate, Text, checked, parsed
 from edgecnn.runtime.errors import RecordError
+from edgecnn.runtime.measure.latency import Milliseconds
 from edgecnn.runtime.model.validation import Length, Range, Record
 
 LONGEST_LINE = 1 << 20

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from edgecnn.camera.broadcast import Broadcast
+from edgecnn.camera.crowd import Crowd
 from edgecnn.core.errors import CameraError, UsageError
 
 FIRST_PORT = 8000
@@ -29,7 +30,8 @@ _TRIES = 20
 _PATIENCE_S = 1.0  # a viewer hears something at least so often, also when no picture comes
 _LATELY_S = 3.0
 _SOCKET_TIMEOUT_S = 20.0
-_MAX_CONNECTIONS = 64
+_REQUEST_S = 10.0  # for a whole request, also the pause before it
+_ANSWER_S = 20.0  # for a whole answer
 _LAST_PORT = 65535
 # The page needs nothing from anywhere else, and nobody else may show or read it.
 _POLICY = (
@@ -99,20 +101,21 @@ class PageServer:
         return len(self._viewers)
 
     def close(self) -> None:
-        """Stop listening; viewers that wait are let go by the broadcast."""
+        """Stop listening and hang up."""
         self._server.shutdown()
         self._server.server_close()
+        self._server.crowd.hang_up()
 
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
-    request_queue_size = 16
+    request_queue_size = 128
     owner: PageServer
 
     def __init__(self, address: tuple[str, int], family: socket.AddressFamily) -> None:
         self.address_family = family
-        self._room = threading.BoundedSemaphore(_MAX_CONNECTIONS)
+        self.crowd = Crowd()
         super().__init__(address, _Handler)
 
     def server_bind(self) -> None:
@@ -121,14 +124,25 @@ class _Server(ThreadingHTTPServer):
         self.socket.bind(self.server_address)
         self.server_address = self.socket.getsockname()
 
-    def process_request_thread(self, request: Any, client_address: Any) -> None:
-        if not self._room.acquire(blocking=False):
+    def process_request(self, request: Any, client_address: Any) -> None:
+        if not self.crowd.enter(request):
             self.shutdown_request(request)
             return
         try:
+            super().process_request(request, client_address)
+        except BaseException:  # no thread could be started
+            self.crowd.leave(request)
+            raise
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
             super().process_request_thread(request, client_address)
         finally:
-            self._room.release()
+            self.crowd.leave(request)
+
+    def service_actions(self) -> None:
+        """Called several times a second."""
+        self.crowd.hang_up(_REQUEST_S, _ANSWER_S)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A viewer that vanishes is no error."""
@@ -140,7 +154,12 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = _SOCKET_TIMEOUT_S
     disable_nagle_algorithm = True
 
+    def handle_one_request(self) -> None:
+        self.server.crowd.asks(self.connection)
+        super().handle_one_request()
+
     def do_GET(self) -> None:
+        self.server.crowd.hears(self.connection)
         owner = self.server.owner
         path, _, query = self.path.partition("?")
         fields = dict(urllib.parse.parse_qsl(query))

@@ -13,10 +13,11 @@ from typing import Annotated, Any, Literal
 from edgecnn.core.errors import CameraError, DeviceError, EdgecnnError, RecordError
 from edgecnn.core.text import printable
 from edgecnn.runtime.errors import KINDS as RUNTIME_KINDS
-from edgecnn.runtime.measure.latency import MAX_SAMPLES
+from edgecnn.runtime.measure.latency import Measurement, Milliseconds
 from edgecnn.runtime.measure.sustained import WINDOWS
 from edgecnn.runtime.model.json_text import parse_json
 from edgecnn.runtime.model.validation import Length, Pattern, Range, Record, plain
+from edgecnn.runtime.run.golden import GoldenResult
 
 KINDS: dict[str, type[EdgecnnError]] = {
     **RUNTIME_KINDS,
@@ -29,7 +30,6 @@ _MAX_TENSOR_VALUES = 1 << 24
 
 Count = Annotated[int, Range(0, 1 << 60)]
 Threads = Annotated[int, Range(1, 1024)]
-Milliseconds = Annotated[float, Range(0, 1e9)]
 Duration = Annotated[float, Range(1e-7, 1e9)]  # of something that was measured: others divide by it
 Rate = Annotated[float, Range(0, 1e9)]
 Text = Annotated[str, Length(1000)]
@@ -126,63 +126,20 @@ class Installed(Record):
 
 
 @dataclass(frozen=True)
-class Latencies(Record):
-    """Of `runtime.measure.latency.Measurement`."""
-
-    first: Duration
-    min: Duration
-    median: Duration
-    mean: Duration
-    p90: Duration
-    p95: Duration
-    p99: Duration
-    max: Duration
-    std: Milliseconds
-
-
-@dataclass(frozen=True)
-class OneMeasurement(Record):
-    """`runtime.measure.latency.Measurement`."""
-
-    delegate: Text
-    threads: Threads
-    warmup_runs: Count
-    runs: Count
-    read_ms: Milliseconds
-    init_ms: Milliseconds
-    warm_start_ms: Milliseconds
-    latency_ms: Latencies
-    samples_ms: Annotated[tuple[Duration, ...], Length(MAX_SAMPLES, 1)]
-    throughput_fps: Rate
-    peak_rss_bytes: Count
-    model_rss_bytes: Annotated[int, Range(-(1 << 60), 1 << 60)]
-    cpu_share: Rate
-    preemptions: Annotated[int, Range(-(1 << 60), 1 << 60)]
-    before: Conditions
-    after: Conditions
-    delegated_operators: Count | None
-
-
-@dataclass(frozen=True)
-class Golden(Record):
-    """`runtime.run.golden.GoldenResult`."""
-
-    count: Annotated[int, Range(1, 1024)]
-    identical: Annotated[int, Range(0, 1024)]
-    max_steps: Count
-    max_difference: Annotated[float, Range(0)]
-    same_top1: Annotated[int, Range(0, 1024)]
-    passed: bool
-
-
-@dataclass(frozen=True)
 class Measure(Record):
     """The job `measure`."""
 
     system: System
     import_ms: Milliseconds
-    measurements: Annotated[tuple[OneMeasurement, ...], Length(1024, 1)]
-    golden: Golden | None
+    measurements: Annotated[tuple[Measurement, ...], Length(1024, 1)]
+    golden: GoldenResult | None
+
+    def __post_init__(self) -> None:
+        for one in self.measurements:
+            for key in ("before", "after"):
+                Conditions.from_dict(getattr(one, key), key)
+            if min(one.latency_ms.median, *one.samples_ms) <= 0:
+                raise RecordError("measure.measurements has inferences of 0 ms.")
 
 
 @dataclass(frozen=True)

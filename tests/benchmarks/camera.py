@@ -2,6 +2,7 @@
 
     python tests/benchmarks/camera.py bars [MODEL.tflite] [--threads N] [--repeat N]
     python tests/benchmarks/camera.py soak [MODEL.tflite] --seconds 3600
+    python tests/benchmarks/camera.py attack [MODEL.tflite] [--repeat N]
 
 Without MODEL.tflite, EfficientNet-Lite0 in int8.
 
@@ -27,7 +28,10 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "camera"))
 
+from attack import COUNTS, NOBODY, Newcomers, described_attack, report_attack
+
 WINDOW_S = 0.1
+ATTACK = str(Path(__file__).parents[1] / "camera" / "attack.py")
 VIEWER = """
 import http.client, sys
 port, number = int(sys.argv[1]), 0
@@ -49,7 +53,7 @@ time.sleep(1e6)
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("bars", "soak", "one"))
+    parser.add_argument("what", choices=("bars", "soak", "attack", "one"))
     parser.add_argument("model", nargs="?")
     parser.add_argument("--threads", type=int, default=1, help="of the model; the other core reads the camera")
     parser.add_argument("--repeat", type=int, default=5)
@@ -66,7 +70,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         video = make_video(Path(folder) / "photos.avi")
         options.model = options.model or make_model(Path(folder) / "lite0.tflite")
-        return bars(options, video) if options.what == "bars" else soak(options, video)
+        return {"bars": bars, "soak": soak, "attack": attack}[options.what](options, video)
 
 
 def make_video(path: Path) -> str:
@@ -88,7 +92,7 @@ def one(model: str, threads: int, **scenario: Any) -> dict[str, Any]:
     from edgecnn.camera.demo import Demo
     from edgecnn.camera.settings import DemoOptions
 
-    viewers, stalled = scenario.pop("viewers", 0), scenario.pop("stalled", 0)
+    viewers, stalled, kind = (scenario.pop(key, 0) for key in ("viewers", "stalled", "attack"))
     demo = Demo(DemoOptions(model=model, threads=threads, loop=True, **scenario))
     alone = invoke_alone(demo.engine)
     cpu_s: dict[str, float] = {}
@@ -97,6 +101,10 @@ def one(model: str, threads: int, **scenario: Any) -> dict[str, Any]:
     time.sleep(1)  # a process with real-time priority may have 0.95 s of every second
     scripts = [VIEWER] * viewers + [STALLED] * stalled
     crowd = [subprocess.Popen([sys.executable, "-c", script, str(demo.port)]) for script in scripts]
+    crowd += [subprocess.Popen([sys.executable, ATTACK, kind, str(demo.port)])] if kind in COUNTS else []
+    newcomers = Newcomers(demo.port)
+    if kind:
+        newcomers.start()
     memory: dict[int, int] = {}
     sampler = threading.Thread(target=sample, args=(demo, memory), daemon=True)
     sampler.start()
@@ -110,7 +118,8 @@ def one(model: str, threads: int, **scenario: Any) -> dict[str, Any]:
     alone = {key: min(value, later[key]) for key, value in alone.items()}
     times = demo.meter._latest(4096)[0]
     cpu_ms = {name: value * 1e3 / summary["answers"] for name, value in cpu_s.items()}
-    more = {"rates": rates(times), "memory_bytes": memory, "encoded": encoded, "cpu_ms": cpu_ms}
+    seen = {"waited_s": newcomers.waited_s, "threads": newcomers.threads, "descriptors": newcomers.descriptors}
+    more = {"rates": rates(times), "memory_bytes": memory, "encoded": encoded, "cpu_ms": cpu_ms, **seen}
     return {**summary, "invoke_alone_ms": alone, **more}
 
 
@@ -256,6 +265,17 @@ def soak(options: argparse.Namespace, video: str) -> int:
     print(f"{result['answers']:,} answers in {result['seconds']:.0f} s, three viewers and a stalled one")
     print(f"memory {growth:+.2%} since answer {settled[0]:,}; bar <= +2 %: {verdict}")
     return 0 if growth <= 0.02 else 1
+
+
+def attack(options: argparse.Namespace, video: str) -> int:
+    """A demo at 30 fps with a viewer that comes every second, alone and under each kind of attack, in turns."""
+    turns: dict[str, list[dict[str, Any]]] = {kind: [] for kind in (NOBODY, *COUNTS)}
+    for turn in range(options.repeat):
+        for kind, results in turns.items():
+            results.append(child(options, source=video, seconds=options.seconds / 6, attack=kind))
+            print(f"  turn {turn + 1}, {kind:9} {described_attack(results[-1])}", flush=True)
+    print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
+    return report_attack(turns)
 
 
 if __name__ == "__main__":

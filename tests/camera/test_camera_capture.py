@@ -4,12 +4,12 @@ import threading
 import time
 
 import pytest
-from scenes import BLUE, GREEN, RED, plain
+from scenes import BLUE, GREEN, RED, MjpegCamera, plain
 
 from edgecnn.camera.capture import ENDED, FAILED, LOST, RUNNING, Capture
 from edgecnn.camera.frames import Frame, Slot
 from edgecnn.camera.recognize import Recognizer
-from edgecnn.camera.source import CorruptFrame, Shot, SourceEnded, SourceLost
+from edgecnn.camera.source import CorruptFrame, Shot, SourceEnded, SourceLost, Wish, open_source
 from edgecnn.core.errors import CameraError
 from edgecnn.runtime.model.model_file import read
 from edgecnn.runtime.run.engine import Engine
@@ -183,3 +183,46 @@ def test_a_bug_in_a_source_ends_the_demo_with_its_error(engine):
     capture, answers = run(engine, [ScriptedDouble([plain(RED), ZeroDivisionError("a bug")])])
     assert capture.state == FAILED and isinstance(capture.error, ZeroDivisionError)
     assert len(answers) <= 1 and capture.state != RUNNING
+
+
+def test_the_pause_grows_until_there_is_a_frame_again(engine):
+    """Also where connecting works and only the frames don't come."""
+
+    class NoWaiting(threading.Event):
+        """Notes how long the capture would wait."""
+
+        def wait(self, timeout=None):
+            pauses.append(timeout)
+            return self.is_set()
+
+    pauses = []
+    lost = [ScriptedDouble([SourceLost("cut")]) for _ in range(7)]
+    again = [ScriptedDouble([plain(RED), SourceLost("cut")]), ScriptedDouble([SourceLost("cut")]), ScriptedDouble([])]
+    rest = iter([*lost[1:3], CameraError("off"), *lost[3:], *again])
+
+    def open_next():
+        source = next(rest)
+        if isinstance(source, Exception):
+            raise source
+        return source
+
+    capture = Capture(open_next, lost[0], engine, lambda: 0.0)
+    capture._stop_asked = NoWaiting()
+    capture.run()
+    assert pauses == [0.5, 1.0, 2.0, 4.0, 8.0, 10.0, 10.0, 10.0, 0.5, 1.0]
+    assert capture.state == ENDED
+
+
+def test_a_camera_that_hangs_up_is_not_called_all_the_time(engine):
+    """A real one, for two seconds: each connection is cut after its header."""
+    with MjpegCamera([None], fps=200) as camera:
+
+        def connect():
+            return open_source(camera.address, Wish())
+
+        capture = Capture(connect, connect(), engine, time.time)
+        capture.start()
+        time.sleep(2)
+        capture.stop()
+        capture.join(10)
+        assert 2 <= camera.connections <= 4 and capture.state == LOST

@@ -14,6 +14,7 @@ import pytest
 from scenes import GREEN, RED, plain
 
 import edgecnn.camera
+from edgecnn.camera import crowd
 from edgecnn.camera.broadcast import Broadcast, encode
 from edgecnn.camera.frames import Frame
 from edgecnn.camera.recognize import Recognizer
@@ -290,3 +291,65 @@ def test_large_pictures_are_made_smaller_for_the_page():
     assert small.shape == (540, 960, 3)
     swapped = cv2.imdecode(np.frombuffer(encode(plain(RED), "rgb"), np.uint8), 1)
     assert swapped[0, 0].argmax() == 0
+
+
+def connect(world, sent=b""):
+    peer = socket.create_connection(("127.0.0.1", world.server.port))
+    peer.sendall(sent)
+    return peer
+
+
+STARTED = b"GET /about HTTP/1.1\r\nHost: localhost\r\nX-Slow: "
+ASKED = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+@pytest.mark.parametrize("sent", [b"", STARTED, ASKED * 3000], ids=["silent", "slow", "deaf"])
+def test_a_crowd_locks_nobody_out(world, monkeypatch, sent):
+    """200 that send nothing, or a byte now and then, or don't read what they asked for; a viewer comes among them."""
+    monkeypatch.setattr(crowd, "_BUSY_S", 0.2)
+    peers = []
+    for number in range(200):
+        with contextlib.suppress(OSError):  # sent away while it was still asking
+            peers.append(connect(world, sent))
+        if number % 50 == 49:
+            for peer in peers:
+                with contextlib.suppress(OSError):
+                    peer.send(b"x", socket.MSG_DONTWAIT)
+            assert world.get("/about", timeout_s=10)[0].status == 200
+    assert threading.active_count() < 64 + 20
+    for peer in peers:
+        peer.close()
+
+
+def test_thousands_that_come_and_go_leave_nothing(world):
+    def counts():
+        return threading.active_count(), len(list(Path("/proc/self/fd").iterdir()))
+
+    world.get("/about")
+    before = counts()
+    for number in range(1000):
+        connect(world, STARTED if number % 2 else b"").close()
+    assert world.get("/about", timeout_s=10)[0].status == 200
+    end = time.monotonic() + 30
+    while max(now - then for now, then in zip(counts(), before)) > 3 and time.monotonic() < end:
+        time.sleep(0.1)
+    assert max(now - then for now, then in zip(counts(), before)) <= 3, (before, counts())
+
+
+def test_a_request_that_takes_too_long_is_hung_up_on(world, monkeypatch):
+    """However regularly its bytes come; a viewer that asks again and again stays."""
+    monkeypatch.setattr("edgecnn.camera.server._REQUEST_S", 1.0)
+    viewer = http.client.HTTPConnection("127.0.0.1", world.server.port, timeout=30)
+    with connect(world, STARTED) as slow:
+        end = time.monotonic() + 30
+        while not select.select([slow], [], [], 0.05)[0] and time.monotonic() < end:
+            with contextlib.suppress(OSError):
+                slow.send(b"x")
+            viewer.request("GET", "/about")
+            assert viewer.getresponse().read()
+            port = viewer.sock.getsockname()[1]
+        with contextlib.suppress(ConnectionError):
+            assert slow.recv(1) == b""
+    viewer.request("GET", "/about")
+    assert viewer.getresponse().read() and viewer.sock.getsockname()[1] == port, "it never had to connect again"
+    viewer.close()

@@ -331,3 +331,51 @@ def test_a_frame_that_claims_gigabytes_is_no_frame() -> None:
     at = good.index(b"\xff\xc0") + 5
     assert http.decode_jpeg(good) is not None
     assert http.decode_jpeg(good[:at] + b"\xff\xff\xff\xff" + good[at + 4 :]) is None
+
+
+@contextlib.contextmanager
+def dripping(head, pause_s=0.1):
+    """A camera that sends `head` and then a byte now and then, for ever; yields its address."""
+    stopped = threading.Event()
+
+    def serve(peer):
+        with peer, contextlib.suppress(OSError):
+            peer.recv(65536)
+            peer.sendall(head)
+            while not stopped.wait(pause_s):
+                peer.sendall(b"x")
+
+    def accept():
+        with contextlib.suppress(OSError):
+            while True:
+                threading.Thread(target=serve, args=(server.accept()[0],), daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=accept, daemon=True).start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/"
+        stopped.set()
+        server.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.mark.parametrize("head", [b"", b"HTTP/1.1 200 OK\r\nX-Long: "])
+def test_a_header_that_never_ends_is_given_up(monkeypatch, head):
+    monkeypatch.setattr(http, "_OPEN_S", 1.0)
+    words = r"127\.0\.0\.1 can't be reached: no whole answer within 1 s"
+    with dripping(head) as address, pytest.raises(CameraError, match=words):
+        open_source(address, WISH)
+
+
+@pytest.mark.parametrize("part", [b"", b"--shot\r\nContent-Length: 999999\r\n\r\n", b"--shot\r\nX: "])
+def test_a_picture_that_never_ends_is_given_up(monkeypatch, part):
+    monkeypatch.setattr(http, "_PART_S", 1.0)
+    with dripping(STREAM + b"\r\n" + part) as address:
+        source = open_source(address, WISH)
+        with pytest.raises(SourceLost, match=r"127\.0\.0\.1: no picture within 1 s"):
+            source.read()
+        source.close()
+
+
+def test_a_reason_is_only_text():
+    answer = b"HTTP/1.1 404 \x1b]0;title\x07Gone\r\nContent-Length: 0\r\n\r\n"
+    with answering(answer) as (place, _), pytest.raises(CameraError, match="answers 404 \ufffd\\]0;title\ufffdGone"):
+        open_source(f"http://{place}/", WISH)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from edgecnn.core.errors import CrashError, DeviceError, EdgecnnError, UsageErro
 from edgecnn.core.text import printable
 from edgecnn.devices import answers, batch, check, fix, job, open_device
 from edgecnn.devices.child import Answer, Limits, converse
+from edgecnn.graph.cut import cut
 from edgecnn.profiling import compare, per_op, per_op_text, profile, sustained, text
 from edgecnn.runtime.process.batch import forms
 from edgecnn.runtime.run.engine import Interface
@@ -65,7 +67,7 @@ def use_sustained(device: Replayed) -> list[str]:
 
 def use_per_op(device: Replayed) -> list[str]:
     found = per_op.measure(MODEL, device)
-    return [str(per_op_text.table(found)), *found.remarks(), json.dumps(found.to_dict(), allow_nan=False)]
+    return [str(per_op_text.table(found)), *found.remarks, json.dumps(found.to_dict(), allow_nan=False)]
 
 
 MODEL = tiny_models.classifier()
@@ -82,7 +84,7 @@ USES: dict[str, Callable[[Replayed], list[str]]] = {
 @pytest.fixture(scope="session")
 def recorded() -> dict[str, dict[str, Any]]:
     """What this machine answers to each job, as JSON values."""
-    parts = per_op.dataclasses.replace(MODEL, data=per_op.cut(MODEL))
+    parts = dataclasses.replace(MODEL, data=cut(MODEL))
     runs = {"runs": 12, "warmup": 1, "threads": [1], "budget": 5}
     with open_device() as device:
         return {

@@ -15,14 +15,18 @@ from typing import Any
 
 import numpy as np
 
+from edgecnn.camera.connection import Handler, Patience
 from edgecnn.camera.source import CorruptFrame, Shot, SourceLost, Wish
 from edgecnn.camera.sources import network
 from edgecnn.core.errors import CameraError, PictureError
+from edgecnn.core.text import printable
 from edgecnn.runtime.opencv import opencv
 from edgecnn.runtime.run.decode import checked_header
 
 EXAMPLE = "an HTTP address of a Motion-JPEG stream"
-_TIMEOUT_S = 5.0
+_TIMEOUT_S = 5.0  # of each read
+_OPEN_S = 8.0  # of connecting, redirects and the whole header
+_PART_S = 15.0  # from one picture to the next
 _MAX_PART_BYTES = 64 << 20
 _END_OF_JPEG = b"\xff\xd9"
 _PROBLEMS = (OSError, ValueError, HTTPException)  # of connections; a wrong address; an answer that isn't HTTP or is cut
@@ -33,26 +37,32 @@ class MotionJpeg:
 
     live = True
 
-    def __init__(self, response: Any, name: str, boundary: bytes, fps: float) -> None:
-        self._response = response
+    def __init__(self, response: Any, patience: Patience, name: str, boundary: bytes, fps: float) -> None:
+        self._response, self._patience = response, patience
         self._boundary = b"--" + boundary.strip(b'"').lstrip(b"-")
         self.name = name
         self.fps = fps
 
     def read(self) -> Shot:
         """The next picture; taken when its first byte arrived."""
+        self._patience.allow(_PART_S)
         try:
             length = self._skip_to_part()
             exposed_at = time.monotonic()
             data = self._read_to_end() if length is None else self._response.read(length)
         except _PROBLEMS as error:
-            raise SourceLost(f"{self.name}: the connection broke ({error})") from error
+            raise self._lost(f"the connection broke ({printable(str(error))})") from error
         if length is not None and len(data) < length:
-            raise SourceLost(f"{self.name}: the connection was closed")
+            raise self._lost("the connection was closed")
         picture = decode_jpeg(data)
         if picture is None:
             raise CorruptFrame(f"{self.name}: {len(data)} bytes that are no whole JPEG")
         return Shot(picture, exposed_at)
+
+    def _lost(self, what: str) -> SourceLost:
+        if self._patience.is_over:
+            what = f"no picture within {_PART_S:.0f} s"
+        return SourceLost(f"{self.name}: {what}")
 
     def _skip_to_part(self) -> int | None:
         """Read up to a part's content; returns its length, None where the camera doesn't tell."""
@@ -70,7 +80,7 @@ class MotionJpeg:
     def _line(self) -> bytes:
         line: bytes = self._response.readline(65536)
         if not line:
-            raise SourceLost(f"{self.name}: the connection was closed")
+            raise self._lost("the connection was closed")
         return line
 
     def _read_to_end(self) -> bytes:
@@ -84,6 +94,7 @@ class MotionJpeg:
 
     def close(self) -> None:
         """Hang up."""
+        self._patience.end()
         self._response.close()
 
 
@@ -108,22 +119,40 @@ def matches(address: str) -> bool:
 def open_source(address: str, wish: Wish) -> MotionJpeg | network.NetworkStream:
     """Connect; a user name and password may stand in the address."""
     name = network.host_name(address)
+    patience = Patience(_OPEN_S)
     try:
-        response = urllib.request.build_opener(_Redirects).open(_request(address), timeout=_TIMEOUT_S)
+        response = _answer(address, name, patience)
+        if response.headers.get_content_type() == "multipart/x-mixed-replace":
+            boundary = response.headers.get_param("boundary") or "--"
+            return MotionJpeg(response, patience, name, str(boundary).encode(errors="replace"), wish.fps)
+        response.close()
+    except BaseException:
+        patience.end()
+        raise
+    patience.end()
+    return network.open_source(address, wish)
+
+
+def _answer(address: str, name: str, patience: Patience) -> Any:
+    """The answer's header has been read."""
+    try:
+        opener = urllib.request.build_opener(_Redirects, Handler(patience))
+        response = opener.open(_request(address), timeout=_TIMEOUT_S)
+        if patience.is_over:  # a header that was cut off looks like a whole one
+            response.close()
+            raise TimeoutError
+        return response
     except urllib.error.HTTPError as error:
+        error.close()
         raise CameraError(
-            f"{name} answers {error.code} {error.reason}; check the address, the user name and the password."
+            f"{name} answers {error.code} {printable(str(error.reason))}; check the address, the user name and the "
+            "password."
         ) from error
     except _PROBLEMS as error:
-        reason = getattr(error, "reason", error)
+        reason = f"no whole answer within {_OPEN_S:.0f} s" if patience.is_over else getattr(error, "reason", error)
         raise CameraError(
-            f"{name} can't be reached: {reason}. Open the address in a browser on this machine first."
+            f"{name} can't be reached: {printable(str(reason))}. Open the address in a browser on this machine first."
         ) from error
-    if response.headers.get_content_type() != "multipart/x-mixed-replace":
-        response.close()
-        return network.open_source(address, wish)
-    boundary = response.headers.get_param("boundary") or "--"
-    return MotionJpeg(response, name, str(boundary).encode(), wish.fps)
 
 
 def _request(address: str) -> urllib.request.Request:

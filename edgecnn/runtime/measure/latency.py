@@ -85,15 +85,15 @@ class Measurement(Record):
     threads: int
     warmup_runs: int
     runs: int
-    read_ms: float
-    init_ms: float
-    warm_start_ms: float
+    read_ms: Milliseconds
+    init_ms: Milliseconds
+    warm_start_ms: Milliseconds
     latency_ms: Latencies
     samples_ms: Annotated[list[Milliseconds], Length(MAX_SAMPLES, 1)]
-    throughput_fps: float
+    throughput_fps: Annotated[float, Range(0, 1e9)]
     peak_rss_bytes: int
     model_rss_bytes: int
-    cpu_share: float
+    cpu_share: Annotated[float, Range(0, 1e9)]
     preemptions: int
     before: dict[str, Any]
     after: dict[str, Any]
