@@ -19,7 +19,7 @@ def open_capture(address: Any, backend: str, settings: Mapping[str, float]) -> A
     try:
         capture = cv2.VideoCapture(address, getattr(cv2, f"CAP_{backend}"), flat)
         if not capture.isOpened() and backend == "V4L2":
-            # A driver that can't do one of the wishes refuses them all; without wishes it gives its own favorite.
+            # A driver that can't meet one of the requests refuses them all; without requests it takes its own default.
             capture = cv2.VideoCapture(address, cv2.CAP_V4L2)
     except cv2.error:
         return None

@@ -52,9 +52,7 @@ def command(
 
 
 def _show(diagnosis: Any) -> None:
-    click.echo(
-        f"{diagnosis.model}: {diagnosis.snr_db:.1f} dB signal-to-noise of the scores, {diagnosis.pictures} pictures"
-    )
+    click.echo(f"{diagnosis.model}: {diagnosis.snr_db:.1f} dB SQNR of the outputs, {diagnosis.pictures} images")
     rows = [
         [layer.layer, layer.operator, f"{layer.share_percent:.1f}", f"{layer.alone_snr_db:.1f}",
          f"{layer.all_but_snr_db:.1f}", f"{layer.snr_db:.1f}"]

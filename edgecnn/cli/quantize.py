@@ -111,7 +111,7 @@ def _convert(
 def _climb(
     model: str, output: str, settings: QuantizeSettings, ladder: LadderSettings, trust: bool, json_path: str | None
 ) -> None:
-    """With a bound: the first rung of the ladder that is within it."""
+    """With a bound: the first configuration of the ladder that meets it."""
     from edgecnn.core.progress import Terminal
     from edgecnn.ladder.climb import blame, check, climb
 

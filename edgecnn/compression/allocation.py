@@ -77,7 +77,7 @@ def allocate(
     Args:
         sizes: channel count of every group that may shrink.
         importance: of every channel of these groups.
-        budget: prices the network.
+        budget: the cost of a network, and the most it may be.
         target: the cost to reach, in the budget's unit.
         least: channel count that each group keeps at least.
         divisor: channel counts that change become multiples of it.

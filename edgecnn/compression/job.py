@@ -62,7 +62,7 @@ class Outcome:
 
     Attributes:
         model: an ordinary Keras model.
-        account: what the contract says of how it was made.
+        account: what the contract records of how it was made.
         qat: the ranges of a quantization-aware model.
     """
 

@@ -37,7 +37,7 @@ class Figures(Record):
     Attributes:
         size_bytes: of the graph.
         gzip_bytes: of the graph, compressed.
-        latency_ms: median on one thread of this machine, in turns with the model that it is compared with.
+        latency_ms: median on one thread of this machine, in interleaved runs with the model that it is compared with.
     """
 
     size_bytes: int

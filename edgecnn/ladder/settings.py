@@ -18,7 +18,7 @@ class Bounds(Settings):
 
     Attributes:
         per_tensor: whether weights have one scale, for accelerators that know no more.
-        io: type of its input and output where a rung can have it; None takes each rung's own.
+        io: type of its input and output where a configuration can have it; None takes each one's own.
     """
 
     TITLE = "Accuracy bounds: try configurations in order of cost, until one is within them"
@@ -43,7 +43,7 @@ class Bounds(Settings):
 
 @dataclass(frozen=True)
 class Training(Settings):
-    """What the rungs that train learn from; the artifact is not evaluated on any of these images."""
+    """What the configurations that train learn from; the artifact is not evaluated on any of these images."""
 
     TITLE = Bounds.TITLE
 

@@ -15,7 +15,7 @@ from edgecnn.runtime.model.validation import Record
 
 @dataclass(frozen=True)
 class Comparison(Record):
-    """Two models timed in turns.
+    """Two models timed in interleaved runs.
 
     Attributes:
         first_ms: median of the first one's blocks.
@@ -48,7 +48,7 @@ class Comparison(Record):
         """The result for a person."""
         marked = ", EMULATED" if self.emulated else ""
         low, high = self.interval
-        numbers = f"ratio {self.ratio:.3f}, 95 %: {low:.3f} to {high:.3f}, {self.rounds} rounds in turns{marked}"
+        numbers = f"ratio {self.ratio:.3f}, 95 %: {low:.3f} to {high:.3f}, {self.rounds} interleaved rounds{marked}"
         if not self.differs:
             return f"{self.first} and {self.second} on {self.device}: no difference shown ({numbers})."
         faster, factor = (self.second, self.ratio) if self.ratio > 1 else (self.first, 1 / self.ratio)
@@ -57,7 +57,7 @@ class Comparison(Record):
 
 
 def compare(first: ModelFile, second: ModelFile, device: Device, **options: Any) -> Comparison:
-    """Time two models in turns on a device.
+    """Time two models in interleaved runs on a device.
 
     Args:
         first: a model.

@@ -55,7 +55,7 @@ class PerOperator(Record):
     """A model's operators in execution order, and the whole.
 
     Attributes:
-        whole_ms: median of the whole model, timed in turns with its operators.
+        whole_ms: median of the whole model, timed in interleaved runs with its operators.
         sum_ms: of the operators' medians.
         difference: sum / whole - 1.
         overhead_ms: cost of starting a graph, taken off each operator.

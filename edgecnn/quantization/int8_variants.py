@@ -1,4 +1,4 @@
-"""Single remedies for int8 that have no level of `edgecnn.quantization.remedies`: rungs of the ladder."""
+"""Single remedies for int8 that have no level of `edgecnn.quantization.remedies`: configurations of the ladder."""
 
 from __future__ import annotations
 

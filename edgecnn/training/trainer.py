@@ -34,7 +34,7 @@ class Phase:
 
 @dataclass(frozen=True)
 class Trainer:
-    """A model, its data and the user's wishes.
+    """A model, its data and the user's settings.
 
     Attributes:
         model: Keras model to logits with as many outputs as classes; trained in place.
@@ -59,7 +59,7 @@ class Trainer:
     trainee: Callable[[Any], Trainee] = Trainee.of
 
     def settings(self, defaults: FitSettings) -> FitSettings:
-        """A strategy's defaults with the user's wishes."""
+        """A strategy's defaults with the user's settings."""
         return defaults.replace(**self.overrides)
 
     def fit(self, name: str, settings: FitSettings) -> Phase:

@@ -30,7 +30,7 @@ def matches(address: str) -> bool:
 
 
 def open_source(address: str, wish: Wish) -> V4L2Camera:
-    """Open a camera with Motion-JPEG, which USB cameras need for 30 fps, in the wished size or the nearest."""
+    """Open a camera with Motion-JPEG, which USB cameras need for 30 fps, in the requested size or the nearest."""
     match = _ADDRESS.fullmatch(address)
     path = Path(f"/dev/video{match.group(1) if match else address}")
     if not path.exists():

@@ -1,4 +1,4 @@
-"""Two models against each other, in turns, so that whatever happens to the machine happens to both."""
+"""Two models in interleaved runs, so that whatever happens to the machine happens to both."""
 
 from __future__ import annotations
 

@@ -108,7 +108,7 @@ def _open_parts(data: bytes, plan: Plan, threads: int) -> dict[str, _Subgraph]:
 
 
 def measure(file: ModelFile, cut: bytes, plan: Plan) -> dict[str, Any]:
-    """Time a model and each of its operators in turns.
+    """Time a model and each of its operators in interleaved runs.
 
     Args:
         file: the model.

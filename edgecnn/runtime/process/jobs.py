@@ -60,7 +60,7 @@ def sustained(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def compare(options: argparse.Namespace) -> dict[str, Any]:
-    """Time two models in turns."""
+    """Time two models in interleaved runs."""
     from ..measure.interleaved import compare as in_turns
 
     first, second = read_models(options)

@@ -67,7 +67,7 @@ class Finding(Record):
 
 @dataclass
 class Case:
-    """The patient.
+    """The diagnosis context.
 
     Attributes:
         file: the artifact.

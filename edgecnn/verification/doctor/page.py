@@ -24,7 +24,7 @@ def render(diagnosis: Diagnosis, case: Case) -> str:
     ]  # fmt: skip
     top = cards(
         [
-            (f"{diagnosis.snr_db:.1f} dB", "signal-to-noise of the scores", f"{diagnosis.pictures} pictures"),
+            (f"{diagnosis.snr_db:.1f} dB", "SQNR of the outputs", f"{diagnosis.pictures} pictures"),
             (str(len(diagnosis.findings)), "findings", "the remedy that gains most first"),
         ]
     )
