@@ -53,7 +53,12 @@ def graph_bytes(file: ModelFile) -> bytes:
 
 
 def seal(graph: bytes, contract: Contract) -> bytes:
-    """The artifact's bytes."""
+    """The artifact's bytes.
+
+    Raises:
+        ModelFileError: the contract has a value that could not be read again.
+    """
+    contract = Contract.from_dict(contract.to_dict())
     json_text = '{"sha256":"' + "0" * DIGEST_SIZE + '",' + contract.to_json()[1:]
     own = json_text.encode()
     head, own_start = _head(graph, own, standard_metadata(contract, LABELS_FILE))

@@ -110,9 +110,9 @@ class PerOperator(Record):
             lines.append(f"Not timed on their own: {', '.join(sorted(set(untimed)))}.")
         if self.peaks is None or self.bound is None:
             return [*lines, "EMULATED: these times say nothing about a real board, and are held against no limits."]
+        rates = ", ".join(f"{rate:g} GMAC/s {name}" for name, rate in self.peaks.gmacs.items())
         lines.append(
-            f"Limits from {self.peaks.source}: {self.peaks.gmacs['float32']:g} GMAC/s float32, "
-            f"{self.peaks.gmacs['int8']:g} int8, {self.peaks.gb_s:g} GB/s. At them the model would take "
+            f"Limits from {self.peaks.source}: {rates}, {self.peaks.gb_s:g} GB/s. At them the model would take "
             f"{self.bound.bound_ms:.2f} ms; it reaches {self.bound.efficiency:.0%} of that speed."
         )
         return lines + list(self.peaks.notes) + list(self.published)

@@ -13,6 +13,7 @@ from small_graphs import Graph
 
 from edgecnn import artifact
 from edgecnn.runtime.model.contract import Contract, Preprocessing
+from edgecnn.runtime.model.records import ModelDescription
 
 COLORS = ("red", "green", "blue")
 
@@ -34,7 +35,7 @@ def color_model(tmp_path_factory):
         Preprocessing(32, 32, crop=1.0, mean=(0.0,), std=(255.0,)),
         output="probabilities",
         labels=COLORS,
-        model={"name": "mean color"},
+        model=ModelDescription("mean color"),
     )
     path = tmp_path_factory.mktemp("model") / "color.tflite"
     artifact.write(path, graph.build([picture], [flat]), contract)

@@ -17,10 +17,17 @@ from edgecnn.cli import cli
 from edgecnn.core.option import Option
 from edgecnn.ladder import CONFIGURATIONS
 from edgecnn.recipe.sections import schema
+from edgecnn.runtime.model import provenance, records
 from edgecnn.runtime.model.contract import Contract, Preprocessing
 
 PACKAGE = Path(edgecnn.__file__).parent
-CONTRACT = (Contract, Preprocessing)
+CONTRACT = (
+    *(Contract, Preprocessing),
+    *(records.ModelDescription, records.CompressionStep, records.Change, records.QatRecord),
+    *(provenance.Provenance, provenance.WeightsOrigin, provenance.TrainingOrigin, provenance.TrainedPhase),
+    *(provenance.CalibrationSet, provenance.Improvement, provenance.Tried, provenance.Skipped),
+    *(records.Accuracy, records.Metric, records.Share, records.Golden),
+)
 LADDER = [(each.name, each.what) for each in CONFIGURATIONS]
 """The configurations that `edgecnn quantize` with a bound tries, in order: name and what they do."""
 

@@ -18,7 +18,8 @@ class WeightsOrigin(Record):
 
     Attributes:
         source: "none", or what brought them.
-        file: its name, and `sha256` its digest, as far as they apply.
+        file: its name, where it was one.
+        sha256: digest of that file.
         extra: what else the source records.
     """
 
@@ -55,7 +56,8 @@ class TrainingOrigin(Record):
     Attributes:
         data: DATA.
         strategy: a file of `edgecnn/training/strategies/`.
-        pictures: images by split, and `digests` of them.
+        pictures: images by split.
+        digests: of the images, by split.
         phases: in order; in JSON they are called stages.
         versions: of edgecnn, TensorFlow and NumPy.
     """
@@ -83,7 +85,8 @@ class CalibrationSet(Record):
 
     Attributes:
         data: DATA.
-        samples: how many were used; `seed` chose them.
+        samples: how many were used.
+        seed: of their choice.
         sha256: of the list.
         pictures: the first 16 digits of each image's digest by its name.
         skipped: names of those that can't be read.
@@ -142,12 +145,14 @@ class Tried(Record):
     """A configuration of the ladder that was tried.
 
     Attributes:
-        configuration: its name, and `what` it does.
+        configuration: its name.
+        what: it does, in a few words.
         verdict: "met" (the whole confidence interval lies within the bounds), "inconclusive" (the measured value does,
             but there are too few images to tell), or "not met".
         agreement: share of images with the float model's answer.
         metric: the task's first figure of merit, e.g. top-1; None without labels.
         drop: percentage points of it that are lost.
+        size_bytes: of the artifact.
         latency_ms: median on this machine, one thread: to compare configurations, not boards.
         added_latency_ms: how much more the shortest run takes than that of the first configuration, in interleaved
             runs.
@@ -177,7 +182,13 @@ class Tried(Record):
 
 @dataclass(frozen=True)
 class Skipped(Record):
-    """A configuration that was not tried, or that this model can't have."""
+    """A configuration that was not tried, or that this model can't have.
+
+    Attributes:
+        configuration: its name.
+        what: it does, in a few words.
+        reason: why not.
+    """
 
     DERIVED = ("verdict",)
 
@@ -205,9 +216,12 @@ class Provenance(Record):
         weights: where they came from.
         training: how it was trained; None if it was not trained here.
         trained_on: on which images.
-        edgecnn, tensorflow: versions that converted it.
-        scheme: of the quantization, and `io` the type of its input and output tensors.
-        float_sha256: of the float `.tflite`, and `float_size_bytes` its size.
+        edgecnn: the version that converted it.
+        tensorflow: and TensorFlow's.
+        scheme: of the quantization.
+        io: type of its input and output tensors.
+        float_sha256: digest of the float `.tflite`.
+        float_size_bytes: its size.
         qat: whether the ranges are those of quantization-aware training.
         calibration: the images that it was calibrated on.
         improve: how rounding and ranges were improved.

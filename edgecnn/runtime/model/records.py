@@ -13,7 +13,15 @@ _LONGEST_OUTPUT = 1 << 24  # characters; a classifier's has some thousands
 
 @dataclass(frozen=True)
 class Share(Record):
-    """A share of images, in percent, with a 95 % confidence interval."""
+    """A share of images with a 95 % confidence interval.
+
+    Attributes:
+        percent: the share.
+        low_percent: lower end of the interval.
+        high_percent: upper end of the interval.
+        count: how many images it is.
+        total: of how many.
+    """
 
     percent: float
     low_percent: float
@@ -64,7 +72,9 @@ class Accuracy(WithMetrics):
     Attributes:
         trained: what training measured of the float model, e.g. "test_top1_percent".
         against: name of the float model that the artifact was compared with.
-        data: DATA of the comparison, `data_sha256` its digest, `pictures` how many images.
+        data: DATA of the comparison.
+        data_sha256: digest of its images.
+        pictures: how many images.
         metrics: figures of merit by name, "top1" for example.
         drop: percentage points of the first metric that the artifact loses.
         agreement: share of the images for which both models give the same answer.
@@ -114,7 +124,8 @@ class Change(Record):
     """A metric of the float model before and after a step, in percent.
 
     Attributes:
-        before, after: the metric.
+        before: the metric before the step.
+        after: and after it.
         pictures: on how many images.
         split: of which split: "test" or "validation".
         metric: its name, for people.
@@ -161,8 +172,11 @@ class ModelDescription(Record):
         family: a file of `edgecnn/models/families/`; empty for a model by others.
         arguments: input_size, width, classes, color.
         weights: "none", "imagenet" or "file".
-        parameters, macs: of the whole network; None where they were not counted.
-        paper, url, license: of the architecture and its weights.
+        parameters: of the whole network; None where they were not counted.
+        macs: multiply-accumulates of the whole network; None where they were not counted.
+        paper: of the architecture.
+        url: of the paper or the weights.
+        license: of the weights.
         limits: what the model can't do, in sentences.
         qat: the ranges of its quantization-aware training, if it had one.
         compression: the steps that made it smaller, in order.

@@ -110,7 +110,7 @@ class Record:
         if not isinstance(values, Mapping):
             raise _wrong(key, values, "an object with keys")
         values = cls.upgraded(values)
-        kinds, found = _kinds(cls), {}  # type: ignore[arg-type]  # a class is hashable
+        kinds, found = kinds_of(cls), {}  # type: ignore[arg-type]  # a class is hashable
         for field in dataclasses.fields(cls):  # type: ignore[arg-type]
             if field.name == cls.INLINE:
                 found[field.name] = _read(kinds[field.name], values, key)
@@ -145,7 +145,7 @@ def plain(value: Any) -> Any:
 
 def _keys(record: type[Record]) -> set[str]:
     """The keys that a record of this version writes by itself."""
-    kinds = _kinds(record)  # type: ignore[arg-type]
+    kinds = kinds_of(record)  # type: ignore[arg-type]
     return {*kinds, *record.DERIVED, *(_keys(kinds[record.INLINE]) if record.INLINE else ())}
 
 
@@ -159,7 +159,7 @@ def _default(field: dataclasses.Field[Any]) -> Any:
 
 
 @functools.cache
-def _kinds(record: type[Record]) -> dict[str, Any]:
+def kinds_of(record: type[Record]) -> dict[str, Any]:
     """The types of a record's fields; `X | Y` is no value in Python 3.9, so it is read as Union[X, Y]."""
     texts = {name: (base, text) for base in reversed(record.__mro__) for name, text in _annotations(base).items()}
     fields = {field.name for field in dataclasses.fields(record)}  # type: ignore[arg-type]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import sys
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -96,17 +97,29 @@ def names() -> list[str]:
 
 
 def load(name: str) -> DeviceTask:
-    """A task by name.
+    """A task by name: a file of this folder, or an entry point `edgecnn.runtime.tasks` of another distribution.
 
     Raises:
         ModelFileError: this version doesn't know it.
     """
-    if name not in names():
+    module = f"{__name__}.{name}" if name in names() else _elsewhere(name)
+    if not module:
         raise ModelFileError(
-            f"The model is for the task {name!r}; this edgecnn knows {', '.join(names())}. Upgrade it."
+            f"The model is for the task {name!r}; this edgecnn knows {', '.join(names())}. Upgrade edgecnn."
         )
-    task: DeviceTask = importlib.import_module(f"{__name__}.{name}").TASK
+    task: DeviceTask = importlib.import_module(module).TASK
     return task
+
+
+def _elsewhere(name: str) -> str:
+    """The module of another distribution's task; empty if there is none."""
+    from importlib.metadata import entry_points
+
+    if sys.version_info < (3, 10):
+        found = entry_points().get(__name__, ())
+    else:
+        found = entry_points(group=__name__)
+    return next((point.value for point in found if point.name == name), "")
 
 
 def task_of(contract: Contract) -> DeviceTask:
