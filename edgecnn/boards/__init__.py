@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from edgecnn.core.registry import BOARDS
 from edgecnn.core.text import counted
@@ -54,9 +54,15 @@ class Board:
         return self.int8_gmacs is not None
 
 
+class BoardFile(Protocol):
+    """A file of `edgecnn/boards/`."""
+
+    BOARD: Board
+
+
 def match(system: Mapping[str, Any]) -> Board | None:
     """The board that `system.describe()` describes: by its device tree, else by a processor that only it has."""
-    boards: list[Board] = [BOARDS.load(name).BOARD for name in BOARDS.names()]
+    boards = [BOARDS.plugin(name, BoardFile).BOARD for name in BOARDS.names()]
     text = system.get("board") or ""
     for board in boards:
         if text.startswith(board.device_tree):

@@ -97,7 +97,7 @@ def examples() -> str:
 
 
 def _kinds() -> list[SourceKind]:
-    return [CAMERA_SOURCES.load(name) for name in CAMERA_SOURCES.names()]
+    return [CAMERA_SOURCES.plugin(name, SourceKind) for name in CAMERA_SOURCES.names()]
 
 
 class SourceEnded(Exception):  # noqa: N818 - an event, not an error

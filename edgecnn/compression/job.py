@@ -69,3 +69,22 @@ class Outcome:
     model: Any
     account: dict[str, Any]
     qat: QatRecord | None = None
+
+
+class Method(Protocol):
+    """A file of `edgecnn/compression/methods/`.
+
+    Attributes:
+        DEFAULTS: settings of the fine-tuning unless others are given.
+        Options: the method's own settings.
+    """
+
+    DEFAULTS: FitSettings
+    Options: Any
+
+    def compress(self, job: Job, options: Any) -> Outcome:
+        """A smaller model, fine-tuned.
+
+        Raises:
+            UsageError: the model has nothing for the method, or an option doesn't suit it.
+        """

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from edgecnn.compression.job import Job, Outcome
+from edgecnn.compression.job import Job, Method, Outcome
 from edgecnn.compression.settings import Tuning
 from edgecnn.core.compat.tensorflow import keras, tf
 from edgecnn.core.errors import UsageError
@@ -144,7 +144,7 @@ def compress(
         UsageError: an option is wrong, or the method can't do what was asked for with this model.
         DataError: the data can't be trained on.
     """
-    plugin = COMPRESSION.load(method)
+    plugin = COMPRESSION.plugin(method, Method)
     chosen = options if isinstance(options, Settings) else plugin.Options(**(options or {}))
     settings = tuning.settings(plugin.DEFAULTS)
     model, contract = keras_file.load(model_file, trust=None)

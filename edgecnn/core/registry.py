@@ -10,12 +10,16 @@ from __future__ import annotations
 import functools
 import importlib
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import Any, TypeVar
 
 from edgecnn.core.errors import UsageError
 from edgecnn.core.text import did_you_mean
+
+P = TypeVar("P")
 
 
 @dataclass(frozen=True)
@@ -87,9 +91,37 @@ class Registry:
         plugin = importlib.import_module(module)
         if not colon:
             return plugin
-        if not hasattr(plugin, "configured"):
+        if "configured" not in vars(plugin):
             raise UsageError(f"The {self.kind} {name} takes nothing after a colon; got {argument!r}.")
         return plugin.configured(argument)
+
+    def plugin(self, name: str, protocol: type[P]) -> P:
+        """A plug-in with everything that its protocol promises.
+
+        Args:
+            name: see `load`.
+            protocol: the class that describes the kind; what is optional has its default there, as an attribute or a
+                static method, and is put into a file that leaves it out.
+
+        Raises:
+            UsageError: see `load`.
+        """
+        found = self.load(name)
+        if isinstance(found, ModuleType):
+            for attribute, default in _defaults(protocol).items():
+                vars(found).setdefault(attribute, default)
+        return found  # a test holds every file against its protocol, by mypy
+
+
+def _defaults(protocol: type) -> Mapping[str, Any]:
+    """The optional part of a protocol."""
+    own = [vars(kind) for kind in reversed(protocol.__mro__) if kind.__module__.startswith("edgecnn")]
+    return {
+        name: value.__func__ if isinstance(value, staticmethod) else value
+        for members in own
+        for name, value in members.items()
+        if not name.startswith("_") and (isinstance(value, staticmethod) or not callable(value))
+    }
 
 
 MODEL_FAMILIES = Registry("model", "edgecnn.models.families", "edgecnn.models")

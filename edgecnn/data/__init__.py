@@ -6,8 +6,8 @@ One file per kind. A kind defines `SYNTAX` (for help), `accepts(spec) -> bool` a
 from __future__ import annotations
 
 from edgecnn.core.errors import DataError
-from edgecnn.core.registry import DATA_KINDS
 from edgecnn.data.dataset import DataSet, Example, FileExample, class_indices, readable
+from edgecnn.data.kind import data_kinds, kind_of
 
 __all__ = ["DataSet", "Example", "FileExample", "class_indices", "open_data", "readable"]
 
@@ -18,10 +18,8 @@ def open_data(spec: str) -> DataSet:
     Raises:
         DataError: nothing of that name or path exists, or it holds no pictures.
     """
-    for name in DATA_KINDS.names():
-        kind = DATA_KINDS.load(name)
-        if kind.accepts(spec):
-            data: DataSet = kind.open_data(spec)
-            return data
-    choices = "; ".join(DATA_KINDS.load(name).SYNTAX for name in DATA_KINDS.names())
-    raise DataError(f"There is no data set {spec!r}. Expected one of: {choices}.")
+    kind = kind_of(spec)
+    if kind is None:
+        choices = "; ".join(kind.SYNTAX for kind in data_kinds())
+        raise DataError(f"There is no data set {spec!r}. Expected one of: {choices}.")
+    return kind.open_data(spec)

@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from edgecnn.core.errors import DataError
-from edgecnn.core.registry import DATA_KINDS
 from edgecnn.data import open_data
 from edgecnn.data.dataset import DataSet
+from edgecnn.data.kind import kind_of
 from edgecnn.data.settings import SplitSettings
 
 
@@ -92,10 +92,8 @@ def _evaluation(spec: str | None, data: DataSet, split: str) -> DataSet:
 
 
 def _official_test(spec: str) -> str | None:
-    for kind in map(DATA_KINDS.load, DATA_KINDS.names()):
-        if kind.accepts(spec) and hasattr(kind, "official_test"):
-            return kind.official_test(spec)
-    return None
+    kind = kind_of(spec)
+    return kind.official_test(spec) if kind else None
 
 
 def _labeled(data: DataSet) -> DataSet:

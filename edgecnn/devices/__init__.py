@@ -1,6 +1,6 @@
 """Machines that a model runs on: this one, and boards over ssh. One file per way to reach one.
 
-A device plug-in defines `open(entry: Entry, note: Note) -> Device`; see `edgecnn.devices.known.Entry`.
+A file is a `DeviceKind`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from edgecnn.runtime.model.model_file import ModelFile
 
 if TYPE_CHECKING:
     from edgecnn.devices.batch import Session
+    from edgecnn.devices.known import Entry
 
 Note = Callable[[str], None]
 
@@ -51,6 +52,17 @@ class Device(Protocol):
     def __exit__(self, *exception: object) -> None: ...
 
 
+class DeviceKind(Protocol):
+    """A file of `edgecnn/devices/kinds/`."""
+
+    def open(self, entry: Entry, note: Note) -> Device:
+        """Reach a machine; `note` is told what a person who waits wants to know.
+
+        Raises:
+            DeviceError: it can't be reached.
+        """
+
+
 def to_stderr(message: str) -> None:
     """The default for notes: a line for a person on standard error."""
     print(message, file=sys.stderr, flush=True)
@@ -70,5 +82,4 @@ def open_device(target: str = "local", note: Note = to_stderr) -> Device:
     from edgecnn.devices.known import locate
 
     kind, entry = locate(target)
-    device: Device = DEVICES.load(kind).open(entry, note)
-    return device
+    return DEVICES.plugin(kind, DeviceKind).open(entry, note)

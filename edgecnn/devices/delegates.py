@@ -1,15 +1,30 @@
 """The `--delegate` that a person writes, checked before anything is copied to a device.
 
-A file of `edgecnn/runtime/delegates/kinds/` has `resolve(argument, options)`, which returns the text that
-`edgecnn.runtime.delegates.loading` understands on the device: `cpu`, `edgetpu...` or a library with its options. The
-argument is what follows the name's colon, the options are the comma-separated rest: `NAME[:ARGUMENT][,KEY=VALUE...]`.
+It is a library's path, or `NAME[:ARGUMENT][,KEY=VALUE...]` with a name of `edgecnn/runtime/delegates/kinds/`.
 """
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from edgecnn.core.errors import UsageError
 from edgecnn.core.registry import DELEGATES
 from edgecnn.runtime.delegates import loading as runtime
+
+
+class DelegateKind(Protocol):
+    """A file of `edgecnn/runtime/delegates/kinds/`."""
+
+    def resolve(self, argument: str, options: str) -> str:
+        """The text that `edgecnn.runtime.delegates.loading` understands on the device.
+
+        Args:
+            argument: what follows the name's colon.
+            options: the comma-separated rest.
+
+        Raises:
+            UsageError: one of them is wrong.
+        """
 
 
 def resolve(text: str) -> str:
@@ -24,7 +39,7 @@ def resolve(text: str) -> str:
     name, _, options = text.partition(",")
     name, _, argument = name.partition(":")
     if name in DELEGATES.names():
-        resolved = str(DELEGATES.load(name).resolve(argument, options))
+        resolved = DELEGATES.plugin(name, DelegateKind).resolve(argument, options)
     elif "/" in name or ".so" in name or name.endswith((".dylib", ".dll")):
         resolved = text
     else:

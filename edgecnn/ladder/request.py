@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from edgecnn.core.progress import Progress
-from edgecnn.core.registry import SCHEMES
 from edgecnn.ladder.settings import Bounds, Training
 from edgecnn.quantization.pipeline import quantize
+from edgecnn.quantization.scheme import scheme as scheme_of
 from edgecnn.quantization.settings import Calibration
 from edgecnn.runtime.model.model_file import ModelFile
 
@@ -39,7 +39,7 @@ class Request:
         """By one of the schemes; another model than the request's, if one is given."""
         if self.bounds.per_tensor and scheme == "int8":
             scheme = "int8_per_tensor"
-        io = self.bounds.io if self.bounds.io in SCHEMES.load(scheme).IO else None
+        io = self.bounds.io if self.bounds.io in scheme_of(scheme).IO else None
         calibration = dataclasses.replace(self.calibration, improve=improve)
         model = self.model if model is None else model
         return quantize(

@@ -8,17 +8,17 @@ from pathlib import Path
 
 from edgecnn.core.errors import UsageError
 from edgecnn.core.registry import MODEL_FAMILIES
-from edgecnn.models.spec import ModelSpec
+from edgecnn.models.spec import Family, ModelSpec
 
 
 def _families() -> dict[str, str]:
     """Variant name -> family name."""
-    return {name: family for family in MODEL_FAMILIES.names() for name in MODEL_FAMILIES.load(family).VARIANTS}
+    return {name: family for family in MODEL_FAMILIES.names() for name in _family(family).VARIANTS}
 
 
 def variants() -> dict[str, ModelSpec]:
     """Every variant that can be built, by name."""
-    return {name: MODEL_FAMILIES.load(family).VARIANTS[name] for name, family in _families().items()}
+    return {name: _family(family).VARIANTS[name] for name, family in _families().items()}
 
 
 def family(name: str) -> str:
@@ -41,8 +41,7 @@ def spec(name: str) -> ModelSpec:
     Raises:
         UsageError: as `family`.
     """
-    found: ModelSpec = MODEL_FAMILIES.load(family(name)).VARIANTS[name]
-    return found
+    return _family(family(name)).VARIANTS[name]
 
 
 def figures() -> dict[str, dict[str, int]]:
@@ -53,3 +52,7 @@ def figures() -> dict[str, dict[str, int]]:
     path = Path(__file__).with_name("figures.json")
     found: dict[str, dict[str, int]] = json.loads(path.read_text()) if path.exists() else {}
     return found
+
+
+def _family(name: str) -> Family:
+    return MODEL_FAMILIES.plugin(name, Family)

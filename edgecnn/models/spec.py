@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from edgecnn.runtime.model.contract import Preprocessing
 
@@ -76,3 +76,24 @@ class ModelSpec:
 
 def _averaged(values: tuple[float, ...]) -> tuple[float]:
     return (sum(values) / len(values),)
+
+
+class FamilyFile(Protocol):
+    """A file of `edgecnn/models/families/`."""
+
+    @property
+    def VARIANTS(self) -> Mapping[str, ModelSpec]:  # noqa: N802
+        """Rows of data by name; reading it costs no TensorFlow."""
+
+    @property
+    def build(self) -> Callable[..., Any]:
+        """(input_shape, classes, width, and the arguments of the variant's row) -> Keras model."""
+
+
+class Family(FamilyFile, Protocol):
+    """The same with what a file may leave out."""
+
+    @staticmethod
+    def training_model(model: Any) -> tuple[Any, tuple[float, ...]] | None:
+        """For training: a model with auxiliary outputs beside the logits, and their loss weights; None for none."""
+        return None

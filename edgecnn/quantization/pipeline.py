@@ -14,7 +14,6 @@ from edgecnn import artifact
 from edgecnn.core.errors import ModelFileError, QuantizationError, UsageError
 from edgecnn.core.files import sha256
 from edgecnn.core.progress import Progress, silent
-from edgecnn.core.registry import SCHEMES
 from edgecnn.core.version import __version__
 from edgecnn.data import DataSet, readable
 from edgecnn.float_model import loading
@@ -27,6 +26,7 @@ from edgecnn.quantization import refusals
 from edgecnn.quantization.aware import Aware
 from edgecnn.quantization.levels import Pictures, improve
 from edgecnn.quantization.scheme import Job
+from edgecnn.quantization.scheme import scheme as scheme_of
 from edgecnn.quantization.settings import Calibration, QuantizeSettings
 from edgecnn.runtime.model import model_file
 from edgecnn.runtime.model.contract import Contract
@@ -69,10 +69,10 @@ def quantize(
     """
     calibration = Calibration(calibration) if isinstance(calibration, str) else calibration
     QuantizeSettings(scheme, calibration, io)
-    plugin = SCHEMES.load(scheme)
+    plugin = scheme_of(scheme)
     io = io or plugin.IO[0]
     _check_output(output)
-    level = _checked_level(scheme, getattr(plugin, "IMPROVE", None), calibration.improve)
+    level = _checked_level(scheme, plugin.IMPROVE, calibration.improve)
     data = calibration.pictures(level) if plugin.CALIBRATED else None
     progress("Loading the model", 0, 0)
     source = _open(model, trust, hints)

@@ -1,15 +1,16 @@
-"""What every scheme gets, and what the integer schemes share."""
+"""What a scheme is, what it gets, and what the integer schemes share."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from edgecnn.core.compat.tensorflow import tf
 from edgecnn.core.errors import QuantizationError
+from edgecnn.core.registry import SCHEMES
 from edgecnn.float_model.traced import FloatModel
 from edgecnn.graph.activations import Inputs
 from edgecnn.graph.edit import Ranges, with_ranges
@@ -41,6 +42,50 @@ class Job:
     aware: Aware | None = None
     improve: str | None = None
     notes: dict[str, Any] = field(default_factory=dict)
+
+
+class SchemeFile(Protocol):
+    """A file of `edgecnn/quantization/schemes/`.
+
+    Attributes:
+        SUMMARY: one line for help.
+        CALIBRATED: whether it needs calibration images.
+        INTEGER: whether the whole model computes in integers.
+    """
+
+    SUMMARY: str
+    CALIBRATED: bool
+    INTEGER: bool
+
+    @property
+    def IO(self) -> tuple[str, ...]:  # noqa: N802
+        """Types that input and output can have; the first is the default."""
+
+    def convert(self, job: Job) -> bytes:
+        """The `.tflite` model.
+
+        Raises:
+            QuantizationError: the model can't be converted so.
+        """
+
+
+class Scheme(SchemeFile, Protocol):
+    """The same with what a file may leave out.
+
+    Attributes:
+        IMPROVE: the level of remedies unless another is asked for; None for a scheme that has no levels.
+    """
+
+    IMPROVE: str | None = None
+
+
+def scheme(name: str) -> Scheme:
+    """A scheme by its name, perhaps with an argument after a colon.
+
+    Raises:
+        UsageError: there is none.
+    """
+    return SCHEMES.plugin(name, Scheme)
 
 
 def quantize_with_ranges(

@@ -152,11 +152,13 @@ class StageKind(Protocol):
 
     Attributes:
         POSITION: where its stages stand in a run; the lowest runs first.
-        SECTIONS: what it reads of a recipe.
     """
 
     POSITION: int
-    SECTIONS: tuple[Section[Any], ...]
+
+    @property
+    def SECTIONS(self) -> tuple[Section[Any], ...]:  # noqa: N802
+        """What it reads of a recipe."""
 
     def stages(self, recipe: Recipe) -> Sequence[Stage]:
         """The stages that the recipe asks for; none where its section is missing."""
@@ -164,7 +166,7 @@ class StageKind(Protocol):
 
 def kinds() -> list[StageKind]:
     """All kinds of stages, in the order of a run."""
-    found: list[StageKind] = [STAGES.load(name) for name in STAGES.names()]
+    found = [STAGES.plugin(name, StageKind) for name in STAGES.names()]
     return sorted(found, key=lambda kind: kind.POSITION)
 
 

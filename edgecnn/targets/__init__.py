@@ -6,9 +6,10 @@ before training what won't map; and may have `compile(model, output)`, which run
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from edgecnn.core.errors import UsageError
 from edgecnn.core.registry import TARGETS
@@ -120,14 +121,47 @@ class TargetReport(Record):
         return [*lines, *self.notes, self.memory.note]
 
 
+class TargetFile(Protocol):
+    """A file of `edgecnn/targets/kinds/`.
+
+    Attributes:
+        NAME: of the accelerator, for people.
+    """
+
+    NAME: str
+
+    def check(self, model: TFLiteModel, name: str = ...) -> TargetReport:
+        """Apply the rules to a `.tflite` graph."""
+
+    def warnings(self, keras_model: Any) -> Sequence[str]:
+        """What won't map, in sentences, before a model is trained."""
+
+
+class Target(TargetFile, Protocol):
+    """The same with what a file may leave out."""
+
+    @staticmethod
+    def compile(model: TargetModel, output: str | Path) -> TargetReport:
+        """Run the target's compiler; the default is for targets without one.
+
+        Raises:
+            UsageError: there is none.
+            CompilerError: it isn't installed or fails.
+        """
+        raise UsageError(f"This target has no compiler; {model.name} runs as it is.")
+
+
+def _target(name: str) -> Target:
+    return TARGETS.plugin(name, Target)
+
+
 def check(model: TFLiteModel, target: str = "edgetpu", name: str = "model") -> TargetReport:
     """Apply a target's rules to a model; needs neither the target nor its compiler.
 
     Raises:
         UsageError: there is no such target.
     """
-    report: TargetReport = TARGETS.load(target).check(model, name)
-    return report
+    return _target(target).check(model, name)
 
 
 def compile(model: ModelFile | TargetModel, output: str | Path, target: str = "edgetpu") -> TargetReport:
@@ -144,11 +178,7 @@ def compile(model: ModelFile | TargetModel, output: str | Path, target: str = "e
         UsageError: there is no such target, or it has no compiler.
         CompilerError: the compiler isn't installed or fails.
     """
-    plugin = TARGETS.load(target)
-    if not hasattr(plugin, "compile"):
-        raise UsageError(f"The target {target!r} has no compiler; its models run as they are.")
-    report: TargetReport = plugin.compile(as_target_model(model), output)
-    return report
+    return _target(target).compile(as_target_model(model), output)
 
 
 def expectation(model: TFLiteModel, target: str = "edgetpu", name: str = "model") -> list[str]:
@@ -179,4 +209,4 @@ def warn_before_training(keras_model: Any, target: str = "edgetpu") -> list[str]
     Raises:
         UsageError: there is no such target.
     """
-    return list(TARGETS.load(target).warnings(keras_model))
+    return list(_target(target).warnings(keras_model))

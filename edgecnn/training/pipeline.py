@@ -23,6 +23,7 @@ from edgecnn.data.seen import Seen
 from edgecnn.data.split import open_splits
 from edgecnn.float_model import keras_file
 from edgecnn.graph import keras_macs
+from edgecnn.models.spec import Family
 from edgecnn.runtime.model.contract import Contract
 from edgecnn.runtime.model.provenance import TrainedPhase, TrainingOrigin
 from edgecnn.tasks import Task, task_of
@@ -35,7 +36,7 @@ from edgecnn.training.reading import annotated, decoded
 from edgecnn.training.record import PhaseRecord, ScoreRecord, TrainingRecord
 from edgecnn.training.rows import TrainingRows
 from edgecnn.training.settings import TrainOptions
-from edgecnn.training.trainer import Phase, Trainer
+from edgecnn.training.trainer import Phase, Strategy, Trainer
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ def train(
         DataError: the data can't be trained on.
         ModelFileError: the model can't be read.
     """
-    strategy = TRAINING_STRATEGIES.load(options.strategy)
+    strategy = TRAINING_STRATEGIES.plugin(options.strategy, Strategy)
     strategy.DEFAULTS.replace(**options.overrides)  # refuses what is out of range before anything is read
     _check_options(options, strategy)
     config = cluster_config(options.cluster, options.worker, os.environ)
@@ -140,9 +141,9 @@ def train(
     return dataclasses.replace(result, is_chief=chief)
 
 
-def _check_options(options: TrainOptions, strategy: Any) -> None:
+def _check_options(options: TrainOptions, strategy: Strategy) -> None:
     """Refuse what would be ignored."""
-    if options.unfreeze is not None and not getattr(strategy, "UNFREEZES", False):
+    if options.unfreeze is not None and not strategy.UNFREEZES:
         raise UsageError(
             f"--unfreeze says how many of the last blocks are trained; the strategy {options.strategy} doesn't choose "
             "blocks. Use finetune, or leave --unfreeze out."
@@ -204,9 +205,10 @@ def _teacher(path: str | None, contract: Contract) -> Teacher | None:
 def _trainee_of(contract: Contract) -> Callable[[Any], Trainee]:
     """What gives the model auxiliary classifiers, if its family has a `training_model`."""
     family = contract.model.family
-    plugin = MODEL_FAMILIES.load(family) if family in MODEL_FAMILIES.names() else None
-    extended = getattr(plugin, "training_model", None)
-    return Trainee.of if extended is None else lambda model: Trainee(model, *extended(model))
+    if family not in MODEL_FAMILIES.names():
+        return Trainee.of
+    plugin = MODEL_FAMILIES.plugin(family, Family)
+    return lambda model: Trainee(model, *extended) if (extended := plugin.training_model(model)) else Trainee.of(model)
 
 
 def _result(

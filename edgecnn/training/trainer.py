@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from edgecnn.core.progress import Progress, silent
 from edgecnn.training.fit import fit
@@ -78,3 +78,26 @@ class Trainer:
             progress=self.progress,
         )
         return Phase(name, settings, history, trainee.auxiliary_weights)
+
+
+class StrategyFile(Protocol):
+    """A file of `edgecnn/training/strategies/`.
+
+    Attributes:
+        DEFAULTS: settings unless others are given.
+    """
+
+    DEFAULTS: FitSettings
+
+    def run(self, trainer: Trainer) -> list[Phase]:
+        """Fit the trainer's model, in one or several phases."""
+
+
+class Strategy(StrategyFile, Protocol):
+    """The same with what a file may leave out.
+
+    Attributes:
+        UNFREEZES: whether it understands how many blocks are to learn.
+    """
+
+    UNFREEZES: bool = False

@@ -1,25 +1,34 @@
-"""Where pretrained weights come from, one file per source.
-
-A source with ImageNet weights has two functions:
-
-    available(name) -> "yes" (on this machine), "download" (its `load` fetches them) or "no" (a package is missing)
-    load(model, spec, name, *, width, new_head) -> where they came from, for the contract
-
-`edgecnn.weights.sources.file` reads what was saved before and takes the path in place of spec and name.
-"""
+"""Pretrained weights: of a source that publishes them, or of a file that was saved before."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 from edgecnn.core.errors import UsageError, WeightsError
 from edgecnn.core.registry import WEIGHT_SOURCES
 from edgecnn.models.spec import ModelSpec
+from edgecnn.weights import file
+
+
+class WeightSource(Protocol):
+    """A file of `edgecnn/weights/sources/`; a variant names those that have its ImageNet weights."""
+
+    def available(self, name: str) -> str:
+        """Whether a variant's weights are here ("yes"), can be fetched by `load` ("download"), or neither ("no")."""
+
+    def load(
+        self, model: Any, spec: ModelSpec, name: str, *, width: float = ..., new_head: bool = ...
+    ) -> dict[str, str]:
+        """Put them into a model; where they came from, for the contract.
+
+        Raises:
+            WeightsError: they are not at hand, or don't fit.
+        """
 
 
 def available(spec: ModelSpec, name: str) -> str:
     """Whether a variant's ImageNet weights are at hand: "yes", "download" or "no". Imports no TensorFlow."""
-    answers = [WEIGHT_SOURCES.load(source).available(name) for source in spec.weights]
+    answers = [WEIGHT_SOURCES.plugin(source, WeightSource).available(name) for source in spec.weights]
     return next((answer for answer in ("yes", "download") if answer in answers), "no")
 
 
@@ -58,8 +67,7 @@ def load(
     """
     check(spec, name, weights)
     if weights != "imagenet":
-        found: dict[str, str] = WEIGHT_SOURCES.load("file").load(model, weights, new_head=new_head)
-        return found
+        return file.load(model, weights, new_head=new_head)
     return _first(model, spec, name, width=width, new_head=new_head)
 
 
@@ -68,7 +76,7 @@ def _first(model: Any, spec: ModelSpec, name: str, **options: Any) -> dict[str, 
     errors = []
     for source in spec.weights:
         try:
-            found: dict[str, str] = WEIGHT_SOURCES.load(source).load(model, spec, name, **options)
+            found: dict[str, str] = WEIGHT_SOURCES.plugin(source, WeightSource).load(model, spec, name, **options)
             return found
         except WeightsError as error:
             errors.append(error)

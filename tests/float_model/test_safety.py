@@ -15,7 +15,7 @@ from edgecnn.core.compat.tensorflow import keras, tf
 from edgecnn.core.errors import ModelFileError, UntrustedModelError, WeightsError
 from edgecnn.float_model import keras_names, operation_names, safety
 from edgecnn.float_model.loading import load
-from edgecnn.weights.sources import file as weights_file
+from edgecnn.weights import file as weights_file
 
 ALL = {
     f"{kind}: {name}": attack

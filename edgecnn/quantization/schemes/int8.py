@@ -36,10 +36,11 @@ class Variant:
     """The scheme with a single remedy: for the ladder."""
 
     name: str
+    SUMMARY: str = SUMMARY
     IO: tuple[str, ...] = IO
     CALIBRATED: bool = CALIBRATED
     INTEGER: bool = INTEGER
-    IMPROVE: str = "none"
+    IMPROVE: str | None = "none"
 
     def convert(self, job: Job) -> bytes:
         """See `edgecnn.quantization.scheme.Job`."""

@@ -60,10 +60,11 @@ class Named:
     """The scheme with layers that a person chose."""
 
     layers: tuple[str, ...]
+    SUMMARY: str = SUMMARY
     IO: tuple[str, ...] = IO
     CALIBRATED: bool = CALIBRATED
     INTEGER: bool = INTEGER
-    IMPROVE: str = IMPROVE
+    IMPROVE: str | None = IMPROVE
 
     def convert(self, job: Job) -> bytes:
         """See `edgecnn.quantization.scheme.Job`.

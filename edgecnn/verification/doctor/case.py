@@ -7,7 +7,7 @@ import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -199,3 +199,10 @@ def _calibrated_on(
         if named:
             return np.stack([fit(example.read(), ours) for example in named]), None
     return fitted[:0], None
+
+
+class Cause(Protocol):
+    """A file of `edgecnn/verification/doctor/causes/`: one thing that can be wrong with an int8 model."""
+
+    def examine(self, case: Case) -> Finding | None:
+        """What was found, with the evidence and the remedy; None where it isn't that."""

@@ -10,7 +10,7 @@ from edgecnn.core.registry import CAUSES
 from edgecnn.data import DataSet
 from edgecnn.runtime.model.model_file import ModelFile
 from edgecnn.runtime.model.validation import Record
-from edgecnn.verification.doctor.case import Case, Finding
+from edgecnn.verification.doctor.case import Case, Cause, Finding
 from edgecnn.verification.doctor.layers import LayerNoise, layer_noise
 
 
@@ -63,7 +63,7 @@ def diagnose(
     findings = []
     for number, name in enumerate(CAUSES.names()):
         progress("Looking for causes", number, len(CAUSES.names()))
-        found = CAUSES.load(name).examine(case)
+        found = CAUSES.plugin(name, Cause).examine(case)
         if found is not None:
             findings.append(found)
     findings.sort(key=lambda finding: -finding.gain_db)
