@@ -11,6 +11,7 @@ from edgecnn.core.text import counted
 
 if TYPE_CHECKING:
     from edgecnn.profiling import Profile, Row
+    from edgecnn.runtime.model.contract import Contract
 
 GROUP = "From a recipe"
 POSITION = 410
@@ -73,9 +74,10 @@ def _show(result: Any) -> None:
     if found:
         titles = load(found.task).titles
         for name, metric in list(found.metrics.items())[:1]:
-            title, before = titles.get(name, name), metric.float_model.percent
-            rows.append([title, f"{metric.artifact.percent:.1f} % (float: {before:.1f} %)"])
+            rows.append([titles.get(name, name), f"{metric.artifact} (float: {metric.float_model})"])
         rows.append(["agrees with float", f"{found.agreement} on {found.pictures} pictures of {found.data}"])
+    else:
+        rows += _trained(file.contract)
     if result.profile:
         rows += [_latency(row, result.profile) for row in result.profile.rows]
     print_table((file.contract.name, ""), rows)
@@ -83,6 +85,21 @@ def _show(result: Any) -> None:
     if found and found.calibrated_on:
         note(f"Note: {found.calibrated_on} of the pictures were calibrated on; the figures flatter.")
     show_notes(found.notes if found else ())
+
+
+def _trained(contract: Contract) -> list[list[str]]:
+    """What training measured on its validation and test images, where nothing was verified."""
+    from edgecnn.core.statistics import share
+
+    origin, rows = contract.provenance.training, []
+    for name, percent in contract.accuracy.trained.items():
+        split, _, metric = name.removesuffix("_percent").partition("_")
+        count = origin.pictures.get(split, 0) if origin else 0
+        if count:
+            rows.append(
+                [f"{split} {metric} (float)", f"{share(round(percent * count / 100), count)} of {count} images"]
+            )
+    return rows
 
 
 def _latency(row: Row, profile: Profile) -> list[str]:

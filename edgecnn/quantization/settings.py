@@ -17,7 +17,12 @@ SAMPLES = {"none": 100, "fast": 100, "best": 256}
 class Calibration(Settings):
     """Which images show the converter the ranges of activations, and the level of `edgecnn.quantization.levels`."""
 
-    data: str = option("Calibration images.", "photos", key="calibration", metavar="DATA")
+    data: str = option(
+        "Calibration images; a recipe with [train] takes its training images.",
+        "photos",
+        key="calibration",
+        metavar="DATA",
+    )
     samples: int | None = option(
         "Number of calibration images.", low=1, metavar="N", default_help="100; 256 for improve = best and for a bound"
     )

@@ -7,11 +7,15 @@ import json
 from pathlib import Path
 
 import pytest
+from commands import run_cli
 
 from edgecnn.core.errors import RecipeError, UsageError
+from edgecnn.data.split import open_splits
 from edgecnn.float_model import keras_file
+from edgecnn.recipe.held_out import held_out_data
 from edgecnn.recipe.run import run
 from edgecnn.recipe.sections import read, recipe_model, sections
+from edgecnn.runtime.model import model_file
 from edgecnn.training import FitSettings, TrainOptions
 
 RECIPE = """
@@ -69,3 +73,46 @@ def test_workers_of_a_cluster_are_sent_to_the_command(
     with pytest.raises(UsageError, match=r"names 2 workers, .*`edgecnn train`"):
         run(recipe, folder=tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_what_was_held_out_is_verified_on_and_the_rest_calibrates(
+    small_keras: Path, pictures: Path, tmp_path: Path
+) -> None:
+    recipe = tmp_path / "colors.toml"
+    recipe.write_text(
+        f'[model]\nfile = "{small_keras}"\n[train]\ndata = "{pictures}/train"\nstrategy = "head"\nepochs = 1\n'
+        "validation_share = 0.3\n[quantize]\nsamples = 6\n[verify]\n"
+    )
+    splits = open_splits(f"{pictures}/train", share=0.3)
+    found = run(recipe, folder=tmp_path / "out").verification
+    assert found is not None and found.data == f"held-out/0.3:{pictures}/train"
+    assert found.pictures == len(splits.validation) and (found.trained_on, found.calibrated_on) == (0, 0)
+    provenance = model_file.read(tmp_path / "out" / "colors.tflite").contract.provenance
+    assert provenance.calibration is not None and provenance.trained_on is not None
+    assert {digest[:16] for digest in splits.digests[0]} >= set(provenance.calibration.pictures.values())
+    assert provenance.trained_on.images == len(splits.train)
+    done = run_cli("run", recipe, "-o", tmp_path / "out")
+    assert f"{found.metrics['top1'].artifact} (float: {found.metrics['top1'].float_model})" in " ".join(
+        done.stdout.split()
+    )
+
+
+def test_without_verify_the_summary_has_the_validation_accuracy(
+    small_keras: Path, pictures: Path, tmp_path: Path
+) -> None:
+    recipe = tmp_path / "colors.toml"
+    recipe.write_text(RECIPE.format(model=small_keras, data=pictures))
+    done = run_cli("run", recipe, "-o", tmp_path / "out")
+    trained = model_file.read(tmp_path / "out" / "colors.tflite").contract.accuracy.trained
+    assert done.returncode == 0, done.stderr
+    assert f"test top1 (float) {trained['test_top1_percent']:.1f} % [" in " ".join(done.stdout.split())
+
+
+def test_test_images_and_validation_images_that_are_named_are_verified_on(tmp_path: Path) -> None:
+    def held_out(keys: str) -> str | None:
+        (tmp_path / "r.toml").write_text(f'[model]\nname = "mobilenet_v1"\n[train]\ndata = "x"\n{keys}')
+        return held_out_data(read(tmp_path / "r.toml")[0])
+
+    assert held_out("") == "held-out:x"
+    assert held_out('validation = "y"') == "y"
+    assert held_out('validation = "y"\ntest = "z"') == "z"

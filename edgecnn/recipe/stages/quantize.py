@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from edgecnn.quantization.settings import QuantizeSettings
+from edgecnn.recipe.held_out import training_data
 from edgecnn.recipe.section import Recipe, Section
 from edgecnn.recipe.stage import Context, Stage, data_digest, digest
 
@@ -51,5 +52,10 @@ class Quantize(Stage):
 
 
 def stages(recipe: Recipe) -> Sequence[Stage]:
-    """Always."""
-    return [Quantize(QUANTIZE.always_of(recipe))]
+    """Always; on the training images where there is a [train], unless other calibration images are given."""
+    settings = QUANTIZE.always_of(recipe)
+    data = training_data(recipe)
+    if data is not None and "calibration" not in recipe.keys_of("quantize"):
+        calibration = dataclasses.replace(settings.calibration, data=data)
+        settings = dataclasses.replace(settings, calibration=calibration)
+    return [Quantize(settings)]

@@ -2,19 +2,40 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from edgecnn import artifact
 from edgecnn.core import files
 from edgecnn.core.errors import RecipeError
+from edgecnn.core.options import option
+from edgecnn.recipe.held_out import held_out_data
 from edgecnn.recipe.section import Recipe, Section
 from edgecnn.recipe.stage import Context, Stage, data_digest, digest
 from edgecnn.verification.settings import VerifySettings
 
 POSITION = 60
-VERIFY = Section("verify", VerifySettings)
+
+
+@dataclass(frozen=True)
+class VerifySection(VerifySettings):
+    """What an artifact is compared on, and how much it may lose."""
+
+    data: str = option(
+        "Evaluation set; with labels, accuracy is measured too.", "",
+        metavar="DATA", default_help="what [train] holds out: its test images, or those that validate",
+    )  # fmt: skip
+
+
+def _something_to_verify_on(recipe: Recipe) -> None:
+    if recipe.has("verify") and not recipe.keys_of("verify").get("data") and held_out_data(recipe) is None:
+        raise ValueError("verify.data: missing, and there is no [train] that holds images out")
+
+
+VERIFY = Section("verify", VerifySection, check=_something_to_verify_on)
 SECTIONS = (VERIFY,)
 
 
@@ -78,4 +99,7 @@ class Verify(Stage):
 
 def stages(recipe: Recipe) -> Sequence[Stage]:
     """Always: without a [verify] the artifact stays as it is."""
-    return [Verify(VERIFY.of(recipe))]
+    settings = VERIFY.of(recipe)
+    if settings is not None and not settings.data:
+        settings = dataclasses.replace(settings, data=held_out_data(recipe) or "")
+    return [Verify(settings)]
