@@ -12,6 +12,7 @@ from edgecnn.core.version import __version__
 
 if TYPE_CHECKING:
     from edgecnn.api import Classifier as Classifier
+    from edgecnn.api import Hints as Hints
     from edgecnn.api import build as build
     from edgecnn.api import check_device as check_device
     from edgecnn.api import check_target as check_target
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Classifier",
+    "Hints",
     "__version__",
     "build",
     "check_device",

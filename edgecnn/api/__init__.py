@@ -45,9 +45,11 @@ from edgecnn.api.making import (
     train,
     train_quantization_aware,
 )
+from edgecnn.core.hints import Hints
 
 __all__ = [
     "Classifier",
+    "Hints",
     "build",
     "check_device",
     "check_target",

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgecnn.api.notebook import progress_or
+from edgecnn.core.hints import NO_HINTS, Hints
 from edgecnn.core.progress import Progress
 from edgecnn.profiling.settings import ProfileSettings
 from edgecnn.runtime.model import model_file
@@ -23,7 +24,13 @@ if TYPE_CHECKING:
 
 
 def verify(
-    model: str | Path, against: Any, data: str, *, trust: bool = False, progress: Progress | None = None
+    model: str | Path,
+    against: Any,
+    data: str,
+    *,
+    hints: Hints = NO_HINTS,
+    trust: bool = False,
+    progress: Progress | None = None,
 ) -> Verification:
     """Compare an artifact with the float model it was made from, on the same images.
 
@@ -31,6 +38,7 @@ def verify(
         model: the `.tflite` file.
         against: what `build` gives, a Keras model, a model file, a SavedModel folder, or another `.tflite` file.
         data: the evaluation set; calibration images in it are named in the result.
+        hints: what is known of models by others.
         trust: run code that the float model's file carries.
         progress: called with (stage, done, total).
 
@@ -40,7 +48,7 @@ def verify(
     """
     from edgecnn.verification import verify as stage
 
-    return stage(model, against, data, trust=trust, progress=progress_or(progress))
+    return stage(model, against, data, hints=hints, trust=trust, progress=progress_or(progress))
 
 
 def diagnose(
@@ -49,6 +57,7 @@ def diagnose(
     data: str,
     *,
     samples: int = 32,
+    hints: Hints = NO_HINTS,
     trust: bool = False,
     progress: Progress | None = None,
 ) -> Diagnosis:
@@ -59,6 +68,7 @@ def diagnose(
         against: as of `verify`.
         data: images to look at; a sample of them is.
         samples: how many.
+        hints: what is known of models by others.
         trust: run code that the float model's file carries.
         progress: called with (stage, done, total).
 
@@ -70,7 +80,7 @@ def diagnose(
     from edgecnn.verification.doctor import diagnose as stage
 
     images = open_data(data).sample(samples)
-    found, _ = stage(model_file.read(model), against, images, trust=trust, progress=progress_or(progress))
+    found, _ = stage(hints.read(model), against, images, hints=hints, trust=trust, progress=progress_or(progress))
     return found
 
 

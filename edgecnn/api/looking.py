@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edgecnn.api.notebook import progress_or
+from edgecnn.core.hints import NO_HINTS, Hints
 from edgecnn.core.progress import Progress
-from edgecnn.runtime.model import model_file
 from edgecnn.runtime.model.contract import Contract
 from edgecnn.runtime.process import guard
 from edgecnn.runtime.run.answers import answer
@@ -54,19 +55,23 @@ class Classifier:
         return answer(self.engine, read_picture(image), count)
 
 
-def load(path: str | Path, *, labels: str | Path | None = None, threads: int | None = None) -> Classifier:
+def load(
+    path: str | Path, *, labels: str | Path | None = None, threads: int | None = None, hints: Hints = NO_HINTS
+) -> Classifier:
     """Open a `.tflite` model, ours or by others.
 
     Args:
         path: the file.
         labels: class names, one per line, for a model that has none.
         threads: processor threads; by default all processors, at most 4.
+        hints: what else is known of a model by others.
 
     Raises:
         ModelFileError: the file is missing, damaged or of another kind.
         CrashError: the runtime can't take it; found out in a child process, so that this one lives on.
     """
-    file = model_file.read(path, labels)
+    said = hints if labels is None else dataclasses.replace(hints, labels=Path(labels))
+    file = said.read(path)
     guard.try_out(file)
     return Classifier(Engine(file, threads))
 
@@ -135,6 +140,7 @@ def visualize(
     request: Request | None = None,
     *,
     output: str | Path | None = None,
+    hints: Hints = NO_HINTS,
     progress: Progress | None = None,
 ) -> list[Panel]:
     """What a model sees in an image: filters, feature maps, Grad-CAM, occlusion and more.
@@ -145,6 +151,7 @@ def visualize(
         request: `edgecnn.visualization.settings.Request`: which panels, layers and classes; all that is possible by
             default.
         output: where to write the page (`.html`) or, without that suffix, PNG files; nowhere by default.
+        hints: what is known of a model by others.
         progress: called with (stage, done, total).
 
     Raises:
@@ -160,7 +167,7 @@ def visualize(
 
     request = request or Request()
     picture = read_picture(image)
-    found = subject(open_model(str(model), trust=request.trust))
+    found = subject(open_model(str(model), trust=request.trust), hints)
     panels = draw(found, picture, request, progress_or(progress))
     if output is not None:
         page.write(output, found, found.fitted(picture), Path(image).name, panels)

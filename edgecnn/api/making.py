@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgecnn.api.notebook import progress_or
+from edgecnn.core.hints import NO_HINTS, Hints
 from edgecnn.core.progress import Progress
 from edgecnn.models.spec import ModelSpec
 from edgecnn.runtime.model.contract import Contract
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from edgecnn.compression import Compressed
     from edgecnn.compression.settings import Tuning
     from edgecnn.core.options import Settings
-    from edgecnn.float_model.settings import Hints
     from edgecnn.ladder import Bounds, Climb, Training
     from edgecnn.quantization.settings import Calibration
     from edgecnn.recipe.run import Result
@@ -144,7 +144,7 @@ def quantize(
     scheme: str = "int8",
     calibration: Calibration | str | None = None,
     io: str | None = None,
-    hints: Hints | None = None,
+    hints: Hints = NO_HINTS,
     trust: bool = False,
     progress: Progress | None = None,
 ) -> ModelFile:
@@ -182,6 +182,7 @@ def quantize_within(
     *,
     calibration: Calibration | None = None,
     training: Training | None = None,
+    hints: Hints = NO_HINTS,
     trust: bool = False,
     progress: Progress | None = None,
 ) -> Climb:
@@ -194,6 +195,7 @@ def quantize_within(
         data: the evaluation set; calibration images are excluded.
         calibration: see `quantize`.
         training: `edgecnn.ladder.Training`, for configurations that train.
+        hints: what is known of a model by others.
         trust: run code that the model file carries.
         progress: called with (stage, done, total).
 
@@ -205,8 +207,8 @@ def quantize_within(
     from edgecnn.quantization import Calibration
 
     return climb(
-        model, output, bounds, data, calibration=calibration or Calibration(), training=training, trust=trust,
-        progress=progress_or(progress),
+        model, output, bounds, data, calibration=calibration or Calibration(), training=training, hints=hints,
+        trust=trust, progress=progress_or(progress),
     )  # fmt: skip
 
 

@@ -32,7 +32,7 @@ def main() -> int:
         events.flush()
 
     try:
-        demo = Demo(DemoOptions(**json.loads(first)), write=lambda line: tell(line=json.loads(line)))
+        demo = Demo(DemoOptions.from_json(first), write=lambda line: tell(line=json.loads(line)))
         threading.Thread(target=_watch_input, args=(demo,), daemon=True).start()
         ready = {"source": demo.source, "port": demo.port, "notes": list(demo.file.contract.assumed)}
         tell(summary=demo.run(lambda: tell(ready=ready)))

@@ -26,7 +26,6 @@ from edgecnn.camera.window import Window
 from edgecnn.core.errors import UsageError
 from edgecnn.runtime.delegates.loading import load as load_delegate
 from edgecnn.runtime.measure import system
-from edgecnn.runtime.model import model_file
 from edgecnn.runtime.model.model_file import ModelFile
 from edgecnn.runtime.process import guard
 from edgecnn.runtime.run.engine import Engine, default_threads
@@ -58,7 +57,7 @@ class Demo:
         self._exit = contextlib.ExitStack()
         with contextlib.ExitStack() as undo:
             undo.push(self._exit)
-            self.file = model_file.read(options.model, options.labels)
+            self.file = options.hints.read(options.model)
             guard.isolated(_try, self.file, options.threads, options.delegate)
             self.engine = _engine(self.file, options.threads, options.delegate)
             self._recognizer = Recognizer(self.engine, options.smooth_s, options.threshold, options.top)

@@ -21,10 +21,10 @@ from edgecnn.devices import Note, answers, open_device, to_stderr, zipapp
 from edgecnn.devices.child import HEARTBEAT_S, Answer, Complaints, Patience, ended, lines, out_of_time
 from edgecnn.devices.ssh_client import TUNNEL_OPEN
 from edgecnn.devices.ssh_device import CACHE, SshDevice
-from edgecnn.runtime.model import model_file
 
 _PARTS = (
     *("__init__.py", "core/__init__.py", "core/version.py", "core/errors.py", "core/files.py"),
+    "core/hints.py",
     *("core/option.py", "core/options.py", "core/ranges.py", "core/registry.py", "core/text.py"),
     *("runtime/**/*.py", "camera/**/*.py", "camera/page.html"),
 )
@@ -89,18 +89,17 @@ def _check(options: DemoOptions) -> None:
 
 def _bring(board: SshDevice, options: DemoOptions) -> tuple[list[str], DemoOptions]:
     """Copy what is not there yet; returns the board's command and the options in the board's terms."""
-    file = model_file.read(options.model, options.labels)
+    file = options.hints.read(options.model)
     contents = {f"{file.sha256}.tflite": file.data}
-    if options.labels:
+    if options.hints.labels:
         text = "".join(f"{label}\n" for label in file.contract.labels).encode()
         contents[f"{hashlib.sha256(text).hexdigest()}.txt"] = text
     app = archive()
     contents[f"{hashlib.sha256(app).hexdigest()}.pyz"] = app
     found = board.bring(contents)
     paths = [f"{found.home}/{CACHE}/{name}" for name in contents]
-    there = dataclasses.replace(
-        options, model=paths[0], labels=paths[1] if options.labels else None, host="127.0.0.1", port=None
-    )
+    hints = dataclasses.replace(options.hints, labels=Path(paths[1]) if options.hints.labels else None)
+    there = dataclasses.replace(options, model=paths[0], hints=hints, host="127.0.0.1", port=None)
     return ["exec", found.python, paths[-1]], there
 
 
@@ -198,7 +197,7 @@ def _process(command: list[str], options: DemoOptions) -> Iterator[subprocess.Po
 def _send(process: subprocess.Popen[bytes], options: DemoOptions) -> None:
     assert process.stdin
     with contextlib.suppress(BrokenPipeError):  # what ssh has to say about that is read next
-        process.stdin.write(json.dumps(dataclasses.asdict(options)).encode() + b"\n")
+        process.stdin.write(options.to_json().encode() + b"\n")
         process.stdin.flush()
 
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
+import os
 import re
 from dataclasses import dataclass
 
-from edgecnn.core.options import Key, SettingError, Settings, option
+from edgecnn.core.hints import Hints
+from edgecnn.core.options import Key, SettingError, Settings, option, part
 
 
 @dataclass(frozen=True)
 class DemoOptions(Settings):
-    """All that the demo can be asked for; plain JSON values, since they also travel to a board.
+    """All that the demo can be asked for; `to_json` and `from_json`, since it also travels to a board.
 
     Attributes:
         model: the `.tflite` file.
@@ -46,7 +50,7 @@ class DemoOptions(Settings):
     delegate: str = option(
         "Delegate that runs the operators: cpu, edgetpu[:usb|:pci|:N] or a library.", "cpu", metavar="DELEGATE"
     )
-    labels: str | None = option("Class names, one per line, for a model that has none.", metavar="FILE")
+    hints: Hints = part(Hints)
     seconds: float = option("End after this long; 0 for never.", 0.0, low=0, unit="seconds", metavar="SECONDS")
     frames: int = option("End after so many answers; 0 for never.", 0, low=0, metavar="N")
 
@@ -54,6 +58,16 @@ class DemoOptions(Settings):
         super().__post_init__()
         if not re.fullmatch(r"[1-9][0-9]*x[1-9][0-9]*", self.size):
             raise SettingError(Key("size"), f" is {self.size!r}; expected width x height, for example 640x480.")
+
+    def to_json(self) -> str:
+        """One line."""
+        return json.dumps(dataclasses.asdict(self), default=os.fspath)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> DemoOptions:
+        """What `to_json` gave."""
+        values = json.loads(text)
+        return cls(**{**values, "hints": Hints(**values["hints"])})
 
     @property
     def resolution(self) -> tuple[int, int]:

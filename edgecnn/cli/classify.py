@@ -9,6 +9,7 @@ import click
 
 from edgecnn.cli._options import Command, options_of
 from edgecnn.cli._output import emit, json_option, note
+from edgecnn.core.hints import Hints
 from edgecnn.core.options import Settings, option
 
 GROUP = "Boards and cameras"
@@ -20,7 +21,6 @@ class ClassifySettings(Settings):
     """How images are classified."""
 
     top: int = option("Number of classes to name.", 3, low=1, metavar="K")
-    labels: str | None = option("Class names, one per line, for a model that has none.", metavar="FILE")
     threads: int | None = option(
         "Processor threads.", low=1, high=256, metavar="N", default_help="all processors, at most 4"
     )
@@ -30,20 +30,22 @@ class ClassifySettings(Settings):
 @click.argument("model", type=click.Path())
 @click.argument("images", nargs=-1, required=True, type=click.Path(), metavar="IMAGE...")
 @options_of(ClassifySettings, "settings")
+@options_of(Hints, "hints")
 @json_option
-def command(model: str, images: tuple[str, ...], settings: ClassifySettings, json_path: str | None) -> None:
+def command(
+    model: str, images: tuple[str, ...], settings: ClassifySettings, hints: Hints, json_path: str | None
+) -> None:
     """Classify each IMAGE with the .tflite MODEL, ours or by others.
 
     \b
     Example:
       edgecnn classify lite0.tflite cat.jpg --top 5
     """
-    from edgecnn.runtime.model import model_file
     from edgecnn.runtime.process import guard
     from edgecnn.runtime.run.answers import answer_files
     from edgecnn.runtime.tasks import task_of
 
-    file = model_file.read(model, settings.labels)
+    file = hints.read(model)
     for sentence in file.contract.assumed:
         note(f"Note: {sentence}")
     results = guard.isolated(answer_files, file, list(images), settings.top, settings.threads)

@@ -8,6 +8,7 @@ import click
 
 from edgecnn.cli._options import Command, options_of
 from edgecnn.cli._output import emit, json_option, note, print_table, show_notes, trust_option
+from edgecnn.core.hints import Hints
 from edgecnn.verification.settings import DoctorSettings
 
 GROUP = "Quantize and check"
@@ -18,11 +19,18 @@ POSITION = 130
 @click.argument("model", type=click.Path())
 @click.option("--against", required=True, metavar="FLOAT", help="The Keras model that MODEL was made from.")
 @options_of(DoctorSettings, "settings")
+@options_of(Hints, "hints")
 @click.option("-o", "--output", metavar="FILE", help="Page with drawings to write, .html.")
 @trust_option
 @json_option
 def command(
-    model: str, against: str, settings: DoctorSettings, output: str | None, trust: bool, json_path: str | None
+    model: str,
+    against: str,
+    settings: DoctorSettings,
+    hints: Hints,
+    output: str | None,
+    trust: bool,
+    json_path: str | None,
 ) -> None:
     """Diagnose the int8 artifact MODEL layer by layer: causes of its loss, evidence, remedies, and their gain.
 
@@ -32,14 +40,13 @@ def command(
     """
     from edgecnn.core.progress import Terminal
     from edgecnn.data import open_data
-    from edgecnn.runtime.model import model_file
     from edgecnn.verification.doctor import diagnose
 
     progress = Terminal()
     try:
         pictures = open_data(settings.data).part("test", "validation").sample(settings.samples)
         show_notes(pictures.notes)
-        diagnosis, case = diagnose(model_file.read(model), against, pictures, trust=trust, progress=progress)
+        diagnosis, case = diagnose(hints.read(model), against, pictures, hints=hints, trust=trust, progress=progress)
     finally:
         progress.close()
     if output:

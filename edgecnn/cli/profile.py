@@ -10,6 +10,7 @@ import click
 
 from edgecnn.cli._options import Command, options_of
 from edgecnn.cli._output import emit, json_option, note, print_table
+from edgecnn.core.hints import Hints
 from edgecnn.profiling.settings import FurtherSettings, Place, ProfileSettings
 
 if TYPE_CHECKING:
@@ -42,12 +43,14 @@ class _Numbers(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # gene
 @options_of(ProfileSettings, "settings", without=("device",))
 @options_of(Place, "places", partial=True, several=("device",))
 @options_of(FurtherSettings, "further")
+@options_of(Hints, "hints")
 @json_option
 def command(
     models: tuple[str, ...],
     settings: ProfileSettings,
     places: dict[str, Any],
     further: FurtherSettings,
+    hints: Hints,
     json_path: str | None,
 ) -> None:
     """Measure a model's latency and memory; several models are compared with the first in interleaved runs.
@@ -68,11 +71,12 @@ def command(
     settings = dataclasses.replace(settings, delegate=delegates.resolve(settings.delegate))
     if further.node_data and not (further.per_op and len(models) == len(devices) == 1):
         raise click.UsageError("--node-data needs --per-op, one model and one device.")
+    files = [hints.read(model) for model in models]
     found, failures = Results(), []
     for target in devices:
         try:
             with open_device(target, note) as device:
-                found = _measure(found, models, device, settings, further)
+                found = _measure(found, files, device, settings, further)
         except EdgecnnError as error:
             failures.append(error)
     if found.profiles:
@@ -84,16 +88,14 @@ def command(
 
 
 def _measure(
-    found: Results, models: Sequence[str], device: Device, settings: ProfileSettings, further: FurtherSettings
+    found: Results, files: Sequence[ModelFile], device: Device, settings: ProfileSettings, further: FurtherSettings
 ) -> Results:
     """What was found before, and everything that was asked for, on one device."""
     from edgecnn.profiling import profile
     from edgecnn.profiling.compare import compare
     from edgecnn.profiling.results import Results
     from edgecnn.profiling.sustained import sustain
-    from edgecnn.runtime.model import model_file
 
-    files = [model_file.read(model) for model in models]
     options: dict[str, Any] = {
         "delegate": settings.delegate,
         "threads": list(settings.threads) or None,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,7 +9,6 @@ import click
 from edgecnn.cli._options import Command, flag, options_of
 from edgecnn.cli._output import emit, json_option, note, output_option, print_table, show_notes, trust_option
 from edgecnn.core.registry import SCHEMES
-from edgecnn.float_model.settings import Hints
 from edgecnn.ladder.settings import LadderSettings
 from edgecnn.quantization.settings import QuantizeSettings
 
@@ -28,7 +26,6 @@ POSITION = 110
 @options_of(QuantizeSettings, "settings")
 @trust_option
 @options_of(LadderSettings, "ladder")
-@options_of(Hints, "hints")
 @json_option
 def command(
     model: str,
@@ -36,7 +33,6 @@ def command(
     settings: QuantizeSettings,
     trust: bool,
     ladder: LadderSettings,
-    hints: Hints,
     json_path: str | None,
 ) -> None:
     """Convert MODEL (.keras, .h5 or a SavedModel folder) to a .tflite that carries its contract.
@@ -52,12 +48,12 @@ def command(
       edgecnn quantize m.keras -o m.tflite --min-agreement 98 --data pictures/
     """
     if ladder.bounded:
-        _refuse_of_schemes(settings, hints)
+        _refuse_of_schemes(settings)
         _climb(model, output, settings, ladder, trust, json_path)
         return
     for key in ladder.given():
         raise click.UsageError(f"{flag(key)} goes with --max-drop or --min-agreement.")
-    _convert(model, output, settings, hints, trust, json_path)
+    _convert(model, output, settings, trust, json_path)
 
 
 def _schemes() -> str:
@@ -68,9 +64,9 @@ def _schemes() -> str:
 command.help = (command.help or "").replace("{schemes}", f"  {_schemes()}")
 
 
-def _refuse_of_schemes(settings: QuantizeSettings, hints: Hints) -> None:
+def _refuse_of_schemes(settings: QuantizeSettings) -> None:
     """Refuse what the ladder decides itself."""
-    own = {"improve": settings.calibration.improve, "keep_float": settings.keep_float, **dataclasses.asdict(hints)}
+    own = {"improve": settings.calibration.improve, "keep_float": settings.keep_float}
     for key in (key for key, value in own.items() if value):
         raise click.UsageError(f"A bound doesn't go with {flag(key)}: the ladder tries its own schemes.")
     if settings.scheme not in ("int8", "int8_per_tensor"):
@@ -80,9 +76,7 @@ def _refuse_of_schemes(settings: QuantizeSettings, hints: Hints) -> None:
         )
 
 
-def _convert(
-    model: str, output: str, settings: QuantizeSettings, hints: Hints, trust: bool, json_path: str | None
-) -> None:
+def _convert(model: str, output: str, settings: QuantizeSettings, trust: bool, json_path: str | None) -> None:
     """By one scheme."""
     from edgecnn.core.progress import Terminal
     from edgecnn.data import open_data
@@ -92,7 +86,7 @@ def _convert(
     try:
         file = quantize(
             model, output, scheme=settings.plugin, calibration=settings.calibration, io=settings.io, trust=trust,
-            hints=hints, progress=progress,
+            hints=settings.hints, progress=progress,
         )  # fmt: skip
     finally:
         progress.close()
@@ -120,7 +114,7 @@ def _climb(
     try:
         climbed = climb(
             model, output, bounds, data, calibration=settings.calibration, training=training, trust=trust,
-            progress=progress,
+            hints=settings.hints, progress=progress,
         )  # fmt: skip
     finally:
         progress.close()

@@ -10,6 +10,7 @@ import click
 
 from edgecnn.cli._options import Command, options_of
 from edgecnn.cli._output import emit, json_option, note, print_table, show_notes, trust_option
+from edgecnn.core.hints import Hints
 from edgecnn.profiling.settings import Place
 from edgecnn.verification.settings import VerifySettings
 
@@ -17,6 +18,7 @@ GROUP = "Quantize and check"
 POSITION = 120
 
 if TYPE_CHECKING:
+    from edgecnn.runtime.model.model_file import ModelFile
     from edgecnn.verification import Verification
 
 
@@ -27,10 +29,11 @@ if TYPE_CHECKING:
 )
 @options_of(VerifySettings, "settings")
 @options_of(Place, "place")
+@options_of(Hints, "hints")
 @trust_option
 @json_option
 def command(
-    model: str, against: str, settings: VerifySettings, place: Place, trust: bool, json_path: str | None
+    model: str, against: str, settings: VerifySettings, place: Place, hints: Hints, trust: bool, json_path: str | None
 ) -> None:
     """Compare the artifact MODEL with the float model it was made from, on the same images.
 
@@ -42,13 +45,14 @@ def command(
     from edgecnn.data import open_data
     from edgecnn.verification import check_bounds, verify
 
+    file = hints.read(model)
     data = open_data(settings.data).part("test", "validation")
     data = data if settings.samples is None else data.sample(settings.samples)
     show_notes(data.notes)
     progress = Terminal()
     try:
-        with _runner(model, place.device, place.delegate) as runner:
-            found = verify(model, against, data, **runner, trust=trust, progress=progress)
+        with _runner(file, place.device, place.delegate) as runner:
+            found = verify(file, against, data, **runner, hints=hints, trust=trust, progress=progress)
     finally:
         progress.close()
     emit(found.to_dict(), json_path, lambda: _show(found))
@@ -64,15 +68,14 @@ def command(
 
 
 @contextlib.contextmanager
-def _runner(model: str, target: str, delegate: str) -> Iterator[dict[str, Any]]:
+def _runner(file: ModelFile, target: str, delegate: str) -> Iterator[dict[str, Any]]:
     """What `verify` needs to run the artifact somewhere else; nothing for this machine."""
     if (target, delegate) == ("local", "cpu"):
         yield {}
         return
     from edgecnn.devices import delegates, open_device
-    from edgecnn.runtime.model import model_file
 
-    file, chosen = model_file.read(model), delegates.resolve(delegate)
+    chosen = delegates.resolve(delegate)
     with open_device(target, note) as device, device.session(file, delegate=chosen) as session:
         yield {"device": f"{target} ({session.system['board'] or session.system['cpu']})", "runner": session}
 

@@ -9,6 +9,7 @@ import click
 
 from edgecnn.cli._options import Command, options_of
 from edgecnn.cli._output import emit, json_option, note, trust_option
+from edgecnn.core.hints import Hints
 from edgecnn.visualization.settings import Request
 
 GROUP = "Look inside"
@@ -20,9 +21,12 @@ POSITION = 320
 @click.argument("image", type=click.Path())
 @click.option("-o", "--output", required=True, metavar="FILE|DIR", help="Page (.html), or folder for PNG files.")
 @options_of(Request, "given", partial=True)
+@options_of(Hints, "hints")
 @trust_option
 @json_option
-def command(model: str, image: str, output: str, given: dict[str, Any], trust: bool, json_path: str | None) -> None:
+def command(
+    model: str, image: str, output: str, given: dict[str, Any], hints: Hints, trust: bool, json_path: str | None
+) -> None:
     """Draw what MODEL sees in IMAGE.
 
     First-layer filters, feature maps, Grad-CAM, occlusion, and how the answer changes when the image is shifted. With
@@ -45,7 +49,7 @@ def command(model: str, image: str, output: str, given: dict[str, Any], trust: b
 
     request = Request.of(given, trust=trust)
     picture = read_picture(image)
-    found = subject(open_model(model, trust=trust))
+    found = subject(open_model(model, trust=trust), hints)
     progress = Terminal()
     try:
         panels = draw(found, picture, request, progress)

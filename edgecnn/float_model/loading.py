@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import zipfile
 from collections.abc import Callable
@@ -13,16 +12,12 @@ from typing import Any
 from edgecnn.core.compat.tensorflow import keras, tf
 from edgecnn.core.errors import MissingExtraError, ModelFileError
 from edgecnn.core.files import DAMAGED_ZIP
+from edgecnn.core.hints import Hints
 from edgecnn.float_model import keras_file, safety
-from edgecnn.float_model.settings import Hints
-from edgecnn.runtime.model.contract import Contract, Preprocessing
-from edgecnn.runtime.model.json_text import printable
-from edgecnn.runtime.model.label_file import read_labels
-from edgecnn.runtime.model.records import ModelDescription
+from edgecnn.float_model.foreign import foreign_contract
+from edgecnn.runtime.model.contract import Contract
 from edgecnn.runtime.run.engine import quiet
 from edgecnn.runtime.tasks import task_of
-
-_SCALING_LAYERS = ("Rescaling", "Normalization")
 
 
 @dataclass(frozen=True)
@@ -49,25 +44,26 @@ def from_model(model: Any, contract: Contract | None = None, hints: Hints | None
     hints = hints or Hints()
     if len(model.inputs) != 1:
         raise ModelFileError(f"The model has {len(model.inputs)} inputs; expected one.")
-    shape = tuple(model.inputs[0].shape)
-    contract = contract or _foreign_contract(
-        str(model.name), shape, [type(layer).__name__ for layer in model.layers], hints
-    )
-    contract = _with_hints(contract, hints)
+    spec = model.inputs[0]
 
     def call(image: Any) -> Any:
         return model(image, training=False)
 
-    return TraceableModel(call, _with_output_kind(contract, call), model)
+    contract = contract or foreign_contract(str(model.name), tuple(spec.shape), spec.dtype, call, hints)
+    contract = hints.applied(contract)
+    return TraceableModel(call, _with_output_kind(contract, call, hints), model)
 
 
-def load(path: str | Path, *, trust: bool = False, hints: Hints | None = None) -> TraceableModel:
+def load(
+    path: str | Path, *, trust: bool = False, hints: Hints | None = None, like: Contract | None = None
+) -> TraceableModel:
     """Open a model file or SavedModel folder.
 
     Args:
         path: `.keras`, `.h5` / `.hdf5`, or a SavedModel folder.
         trust: also run code that the file carries (Lambda and custom layers, Python and file operations).
         hints: what is known of a model by others.
+        like: stands in for the contract that a model by others lacks: that of the artifact that was made of it.
 
     Raises:
         ModelFileError: the file is missing, damaged or of another kind.
@@ -79,13 +75,14 @@ def load(path: str | Path, *, trust: bool = False, hints: Hints | None = None) -
             f"There is no model {path}. Make one with: edgecnn build MODEL -o {path.with_suffix('.keras')}"
         )
     if path.is_dir():
-        return _saved_model(path, trust, hints or Hints())
+        return _saved_model(path, trust, hints or Hints(), like)
     if path.suffix == ".keras":
         if _keras_version(path) < 3:
-            return from_model(*keras_file.load(path, trust=trust), hints)
-        return from_model(_keras3_model(path, trust), None, hints)
+            model, contract = keras_file.load(path, trust=trust)
+            return from_model(model, contract or like, hints)
+        return from_model(_keras3_model(path, trust), like, hints)
     if path.suffix in (".h5", ".hdf5"):
-        return from_model(_h5_model(path, trust), None, hints)
+        return from_model(_h5_model(path, trust), like, hints)
     raise ModelFileError(
         f"{path} is no Keras model; expected a .keras, .h5 or .hdf5 file or a SavedModel folder"
         + (" (it is quantized already?)." if path.suffix == ".tflite" else ".")
@@ -141,7 +138,7 @@ def _h5_model(path: Path, trust: bool) -> Any:
         raise ModelFileError(f"Keras can't load {path}: {_first_line(error)}") from error
 
 
-def _saved_model(path: Path, trust: bool, hints: Hints) -> TraceableModel:
+def _saved_model(path: Path, trust: bool, hints: Hints, like: Contract | None) -> TraceableModel:
     graph_file = path / "saved_model.pb"
     if not graph_file.is_file():
         raise ModelFileError(
@@ -162,59 +159,23 @@ def _saved_model(path: Path, trust: bool, hints: Hints) -> TraceableModel:
     name, spec = inputs[0]
 
     def call(image: Any) -> Any:
-        return next(iter(signature(**{name: image}).values()))
+        return next(iter(signature(**{name: tf.cast(image, spec.dtype)}).values()))
 
     call.module = module  # type: ignore[attr-defined]  # the variables live as long as the function
-    contract = _with_hints(_foreign_contract(path.name, tuple(spec.shape), [], hints), hints)
-    return TraceableModel(call, _with_output_kind(contract, call))
+    contract = like or foreign_contract(path.name, tuple(spec.shape), spec.dtype, call, hints)
+    contract = hints.applied(contract)
+    return TraceableModel(call, _with_output_kind(contract, call, hints))
 
 
-def _foreign_contract(name: str, shape: tuple[int | None, ...], layers: list[str], hints: Hints) -> Contract:
-    if len(shape) != 4 or shape[3] not in (1, 3):
-        raise ModelFileError(
-            f"The model takes an input of shape {list(shape)}; expected [batch, height, width, 1 or 3]."
-        )
-    height, width = shape[1] or hints.input_size, shape[2] or hints.input_size
-    if not height or not width:
-        raise ModelFileError(f"The model leaves its input size open ({list(shape)}). Say it with --input-size N.")
-    assumed = ["The file has no contract: assumed RGB and a center crop of 0.875."]
-    scales_itself = any(layer in _SCALING_LAYERS for layer in layers[:4])
-    mean, std = ((0.0,), (1.0,)) if scales_itself else ((127.5,), (127.5,))
-    if hints.mean is not None or hints.std is not None:
-        missing = [(name, value) for name, value in (("mean", mean), ("std", std)) if getattr(hints, name) is None]
-        assumed += [
-            f"Only one of --mean and --std was given: assumed --{name} {value[0]:g}." for name, value in missing
-        ]
-    elif scales_itself:
-        assumed.append("It scales its input itself: assumed pixel values 0..255.")
-    else:
-        assumed.append("Assumed pixel values scaled from 0..255 to -1..1; --mean and --std say otherwise.")
-    color = "gray" if shape[3] == 1 else "rgb"
-    return Contract(
-        Preprocessing(height, width, color=color, mean=mean, std=std),
-        model=ModelDescription(printable(name)),
-        assumed=tuple(assumed),
-    )
-
-
-def _with_hints(contract: Contract, hints: Hints) -> Contract:
-    changes: dict[str, Any] = {}
-    if hints.mean is not None or hints.std is not None:
-        changes["preprocessing"] = dataclasses.replace(
-            contract.preprocessing,
-            mean=hints.mean or contract.preprocessing.mean,
-            std=hints.std or contract.preprocessing.std,
-        )
-    if hints.labels is not None:
-        changes["labels"] = read_labels(hints.labels)
-    return contract.replace(**changes)
-
-
-def _with_output_kind(contract: Contract, call: Callable[[Any], Any]) -> Contract:
-    """Find out by trying: the task looks at the outputs for one random image."""
+def _with_output_kind(contract: Contract, call: Callable[[Any], Any], hints: Hints) -> Contract:
+    """Find out by trying, unless it was said: the task looks at the outputs for one random image."""
     found = call(tf.random.stateless_normal((1, *contract.preprocessing.shape), seed=(1, 2)))
-    outputs = found if isinstance(found, (list, tuple)) else [found]
-    return task_of(contract).described(contract, [output.numpy()[0] for output in outputs])
+    outputs = [output.numpy()[0] for output in (found if isinstance(found, (list, tuple)) else [found])]
+    task = task_of(contract)
+    if hints.output_kind is None:
+        return task.described(contract, outputs)
+    task.check(contract, [output.shape for output in outputs])
+    return contract
 
 
 def _first_line(error: BaseException) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from edgecnn import artifact
 from edgecnn.core import temporary
 from edgecnn.core.errors import BoundNotMetError, DataError, QuantizationError, UsageError
+from edgecnn.core.hints import NO_HINTS, Hints
 from edgecnn.core.progress import Progress, silent
 from edgecnn.data import DataSet, open_data
 from edgecnn.ladder.configurations import CONFIGURATIONS, Configuration, make, reason_to_skip
@@ -24,7 +25,7 @@ _BLAMED_ON = 16  # pictures
 _SAME_NETWORK = ("plain", "ranges", "fast", "best")  # int8 throughout, and layer by layer what the float model is
 
 
-def climb(
+def climb(  # noqa: PLR0913 (by keyword, what the command offers)
     model: Any,
     output: str | Path,
     bounds: Bounds,
@@ -32,6 +33,7 @@ def climb(
     *,
     calibration: Calibration = Calibration(),  # noqa: B008 - frozen
     training: Training | None = None,
+    hints: Hints = NO_HINTS,
     trust: bool = False,
     progress: Progress = silent,
 ) -> Climb:
@@ -45,6 +47,7 @@ def climb(
         data: the evaluation set; images that were calibrated or trained on are left out, by content.
         calibration: the calibration set, the same for all; its `improve` is the configurations' own.
         training: what the configurations that train learn from; without it they are skipped.
+        hints: what is known of a model by others.
         trust: run code that a model file carries.
         progress: called with (stage, done, total).
 
@@ -55,7 +58,7 @@ def climb(
     output = Path(output)
     # The same images for every configuration: those of the most expensive are then left out for all.
     calibration = dataclasses.replace(calibration, samples=calibration.samples or SAMPLES["best"])
-    request = Request(model, bounds, calibration, training, trust, progress)
+    request = Request(model, bounds, calibration, training, hints, trust, progress)
     return _Climbing(request, output, *held_out(data, request)).run()
 
 

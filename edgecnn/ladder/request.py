@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edgecnn.core.hints import Hints
 from edgecnn.core.progress import Progress
 from edgecnn.ladder.settings import Bounds, Training
 from edgecnn.quantization.pipeline import quantize
@@ -24,6 +25,7 @@ class Request:
         bounds: what the artifact must suit.
         calibration: its `improve` is the configurations' own.
         training: None where there is nothing to train on.
+        hints: what is known of a model by others.
         trust: run code that a model file carries.
         progress: called with (stage, done, total).
     """
@@ -32,6 +34,7 @@ class Request:
     bounds: Bounds
     calibration: Calibration
     training: Training | None
+    hints: Hints
     trust: bool
     progress: Progress
 
@@ -43,5 +46,6 @@ class Request:
         calibration = dataclasses.replace(self.calibration, improve=improve)
         model = self.model if model is None else model
         return quantize(
-            model, output, scheme=scheme, calibration=calibration, io=io, trust=self.trust, progress=self.progress
-        )
+            model, output, scheme=scheme, calibration=calibration, io=io, trust=self.trust, hints=self.hints,
+            progress=self.progress,
+        )  # fmt: skip

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from edgecnn.core.hints import Hints
 from edgecnn.core.lazy import exports
-from edgecnn.float_model.settings import Hints
 from edgecnn.quantization.settings import Calibration
 
 if TYPE_CHECKING:

@@ -13,13 +13,13 @@ import numpy as np
 from edgecnn import artifact
 from edgecnn.core.errors import ModelFileError, QuantizationError, UsageError
 from edgecnn.core.files import sha256
+from edgecnn.core.hints import Hints
 from edgecnn.core.progress import Progress, silent
 from edgecnn.core.version import __version__
 from edgecnn.data import DataSet, readable
 from edgecnn.float_model import loading
 from edgecnn.float_model.kernels import still_holds
 from edgecnn.float_model.loading import TraceableModel
-from edgecnn.float_model.settings import Hints
 from edgecnn.float_model.traced import FloatModel
 from edgecnn.graph.edit import Ranges
 from edgecnn.quantization import refusals

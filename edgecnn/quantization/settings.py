@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from edgecnn.core.hints import Hints
 from edgecnn.core.options import Key, SettingError, Settings, option, part
 from edgecnn.core.registry import SCHEMES
 from edgecnn.data import DataSet, open_data
@@ -53,6 +54,8 @@ class QuantizeSettings(Settings):
         "Keep these layers and their consumers in float; for the scheme int8_mixed, which is then the default.",
         (), metavar="LAYER,...", default_help="chosen automatically",
     )  # fmt: skip
+
+    hints: Hints = part(Hints)
 
     def __post_init__(self) -> None:
         super().__post_init__()

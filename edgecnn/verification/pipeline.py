@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from edgecnn.core.errors import BoundNotMetError, UsageError
+from edgecnn.core.hints import NO_HINTS, Hints
 from edgecnn.core.progress import Progress, silent
 from edgecnn.core.statistics import Metric, Share, share, sqnr_db
 from edgecnn.data import DataSet, Example, open_data, readable
@@ -43,6 +44,7 @@ def verify(
     *,
     device: str = "local",
     runner: Runner | None = None,
+    hints: Hints = NO_HINTS,
     trust: bool = False,
     progress: Progress = silent,
 ) -> Verification:
@@ -54,6 +56,7 @@ def verify(
         data: pictures; with labels accuracy is measured too.
         device: the name of where `runner` runs, for the record.
         runner: runs the artifact on input tensors; by default on this machine.
+        hints: what is known of models by others, the artifact or the float model.
         trust: run code that the float model's file carries.
         progress: called with (stage, done, total).
 
@@ -62,13 +65,13 @@ def verify(
         UsageError: the float model wants other pictures, or tells other classes apart.
         DataError: the data can't be read or doesn't match the labels.
     """
-    file = model if isinstance(model, ModelFile) else model_file.read(model)
+    file = model if isinstance(model, ModelFile) else hints.read(model)
     if runner is None:
         guard.try_out(file)
     data = data if isinstance(data, DataSet) else open_data(data).part("test", "validation")
     truth_of = task_of(file.contract).truth_of(data, file.contract, model_file.outputs_of(file.model))
     interface, run = (Interface(file), runner) if runner else _here(file)
-    name, reference = open_reference(against, file.contract, trust=trust)
+    name, reference = open_reference(against, file.contract, hints=hints, trust=trust)
     comparison = _Comparison(interface, truth_of, data)
     skipped = _compare(comparison, data, interface, run, reference, progress)
     return comparison.result(

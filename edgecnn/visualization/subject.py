@@ -5,6 +5,7 @@ Pictures are uint8 (height, width, channels) as the contract fits them; feature 
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from edgecnn.core.errors import UsageError
+from edgecnn.core.hints import NO_HINTS, Hints
 from edgecnn.graph import roles
 from edgecnn.graph.network import Layer
 from edgecnn.graph.operator_kinds import kind_of
@@ -234,8 +236,8 @@ class TFLiteSubject(Subject):
         )
 
 
-def subject(source: OpenedModel) -> Subject:
-    """The subject for an opened model.
+def subject(source: OpenedModel, hints: Hints = NO_HINTS) -> Subject:
+    """The subject for an opened model; the hints are what is known of one by others.
 
     Raises:
         UsageError: it takes no picture.
@@ -243,14 +245,16 @@ def subject(source: OpenedModel) -> Subject:
     """
     if source.file is not None:
         guard.isolated(_runs, source.file)
-        return TFLiteSubject(source.network.name, source.file.contract, analyze(source.network), source.file)
+        file = dataclasses.replace(source.file, contract=hints.applied(source.file.contract))
+        return TFLiteSubject(source.network.name, file.contract, analyze(source.network), file)
     if source.keras_model is None:
         raise UsageError(f"{source.network.name} takes no picture; expected an image classifier.")
-    contract = source.contract
-    if contract is None:
+    if source.contract is None:
         from edgecnn.float_model.loading import from_model
 
-        contract = from_model(source.keras_model).contract
+        contract = from_model(source.keras_model, None, hints).contract
+    else:
+        contract = hints.applied(source.contract)
     return KerasSubject(source.network.name, contract, analyze(source.network), source.keras_model)
 
 

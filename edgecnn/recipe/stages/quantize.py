@@ -33,7 +33,14 @@ class Quantize(Stage):
     def inputs(self, context: Context) -> Any:
         calibration = self._settings.calibration
         data = data_digest(calibration.data, calibration.samples, calibration.seed)
-        return [dataclasses.asdict(self._settings), digest(context.float_model), data]
+        settings = {**dataclasses.asdict(self._settings), "hints": self._hints()}
+        return [settings, digest(context.float_model), data]
+
+    def _hints(self) -> dict[str, Any]:
+        """What was said of a model by others; of the labels, their file's content."""
+        hints = self._settings.hints
+        labels = digest(hints.labels) if hints.labels else None
+        return {**dataclasses.asdict(hints), "labels": labels}
 
     def outputs(self, context: Context) -> list[Path]:
         return [context.quantized]
@@ -47,6 +54,7 @@ class Quantize(Stage):
             scheme=self._settings.plugin,
             calibration=self._settings.calibration,
             io=self._settings.io,
+            hints=self._settings.hints,
             progress=context.progress,
         )
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import ModelFileError, RecordError
+from . import assumptions
 from . import metadata as standard
 from .contract import Contract, Preprocessing
 from .json_text import parse_json, printable
 from .label_file import read_labels
 from .records import ModelDescription
-from .tflite import Tensor, TFLiteModel, parse
+from .scaling import guessed_scaling
+from .tflite import TFLiteModel, parse
 
 BUFFER_NAME = "edgecnn"
 GRAPH_BUFFER_NAME = "edgecnn_graph"  # 16 bytes: where the converter's file starts, and its length
@@ -23,7 +25,6 @@ DIGEST_START = len('{"sha256":"')
 DIGEST_SIZE = 64
 _OWN_BEGINNING = re.compile(rb'\{"sha256":"[0-9a-f]{64}","')
 MAX_SIZE_BYTES = 2 << 30
-_PLAIN_NORMALIZATION = (127.5,)
 
 
 @dataclass(frozen=True)
@@ -50,25 +51,26 @@ class ModelFile:
         return hashlib.sha256(self.data).hexdigest()
 
 
-def read(path: str | Path, labels: str | Path | None = None) -> ModelFile:
+def read(path: str | Path, labels: str | Path | None = None, said: Collection[str] = ()) -> ModelFile:
     """Read a `.tflite` file of ours or by others.
 
     Args:
         path: the file.
         labels: a file with class names, for a model that has none; see `label_file`.
+        said: names of what a person says of a model by others, which needn't be assumed; see `edgecnn.core.hints`.
 
     Raises:
         ModelFileError: the file is missing, damaged or of another kind, or has another number of outputs than labels.
     """
     path = Path(path)
-    file = from_bytes(read_bytes(path), path.name)
+    file = from_bytes(read_bytes(path), path.name, said)
     if labels is None:
         return file
     contract = file.contract.replace(labels=read_labels(labels, outputs_of(file.model)))
     return ModelFile(file.name, file.data, file.model, contract, file.sealed)
 
 
-def from_bytes(data: bytes, name: str = "the model") -> ModelFile:
+def from_bytes(data: bytes, name: str = "the model", said: Collection[str] = ()) -> ModelFile:
     """The same for a file that is in memory already."""
     model = parse(data, name)
     own = model.metadata.get(BUFFER_NAME)
@@ -77,7 +79,7 @@ def from_bytes(data: bytes, name: str = "the model") -> ModelFile:
     if own is not None:
         _check_digest(data, own, name)
         return ModelFile(name, data, model, _own_contract(own, name), sealed=True)
-    return ModelFile(name, data, model, _guess_contract(model, data, name), sealed=False)
+    return ModelFile(name, data, model, _guess_contract(model, data, name, said), sealed=False)
 
 
 def holds_contract(model: TFLiteModel, data: bytes) -> bool:
@@ -132,7 +134,7 @@ def _own_contract(own: memoryview, name: str) -> Contract:
         raise ModelFileError(f"{name}: its contract can't be read: {error}") from error
 
 
-def _guess_contract(model: TFLiteModel, data: bytes, name: str) -> Contract:
+def _guess_contract(model: TFLiteModel, data: bytes, name: str, said: Collection[str]) -> Contract:
     tensor = model.graph.tensors[model.graph.inputs[0]]
     if len(tensor.shape) != 4 or tensor.shape[0] != 1 or tensor.shape[3] not in (1, 3):
         raise ModelFileError(
@@ -140,18 +142,16 @@ def _guess_contract(model: TFLiteModel, data: bytes, name: str) -> Contract:
         )
     buffer = model.metadata.get(standard.BUFFER_NAME)
     known = standard.read(buffer, data) if buffer is not None else None
-    mean, std, assumed = _normalization(tensor, known, name)
-    if known is None:
-        assumed.append("The file has no metadata: assumed RGB, the picture's center cropped to the input's shape.")
     output = model.graph.tensors[model.graph.outputs[0]]
     preprocessing = Preprocessing(
         tensor.shape[1],
         tensor.shape[2],
         color="gray" if tensor.shape[3] == 1 else "rgb",
         crop=1.0,
-        mean=mean,
-        std=std,
     )
+    preprocessing, assumed = guessed_scaling(model.graph, known, preprocessing, said, name)
+    if known is None:
+        assumed += assumptions.of_the_image("no metadata", preprocessing, said)
     ends_in_softmax = any(op.name == "SOFTMAX" and op.outputs[0] == output.index for op in model.graph.operators)
     looks_like_softmax = output.scale.size == 1 and abs(float(output.scale[0]) - 1 / 256) < 1e-6
     return Contract(
@@ -161,23 +161,3 @@ def _guess_contract(model: TFLiteModel, data: bytes, name: str) -> Contract:
         model=ModelDescription(printable(known.name if known and known.name else Path(name).stem)),
         assumed=tuple(assumed),
     )
-
-
-def _normalization(
-    tensor: Tensor, known: standard.StandardMetadata | None, name: str
-) -> tuple[tuple[float, ...], tuple[float, ...], list[str]]:
-    if known and known.mean and known.std:
-        return known.mean, known.std, []
-    if tensor.dtype in ("UINT8", "INT8") and tensor.scale.size == 1:
-        # Whatever the training's normalization was, its quantized input spans the picture's 0..255.
-        scale, zero_point = float(tensor.scale[0]), float(tensor.zero_point[0])
-        if not 0 < scale < math.inf:
-            raise ModelFileError(f"{name} is damaged: its input has the scale {scale}; expected a positive number.")
-        offset = 128.0 if tensor.dtype == "INT8" else 0.0
-        return (
-            (zero_point + offset,),
-            (1.0 / scale,),
-            ["Assumed that the quantized input is the raw picture (0 to 255)."],
-        )
-    sentence = "Assumed pixel values scaled from 0..255 to -1..1."
-    return _PLAIN_NORMALIZATION, _PLAIN_NORMALIZATION, [sentence]

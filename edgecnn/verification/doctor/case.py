@@ -13,6 +13,7 @@ import numpy as np
 
 from edgecnn import artifact
 from edgecnn.core.errors import DataError
+from edgecnn.core.hints import NO_HINTS, Hints
 from edgecnn.core.statistics import sqnr_db
 from edgecnn.data import DataSet, Example, open_data, readable
 from edgecnn.float_model.loading import TraceableModel, from_model, load
@@ -90,18 +91,22 @@ class Case:
     layers: list[LayerNoise] = dataclasses.field(default_factory=list)
 
     @classmethod
-    def open(cls, file: ModelFile, against: Any, data: DataSet, *, trust: bool = False) -> Case:
+    def open(
+        cls, file: ModelFile, against: Any, data: DataSet, *, hints: Hints = NO_HINTS, trust: bool = False
+    ) -> Case:
         """Read the pictures and the float model.
 
         Raises:
             DataError: there are too few pictures to measure on some and calibrate on others.
         """
         if isinstance(against, (str, Path)):
-            source = load(against, trust=trust)
+            source = load(against, trust=trust, hints=hints, like=file.contract)
         else:
-            source = from_model(*against) if isinstance(against, tuple) else from_model(against, file.contract)
-        if source.contract.assumed:  # the float file doesn't say how pictures become its input; the artifact does
-            source = dataclasses.replace(source, contract=file.contract)
+            source = (
+                from_model(against[0], against[1], hints)
+                if isinstance(against, tuple)
+                else from_model(against, file.contract, hints)
+            )
         read = [(example, picture) for example, picture in readable(data, lambda example, why: None)]
         if len(read) < LEAST_PICTURES:
             raise DataError(

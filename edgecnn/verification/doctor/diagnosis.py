@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from edgecnn.core.hints import NO_HINTS, Hints
 from edgecnn.core.progress import Progress, silent
 from edgecnn.core.registry import CAUSES
 from edgecnn.data import DataSet
@@ -42,7 +43,13 @@ class Diagnosis(Record):
 
 
 def diagnose(
-    file: ModelFile, against: Any, data: DataSet, *, trust: bool = False, progress: Progress = silent
+    file: ModelFile,
+    against: Any,
+    data: DataSet,
+    *,
+    hints: Hints = NO_HINTS,
+    trust: bool = False,
+    progress: Progress = silent,
 ) -> tuple[Diagnosis, Case]:
     """Examine an int8 artifact.
 
@@ -50,6 +57,7 @@ def diagnose(
         file: the artifact.
         against: the float model it was made from: a path, a Keras model, or (Keras model, Contract).
         data: pictures like those of its use; every other one is measured on, the rest calibrates remedies.
+        hints: what is known of models by others.
         trust: run code that the float model's file carries.
         progress: called with (stage, done, total).
 
@@ -58,7 +66,7 @@ def diagnose(
         DataError: too few pictures can be read.
     """
     progress("Reading the pictures and the float model", 0, 0)
-    case = Case.open(file, against, data, trust=trust)
+    case = Case.open(file, against, data, hints=hints, trust=trust)
     case.layers = layer_noise(case.simulation, progress)
     findings = []
     for number, name in enumerate(CAUSES.names()):
