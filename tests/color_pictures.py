@@ -11,7 +11,7 @@ COLORS = {"ant": (200, 60, 60), "bee": (60, 200, 60), "cat": (60, 60, 200)}
 
 
 def write_pictures(root: Path, per_class: int, *, seed: int = 0, side: int = 40) -> Path:
-    """Three classes of noisy pictures, each with a color of its own: easy to learn, no two alike."""
+    """Three classes of noisy images, each with a color of its own: easy to learn, no two alike."""
     random = np.random.default_rng(seed)
     for name, color in COLORS.items():
         (root / name).mkdir(parents=True, exist_ok=True)

@@ -100,7 +100,7 @@ def lite0_int8(workshop: Path, lite0_keras: Path) -> Path:
 
 @pytest.fixture()
 def picture_folder(tmp_path: Path) -> Path:
-    """Two classes, four pictures each, of smooth random color."""
+    """Two classes, four images each, of smooth random color."""
     import cv2
 
     random = np.random.default_rng(0)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-# Real pictures and models by others, which nothing here fetches: they stay optional where everything else is required.
+# Real images and models by others, which nothing here fetches: they stay optional where everything else is required.
 SHARED = Path(os.environ.get("EDGECNN_SHARED", "/nowhere")) / "data"
 CORAL = SHARED / "coral"
-WITHOUT_SHARED = "needs real pictures and models by others: set EDGECNN_SHARED to their folder"
+WITHOUT_SHARED = "needs real images and models by others: set EDGECNN_SHARED to their folder"
 needs_shared = pytest.mark.skipif(not CORAL.is_dir(), reason=WITHOUT_SHARED)
 
 

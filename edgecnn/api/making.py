@@ -174,7 +174,7 @@ def quantize(
     )  # fmt: skip
 
 
-def quantize_within(
+def quantize_within(  # noqa: PLR0913 (what the command takes)
     model: Any,
     output: str | Path,
     bounds: Bounds,

@@ -19,7 +19,7 @@ _QUALITY = 80
 
 @dataclass(frozen=True)
 class Packet:
-    """One picture for all viewers: its number, the JPEG, and what is said of it."""
+    """One image for all viewers: its number, the JPEG, and what is said of it."""
 
     number: int
     jpeg: bytes
@@ -31,7 +31,7 @@ class Broadcast:
 
     Args:
         describe: what to say of an answer, JSON values.
-        fps: pictures per second at most, however many viewers there are.
+        fps: images per second at most, however many viewers there are.
     """
 
     def __init__(self, describe: Callable[[Answer], dict[str, Any]], fps: float = 30.0) -> None:
@@ -65,7 +65,7 @@ class Broadcast:
         self._thread.join()
 
     def wait(self, after: int, timeout_s: float) -> Packet | None:
-        """The first picture that is encoded after number `after`; None when there is none in time."""
+        """The first image that is encoded after number `after`; None when there is none in time."""
         with self._ready:
             if self._newest is not None and after > self._newest.frame.number:
                 after = 0  # the viewer remembers an earlier run of the demo

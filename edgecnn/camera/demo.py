@@ -138,7 +138,7 @@ class Demo:
         }
 
     def status(self) -> dict[str, Any]:
-        """What the page shows again and again, whether or not there is a new picture."""
+        """What the page shows again and again, whether or not there is a new image."""
         counts = dataclasses.asdict(self._capture.counts)
         history = self.meter.history()
         return {

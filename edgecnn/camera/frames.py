@@ -13,16 +13,16 @@ from edgecnn.runtime.run.engine import Engine
 
 @dataclass
 class Frame:
-    """One picture on its way from the source to the answer.
+    """One image on its way from the source to the answer.
 
     Attributes:
         number: 1 for the first frame that was captured.
         picture: uint8 (height, width, 3).
         order: its channel order, "bgr" or "rgb".
-        exposed_at: `time.monotonic()` seconds when the picture was taken, as near to the glass as the source tells.
-        capture_ms: from there until the decoded picture was in memory.
+        exposed_at: `time.monotonic()` seconds when the image was taken, as near to the glass as the source tells.
+        capture_ms: from there until the decoded image was in memory.
         time_s: its place in the video; for a camera seconds since the demo started.
-        name: file name, where the source is a folder of pictures.
+        name: file name, where the source is a folder of images.
         tensor: the model's input, once `prepare` was called.
         resize_ms: how long that took.
     """

@@ -37,7 +37,7 @@ class LiveCapture:
         self.fps = float(capture.get(opencv().CAP_PROP_FPS)) or fps
 
     def grab(self, stamped: bool) -> tuple[np.ndarray, float]:
-        """The next picture and when it was taken; `stamped`: the driver tells that on the monotonic clock."""
+        """The next image and when it was taken; `stamped`: the driver tells that on the monotonic clock."""
         if not self._capture.grab():
             raise SourceLost(f"{self.name} gives no more frames")
         now = time.monotonic()

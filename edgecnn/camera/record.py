@@ -1,4 +1,4 @@
-"""A recording of the picture with the answers, in real time."""
+"""A recording of the image with the answers, in real time."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ class Recording:
 
 
 def letterbox(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Fit a picture into (width, height) with black bars, for a camera that changes its resolution on the way."""
+    """Fit an image into (width, height) with black bars, for a camera that changes its resolution on the way."""
     width, height = size
     if picture.shape[:2] == (height, width):
         return picture

@@ -1,7 +1,7 @@
 """The web page's server: the standard library's, so that it runs on a board where nothing else is installed.
 
-A viewer asks `GET /frame?after=N` for the first picture after number N and asks again when it has drawn it. So a slow
-viewer gets fewer pictures instead of later ones, holds nobody up, and needs no protocol besides HTTP.
+A viewer asks `GET /frame?after=N` for the first image after number N and asks again when it has drawn it. So a slow
+viewer gets fewer images instead of later ones, holds nobody up, and needs no protocol besides HTTP.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from edgecnn.core.errors import CameraError, UsageError
 
 FIRST_PORT = 8000
 _TRIES = 20
-_PATIENCE_S = 1.0  # a viewer hears something at least so often, also when no picture comes
+_PATIENCE_S = 1.0  # a viewer hears something at least so often, also when no image comes
 _LATELY_S = 3.0
 _SOCKET_TIMEOUT_S = 20.0
 _REQUEST_S = 10.0  # for a whole request, also the pause before it
@@ -41,12 +41,12 @@ _POLICY = (
 
 
 class PageServer:
-    """Serves the page and its pictures in threads of its own.
+    """Serves the page and its images in threads of its own.
 
     Args:
-        broadcast: gives the pictures.
+        broadcast: gives the images.
         about: what doesn't change, for `GET /about`: JSON values.
-        status: what is to be said when no picture comes: JSON values.
+        status: what is to be said when no image comes: JSON values.
         host: address to listen on; other than loopback a token is needed.
         port: None takes the first free one from 8000.
 
@@ -84,8 +84,8 @@ class PageServer:
         return [f"http://{f'[{host}]' if ':' in host else host}:{self.port}{query}" for host in hosts]
 
     def frame(self, viewer: Any, after: int) -> bytes:
-        """The answer to a viewer that has picture `after`: the length of the JSON in 4 bytes, most significant first;
-        the JSON; the JPEG, empty when there is no newer picture.
+        """The answer to a viewer that has image `after`: the length of the JSON in 4 bytes, most significant first;
+        the JSON; the JPEG, empty when there is no newer image.
         """
         self._viewers[viewer] = time.monotonic()
         packet = self.broadcast.wait(after, _PATIENCE_S)

@@ -116,5 +116,5 @@ def _status() -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except MemoryError:
-        click.echo("Error: out of memory. Use a smaller model, picture or --samples.", err=True)
+        click.echo("Error: out of memory. Use a smaller model, image or --samples.", err=True)
         return 1

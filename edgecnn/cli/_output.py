@@ -84,7 +84,5 @@ def show_data_report(report: DataReport) -> None:
     """What was found in training data, before training starts."""
     for split, counts in report.counts.items():
         few = sorted(counts.items(), key=lambda item: item[1])[:1]
-        note(
-            f"{split}: {sum(counts.values())} pictures of {len(counts)} classes, the fewest {few[0][1]} ({few[0][0]})."
-        )
+        note(f"{split}: {sum(counts.values())} images of {len(counts)} classes, the fewest {few[0][1]} ({few[0][0]}).")
     show_notes(report.warnings())

@@ -1,4 +1,4 @@
-"""`edgecnn classify`: what is on a picture?"""
+"""`edgecnn classify`: what is on an image?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`edgecnn demo`: a camera's picture with the answer, live."""
+"""`edgecnn demo`: a camera's image with the answer, live."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ def remove(name: str) -> None:
 @command.command()
 @click.argument("device", metavar="DEVICE")
 @click.option("--fix", is_flag=True, help="Make a virtual environment on the board with the wheels that fit it.")
-@click.option("--camera", is_flag=True, help="With --fix: also OpenCV, for pictures and cameras on the board.")
+@click.option("--camera", is_flag=True, help="With --fix: also OpenCV, for images and cameras on the board.")
 @click.option("--from-host", is_flag=True, help="With --fix: fetch the wheels here, for a board without network.")
 @json_option
 def check(device: str, fix: bool, camera: bool, from_host: bool, json_path: str | None) -> int:

@@ -158,6 +158,6 @@ def _notes(climbed: Climb) -> None:
 def _sentence(result: dict[str, Any]) -> str:
     provenance = result["contract"]["provenance"]
     calibration = provenance.get("calibration")
-    on = f", calibrated on {calibration['samples']} pictures of {calibration['data']}" if calibration else ""
+    on = f", calibrated on {calibration['samples']} images of {calibration['data']}" if calibration else ""
     size = result["size_bytes"] / 1e6
     return f"{result['output']}: {provenance['scheme']}, {provenance['io']} input and output, {size:.2f} MB{on}."

@@ -75,7 +75,7 @@ def _show(result: Any) -> None:
         titles = load(found.task).titles
         for name, metric in list(found.metrics.items())[:1]:
             rows.append([titles.get(name, name), f"{metric.artifact} (float: {metric.float_model})"])
-        rows.append(["agrees with float", f"{found.agreement} on {found.pictures} pictures of {found.data}"])
+        rows.append(["agrees with float", f"{found.agreement} on {found.pictures} images of {found.data}"])
     else:
         rows += _trained(file.contract)
     if result.profile:
@@ -83,7 +83,7 @@ def _show(result: Any) -> None:
     print_table((file.contract.name, ""), rows)
     click.echo(f"artifact  {result.artifact}\nreport    {result.report.resolve().as_uri()}")
     if found and found.calibrated_on:
-        note(f"Note: {found.calibrated_on} of the pictures were calibrated on; the figures flatter.")
+        note(f"Note: {found.calibrated_on} of the images were calibrated on; the figures flatter.")
     show_notes(found.notes if found else ())
 
 

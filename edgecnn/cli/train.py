@@ -102,7 +102,7 @@ def _train_aware(model: str, output: str, folder: Path, json_path: str | None, o
 def _aware_sentence(output: str, trained: CompressionRecord) -> str:
     change = f"{trained.before:.2f} -> {trained.after:.2f} %"
     return (
-        f"{output}: float {trained.title} {change} on {trained.pictures} {trained.split} pictures. "
+        f"{output}: float {trained.title} {change} on {trained.pictures} {trained.split} images. "
         "`edgecnn quantize` uses its ranges."
     )
 

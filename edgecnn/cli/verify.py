@@ -96,7 +96,7 @@ def _show(found: Verification) -> None:
         rows.append(
             ["golden vectors", f"{golden.identical} of {golden.count} identical, {golden.same_answer} the same answer"]
         )
-    title = f"{found.model} against {found.against} on {found.pictures} pictures of {found.data}, run on {found.device}"
+    title = f"{found.model} against {found.against} on {found.pictures} images of {found.data}, run on {found.device}"
     print_table(["", "value [95 % interval]"], rows, title=title)
     for image in found.flipped:
         truth = f" (truth: {image.truth})" if image.truth else ""

@@ -1,4 +1,4 @@
-"""`edgecnn visualize`: what a model sees in a picture."""
+"""`edgecnn visualize`: what a model sees in an image."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from edgecnn.compression.coupling import Axis, Coupling
 from edgecnn.core.compat.tensorflow import keras, tf
 
 Batches = Iterable[tuple[Any, Any]]
-"""(float32 (batch, height, width, channels), int (batch,)): normalized pictures and class indices."""
+"""(float32 (batch, height, width, channels), int (batch,)): normalized images and class indices."""
 Importance = dict[int, np.ndarray]
 
 

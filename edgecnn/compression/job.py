@@ -23,7 +23,7 @@ PATIENT = FitSettings(
     augment="cutmix",
     keep_best=False,
 )
-"""For much that is lost at once: a consistent teacher and ever new mixed pictures, for long (arXiv:2106.05237)."""
+"""For much that is lost at once: a consistent teacher and ever new mixed images, for long (arXiv:2106.05237)."""
 
 
 class Train(Protocol):
@@ -40,7 +40,7 @@ class Job:
     Attributes:
         model: the Keras model to compress; it is left as it is.
         contract: its contract.
-        batches: some training pictures, (float32 (batch, height, width, channels), int (batch,)), normalized.
+        batches: some training images, (float32 (batch, height, width, channels), int (batch,)), normalized.
         train: fine-tunes.
         steps: training steps that `train` will take.
         folder: where checkpoints live, for what a method must find again after an interruption; None keeps none.

@@ -89,7 +89,7 @@ class Compressed:
         model: an ordinary Keras model.
         contract: its contract.
         account: what the method did.
-        before: score of the model as it was, on the test pictures (or the validation pictures, without any).
+        before: score of the model as it was, on the test images (or the validation images, without any).
         after: the same of the compressed model.
         pictures: how many these are, and of which split.
         history: of the fine-tuning.
@@ -189,7 +189,7 @@ def _trained(contract: Contract | None, model_file: str | Path, tuning: Tuning) 
 
 
 def _sample(source: TrainingRows, contract: Contract, seed: int) -> list[tuple[Any, np.ndarray]]:
-    """A few batches of training pictures, drawn at random and as even in size as can be: each counts the same."""
+    """A few batches of training images, drawn at random and as even in size as can be: each counts the same."""
     chosen = np.random.default_rng(seed).permutation(len(source))[:SAMPLES]
     parts = np.array_split(chosen, math.ceil(len(chosen) / BATCH))
     return [(normalized(source.batch(part), contract.preprocessing), source.truths[part]) for part in parts]

@@ -71,7 +71,7 @@ def _pads_unevenly(layer: Any) -> bool:
 
 
 def _missing(layer: Any) -> list[int]:
-    """By how many rows and columns `same` pads less before the picture than half a kernel."""
+    """By how many rows and columns `same` pads less before the image than half a kernel."""
     found = []
     for size, stride, kernel in zip(layer.input_shape[1:3], layer.strides, layer.kernel_size):
         before, _ = same_padding(size, -(-size // stride), stride, kernel)
@@ -144,7 +144,7 @@ def _reason(layer: Any) -> str:
     if kind == "Conv2D":
         return f"a convolution of {tuple(layer.kernel_size)} with strides {tuple(layer.strides)}"
     if kind == "GlobalAveragePooling2D":
-        return "a squeeze-excite, or a classifier of convolutions, looks at the whole picture in the middle of it"
+        return "a squeeze-excite, or a classifier of convolutions, looks at the whole image in the middle of it"
     if kind == "Activation":
         return f"the activation {keras.activations.serialize(layer.activation)}"
     return "the chain has only 1x1 and depthwise convolutions, additions and simple activations"

@@ -29,7 +29,7 @@ Found = TypeVar("Found")
 
 
 def cache_folder() -> Path:
-    """Where computed pictures and features are kept: $EDGECNN_CACHE, or edgecnn in the user's cache folder."""
+    """Where computed images and features are kept: $EDGECNN_CACHE, or edgecnn in the user's cache folder."""
     fallback = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "edgecnn"
     return Path(os.environ.get("EDGECNN_CACHE") or fallback)
 

@@ -27,9 +27,9 @@ def share(count: int, total: int) -> Share:
 
 
 def paired_drop(float_right: np.ndarray, other_right: np.ndarray) -> Share:
-    """How many points fewer pictures are right, on the same pictures; negative when more are.
+    """How many points fewer images are right, on the same images; negative when more are.
 
-    The interval is Agresti and Min's (2005): the paired Wald interval after half a picture is added to each cell.
+    The interval is Agresti and Min's (2005): the paired Wald interval after half an image is added to each cell.
 
     Args:
         float_right: bool (n,).

@@ -13,10 +13,10 @@ __all__ = ["DataSet", "Example", "FileExample", "class_indices", "open_data", "r
 
 
 def open_data(spec: str) -> DataSet:
-    """Open a data set; no picture is read yet.
+    """Open a data set; no image is read yet.
 
     Raises:
-        DataError: nothing of that name or path exists, or it holds no pictures.
+        DataError: nothing of that name or path exists, or it holds no images.
     """
     kind = kind_of(spec)
     if kind is None:

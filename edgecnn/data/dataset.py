@@ -1,4 +1,4 @@
-"""What a data set is: a sorted list of examples, each a picture that is read when it is needed."""
+"""What a data set is: a sorted list of examples, each an image that is read when it is needed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Example(Protocol):
-    """One picture with its class."""
+    """One image with its class."""
 
     @property
     def name(self) -> str:
@@ -36,7 +36,7 @@ class Example(Protocol):
         """What else the data set says of it, for its task (boxes, a number); None for nothing."""
 
     def read(self) -> np.ndarray:
-        """The picture, uint8 (height, width, 3), blue-green-red.
+        """The image, uint8 (height, width, 3), blue-green-red.
 
         Raises:
             PictureError: it can't be decoded.
@@ -48,7 +48,7 @@ class Example(Protocol):
 
 @dataclass(frozen=True)
 class FileExample:
-    """A picture file."""
+    """An image file."""
 
     path: Path
     name: str
@@ -107,7 +107,7 @@ class DataSet:
         unlabeled = [example.name for example, known in zip(self.examples, labeled) if self.classes and not known]
         if unlabeled:
             raise DataError(
-                f"{self.name}: {len(unlabeled)} of {len(self)} pictures have no label, the first is {unlabeled[0]}. "
+                f"{self.name}: {len(unlabeled)} of {len(self)} images have no label, the first is {unlabeled[0]}. "
                 "Label all of them, or none."
             )
 
@@ -123,7 +123,7 @@ class DataSet:
             UsageError: `count` is less than 1.
         """
         if count < 1:
-            raise UsageError(f"{count} pictures of {self.name} were asked for; expected at least 1.")
+            raise UsageError(f"{count} images of {self.name} were asked for; expected at least 1.")
         if count >= len(self):
             return self
         queues = _queues(self.examples, seed)
@@ -168,7 +168,7 @@ def _hash(name: str, seed: int) -> bytes:
 
 
 def readable(data: DataSet, skipped: Callable[[Example, PictureError], None]) -> Iterator[tuple[Example, np.ndarray]]:
-    """Each example with its picture; one that can't be read is reported and passed over.
+    """Each example with its image; one that can't be read is reported and passed over.
 
     Raises:
         DataError: none could be read.
@@ -183,7 +183,7 @@ def readable(data: DataSet, skipped: Callable[[Example, PictureError], None]) ->
         read += 1
         yield example, picture
     if not read:
-        raise DataError(f"None of the {len(data)} pictures of {data.name} can be read.")
+        raise DataError(f"None of the {len(data)} images of {data.name} can be read.")
 
 
 def class_indices(data: DataSet, contract: Contract, outputs: int | None = None) -> dict[str, int]:

@@ -1,7 +1,7 @@
 """Pictures as the model sees them, decoded once by the runtime's own preprocessing and kept on disk.
 
 Every epoch then reads rows of a memory-mapped array, and what training sees is what the device will see. The same pass
-looks at each picture for the data report: size, errors, and two small fingerprints that tell near duplicates.
+looks at each image for the data report: size, errors, and two small fingerprints that tell near duplicates.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ class Fitted:
     Attributes:
         pictures: uint8 (count, height, width, channels) in the contract's channel order, memory-mapped, read only;
             zeros where `errors` has the row.
-        sizes: int32 (count, 2), height and width of the pictures as they were read, zeros for unreadable ones.
+        sizes: int32 (count, 2), height and width of the images as they were read, zeros for unreadable ones.
         hashes: uint64 (count,), difference hashes (see `difference_hash`).
         thumbnails: uint8 (count, 16, 16), gray.
-        errors: row -> why that picture can't be read.
+        errors: row -> why that image can't be read.
         key: digest of the contents and the preprocessing.
     """
 
@@ -59,16 +59,16 @@ class Fitted:
 def fitted(
     data: DataSet, digests: Sequence[str], preprocessing: Preprocessing, *, progress: Progress = silent
 ) -> Fitted:
-    """Decode and fit every picture, or find what was decoded before.
+    """Decode and fit every image, or find what was decoded before.
 
     Args:
-        data: the pictures.
+        data: the images.
         digests: SHA-256 of each, in order.
         preprocessing: the contract's input side.
-        progress: told how many pictures are done.
+        progress: told how many images are done.
 
     Raises:
-        DataError: no picture can be read, a decoder crashed, the disk is full, or the cache can't be written.
+        DataError: no image can be read, a decoder crashed, the disk is full, or the cache can't be written.
     """
     key = _key(digests, preprocessing)
     found = cached(
@@ -79,12 +79,12 @@ def fitted(
     )
     if len(found.errors) == len(data):
         name, reason = data.examples[0].name, next(iter(found.errors.values()))
-        raise DataError(f"None of the {len(data)} pictures of {data.name} can be read; the first, {name}: {reason}")
+        raise DataError(f"None of the {len(data)} images of {data.name} can be read; the first, {name}: {reason}")
     return found
 
 
 def _key(digests: Sequence[str], preprocessing: Preprocessing) -> str:
-    """Mean and std don't matter: the pictures are kept as pixel values."""
+    """Mean and std don't matter: the images are kept as pixel values."""
     fields = {**dataclasses.asdict(preprocessing), "mean": 0, "std": 0, "format": _FORMAT}
     return sha256("\n".join((json.dumps(fields, sort_keys=True), *digests)).encode())
 
@@ -113,7 +113,7 @@ def _build(data: DataSet, preprocessing: Preprocessing, folder: Path, progress: 
 
 @dataclass(frozen=True)
 class _Row:
-    """What the report wants to know of one picture."""
+    """What the report wants to know of one image."""
 
     size: tuple[int, int] = (0, 0)
     hash: int = 0
@@ -122,7 +122,7 @@ class _Row:
 
 
 def _surveyed(data: DataSet, preprocessing: Preprocessing, pictures: np.ndarray, progress: Progress) -> Iterator[_Row]:
-    """Decode in one process per core; each writes its pictures straight into the shared file.
+    """Decode in one process per core; each writes its images straight into the shared file.
 
     TensorFlow's threads hold locks that a forked child would wait for forever: once it is imported, this process
     decodes by itself.
@@ -143,7 +143,7 @@ def _surveyed(data: DataSet, preprocessing: Preprocessing, pictures: np.ndarray,
                 progress(f"decode {data.name}", chunk[-1] + 1, len(data))
     except BrokenProcessPool as error:
         raise DataError(
-            f"A picture of {data.name} made its decoder crash, or memory ran out. Remove what is not a photograph, "
+            f"An image of {data.name} made its decoder crash, or memory ran out. Remove what is not a photograph, "
             "or free memory."
         ) from error
     finally:

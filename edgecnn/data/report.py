@@ -28,15 +28,15 @@ class DataReport(Record):
     """What was found.
 
     Attributes:
-        counts: pictures per class that can be read, by split.
+        counts: images per class that can be read, by split.
         unreadable: per split, name and reason.
-        tiny: per split, names of pictures of which a side is under half of the model's input.
+        tiny: per split, names of images of which a side is under half of the model's input.
         exact: pairs of names in two different splits with the same content.
-        near: pairs of a training picture and one of another split that look the same (see `look_alikes`).
+        near: pairs of a training image and one of another split that look the same (see `look_alikes`).
         conflicting: pairs of names in one split with the same content and different classes.
-        empty: class folders without a picture.
-        classes_not_trained: classes of the validation or test split that have no training picture.
-        typical_px: median of the shorter side of the training pictures.
+        empty: class folders without an image.
+        classes_not_trained: classes of the validation or test split that have no training image.
+        typical_px: median of the shorter side of the training images.
         notes: further sentences for the user.
     """
 
@@ -55,7 +55,7 @@ class DataReport(Record):
 
     @property
     def imbalance(self) -> float:
-        """Largest over smallest count of training pictures of a class."""
+        """Largest over smallest count of training images of a class."""
         counts = [count for count in self.counts.get("train", {}).values() if count]
         return max(counts) / min(counts) if counts else 0.0
 
@@ -73,20 +73,20 @@ class DataReport(Record):
             if rows
         ]
         for names, text in (
-            (self.empty, "no pictures in the class folder {}: it is left out."),
-            (self.classes_not_trained, "no training pictures of {}: it can't be learned."),
-            (_pairs(self.conflicting), "the same picture has two classes: {}."),
-            (_pairs(self.exact), "the same picture is in two splits, so accuracy is overstated: {}."),
-            (_pairs(self.near), "nearly the same picture is in two splits, so accuracy may be overstated: {}."),
+            (self.empty, "no images in the class folder {}: it is left out."),
+            (self.classes_not_trained, "no training images of {}: it can't be learned."),
+            (_pairs(self.conflicting), "the same image has two classes: {}."),
+            (_pairs(self.exact), "the same image is in two splits, so accuracy is overstated: {}."),
+            (_pairs(self.near), "nearly the same image is in two splits, so accuracy may be overstated: {}."),
         ):
             if names:
                 found.append(text.format(_list(names)))
         tiny = [name for names in self.tiny.values() for name in names]
         if tiny:
-            found.append(f"{len(tiny)} pictures are smaller than half of the model's input: {_list(tiny)}.")
+            found.append(f"{len(tiny)} images are smaller than half of the model's input: {_list(tiny)}.")
         if self.imbalance > IMBALANCE:
             found.append(
-                f"the largest class has {self.imbalance:.0f} times the pictures of the smallest; --class-weights helps."
+                f"the largest class has {self.imbalance:.0f} times the images of the smallest; --class-weights helps."
             )
         return [*found, *self.notes]
 
@@ -102,7 +102,7 @@ def _list(names: Any) -> str:
 
 @dataclass(frozen=True)
 class Part:
-    """One split as the report needs it: the data set, its digests, its decoded pictures."""
+    """One split as the report needs it: the data set, its digests, its decoded images."""
 
     data: DataSet
     digests: tuple[str, ...]
@@ -146,7 +146,7 @@ def _typical(pictures: Fitted) -> int:
 
 
 def _tiny(part: Part, side: int) -> tuple[str, ...]:
-    """Unless all pictures of the set are small: then that is what it is, and one note says so."""
+    """Unless all images of the set are small: then that is what it is, and one note says so."""
     if _typical(part.pictures) < TINY * side:
         return ()
     shorter = part.pictures.sizes.min(axis=1)
@@ -157,14 +157,12 @@ def _notes(parts: Mapping[str, Part]) -> tuple[str, ...]:
     pictures = parts["train"].pictures
     side, typical = min(pictures.pictures.shape[1:3]), _typical(pictures)
     found = [
-        f"{split} and train have too many pictures to compare each with each: near duplicates were not looked for."
+        f"{split} and train have too many images to compare each with each: near duplicates were not looked for."
         for split, part in parts.items()
         if split != "train" and _too_many(parts["train"], part)
     ]
     if typical < TINY * side:
-        found.append(
-            f"the pictures are small: the shorter side is typically {typical} px, the model's input {side} px."
-        )
+        found.append(f"the images are small: the shorter side is typically {typical} px, the model's input {side} px.")
     found += dict.fromkeys(note for part in parts.values() for note in part.data.notes)
     moving = sorted({name for part in parts.values() for name in _animations(part.data)})
     if moving:
@@ -206,7 +204,7 @@ def _conflicting(parts: Mapping[str, Part]) -> tuple[tuple[str, str], ...]:
 
 
 def _near(parts: Mapping[str, Part], exact: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
-    """Training pictures that look like one of another split; not computed for very large sets."""
+    """Training images that look like one of another split; not computed for very large sets."""
     known, pairs = set(exact), []
     train = parts["train"]
     for split, part in parts.items():

@@ -1,4 +1,4 @@
-"""Which pictures train, which validate, which test; decided by content, so that adding pictures moves none."""
+"""Which images train, which validate, which test; decided by content, so that adding images moves none."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from edgecnn.data.settings import SplitSettings
 
 @dataclass(frozen=True)
 class Splits:
-    """Three data sets; `open_splits` puts a picture and its copies into one, but takes given splits as they are.
+    """Three data sets; `open_splits` puts an image and its copies into one, but takes given splits as they are.
 
     Attributes:
         train: what the weights are fitted to.
         validation: what early stopping and the choice of the best epoch look at.
         test: what nothing looks at before the end; None if there is none.
-        digests: SHA-256 of each training and each validation picture, in the data sets' order.
+        digests: SHA-256 of each training and each validation image, in the data sets' order.
     """
 
     train: DataSet
@@ -43,9 +43,9 @@ def open_splits(
     Args:
         spec: `DATA`; a folder whose folders are splits (see `layout`) says them itself, and so does a named set with
             official test images.
-        validation: another `DATA` to validate on; by default a share of the training pictures.
+        validation: another `DATA` to validate on; by default a share of the training images.
         test: another `DATA` to test on at the end.
-        share: of the training pictures that validate; a picture is among them if the first 32 bits of its
+        share: of the training images that validate; an image is among them if the first 32 bits of its
             SHA-256, as a fraction, are below it.
 
     Raises:
@@ -65,8 +65,8 @@ def open_splits(
         held_digests = digests_of(held)
     if not len(train) or not len(held):
         raise DataError(
-            f"{spec}: {len(train)} pictures to train and {len(held)} to validate. "
-            "Give more pictures, another --validation-share, or --validation DATA."
+            f"{spec}: {len(train)} images to train and {len(held)} to validate. "
+            "Give more images, another --validation-share, or --validation DATA."
         )
     test = test or (None if "test" in data.splits else _official_test(spec))
     tested = _labeled(_evaluation(test, data, "test")) if test or "test" in data.splits else None
@@ -102,12 +102,12 @@ def _labeled(data: DataSet) -> DataSet:
     unlabeled = [example.name for example in data.examples if example.label is None]
     if unlabeled or len(data.classes) < 2:
         have = f"{len(unlabeled)} unlabeled pictures" if unlabeled else f"one class, {data.classes[0]}"
-        raise DataError(f"{data.name} has {have}; expected pictures of at least two classes, all labeled.")
+        raise DataError(f"{data.name} has {have}; expected images of at least two classes, all labeled.")
     return data
 
 
 def digests_of(data: DataSet) -> tuple[str, ...]:
-    """SHA-256 of each picture, in order."""
+    """SHA-256 of each image, in order."""
     with ThreadPoolExecutor() as pool:
         return tuple(pool.map(lambda example: example.sha256(), data.examples))
 

@@ -101,7 +101,7 @@ def _runtime(inventory: Inventory, fix: Fix) -> Iterator[Finding]:
 
 def _pictures(inventory: Inventory, fix: Fix) -> Iterator[Finding]:
     opencv, cameras = inventory["opencv"], inventory["cameras"]
-    remedy = f"Only needed for pictures and cameras on the board: {fix.with_opencv}"
+    remedy = f"Only needed for images and cameras on the board: {fix.with_opencv}"
     yield Finding("opencv", opencv) if opencv else Finding("opencv", "none", ADVICE, remedy)
     names = ", ".join(f"{camera['name']} ({camera['node']})" for camera in cameras)
     yield Finding("cameras", names or "none seen by Video4Linux")

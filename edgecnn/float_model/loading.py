@@ -26,7 +26,7 @@ class TraceableModel:
 
     Attributes:
         call: float32 (1, height, width, channels) -> (1, classes).
-        contract: how pictures become its input; its `assumed` says what had to be guessed.
+        contract: how images become its input; its `assumed` says what had to be guessed.
         keras_model: the Keras model behind `call`, where there is one.
     """
 
@@ -39,7 +39,7 @@ def from_model(model: Any, contract: Contract | None = None, hints: Hints | None
     """A source from a Keras model (2 or 3) in memory.
 
     Raises:
-        ModelFileError: it takes no single picture, or gives no single vector of classes.
+        ModelFileError: it takes no single image, or gives no single vector of classes.
     """
     hints = hints or Hints()
     if len(model.inputs) != 1:

@@ -1,4 +1,4 @@
-"""Multiply-accumulates of a Keras model for one picture, counted from the graph's shapes.
+"""Multiply-accumulates of a Keras model for one image, counted from the graph's shapes.
 
 Counted as papers count: convolutions, dense layers and the two matrix products of attention, without biases, norms,
 activations and pooling.
@@ -39,7 +39,7 @@ def of_layer(layer: Any, given: Shape, result: Shape) -> int:
 
 
 def total(model: Any) -> int:
-    """Multiply-accumulates of the whole model for one picture."""
+    """Multiply-accumulates of the whole model for one image."""
     return sum(per_layer(model).values())
 
 

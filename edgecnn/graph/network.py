@@ -85,7 +85,7 @@ class Value:
 
     @property
     def elements(self) -> int:
-        """Number of values for one picture."""
+        """Number of values for one image."""
         return math.prod(self.shape)
 
     @property
@@ -107,7 +107,7 @@ class Layer:
         role: what it is to the reader, one of CONVOLUTION, DEPTHWISE, SEPARABLE, DENSE, POOLING, IN_PLACE, OTHER.
         window: for a layer whose mixing is WINDOW.
         groups: independent groups of channels of a convolution.
-        cost: for one picture.
+        cost: for one image.
         details: what else is worth telling: fused activation, number type, quantization.
     """
 

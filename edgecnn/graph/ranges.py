@@ -1,4 +1,4 @@
-"""Calibration: the range of every activation over some pictures.
+"""Calibration: the range of every activation over some images.
 
 TensorFlow's calibrator runs on one slow thread, and records some tensors after an addition was computed in their place
 (the ranges of residual branches come out too wide). Here every activation is an output of the float model, run by

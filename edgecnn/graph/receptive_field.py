@@ -1,9 +1,9 @@
-"""Which pixels of the picture a unit of a feature map can see.
+"""Which pixels of the image a unit of a feature map can see.
 
-Two answers, both exact. As if the picture had no edges: the region of unit (i, j) is an affine function of i and j, of
+Two answers, both exact. As if the image had no edges: the region of unit (i, j) is an affine function of i and j, of
 a size that doesn't depend on them; this is the published "receptive field" (Araujo, Norris, Sim: Computing Receptive
 Fields of Convolutional Neural Networks, Distill 2019: closed form, and arbitrary graphs), and it may be larger than the
-picture. On the real picture: the first and last row and column that reach each unit, without padding.
+image. On the real picture: the first and last row and column that reach each unit, without padding.
 Both are hulls: a dilated or strided kernel of one tap leaves holes that are not counted.
 """
 
@@ -22,7 +22,7 @@ class Axis:
     """One axis of a receptive field.
 
     Unit j sees pixels stride * j + start ... stride * j + end without edges, and first[j] ... last[j] of the real
-    picture; first and last have shape (units,).
+    image; first and last have shape (units,).
     """
 
     stride: int
@@ -63,7 +63,7 @@ class Reach:
         return (len(self.axes[0].first), len(self.axes[1].first))
 
     def sees_whole(self, picture: tuple[int, int]) -> float:
-        """Share of the units that see every row and column of the picture, 0..1."""
+        """Share of the units that see every row and column of the image, 0..1."""
         shares = [np.mean((axis.first == 0) & (axis.last == size - 1)) for axis, size in zip(self.axes, picture)]
         return float(shares[0] * shares[1])
 
@@ -71,7 +71,7 @@ class Reach:
 def receptive_fields(network: Network) -> dict[int, Reach | None]:
     """The reach of every value; None where an operator on the way is not known.
 
-    Only the first input is taken for the picture; what comes from other inputs sees nothing of it.
+    Only the first input is taken for the image; what comes from other inputs sees nothing of it.
     """
     picture = network.values[network.inputs[0]].map_size
     if picture is None:

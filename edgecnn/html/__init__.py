@@ -1,1 +1,1 @@
-"""Self-contained HTML pages: layout, charts, pictures."""
+"""Self-contained HTML pages: layout, charts, images."""

@@ -1,7 +1,7 @@
 """Arrays as pictures: color maps that everyone can read, contact sheets, PNG files and data URIs.
 
 Magnitudes use viridis, which is perceptually uniform and readable without red-green vision; signed values use a map
-from blue over white to orange whose zero is neutral. Pictures are uint8 RGB, or RGBA where gaps let the page's ground
+from blue over white to orange whose zero is neutral. Images are uint8 RGB, or RGBA where gaps let the page's ground
 through.
 """
 
@@ -49,7 +49,7 @@ def scaled(picture: np.ndarray, height: int, width: int, smooth: bool = False) -
 
 
 def over(picture: np.ndarray, heat: np.ndarray, opacity: float = 0.6) -> np.ndarray:
-    """A heat map (any size, 0..1) in viridis over a gray version of an RGB picture."""
+    """A heat map (any size, 0..1) in viridis over a gray version of an RGB image."""
     height, width = picture.shape[:2]
     levels = np.clip(scaled(heat.astype(np.float32), height, width, smooth=True), 0, 1)
     gray = picture.mean(axis=2, keepdims=True).repeat(3, axis=2)
@@ -70,7 +70,7 @@ def sheet(tiles: Sequence[np.ndarray], columns: int) -> np.ndarray:
 
 
 def png(picture: np.ndarray) -> bytes:
-    """A PNG file of an RGB or RGBA picture."""
+    """A PNG file of an RGB or RGBA image."""
     cv2 = opencv()
     code = cv2.COLOR_RGBA2BGRA if picture.shape[2] == 4 else cv2.COLOR_RGB2BGR
     _, data = cv2.imencode(".png", cv2.cvtColor(np.ascontiguousarray(picture), code))
@@ -78,7 +78,7 @@ def png(picture: np.ndarray) -> bytes:
 
 
 def image(picture: np.ndarray, description: str, *, pixelated: bool = False, width: str = "100%") -> str:
-    """An `<img>` with the picture inside; `description` is for those who can't see it."""
+    """An `<img>` with the image inside; `description` is for those who can't see it."""
     style = f"width:{width};max-width:100%;display:block;aspect-ratio:auto;object-fit:contain;" + (
         "image-rendering:pixelated;" if pixelated else ""
     )

@@ -1,4 +1,4 @@
-"""One self-contained HTML page: style and pictures inside, no script, no network; phone to desktop, light and dark."""
+"""One self-contained HTML page: style and images inside, no script, no network; phone to desktop, light and dark."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ class LayerReport:
         output_shape: (1, height, width, channels), (1, tokens, channels) or (1, units).
         arithmetic: how its map's size follows from its input's; empty where no window slides.
         reach: what its units see; None where that is not known.
-        sees_whole: share of its units that see the whole picture, 0..1; None where that is not known.
+        sees_whole: share of its units that see the whole image, 0..1; None where that is not known.
         regular_macs: for the depthwise half of a depthwise-separable convolution, what one regular convolution in place
             of both halves would cost; otherwise 0.
         separable_macs: what both halves cost together.

@@ -7,7 +7,7 @@ from typing import Any
 from edgecnn.runtime.model.contract import Contract, Preprocessing
 from edgecnn.tasks import load
 
-_LONG = 12  # entries of one value; more (the calibration pictures) are counted instead of listed
+_LONG = 12  # entries of one value; more (the calibration images) are counted instead of listed
 
 
 def summary(contract: Contract, sealed: bool) -> dict[str, Any]:
@@ -39,7 +39,7 @@ def _model_lines(model: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def input_sentence(preprocessing: Preprocessing) -> str:
-    """How a picture becomes the input."""
+    """How an image becomes the input."""
     fits = {
         "crop": f"center crop of {preprocessing.crop:.1%} of the shorter side",
         "stretch": "stretched to the input's shape",

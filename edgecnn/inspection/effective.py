@@ -1,7 +1,7 @@
 """The receptive field that a network really uses, measured by gradients.
 
 Luo, Li, Urtasun, Zemel: Understanding the Effective Receptive Field in Deep Convolutional Neural Networks, NIPS 2016:
-the gradient of a feature map's central unit with respect to the picture falls off like a Gaussian, so that far fewer
+the gradient of a feature map's central unit with respect to the image falls off like a Gaussian, so that far fewer
 pixels matter than the theoretical receptive field has. The effective field is what exceeds 4.55 % of the largest
 gradient.
 """
@@ -72,14 +72,14 @@ class EffectiveField:
 def measure(
     model: Any, layer: str, *, unit: tuple[int, int] | None = None, samples: int = 8, seed: int = 0
 ) -> EffectiveField:
-    """Measure one layer of a Keras model on random pictures.
+    """Measure one layer of a Keras model on random images.
 
     Args:
         model: a functional Keras model.
         layer: name of a layer with a feature map.
         unit: (row, column); the map's center by default.
-        samples: random pictures (normal, mean 0, variance 1: as normalized pictures are) to average over.
-        seed: of the pictures and of the channels' random weights.
+        samples: random images (normal, mean 0, variance 1: as normalized images are) to average over.
+        seed: of the images and of the channels' random weights.
 
     Raises:
         UsageError: there is no such layer, or it has no feature map.

@@ -23,9 +23,9 @@ class OpenedModel:
 
     Attributes:
         network: its graph.
-        contract: what it promises; None for a Keras model or graph that says nothing of pictures.
+        contract: what it promises; None for a Keras model or graph that says nothing of images.
         keras_model: the Keras model; None for a `.tflite` file.
-        file: the `.tflite` file; None for a Keras model, and for a graph that takes no picture.
+        file: the `.tflite` file; None for a Keras model, and for a graph that takes no image.
         model: the parsed `.tflite` file, whatever it takes; None for a Keras model.
     """
 
@@ -86,7 +86,7 @@ def _open_tflite(path: Path) -> OpenedModel:
     try:
         file = model_file.from_bytes(data, path.name)
     except ModelFileError:
-        # A graph that takes no picture has no contract that could be guessed, but it has layers.
+        # A graph that takes no image has no contract that could be guessed, but it has layers.
         if model_file.holds_contract(parsed, data):
             raise
         return OpenedModel(network, None, model=model)

@@ -89,7 +89,7 @@ def _fields(report: Report) -> str:
 
 
 def _nested_squares(report: Report, picture: Sequence[int]) -> str:
-    """The picture, and what the central unit of each stage's last map sees of it."""
+    """The image, and what the central unit of each stage's last map sees of it."""
     scale = _SIDE / max(picture)
     height, width = picture[0] * scale, picture[1] * scale
     parts = [f'<rect x="1" y="1" width="{width:.1f}" height="{height:.1f}" style="fill:var(--panel)" class="axis"/>']
@@ -110,12 +110,12 @@ def _nested_squares(report: Report, picture: Sequence[int]) -> str:
     return (
         f'<svg viewBox="0 0 720 {total:.0f}" width="720" role="img" aria-label="Receptive fields inside the picture">'
         f"{''.join(parts)}{''.join(legend)}</svg>"
-        + paragraph("The central unit of each stage, on the whole picture; padding is not drawn.", "note")
+        + paragraph("The central unit of each stage, on the whole image; padding is not drawn.", "note")
     )
 
 
 def _box(row: LayerReport, picture: Sequence[int]) -> tuple[float, float, float, float]:
-    """(left, top, width, height) of what the central unit sees, in pixels of the picture."""
+    """(left, top, width, height) of what the central unit sees, in pixels of the image."""
     if row.reach is None:
         return (0, 0, picture[1], picture[0])
     ends = [(axis.first[len(axis.first) // 2], axis.last[len(axis.last) // 2] + 1) for axis in row.reach.axes]
@@ -141,7 +141,7 @@ def _effective(report: Report, fields: Sequence[Any]) -> str:
         for field in fields
     ]
     note = (
-        "Gradient of the central unit with respect to random pictures (square root, so that faint values show). The "
+        "Gradient of the central unit with respect to random images (square root, so that faint values show). The "
         "effective field has as many pixels as exceed 4.55 % of the largest gradient (Luo et al. 2016)."
     )
     rows = view.effective_rows(report, fields)

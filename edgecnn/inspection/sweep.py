@@ -1,4 +1,4 @@
-"""One network at several input sizes: how its cost grows with the picture, counted and measured.
+"""One network at several input sizes: how its cost grows with the image, counted and measured.
 
 A convolution's cost is proportional to the pixels, O(H W). Attention compares every patch with every other,
 O((H W / p^2)^2), beside dense layers that are proportional to the patches.

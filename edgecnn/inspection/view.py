@@ -27,7 +27,7 @@ COST_COLUMNS = (
 GEOMETRY_COLUMNS = ("layer", "output size", "dilation", "padding", "field", "step", "center", "sees all", "paths meet")
 LEGEND = (
     "window: kernel /stride padding · out: bytes of the output · MAC/B: multiply-accumulates per byte moved · field: "
-    "receptive field in pixels, as if the picture had no edges (+: attention or squeeze-excite sees further) · step: "
+    "receptive field in pixels, as if the image had no edges (+: attention or squeeze-excite sees further) · step: "
     "effective stride · saves: how many times cheaper than a regular convolution instead of the separable pair"
 )
 

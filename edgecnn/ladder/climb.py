@@ -21,7 +21,7 @@ from edgecnn.quantization.settings import SAMPLES, Calibration
 from edgecnn.runtime.model.model_file import ModelFile
 from edgecnn.runtime.model.provenance import Skipped, Tried
 
-_BLAMED_ON = 16  # pictures
+_BLAMED_ON = 16  # images
 _SAME_NETWORK = ("plain", "ranges", "fast", "best")  # int8 throughout, and layer by layer what the float model is
 
 
@@ -131,7 +131,7 @@ def check(climbed: Climb, bounds: Bounds, reason: str = "") -> None:
     drop = f", drop {best.drop}".replace(" %", " points") if best.drop is not None else ""
     raise BoundNotMetError(
         f"No configuration is within {bounds}. The best is {best.configuration}: agreement {best.agreement}{drop} of "
-        f"{best.pictures} pictures. It is kept as {climbed.path}.{reason}"
+        f"{best.pictures} images. It is kept as {climbed.path}.{reason}"
     )
 
 

@@ -1,4 +1,4 @@
-"""The float model's answers for held-out pictures, and how an artifact's compare."""
+"""The float model's answers for held-out images, and how an artifact's compare."""
 
 from __future__ import annotations
 
@@ -63,10 +63,10 @@ def _provenance(model: Any) -> Provenance:
 
 
 def _without(data: DataSet, digests: Container[str], why: str) -> DataSet:
-    """Leave pictures out by content."""
+    """Leave images out by content."""
     fresh = tuple(example for example in data.examples if example.sha256() not in digests)
     if not fresh:
-        raise DataError(f"All {len(data)} pictures of {data.name} were {why} on. Give --data with others.")
+        raise DataError(f"All {len(data)} images of {data.name} were {why} on. Give --data with others.")
     return data.with_examples(fresh)
 
 
@@ -130,4 +130,4 @@ class Evaluator:
 
 
 def _pass_over(example: Example, why: Exception) -> None:
-    """A picture that can't be read isn't evaluated on; `verify` reports it."""
+    """An image that can't be read isn't evaluated on; `verify` reports it."""

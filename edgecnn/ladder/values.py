@@ -64,7 +64,7 @@ class ClimbRecord(Record):
 
 
 def verdict(bounds: Bounds, agreement: Share, drop: Share | None) -> tuple[Verdict, int]:
-    """The worse of the two bounds' verdicts, and how many pictures would tell."""
+    """The worse of the two bounds' verdicts, and how many images would tell."""
     found = []
     if bounds.max_drop is not None and drop is not None:
         found.append(one_verdict(bounds.max_drop - drop.percent, drop.high_percent - drop.percent, agreement.total))

@@ -51,7 +51,7 @@ class Style:
 
 
 IMAGENET_MEAN, IMAGENET_STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
-"""Of ImageNet's training pictures, red, green, blue: how torchvision, timm and most papers normalize."""
+"""Of ImageNet's training images, red, green, blue: how torchvision, timm and most papers normalize."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Residual:
         kernel: height and width of the depthwise convolution.
         stride: of the depthwise convolution.
         squeezed: channels in the middle of the squeeze-excite; 0 for none.
-        drop: share of pictures of a batch for which training skips the block (stochastic depth).
+        drop: share of images of a batch for which training skips the block (stochastic depth).
     """
 
     filters: int
@@ -164,7 +164,7 @@ def separable(x: Any, filters: int, name: str, style: Style, *, stride: int = 1)
 
 
 def squeeze_excite(x: Any, squeezed: int, name: str, style: Style) -> Any:
-    """Append a squeeze-excite: channels weighted by a look at the whole picture (arXiv:1709.01507, figure 3)."""
+    """Append a squeeze-excite: channels weighted by a look at the whole image (arXiv:1709.01507, figure 3)."""
     gate = keras.layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_pool")(x)
     for part, filters, kind in (("reduce", squeezed, style.squeeze), ("expand", x.shape[-1], style.gate)):
         convolution = keras.layers.Conv2D(
@@ -213,7 +213,7 @@ def add(shortcut: Any, x: Any, name: str, drop: float = 0.0) -> Any:
         shortcut: what goes past the block.
         x: what comes out of it.
         name: of the block.
-        drop: stochastic depth (arXiv:1603.09382): training leaves the block out for this share of the pictures.
+        drop: stochastic depth (arXiv:1603.09382): training leaves the block out for this share of the images.
     """
     if drop:
         shape = (None, *(1 for _ in x.shape[1:]))

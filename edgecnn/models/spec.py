@@ -37,7 +37,7 @@ class ModelSpec:
         paper: title, authors' short form and year.
         url: where the paper is.
         parameters: published count of trainable parameters with a head of 1,000 classes, as many digits as printed.
-        macs: published multiply-accumulates for one picture at `input_size`.
+        macs: published multiply-accumulates for one image at `input_size`.
         top1: ImageNet top-1 accuracy in percent, as published by the paper or by the authors of the weights.
         arguments: keyword arguments of the family's `build` function that make this variant.
         mean: input normalization per channel, in pixel values 0..255; the model sees (pixel - mean) / std.
@@ -67,7 +67,7 @@ class ModelSpec:
     def preprocessing(self, input_size: int | None = None, color: str = "rgb") -> Preprocessing:
         """The contract's input side, at another input size or in grayscale if asked.
 
-        A gray picture has one channel, so it gets the average of the colors' mean and std.
+        A gray image has one channel, so it gets the average of the colors' mean and std.
         """
         size = input_size or self.input_size
         mean, std = (_averaged(self.mean), _averaged(self.std)) if color == "gray" else (self.mean, self.std)

@@ -95,7 +95,7 @@ def attend(queries: Any, keys: Any, values: Any, name: str, *, heads: int, scale
 
 
 def class_token(x: Any) -> Any:
-    """Put the learned token before the others, whose last state is the features of the picture."""
+    """Put the learned token before the others, whose last state is the features of the image."""
     from edgecnn.models.layers import ClassToken
 
     return ClassToken(name="class_token")(x)

@@ -22,7 +22,7 @@ from edgecnn.runtime.run.engine import open_interpreter
 from edgecnn.training.qat.emulation import INPUT, Emulation
 
 AGREEMENT = 0.99
-"""Share of pictures with the same answer, at least."""
+"""Share of images with the same answer, at least."""
 DIFFERS = 0.2
 """A layer differs when its mean error is this share of its standard deviation."""
 
@@ -91,7 +91,7 @@ def check(twin: Emulation, graph: bytes, inputs: list[np.ndarray]) -> float:
     if share < AGREEMENT:
         raise QuantizationError(
             f"The int8 model gives the answer of the quantization-aware Keras model for {100 * share:.1f} % of "
-            f"{len(inputs)} pictures; expected {100 * AGREEMENT:.0f} %. {_first_difference(twin, graph, inputs[0])} "
+            f"{len(inputs)} images; expected {100 * AGREEMENT:.0f} %. {_first_difference(twin, graph, inputs[0])} "
             "Train longer with --qat, or quantize the model that was trained without it."
         )
     return share

@@ -14,18 +14,18 @@ from edgecnn.quantization.remedies import bias_correction, curves, ranges, round
 from edgecnn.quantization.remedies.ranges import Histogram
 from edgecnn.quantization.statistics import moments, positions, windows
 
-_WINDOWS = 8192  # sampled inputs of a layer, over all pictures
+_WINDOWS = 8192  # sampled inputs of a layer, over all images
 _GROUPED_WINDOWS = 2048  # the same where each output sees a few inputs only
 _TRIED_WINDOWS = 2048  # of them to choose a range by
 _UNIT_GRID = Grid(1 / 256, 0)  # TFLite fixes it
 
 
 class InOrder:
-    """The float network and the improved one, side by side over all pictures.
+    """The float network and the improved one, side by side over all images.
 
     Args:
         network: changed in place.
-        pictures: float32 (pictures, height, width, channels).
+        pictures: float32 (images, height, width, channels).
         known: (min, max) of the input and of every activation.
         per_channel: whether every output channel has a weight scale of its own.
 

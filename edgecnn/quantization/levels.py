@@ -27,14 +27,14 @@ REMEDIES: dict[str, tuple[str, ...]] = {
     "best": ("ranges", "curves", "rounding", "bias_correction"),
 }
 PICTURES = {"none": 0, "fast": 48, "best": 256}
-"""How many of the calibration pictures a level looks at more closely than for their ranges."""
+"""How many of the calibration images a level looks at more closely than for their ranges."""
 _IN_ORDER_TIMES = 12  # the time of calibration, on two x86 cores: 11.8 for Lite0, 11.4 for Lite2
-_LEAST_SAMPLES = 192  # of each layer's inputs, over all pictures; or twice as many as the layer has columns
+_LEAST_SAMPLES = 192  # of each layer's inputs, over all images; or twice as many as the layer has columns
 
 
 @dataclass(frozen=True)
 class Pictures:
-    """The calibration pictures as input tensors.
+    """The calibration images as input tensors.
 
     Attributes:
         start: a fresh pass, float32 (1, height, width, channels) each.
@@ -49,7 +49,7 @@ class Pictures:
         return set(np.linspace(0, self.count - 1, min(most, self.count)).astype(int).tolist())
 
     def some(self, most: int) -> np.ndarray:
-        """At most that many, evenly spread: float32 (pictures, height, width, channels)."""
+        """At most that many, evenly spread: float32 (images, height, width, channels)."""
         chosen = self.spread(most)
         return np.concatenate([tensor for number, tensor in enumerate(self.start()) if number in chosen])
 

@@ -1,4 +1,4 @@
-"""What one pass of the float network over pictures shows: each channel's extremes, samples of each layer's inputs."""
+"""What one pass of the float network over images shows: each channel's extremes, samples of each layer's inputs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def observe_channels(network: FloatGraph, pictures: np.ndarray) -> dict[int, Cha
 
     Args:
         network: the float network.
-        pictures: float32 (pictures, height, width, channels).
+        pictures: float32 (images, height, width, channels).
     """
     tensors = [network.graph.inputs[0], *activations(network.graph)]
     shapes = {tensor: (len(pictures), network.graph.tensors[tensor].shape[-1]) for tensor in tensors}
@@ -40,7 +40,7 @@ def observe_channels(network: FloatGraph, pictures: np.ndarray) -> dict[int, Cha
 
 
 class Answers:
-    """The logits of all pictures, gathered by `visit`, for the range of the model's output.
+    """The logits of all images, gathered by `visit`, for the range of the model's output.
 
     Args:
         model: float `.tflite`.
@@ -69,8 +69,8 @@ class InputSamples:
 
     Args:
         network: the float network.
-        pictures: numbers of the pictures to look at.
-        samples: how many windows of one picture, for a layer's number of columns.
+        pictures: numbers of the images to look at.
+        samples: how many windows of one image, for a layer's number of columns.
     """
 
     def __init__(self, network: FloatGraph, pictures: set[int], samples: Callable[[int], int]) -> None:

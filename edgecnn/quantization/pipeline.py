@@ -132,7 +132,7 @@ def _open(model: Any, trust: bool, hints: Hints | None) -> TraceableModel:
 
 
 class _Inputs:
-    """The calibration pictures as input tensors, by the runtime's own preprocessing; remembers what was used."""
+    """The calibration images as input tensors, by the runtime's own preprocessing; remembers what was used."""
 
     def __init__(self, data: DataSet | None, contract: Contract) -> None:
         self._data = data

@@ -17,12 +17,12 @@ Positions = tuple[np.ndarray, np.ndarray, np.ndarray]
 def positions(
     layer: WeightedLayer, shape: tuple[int, ...], output: tuple[int, ...], most: int, seed: int = 0
 ) -> Positions:
-    """Output positions (picture, row, column) of a layer, at most `most`, chosen by a seed.
+    """Output positions (image, row, column) of a layer, at most `most`, chosen by a seed.
 
     Args:
         layer: the layer.
-        shape: of its input over all pictures, (pictures, ...).
-        output: shape of its output for one picture.
+        shape: of its input over all images, (images, ...).
+        output: shape of its output for one image.
         most: how many positions.
     """
     rows, columns = output[1:3] if len(output) == 4 else (1, 1)
@@ -37,7 +37,7 @@ def positions(
 
 
 def windows(layer: WeightedLayer, values: Values, at: Positions) -> np.ndarray:
-    """The inputs that these outputs see, float32 (groups, positions, columns); zero outside of the picture."""
+    """The inputs that these outputs see, float32 (groups, positions, columns); zero outside of the image."""
     array = values.array
     if layer.kind == "FULLY_CONNECTED":
         return values.real(array.reshape(-1, layer.depth)[at[0]])[None]
@@ -58,7 +58,7 @@ def windows(layer: WeightedLayer, values: Values, at: Positions) -> np.ndarray:
 
 
 def _padding(layer: WeightedLayer, shape: tuple[int, ...]) -> tuple[int, int]:
-    """Rows above and columns to the left of the picture."""
+    """Rows above and columns to the left of the image."""
     if not layer.same_padding:
         return 0, 0
     above, left = (

@@ -185,7 +185,7 @@ def digest(path: str | Path) -> str:
 
 
 def data_digest(spec: str, samples: int | None = None, seed: int = 0) -> str:
-    """Of the pictures and labels of a data set, or of a sample of it."""
+    """Of the images and labels of a data set, or of a sample of it."""
     from edgecnn.data import open_data
 
     data = open_data(spec)

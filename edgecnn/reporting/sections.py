@@ -71,7 +71,7 @@ def flipped(found: Verification | None) -> str:
             items.append(_picture(image, lines))
     shown = f'<ul class="pictures">{"".join(items)}</ul>'
     rest = len(found.flipped) - len(items)
-    count = paragraph(f"{len(found.flipped)} of {found.pictures} pictures.")
+    count = paragraph(f"{len(found.flipped)} of {found.pictures} images.")
     return count + shown + (paragraph(f"{rest} more are in the verification's JSON.", "note") if rest else "")
 
 
@@ -102,7 +102,7 @@ def accuracy(file: ModelFile, found: Verification | None) -> str:
     if found.golden:
         identical = f"{found.golden.identical} of {found.golden.count} identical"
         rows.append(["golden vectors", "", identical, "replayed where it was verified"])
-    pictures = f"{found.pictures} pictures of {found.data}, against {found.against}."
+    pictures = f"{found.pictures} images of {found.data}, against {found.against}."
     notes = [paragraph(f"{pictures} In brackets: 95 % confidence intervals.", "note")]
     if found.calibrated_on:
         warning = f"The artifact was calibrated on {found.calibrated_on} of these pictures: the figures flatter."
@@ -190,9 +190,9 @@ def provenance(file: ModelFile) -> str:
     calibration = source.calibration
     if not calibration:
         return facts(rows)
-    rows.append(("calibrated on", f"{calibration.samples} pictures of {calibration.data}, seed {calibration.seed}"))
+    rows.append(("calibrated on", f"{calibration.samples} images of {calibration.data}, seed {calibration.seed}"))
     listed = "\n".join(f"{digest}  {name}" for name, digest in calibration.pictures.items())
-    return facts(rows) + folded("The calibration pictures, with their digests", code(listed))
+    return facts(rows) + folded("The calibration images, with their digests", code(listed))
 
 
 def repeat(file: ModelFile, recipe: str) -> str:

@@ -22,10 +22,10 @@ def trained(training: TrainingRecord | None) -> str:
     phases = "".join(_curves(phase, training.metric) for phase in training.phases)
     text = f"After training the float model has {measured.percent:.2f} % {training.metric}"
     if measured.confusion is None:
-        return paragraph(f"{text} on the {on} pictures.") + phases
+        return paragraph(f"{text} on the {on} images.") + phases
     pictures = sum(map(sum, measured.confusion))
     confusions = _confusions(training.classes, measured.confusion, on)
-    return paragraph(f"{text} on {pictures} {on} pictures.") + phases + confusions
+    return paragraph(f"{text} on {pictures} {on} images.") + phases + confusions
 
 
 def compressed(steps: Sequence[CompressionStep]) -> str:
@@ -58,7 +58,7 @@ def _curves(phase: PhaseRecord, metric: str) -> str:
         heading
         + charts.lines(numbers, accuracy, "epoch", f"{metric} in percent")
         + charts.lines(numbers, loss, "epoch", "loss")
-        + paragraph("Training figures are of augmented pictures, and the loss of smoothed labels.", "note")
+        + paragraph("Training figures are of augmented images, and the loss of smoothed labels.", "note")
     )
 
 
@@ -74,9 +74,9 @@ def _confusions(classes: Sequence[str], confusion: Sequence[Sequence[int]], on: 
         if count and row != column
     )
     if not wrong:
-        return paragraph(f"No {on} picture is taken for another class.")
+        return paragraph(f"No {on} image is taken for another class.")
     rows = [[truth, answer, str(-count)] for count, truth, answer in wrong[:_CONFUSIONS]]
-    listed = f"<h3>Most frequent confusions, {on} pictures</h3>" + table(("truth", "taken for", "pictures"), rows)
+    listed = f"<h3>Most frequent confusions, {on} images</h3>" + table(("truth", "taken for", "pictures"), rows)
     if len(classes) > _LARGEST_MATRIX:
         return listed
     matrix = [[name, *map(str, counts)] for name, counts in zip(classes, confusion)]

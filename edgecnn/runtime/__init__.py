@@ -1,1 +1,1 @@
-"""All that ever runs on a device: standard library, NumPy, a TFLite runtime, and OpenCV where pictures are decoded."""
+"""All that ever runs on a device: standard library, NumPy, a TFLite runtime, and OpenCV where images are decoded."""

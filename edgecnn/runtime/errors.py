@@ -24,11 +24,11 @@ class RecordError(ModelFileError):
 
 
 class PictureError(EdgecnnError):
-    """A picture can't be read or decoded."""
+    """An image can't be read or decoded."""
 
 
 class RuntimeMissingError(EdgecnnError):
-    """No TFLite runtime (or no OpenCV, where pictures are decoded) is installed."""
+    """No TFLite runtime (or no OpenCV, where images are decoded) is installed."""
 
 
 class CrashError(EdgecnnError):

@@ -25,7 +25,7 @@ def opencv() -> Any:
         import cv2
     except ImportError as error:
         raise RuntimeMissingError(
-            f"Decoding pictures needs OpenCV ({error}). Install it with: pip install opencv-python-headless"
+            f"Decoding images needs OpenCV ({error}). Install it with: pip install opencv-python-headless"
         ) from error
     return cv2
 

@@ -18,11 +18,11 @@ _FORMAT = 1
 
 
 def features(backbone: Any, source: TrainingRows, progress: Progress) -> TrainingRows:
-    """The backbone's output for every picture, float32 (count, features), as a new source.
+    """The backbone's output for every image, float32 (count, features), as a new source.
 
     Args:
-        backbone: Keras model, normalized pictures to features.
-        source: pictures.
+        backbone: Keras model, normalized images to features.
+        source: images.
         progress: told how many are done.
     """
     key = _key(backbone, source)

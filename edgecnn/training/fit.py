@@ -46,7 +46,7 @@ def fit(
     arguments (the model must have been made in that scope too).
 
     Args:
-        model: Keras model (TFMOT's wrapped models too), normalized pictures (or features) to outputs; or a `Trainee`.
+        model: Keras model (TFMOT's wrapped models too), normalized images (or features) to outputs; or a `Trainee`.
         train: what to fit to.
         validation: what decides which epoch is the best.
         settings: see `FitSettings`.

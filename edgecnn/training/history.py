@@ -14,7 +14,7 @@ class Epoch(Record):
     Attributes:
         epoch: number, from 1.
         loss: mean training loss (smoothed and mixed targets, weights and distillation included).
-        accuracy_percent: the task's metric on the augmented training pictures; of a classifier top-1.
+        accuracy_percent: the task's metric on the augmented training images; of a classifier top-1.
         validation_loss: mean loss with the plain annotations.
         validation_accuracy_percent: the task's metric.
         learning_rate: of the head, at the end of the epoch.

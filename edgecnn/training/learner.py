@@ -23,8 +23,8 @@ class Teacher:
     """A model whose outputs are imitated (distillation, arXiv:1503.02531).
 
     Attributes:
-        model: Keras model, normalized pictures to outputs.
-        preprocessing: its own; a picture is resized for it when its input size is another.
+        model: Keras model, normalized images to outputs.
+        preprocessing: its own; an image is resized for it when its input size is another.
         order: which of its outputs belongs to each output of the student; None for those that are the student's own.
     """
 
@@ -48,7 +48,7 @@ class Trainee:
     The losses of such auxiliary classifiers help to train what is before them; they are no part of the model.
 
     Attributes:
-        model: what is wanted; normalized pictures (or features) to logits.
+        model: what is wanted; normalized images (or features) to logits.
         network: shares all layers of the model; to logits, or to [logits, auxiliary logits, ...].
         auxiliary_weights: of the auxiliary losses; that of the logits' loss is 1.
     """

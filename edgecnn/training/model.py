@@ -14,7 +14,7 @@ _BLOCK = re.compile(r"(?:.*_)?block(\d+)_")
 
 
 def head_and_backbone(model: Any) -> tuple[Any, Any]:
-    """Two models that share the model's layers: pictures to features, features to logits.
+    """Two models that share the model's layers: images to features, features to logits.
 
     Features are what comes before the dropout (or the dense layer, if there is none) at the end.
     """
@@ -47,7 +47,7 @@ def unfreeze(model: Any, blocks: int | None = None, *, batch_norms: bool = False
         model: a model with layers named by blocks.
         blocks: how many of the last blocks; None for the whole model.
         batch_norms: whether batch norms learn too. If not, they use and keep their moving statistics: small batches of
-            new pictures would spoil those.
+            new images would spoil those.
 
     Raises:
         UsageError: the model has fewer blocks.

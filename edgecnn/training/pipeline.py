@@ -47,8 +47,8 @@ class Trained:
         model: Keras model to what the task trains: logits.
         contract: with the classes as labels, and the accuracy.
         phases: what the strategy did.
-        validation: the model's score on the validation pictures.
-        test: its score on the test pictures; None if there are none.
+        validation: the model's score on the validation images.
+        test: its score on the test images; None if there are none.
         report: what was found in the data.
         is_chief: whether this process is the one that writes files; the other workers leave that to it.
     """
@@ -159,7 +159,7 @@ def _contract(model_file: str | Path, crop: float | None) -> Contract:
     contract = keras_file.read_contract(model_file)
     if contract is None:
         raise UsageError(
-            f"{model_file} has no contract: how a picture becomes its input is not known. "
+            f"{model_file} has no contract: how an image becomes its input is not known. "
             "Build the model with `edgecnn build MODEL --weights FILE`."
         )
     if crop is None:
@@ -170,7 +170,7 @@ def _contract(model_file: str | Path, crop: float | None) -> Contract:
 def _check(report: DataReport, options: TrainOptions, task: Task) -> None:
     if options.strict and report.unreadable_count:
         names = [name for rows in report.unreadable.values() for name, _ in rows]
-        raise DataError(f"--strict: {len(names)} pictures can't be read: {', '.join(names[:10])}.")
+        raise DataError(f"--strict: {len(names)} images can't be read: {', '.join(names[:10])}.")
     task.check_data(report.counts["train"], options.data)
 
 

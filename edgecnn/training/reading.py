@@ -31,10 +31,10 @@ def open_rows(
         validation: see above.
         test: see above.
         share: see above.
-        progress: told how many pictures are decoded.
+        progress: told how many images are decoded.
 
     Returns:
-        Rows by split, "train", "validation" and, if there are test pictures, "test"; what was found in the data.
+        Rows by split, "train", "validation" and, if there are test images, "test"; what was found in the data.
 
     Raises:
         DataError: the data is missing, or has a class that the model doesn't know.
@@ -45,7 +45,7 @@ def open_rows(
 
 
 def decoded(splits: Splits, preprocessing: Preprocessing, progress: Progress) -> dict[str, Part]:
-    """All splits' pictures as the model sees them."""
+    """All splits' images as the model sees them."""
     digests = dict(zip(("train", "validation"), splits.digests))
     if splits.test is not None:
         digests["test"] = digests_of(splits.test)

@@ -38,8 +38,8 @@ class Trainer:
 
     Attributes:
         model: Keras model to logits with as many outputs as classes; trained in place.
-        train: training pictures.
-        validation: validation pictures.
+        train: training images.
+        validation: validation images.
         overrides: fields of `FitSettings` that replace the strategy's defaults.
         unfreeze: how many of the last blocks learn in fine-tuning; None for all.
         teacher: for distillation.
@@ -63,7 +63,7 @@ class Trainer:
         return defaults.replace(**self.overrides)
 
     def fit(self, name: str, settings: FitSettings) -> Phase:
-        """Fit the model to the pictures; the phase's files go to a folder of its name.
+        """Fit the model to the images; the phase's files go to a folder of its name.
 
         Auxiliary classifiers help where the whole model learns; before frozen blocks there is nothing for them to do.
         """

@@ -1,4 +1,4 @@
-"""Float against artifact: accuracy, agreement, the pictures that flipped, golden vectors."""
+"""Float against artifact: accuracy, agreement, the images that flipped, golden vectors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The stage itself: both models over the same fitted pictures."""
+"""The stage itself: both models over the same fitted images."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def verify(
     Args:
         model: the artifact.
         against: the float model, see `open_reference`.
-        data: pictures; with labels accuracy is measured too.
+        data: images; with labels accuracy is measured too.
         device: the name of where `runner` runs, for the record.
         runner: runs the artifact on input tensors; by default on this machine.
         hints: what is known of models by others, the artifact or the float model.
@@ -62,7 +62,7 @@ def verify(
 
     Raises:
         ModelFileError: a model is damaged, or a runtime can't load it.
-        UsageError: the float model wants other pictures, or tells other classes apart.
+        UsageError: the float model wants other images, or tells other classes apart.
         DataError: the data can't be read or doesn't match the labels.
     """
     file = model if isinstance(model, ModelFile) else hints.read(model)
@@ -208,7 +208,7 @@ def check_bounds(found: Verification, max_drop: float | None, min_agreement: flo
     Args:
         found: the record.
         max_drop: points of top-1 that may be lost.
-        min_agreement: percent of pictures that must agree.
+        min_agreement: percent of images that must agree.
 
     Raises:
         BoundNotMetError: one is not met, a golden vector differs, or a drop was asked for without labels.

@@ -36,7 +36,7 @@ def open_reference(
         trust: run code that the file carries.
 
     Raises:
-        UsageError: the two want different pictures.
+        UsageError: the two want different images.
     """
     if isinstance(against, (str, Path)) and Path(against).suffix == ".tflite":
         return _tflite(Path(against), contract, hints)
@@ -98,5 +98,5 @@ def _check_same(reference: Contract, contract: Contract, name: str) -> None:
         if getattr(theirs, field) != getattr(ours, field)
     ]
     raise UsageError(
-        f"{name} wants other pictures than the artifact: {'; '.join(different)}. Compare it with its own source."
+        f"{name} wants other images than the artifact: {'; '.join(different)}. Compare it with its own source."
     )

@@ -1,1 +1,1 @@
-"""What a model sees in a picture, drawn: filters, feature maps, heat maps, int8 errors, stability under translation."""
+"""What a model sees in an image, drawn: filters, feature maps, heat maps, int8 errors, stability under translation."""

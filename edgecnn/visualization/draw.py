@@ -1,4 +1,4 @@
-"""From a model, a picture and a request to panels."""
+"""From a model, an image and a request to panels."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from edgecnn.visualization.subject import Subject
 
 
 def draw(subject: Subject, picture: np.ndarray, request: Request, progress: Progress = silent) -> list[Panel]:
-    """Draw all panels of a request for one picture, uint8 BGR of any size."""
+    """Draw all panels of a request for one image, uint8 BGR of any size."""
     return list(_panels(subject, picture, request, progress))
 
 

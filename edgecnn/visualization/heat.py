@@ -52,7 +52,7 @@ def grad_cam(subject: Subject, fitted: np.ndarray, classes: list[int], layer: st
     size = f"{row.output_shape[1]} x {row.output_shape[2]}"
     note = (
         f"The channels of {row.layer.name} ({size}), weighted by how much each raises the class's score (Selvaraju "
-        "et al. 2017), over the picture in gray. Bright places speak for the class. The map is coarse; it is drawn "
+        "et al. 2017), over the image in gray. Bright places speak for the class. The map is coarse; it is drawn "
         "smoothly."
     )
     return Panel("gradcam", title, drawings, note, images.scale_bar("nothing", "most"), width="17rem")
@@ -84,7 +84,7 @@ def occlusion(subject: Subject, fitted: np.ndarray, index: int, parts: int = 7) 
 
 
 def occlusion_map(subject: Subject, fitted: np.ndarray, index: int, parts: int = 7) -> tuple[np.ndarray, float]:
-    """Drops in probability, float (2 parts - 1, 2 parts - 1), and the probability of the whole picture."""
+    """Drops in probability, float (2 parts - 1, 2 parts - 1), and the probability of the whole image."""
     height, width = fitted.shape[:2]
     places = 2 * parts - 1
     tops = np.linspace(0, height - height // parts, places).round().astype(int)

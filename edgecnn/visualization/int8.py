@@ -90,7 +90,7 @@ def _identities(rows: Sequence[LayerReport]) -> list[Identity]:
 def errors(
     quantized: Subject, reference: Subject, fitted: np.ndarray
 ) -> tuple[list[LayerError], list[tuple[np.ndarray, np.ndarray]]]:
-    """Every common layer's error on one picture, and the answers (quantized, float) themselves."""
+    """Every common layer's error on one image, and the answers (quantized, float) themselves."""
     rows = pairs(quantized, reference)
     answers = list(
         zip(

@@ -11,7 +11,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Drawing:
-    """One picture.
+    """One image.
 
     Attributes:
         name: short, for a file name.
@@ -35,9 +35,9 @@ class Panel:
     Attributes:
         name: short, for `--only` and file names.
         title: heading.
-        drawings: pictures in order.
+        drawings: images in order.
         note: what one sees, for someone who sees it for the first time.
-        html: charts and tables after the pictures.
+        html: charts and tables after the images.
         values: what was measured, as JSON values.
         width: CSS width that a drawing wants at least.
         missing: why there is nothing to see; empty where there is.

@@ -25,7 +25,7 @@ PER_CHANNEL = 8
 
 @dataclass(order=True)
 class Hit:
-    """One place of one picture where a channel answers; ordered by the answer."""
+    """One place of one image where a channel answers; ordered by the answer."""
 
     answer: float
     number: int
@@ -41,7 +41,7 @@ def panel(
     channels: int = 8,
     progress: Progress = silent,
 ) -> Panel:
-    """A row of patches for each of the channels that answer most to the user's own picture."""
+    """A row of patches for each of the channels that answer most to the user's own image."""
     chosen = strongest(subject.maps(fitted, [row])[0])[:channels]
     row = before_activation(subject, row)
     found = best_patches(subject, data, row, chosen.tolist(), progress)
@@ -55,8 +55,8 @@ def panel(
         caption = f"channel {channel}: answers {hits[0].answer:.2f} to {hits[-1].answer:.2f}"
         drawings.append(Drawing(f"patches_{channel}", images.sheet(tiles, PER_CHANNEL), caption, names))
     note = (
-        f"The channels of {row.layer.name} that answer most to your picture, and for each the {PER_CHANNEL} patches "
-        f"out of {len(data)} pictures of {data.name} that it answers to most, one per picture (Zeiler and Fergus "
+        f"The channels of {row.layer.name} that answer most to your image, and for each the {PER_CHANNEL} patches "
+        f"out of {len(data)} images of {data.name} that it answers to most, one per image (Zeiler and Fergus "
         f"2014). Each patch is what the unit sees, {field_size(row.reach)} pixels wide; at the picture's edge less "
         "is left of it."
     )
@@ -75,7 +75,7 @@ def before_activation(subject: Subject, row: LayerReport) -> LayerReport:
 def best_patches(
     subject: Subject, data: DataSet, row: LayerReport, channels: Sequence[int], progress: Progress = silent
 ) -> dict[int, list[Hit]]:
-    """For each channel its strongest answers over a data set, at most one per picture and `PER_CHANNEL` in all."""
+    """For each channel its strongest answers over a data set, at most one per image and `PER_CHANNEL` in all."""
     best: dict[int, list[Hit]] = {channel: [] for channel in channels}
     unreadable: list[str] = []
 
@@ -97,7 +97,7 @@ def best_patches(
 
 
 def cut_out(fitted: np.ndarray, row: LayerReport, unit: tuple[int, int]) -> np.ndarray:
-    """The part of a fitted picture that one unit sees; all of it where the receptive field is not known."""
+    """The part of a fitted image that one unit sees; all of it where the receptive field is not known."""
     if row.reach is None:
         return fitted
     (rows, columns), (i, j) = row.reach.axes, unit

@@ -1,6 +1,6 @@
 """A model that is looked into: one interface for Keras models and `.tflite` files.
 
-Pictures are uint8 (height, width, channels) as the contract fits them; feature maps float32 (height, width, channels).
+Images are uint8 (height, width, channels) as the contract fits them; feature maps float32 (height, width, channels).
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ class Subject(ABC):
     report: Report
 
     def fitted(self, picture: np.ndarray) -> np.ndarray:
-        """A picture file's content, uint8 BGR of any size, as the model's input shows it."""
+        """An image file's content, uint8 BGR of any size, as the model's input shows it."""
         return fit(picture, self.contract.preprocessing)
 
     def shown(self, fitted: np.ndarray) -> np.ndarray:
-        """A fitted picture as RGB."""
+        """A fitted image as RGB."""
         if fitted.shape[2] == 1:
             return fitted.repeat(3, axis=2)
         return fitted[:, :, ::-1] if self.contract.preprocessing.color == "bgr" else fitted
@@ -71,11 +71,11 @@ class Subject(ABC):
 
     @abstractmethod
     def probabilities(self, pictures: np.ndarray) -> np.ndarray:
-        """Class probabilities of fitted pictures, (n, height, width, channels) -> float32 (n, classes)."""
+        """Class probabilities of fitted images, (n, height, width, channels) -> float32 (n, classes)."""
 
     @abstractmethod
     def maps(self, fitted: np.ndarray, rows: Sequence[LayerReport]) -> list[np.ndarray]:
-        """The feature maps of some layers for one picture, in real values."""
+        """The feature maps of some layers for one image, in real values."""
 
     @abstractmethod
     def first_kernel(self) -> tuple[str, np.ndarray]:
@@ -86,7 +86,7 @@ class Subject(ABC):
         """How much each place of a feature map speaks for a class, float32 (height, width), >= 0 (Grad-CAM)."""
 
     def first_convolution(self) -> LayerReport:
-        """The first layer with a kernel over the picture.
+        """The first layer with a kernel over the image.
 
         Raises:
             UsageError: the model has no convolution.
@@ -104,7 +104,7 @@ class KerasSubject(Subject):
     model: Any
 
     def tensor(self, pictures: np.ndarray) -> np.ndarray:
-        """Fitted pictures as the model's input, float32."""
+        """Fitted images as the model's input, float32."""
         table = input_table(self.contract.preprocessing, np.dtype(np.float32), 0, 0)
         return np.concatenate([apply_table(picture, table) for picture in pictures])
 
@@ -240,7 +240,7 @@ def subject(source: OpenedModel, hints: Hints = NO_HINTS) -> Subject:
     """The subject for an opened model; the hints are what is known of one by others.
 
     Raises:
-        UsageError: it takes no picture.
+        UsageError: it takes no image.
         CrashError: the runtime crashes on the file.
     """
     if source.file is not None:
@@ -248,7 +248,7 @@ def subject(source: OpenedModel, hints: Hints = NO_HINTS) -> Subject:
         file = dataclasses.replace(source.file, contract=hints.applied(source.file.contract))
         return TFLiteSubject(source.network.name, file.contract, analyze(source.network), file)
     if source.keras_model is None:
-        raise UsageError(f"{source.network.name} takes no picture; expected an image classifier.")
+        raise UsageError(f"{source.network.name} takes no image; expected an image classifier.")
     if source.contract is None:
         from edgecnn.float_model.loading import from_model
 

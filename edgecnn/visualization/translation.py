@@ -1,7 +1,7 @@
-"""What happens to the answer when the picture moves by a pixel: nothing should, and something does.
+"""What happens to the answer when the image moves by a pixel: nothing should, and something does.
 
-The contract's window slides over the picture pixel by pixel, so that no edge is made up. A network that halves the
-picture five times sees the same picture only after 32 pixels; in between its answer wavers, more or less by how it
+The contract's window slides over the image pixel by pixel, so that no edge is made up. A network that halves the
+image five times sees the same image only after 32 pixels; in between its answer wavers, more or less by how it
 down-samples.
 """
 
@@ -33,7 +33,7 @@ class CurveRecord(Record):
 
 @dataclass(frozen=True)
 class Stability:
-    """A model's answers while the picture moves.
+    """A model's answers while the image moves.
 
     Attributes:
         name: how it down-samples.
@@ -64,10 +64,10 @@ class Stability:
 
 
 def shifted(subject: Subject, picture: np.ndarray, most: int = 16) -> tuple[np.ndarray, np.ndarray]:
-    """A picture (uint8 BGR, any size) at every horizontal shift.
+    """An image (uint8 BGR, any size) at every horizontal shift.
 
     Returns:
-        Shifts -most..most, shape (n,), and the fitted pictures, (n, height, width, channels).
+        Shifts -most..most, shape (n,), and the fitted images, (n, height, width, channels).
     """
     own = subject.contract.preprocessing
     share = (own.width + 2 * most) / own.width
@@ -132,7 +132,7 @@ def panel(subject: Subject, picture: np.ndarray, most: int = 16) -> Panel:
 
 
 def _note(label: str, most: int, changed: int) -> str:
-    text = f"The picture slides {most} pixels to the left and right under the model's window; unmoved it is {label!r}."
+    text = f"The image slides {most} pixels to the left and right under the model's window; unmoved it is {label!r}."
     if changed:
         text += (
             f" The same weights run with all {changed} down-sampling layers done three ways: keep every second "

@@ -21,8 +21,8 @@ LayerWeights = Mapping[str, Arrays]
 def assign(model: Any, weights: LayerWeights, source: str, *, new_head: bool = False) -> None:
     """Set all of a model's weights, by layer name.
 
-    A convolution of a gray picture takes the sum of the kernels of the three colors, which gives for a gray picture
-    what the color model gives for the same picture in three equal channels.
+    A convolution of a gray image takes the sum of the kernels of the three colors, which gives for a gray image
+    what the color model gives for the same image in three equal channels.
 
     Args:
         model: a Keras model.
@@ -67,7 +67,7 @@ def _gray(kernel: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 
 def _compact(shape: Sequence[int]) -> tuple[int, ...]:
-    """A shape without axes of size 1: a 1x1 convolution of a pooled picture and a dense layer are the same."""
+    """A shape without axes of size 1: a 1x1 convolution of a pooled image and a dense layer are the same."""
     return tuple(size for size in shape if size != 1)
 
 

@@ -1,8 +1,8 @@
-"""int8 by edgecnn, by TensorFlow's converter and by ai-edge-quantizer: same model, calibration and test pictures.
+"""int8 by edgecnn, by TensorFlow's converter and by ai-edge-quantizer: same model, calibration and test images.
 
     tools/bench int8_accuracy DATA [--models efficientnet_lite0 ...] [--samples 100]
 
-DATA is a folder of labeled pictures (ImageNet classes). Calibration is on `photos` only. ai-edge-quantizer takes part
+DATA is a folder of labeled images (ImageNet classes). Calibration is on `photos` only. ai-edge-quantizer takes part
 if it is installed (pip install ai-edge-quantizer). Processor seconds stand beside wall seconds, because they hold on a
 busy machine too. Latency is taken in turns, against our plain int8.
 
@@ -40,7 +40,7 @@ PEER = "ai-edge-quantizer, built-in kernels"
 
 
 def tensors(contract: Contract, samples: int) -> list[np.ndarray]:
-    """The calibration pictures as float32 input tensors."""
+    """The calibration images as float32 input tensors."""
     table = input_table(contract.preprocessing, np.dtype(np.float32), 0, 0)
     chosen = open_data("photos").sample(samples).examples
     return [apply_table(fit(example.read(), contract.preprocessing), table) for example in chosen]
@@ -128,7 +128,7 @@ def table(name: str, data: str, samples: int, only: str) -> None:
     exact = model_file.from_bytes(artifact.seal(FloatModel.trace(from_model(*source)).float32, contract))
     expected = scores(Engine(exact), fitted)
     before = in_top(expected, truth, 1)
-    print(f"\n{name}: {len(truth)} pictures of {Path(data).name}, float top-1 {100 * before.mean():.1f} %\n")
+    print(f"\n{name}: {len(truth)} images of {Path(data).name}, float top-1 {100 * before.mean():.1f} %\n")
     print("| made by | top-1 | drop | agreement | SNR dB | MB | latency / plain | wall s | processor s |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |", flush=True)
     plain = None

@@ -1,4 +1,4 @@
-"""`edgecnn quantize` beside `TFLiteConverter.from_keras_model`, same model, same pictures, same process, in turns.
+"""`edgecnn quantize` beside `TFLiteConverter.from_keras_model`, same model, same images, same process, in turns.
 
 .venv/bin/python tests/benchmarks/quantize_speed.py [--rounds 3]
 """
@@ -68,7 +68,7 @@ def main() -> None:
             for name, way in ways.items():
                 seconds[name].append(timed(way))
     reference = statistics.median(seconds["TFLiteConverter.from_keras_model"])
-    print(f"EfficientNet-Lite0 int8, {SAMPLES} calibration pictures, {rounds} rounds, TensorFlow imported before")
+    print(f"EfficientNet-Lite0 int8, {SAMPLES} calibration images, {rounds} rounds, TensorFlow imported before")
     for name, values in seconds.items():
         median = statistics.median(values)
         print(f"{name:36} median {median:6.2f} s  min {min(values):6.2f}  {reference / median:5.1f} times as fast")

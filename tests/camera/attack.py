@@ -64,7 +64,7 @@ class Newcomers(threading.Thread):
     """Viewers that come one after another while a demo runs, and what else is seen of its process (this one).
 
     Attributes:
-        waited_s: how long each one took from connecting to its first picture, whatever went wrong on the way.
+        waited_s: how long each one took from connecting to its first image, whatever went wrong on the way.
         threads, descriptors: of the process, from time to time.
     """
 

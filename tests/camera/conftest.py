@@ -20,7 +20,7 @@ COLORS = ("red", "green", "blue")
 
 @pytest.fixture(scope="session")
 def color_model(tmp_path_factory):
-    """The mean color of the picture as the probabilities of red, green and blue: 255 is certain."""
+    """The mean color of the image as the probabilities of red, green and blue: 255 is certain."""
     graph = Graph()
     picture = graph.tensor("picture", (1, 32, 32, 3), "u1", (1 / 255,))
     pool = schema.Pool2DOptionsT()

@@ -34,7 +34,7 @@ def photo(name: str) -> np.ndarray:
 
 
 def pan(picture: np.ndarray, count: int) -> Iterator[np.ndarray]:
-    """Frames of `SIZE` that move over a picture from left to right."""
+    """Frames of `SIZE` that move over an image from left to right."""
     width, height = SIZE
     scale = max(height / picture.shape[0], width * 1.1 / picture.shape[1])
     big = cv2.resize(picture, None, fx=scale, fy=scale)
@@ -51,7 +51,7 @@ def photo_frames(seconds_each: float = 1.0) -> list[np.ndarray]:
 
 
 def plain(color: tuple[int, int, int], size: tuple[int, int] = SIZE) -> np.ndarray:
-    """A picture of one color."""
+    """An image of one color."""
     return np.full((size[1], size[0], 3), color, np.uint8)
 
 

@@ -16,7 +16,7 @@ from edgecnn.runtime.run.engine import Engine
 
 
 class ScriptedDouble:
-    """A test double of a camera: gives pictures, and raises the exceptions of its script."""
+    """A test double of a camera: gives images, and raises the exceptions of its script."""
 
     name = "double"
 

@@ -112,7 +112,7 @@ def test_nothing_is_encoded_when_nobody_looks(world):
 
 @pytest.fixture
 def patient(monkeypatch):
-    """A viewer hears nothing for 60 s when no picture comes: who gets an answer before was not held up."""
+    """A viewer hears nothing for 60 s when no image comes: who gets an answer before was not held up."""
     monkeypatch.setattr("edgecnn.camera.server._PATIENCE_S", 60)
 
 
@@ -121,7 +121,7 @@ def look(world, answers):
 
 
 def test_five_viewers_one_encoding_each(patient, world):
-    """All viewers that wait for a picture get the same bytes, encoded once."""
+    """All viewers that wait for an image get the same bytes, encoded once."""
     for round_number in range(1, 6):
         answers: list = []
         viewers = [threading.Thread(target=look, args=(world, answers)) for _ in range(5)]

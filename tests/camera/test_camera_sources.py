@@ -23,7 +23,7 @@ WISH = Wish()
 
 
 def color(picture):
-    """The main color's name of a picture in blue-green-red."""
+    """The main color's name of an image in blue-green-red."""
     return ("blue", "green", "red")[int(np.argmax(picture.reshape(-1, 3).mean(axis=0)))]
 
 
@@ -256,7 +256,7 @@ def test_a_file_is_no_camera(tmp_path):
 
 
 class Picamera2Double:
-    """A test double of Picamera2: records what it is asked and gives blue pictures."""
+    """A test double of Picamera2: records what it is asked and gives blue images."""
 
     asked: ClassVar[dict] = {}
     models: tuple = ("imx708",)
@@ -370,7 +370,7 @@ def test_a_picture_that_never_ends_is_given_up(monkeypatch, part):
     monkeypatch.setattr(http, "_PART_S", 1.0)
     with dripping(STREAM + b"\r\n" + part) as address:
         source = open_source(address, WISH)
-        with pytest.raises(SourceLost, match=r"127\.0\.0\.1: no picture within 1 s"):
+        with pytest.raises(SourceLost, match=r"127\.0\.0\.1: no image within 1 s"):
             source.read()
         source.close()
 

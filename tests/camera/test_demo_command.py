@@ -54,7 +54,7 @@ class Running:
 
 
 def wait_for_answers(address, count, timeout_s=60):
-    """Look at the page's pictures until the demo has given so many answers."""
+    """Look at the page's images until the demo has given so many answers."""
     end = time.monotonic() + timeout_s
     while time.monotonic() < end:
         body = urllib.request.urlopen(f"{address}frame?after=0", timeout=timeout_s).read()

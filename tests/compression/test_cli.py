@@ -26,7 +26,7 @@ from edgecnn.training.fit import fit
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model that knows two classes, and 32 pictures of them: bright and dark noise."""
+    """A model that knows two classes, and 32 images of them: bright and dark noise."""
     root = tmp_path_factory.mktemp("prune")
     random = np.random.default_rng(0)
     for number, name in enumerate(("bright", "dark")):

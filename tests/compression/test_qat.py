@@ -38,7 +38,7 @@ def seeded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def network(style: Style) -> Any:
-    """A stem, two inverted residuals with squeeze-excite and a shortcut, a head; weights that tell pictures apart."""
+    """A stem, two inverted residuals with squeeze-excite and a shortcut, a head; weights that tell images apart."""
     keras.utils.set_random_seed(1)
     picture = blocks.picture((32, 32, 3))
     x = blocks.conv_bn(picture, 8, "stem", style, kernel=3, stride=2)
@@ -56,7 +56,7 @@ def network(style: Style) -> Any:
 
 
 def batches() -> list[Any]:
-    # Blobs of color rather than noise: all noise looks alike to an average over the picture.
+    # Blobs of color rather than noise: all noise looks alike to an average over the image.
     colors = RNG.uniform(-1, 1, (32, 4, 4, 3))
     return [(tf.constant(np.kron(colors, np.ones((1, 8, 8, 1))), tf.float32), RNG.integers(0, 4, 32))]
 

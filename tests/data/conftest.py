@@ -1,4 +1,4 @@
-"""Decoded pictures go to a folder of the test process."""
+"""Decoded images go to a folder of the test process."""
 
 from __future__ import annotations
 

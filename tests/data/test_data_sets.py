@@ -1,4 +1,4 @@
-"""Folders and manifests: which pictures belong to them, and which of them a sample takes."""
+"""Folders and manifests: which images belong to them, and which of them a sample takes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from edgecnn.runtime.model.contract import Contract, Preprocessing
 
 
 def manifest(folder: Path, *rows: str) -> str:
-    """A manifest with these rows; the pictures are empty files, which no test here reads."""
+    """A manifest with these rows; the images are empty files, which no test here reads."""
     for row in rows:
         (folder / row.split(",")[0]).touch()
     (folder / "list.csv").write_text("\n".join(("path,label", *rows)))
@@ -30,7 +30,7 @@ def test_hidden_folders_hold_no_pictures(tmp_path: Path) -> None:
 def test_labels_are_given_to_all_or_to_none(tmp_path: Path) -> None:
     assert open_data(manifest(tmp_path, "a.jpg", "b.jpg")).classes == ()
     assert open_data(manifest(tmp_path, "a.jpg,ant", "b.jpg,bee")).classes == ("ant", "bee")
-    with pytest.raises(DataError, match=r"2 of 3 pictures have no label, the first is b\.jpg"):
+    with pytest.raises(DataError, match=r"2 of 3 images have no label, the first is b\.jpg"):
         open_data(manifest(tmp_path, "a.jpg,ant", "b.jpg,", "c.jpg"))
 
 

@@ -71,7 +71,7 @@ def test_cut_gzip_and_missing_files(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="Can't read"):
         open_data(f"fashion-mnist:{tmp_path}")
     write_idx(tmp_path, "t10k", np.zeros((3, 28, 28)), np.zeros(2))
-    with pytest.raises(DataError, match="3 pictures and 2 labels"):
+    with pytest.raises(DataError, match="3 images and 2 labels"):
         open_data(f"fashion-mnist/test:{tmp_path}")
 
 

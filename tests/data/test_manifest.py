@@ -71,7 +71,7 @@ def test_images_without_labels_and_paths_from_windows(tmp_path: Path) -> None:
         ("path,label\n", "lists no images"),
         ("", r"columns \(none\)"),
         (b"path,label\na.jpg,\xe4", "UTF-8"),
-        ("path,label\na.jpg,ant\nb.jpg,", "1 of 2 pictures have no label"),
+        ("path,label\na.jpg,ant\nb.jpg,", "1 of 2 images have no label"),
         ("path,label\n.,ant", "no regular files"),
         ("path,label\na\0.jpg,ant", "a"),
     ],

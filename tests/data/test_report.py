@@ -1,4 +1,4 @@
-"""A thoroughly corrupt data set: everything wrong is named, nothing crashes, the good pictures are decoded."""
+"""A thoroughly corrupt data set: everything wrong is named, nothing crashes, the good images are decoded."""
 
 from __future__ import annotations
 
@@ -60,12 +60,12 @@ def corrupt(tmp_path: Path) -> Path:
         write(root / ("ant" if seed % 2 else "bee") / f"good{seed}.jpg", photo(seed))
     whole = (root / "bee" / "good0.jpg").read_bytes()
     (root / "bee" / "truncated.jpg").write_bytes(whole[: len(whole) // 2])
-    (root / "bee" / "text.jpg").write_text("this is not a picture\n" * 50)
+    (root / "bee" / "text.jpg").write_text("this is not an image\n" * 50)
     (root / "bee" / "empty.png").write_bytes(b"")
     write(root / "ant" / "large.png", np.full((7000, 7200, 3), 128, np.uint8))  # 50 million pixels
     write(root / "ant" / "tiny.png", photo(90, 5, 7))
     (root / "cat").mkdir()
-    (root / "cat" / "notes.txt").write_text("no picture here")
+    (root / "cat" / "notes.txt").write_text("no image here")
     return root
 
 

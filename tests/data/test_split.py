@@ -15,7 +15,7 @@ from edgecnn.data.split import fraction, open_splits
 
 
 def write(root: Path, numbers: range, classes: tuple[str, ...] = ("ant", "bee")) -> Path:
-    """Tiny pictures whose content is their class and number."""
+    """Tiny images whose content is their class and number."""
     for row, name in enumerate(classes):
         (root / name).mkdir(parents=True, exist_ok=True)
         for number in numbers:

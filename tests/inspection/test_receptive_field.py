@@ -129,7 +129,7 @@ def test_every_unit_sees_what_its_gradient_says(name):
 @pytest.mark.parametrize(("kernel", "stride", "size"), [(1, 2, 9), (2, 2, 8), (3, 3, 11), (5, 4, 16)])
 @pytest.mark.parametrize("padding", ["same", "valid"])
 def test_edge_regions_of_one_layer(kernel, stride, size, padding):
-    """First and last tap of each unit, found by moving one lit pixel over the picture."""
+    """First and last tap of each unit, found by moving one lit pixel over the image."""
     model = keras.Sequential(
         [keras.layers.Conv2D(1, kernel, stride, padding, kernel_initializer="ones", input_shape=(size, size, 1))]
     )

@@ -1,4 +1,4 @@
-"""The ladder: which configuration it stops at, what it says when pictures are too few, and what it leaves behind."""
+"""The ladder: which configuration it stops at, what it says when images are too few, and what it leaves behind."""
 
 from __future__ import annotations
 
@@ -190,14 +190,14 @@ def test_verdict_follows_the_interval(right: int, total: int, bound: float, verd
     found = share(right, total)
     said, needed = one_verdict(found.percent - bound, found.percent - found.low_percent, total)
     assert said == verdict
-    if said == "inconclusive":  # with so many pictures and the same share, the interval does lie within the bound
+    if said == "inconclusive":  # with so many images and the same share, the interval does lie within the bound
         more = share(round(needed * 1.1 * right / total), round(needed * 1.1))
         assert more.low_percent >= bound > found.low_percent
 
 
 @pytest.fixture(scope="module")
 def colors(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """`train` to train on; `test` to judge by, with three of the trained pictures among its nine, renamed."""
+    """`train` to train on; `test` to judge by, with three of the trained images among its nine, renamed."""
     root = tmp_path_factory.mktemp("colors")
     write_pictures(root / "train", 16)
     write_pictures(root / "test", 2, seed=1)
@@ -250,7 +250,7 @@ def test_configurations_that_train(
 
 def test_all_pictures_trained_on_is_refused(swish_keras: Path, tmp_path: Path, colors: Path) -> None:
     train = str(colors / "train")
-    with pytest.raises(DataError, match=r"All 48 pictures of .* were trained on"):
+    with pytest.raises(DataError, match=r"All 48 images of .* were trained on"):
         climb(swish_keras, tmp_path / "m.tflite", NEVER, train, calibration=FEW, training=Training(train, 1))
 
 

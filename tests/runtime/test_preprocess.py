@@ -1,4 +1,4 @@
-"""Decoding and fitting against Pillow, an independent implementation; and pictures of every unusual kind."""
+"""Decoding and fitting against Pillow, an independent implementation; and images of every unusual kind."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _encode(picture: Image.Image, kind: str, **options: object) -> bytes:
 
 
 def _distance(decoded: np.ndarray, expected: Image.Image) -> float:
-    """Mean absolute difference in pixel values between a BGR picture and a Pillow picture."""
+    """Mean absolute difference in pixel values between a BGR image and a Pillow image."""
     return float(np.abs(decoded[:, :, ::-1].astype(int) - np.asarray(expected.convert("RGB")).astype(int)).mean())
 
 

@@ -10,7 +10,7 @@ from color_pictures import write_pictures
 
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Decoded pictures and features go to a folder of the test process."""
+    """Decoded images and features go to a folder of the test process."""
     folder = tmp_path_factory.getbasetemp() / "cache"
     monkeypatch.setenv("EDGECNN_CACHE", str(folder))
     return folder
@@ -18,7 +18,7 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
 
 @pytest.fixture(scope="session")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """72 pictures to train or validate with, 15 to test."""
+    """72 images to train or validate with, 15 to test."""
     root = tmp_path_factory.mktemp("pictures")
     write_pictures(root / "train", 24)
     write_pictures(root / "test", 5, seed=1)

@@ -1,4 +1,4 @@
-"""Batches: every picture once per epoch, and the parts of several workers are the whole."""
+"""Batches: every image once per epoch, and the parts of several workers are the whole."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_workers_parts_make_the_whole_batch(augment: str) -> None:
     for step, first, second in zip(whole, *parts):
         for everything, one, two in zip(step[1:], first[1:], second[1:]):
             joined = np.concatenate((one, two))
-            # Mixing pairs a picture with one of the whole batch, so a worker may need another worker's pictures.
+            # Mixing pairs an image with one of the whole batch, so a worker may need another worker's images.
             assert np.allclose(joined, everything, atol=1e-3)
 
 

@@ -233,7 +233,7 @@ def test_distillation_loss_is_hintons() -> None:
 
 
 class _FeatureTeacher(Teacher):
-    """A double of a teacher: it sees features, not pictures."""
+    """A double of a teacher: it sees features, not images."""
 
     def __init__(self, model: Any) -> None:
         object.__setattr__(self, "model", model)

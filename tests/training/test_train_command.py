@@ -41,7 +41,7 @@ def test_command_trains_tests_and_says_what_it_did(small_keras: Path, pictures: 
     arguments = ["train", small_keras, "--data", pictures, "--strategy", "scratch", "--epochs", "12", "-o", output]
     done = run_cli(*arguments, "--batch-size", "8", "--learning-rate", "5e-3", "--augment", "flip", timeout=400)
     assert done.returncode == 0, done.stderr
-    assert "train: 65 pictures of 3 classes" in done.stderr
+    assert "train: 65 images of 3 classes" in done.stderr
     result = json.loads(Path(f"{output}.training/result.json").read_text())
     assert result["test"]["top1_percent"] >= 90
     assert f"test top-1 {result['test']['top1_percent']:.2f} %" in done.stdout

@@ -47,7 +47,7 @@ def files(colors, tmp_path_factory):
 
 
 def painted(row, column, color=2, side=8):
-    """A gray picture (BGR) with a square of one color; color 2 is red."""
+    """A gray image (BGR) with a square of one color; color 2 is red."""
     picture = np.full((SIZE, SIZE, 3), 127, np.uint8)
     picture[row : row + side, column : column + side] = [255 * (channel == color) for channel in range(3)]
     return picture
@@ -134,7 +134,7 @@ def test_a_patch_is_the_receptive_field(colors):
         2,
         2,
         3,
-    )  # padding is no part of the picture
+    )  # padding is no part of the image
 
 
 def test_contact_sheets_are_sorted_by_strength(colors):

@@ -17,7 +17,7 @@ from edgecnn.models import spec
 from edgecnn.weights import available, torch_legacy
 from edgecnn.weights.sources import wheel
 
-# Blocks that halve the picture, per variant: those that follow the repeats 1, 2, 2, 3, (3,) 4 of the stages before.
+# Blocks that halve the image, per variant: those that follow the repeats 1, 2, 2, 3, (3,) 4 of the stages before.
 STRIDE_2 = {
     "efficientnet_lite0": (1, 3, 5, 11),
     "efficientnet_lite1": (1, 4, 7, 15),

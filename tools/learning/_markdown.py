@@ -46,7 +46,7 @@ def figure(name: str, description: str) -> str:
 
 
 def save_picture(name: str, picture: Any) -> None:
-    """A picture that a page's `measure` draws: uint8 RGB, or RGBA whose transparent gaps become gray; a .jpg."""
+    """An image that a page's `measure` draws: uint8 RGB, or RGBA whose transparent gaps become gray; a .jpg."""
     from edgecnn.core.files import write_bytes
     from edgecnn.runtime.run.preprocess import opencv
 

@@ -40,7 +40,7 @@ def by_keras(picture: np.ndarray, kernel: np.ndarray) -> np.ndarray:
 
 
 def parameters() -> list[list[str]]:
-    """Three ways from a 224 x 224 color picture to 32 maps of 112 x 112, and what each must learn."""
+    """Three ways from a 224 x 224 color image to 32 maps of 112 x 112, and what each must learn."""
     names = ("dense layer", "locally connected", "convolution")
     ways = (
         "every input to every output",
@@ -57,23 +57,23 @@ def page(measured: dict[str, Any]) -> str:
         raise AssertionError(f"{result} differs from Keras's {keras_result}")
     moved = convolved(np.pad(PICTURE[:, :-1], ((0, 0), (1, 0))), KERNEL)
     return f"""
-A convolution slides a small **kernel** over the picture. At each place it multiplies what lies on top of each other and
-adds it up; the sums are a new picture, the **feature map**. Here a 3x3 kernel that subtracts left from right, over a
-picture with one edge:
+A convolution slides a small **kernel** over the image. At each place it multiplies what lies on top of each other and
+adds it up; the sums are a new image, the **feature map**. Here a 3x3 kernel that subtracts left from right, over a
+image with one edge:
 
 ```
 picture                 kernel        feature map
 {_side_by_side(PICTURE, KERNEL, result)}
 ```
 
-The map is zero where the picture is even and large where the edge is: the kernel has *found* it. (Keras gives the same
+The map is zero where the image is even and large where the edge is: the kernel has *found* it. (Keras gives the same
 numbers; that was checked while this page was written.) Move the edge by one pixel and its trace moves by one pixel,
 here in the first row: `{_row(result)}` becomes `{_row(moved)}`. That is *translation equivariance*, and it comes for
 free.
 
 ## Why one kernel for all places
 
-An edge is an edge wherever it is, so there is no need to learn it again at every place. From a 224x224 color picture to
+An edge is an edge wherever it is, so there is no need to learn it again at every place. From a 224x224 color image to
 32 maps of 112x112:
 
 {table(["layer", "connections", "parameters"], parameters())}

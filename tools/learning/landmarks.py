@@ -203,7 +203,7 @@ def page(measured: dict[str, Any]) -> str:
     return f"""
 Errors are the published ones on ImageNet, lower is better; the rest is ours: counted from the graph, converted,
 measured. *Depth* is the number of convolutions and dense layers on the longest path. *Field* is the receptive field of
-the last feature map in pixels, as if the picture had no edges (+: attention or squeeze-excite sees all of it anyway).
+the last feature map in pixels, as if the image had no edges (+: attention or squeeze-excite sees all of it anyway).
 
 {table(columns, rows)}
 

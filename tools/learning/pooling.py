@@ -1,4 +1,4 @@
-"""Pooling against stride: what happens to the answer when the picture moves."""
+"""Pooling against stride: what happens to the answer when the image moves."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from edgecnn.html import charts
 from ._markdown import command, figure, standalone, table
 
 TITLE = "Pooling against stride"
-SUMMARY = "three ways to halve a map, and what each does to a picture that moves"
+SUMMARY = "three ways to halve a map, and what each does to an image that moves"
 SHIFT = 16
 
 
@@ -57,7 +57,7 @@ def page(measured: dict[str, Any]) -> str:
         cells = ["`" + " ".join(f"{value:g}" for value in answer) + "`" for answer in answers]
         rows.append([kind, *cells, ", ".join(f"{sum(answer):g}" for answer in answers)])
     return f"""
-A network halves its maps several times, so that later layers see more of the picture and cost less. It can keep every
+A network halves its maps several times, so that later layers see more of the image and cost less. It can keep every
 second answer (a convolution with **stride** 2), keep the largest of each 2x2 window (**max pooling**) or their mean
 (**average pooling**). A stride is the cheapest, for the answers that are thrown away need not be computed: a strided
 3x3 convolution costs a quarter of the same convolution followed by pooling.
@@ -81,10 +81,10 @@ answers instead, in all five places:
 
 {figure("pooling.svg", "Probability of the winning class over the shift, for stride, max and average")}
 
-(Drawn: the picture on which the strided model wavers most.)
+(Drawn: the image on which the strided model wavers most.)
 
 The weights were trained with strides, so the other two answer less surely; what counts is how much the curve wavers
-from one pixel to the next. A camera's picture always moves, so a live answer flickers by this much at least; averaging
+from one pixel to the next. A camera's image always moves, so a live answer flickers by this much at least; averaging
 a few frames helps, as the demo does.
 
 {
@@ -109,7 +109,7 @@ def _summary(curves: dict[str, list[dict[str, Any]]]) -> str:
 
 
 def drawings(measured: dict[str, Any]) -> dict[str, str]:
-    """The curves of the picture on which the strided model wavers most."""
+    """The curves of the image on which the strided model wavers most."""
     curves = measured.get("curves", {})
     if not curves:
         return {}

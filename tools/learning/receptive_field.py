@@ -87,7 +87,7 @@ after five strides 64.
 {figure("receptive_field.svg", "Receptive field of MobileNet V1 over its layers, and the picture's 224 pixels")}
 
 In branches the largest path counts, shortcuts add nothing, dilation by d makes a kernel of k as wide as d(k-1)+1. A
-squeeze-excite or attention sees the whole picture at once; those are marked with +.
+squeeze-excite or attention sees the whole image at once; those are marked with +.
 
 ## Networks compared
 
@@ -102,12 +102,12 @@ convolution, one layer later, and so sees less than v1: 427 instead of 483.
 
 That a pixel *can* change a unit doesn't mean that it does. Pixels in the middle reach it on many paths, those at the
 rim on few: the **effective** receptive field, measured by gradients, is much smaller (Luo et al., NIPS 2016).
-EfficientNet-Lite0 with its ImageNet weights, on random pictures, side of the square that has as many pixels as matter:
+EfficientNet-Lite0 with its ImageNet weights, on random images, side of the square that has as many pixels as matter:
 
 {_effective(measured.get("effective", []))}
 
 In the middle of the network a unit could see 67 pixels and looks at less than half of them. At the end the theoretical
-field, 851 pixels, reaches so far beyond the picture that its faint rim is outside of it.
+field, 851 pixels, reaches so far beyond the image that its faint rim is outside of it.
 
 {command("edgecnn inspect mobilenet_v1 --geometry", "edgecnn inspect efficientnet_lite0 --effective --html field.html")}
 """

@@ -87,26 +87,26 @@ def page(measured: dict[str, Any]) -> str:
             rows.append(cells)
     total = 10 * PER_CLASS["train"]
     return f"""
-A network that has learned a million pictures has layers that see edges, textures and parts. Those are useful for other
+A network that has learned a million images has layers that see edges, textures and parts. Those are useful for other
 classes too; only the last layer is about the old ones. So one keeps the **backbone** and trains a new **head**, and
 then, carefully, more.
 
-Four strategies, {MODEL} at {SIZE} pixels, ten classes of CIFAR-10 with {PER_CLASS["train"]} pictures each,
+Four strategies, {MODEL} at {SIZE} pixels, ten classes of CIFAR-10 with {PER_CLASS["train"]} images each,
 a share of them held back for validation; tested on {10 * PER_CLASS["test"]} others (± is the 95 % interval that so few
-test pictures leave):
+test images leave):
 
 {table(["what learns", "starts from", "epochs", "test accuracy", "settings"], rows)}
 
-Random weights are far behind, after ten times as many epochs: {total} pictures don't show what edges and textures are.
-The head alone takes seconds, because the backbone runs once over the pictures and only its answers are kept.
-Fine-tuning pays when the new pictures differ from ImageNet's, as these do: they are 32 pixels small and were enlarged.
+Random weights are far behind, after ten times as many epochs: {total} images don't show what edges and textures are.
+The head alone takes seconds, because the backbone runs once over the images and only its answers are kept.
+Fine-tuning pays when the new images differ from ImageNet's, as these do: they are 32 pixels small and were enlarged.
 
 Which to choose:
 
 {_advice()}
 
 Three habits make it work, and `edgecnn train` has them: the backbone learns ten times more slowly than the head; batch
-norms keep their statistics, which few pictures can't estimate; training pictures are prepared by the contract, as the
+norms keep their statistics, which few images can't estimate; training images are prepared by the contract, as the
 device will prepare them.
 
 {
@@ -129,7 +129,7 @@ def _advice() -> str:
 
 
 def _interval(percent: float, count: int) -> float:
-    """Half the 95 % interval of a share of `count` pictures, by the normal approximation, in points."""
+    """Half the 95 % interval of a share of `count` images, by the normal approximation, in points."""
     share = percent / 100
     result: float = 196 * (share * (1 - share) / count) ** 0.5
     return result

@@ -112,7 +112,7 @@ def _own_devices(folder: Path) -> Iterator[None]:
 
 
 def _prepare(folder: Path) -> None:
-    """Two classes of pictures that a network tells apart at once, and a recipe."""
+    """Two classes of images that a network tells apart at once, and a recipe."""
     import cv2
     import numpy as np
 

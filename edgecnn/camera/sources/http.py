@@ -26,7 +26,7 @@ from edgecnn.runtime.run.decode import checked_header
 EXAMPLE = "an HTTP address of a Motion-JPEG stream"
 _TIMEOUT_S = 5.0  # of each read
 _OPEN_S = 8.0  # of connecting, redirects and the whole header
-_PART_S = 15.0  # from one picture to the next
+_PART_S = 15.0  # from one image to the next
 _MAX_PART_BYTES = 64 << 20
 _END_OF_JPEG = b"\xff\xd9"
 _PROBLEMS = (OSError, ValueError, HTTPException)  # of connections; a wrong address; an answer that isn't HTTP or is cut
@@ -44,7 +44,7 @@ class MotionJpeg:
         self.fps = fps
 
     def read(self) -> Shot:
-        """The next picture; taken when its first byte arrived."""
+        """The next image; taken when its first byte arrived."""
         self._patience.allow(_PART_S)
         try:
             length = self._skip_to_part()
@@ -61,7 +61,7 @@ class MotionJpeg:
 
     def _lost(self, what: str) -> SourceLost:
         if self._patience.is_over:
-            what = f"no picture within {_PART_S:.0f} s"
+            what = f"no image within {_PART_S:.0f} s"
         return SourceLost(f"{self.name}: {what}")
 
     def _skip_to_part(self) -> int | None:

@@ -1,4 +1,4 @@
-"""A folder of pictures, or a single one: each is shown for a second."""
+"""A folder of images, or a single one: each is shown for a second."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class PictureFolder:
         self.name = name
 
     def read(self) -> Shot:
-        """The next picture."""
+        """The next image."""
         start = time.monotonic()
         path = next(self._paths, None)
         if path is None:
@@ -45,17 +45,17 @@ def is_picture(path: Path) -> bool:
 
 
 def matches(address: str) -> bool:
-    """Whether the address is a folder or a picture."""
+    """Whether the address is a folder or an image."""
     path = Path(address)
     return path.is_dir() or (path.is_file() and is_picture(path))
 
 
 def open_source(address: str, wish: Wish) -> PictureFolder:
-    """List the pictures, also those in subfolders."""
+    """List the images, also those in subfolders."""
     folder = Path(address)
     paths = [folder] if folder.is_file() else sorted(path for path in folder.rglob("*") if is_picture(path))
     if not paths:
         raise CameraError(
-            f"The folder {address} holds no picture; expected files ending in {', '.join(sorted(SUFFIXES))}."
+            f"The folder {address} holds no image; expected files ending in {', '.join(sorted(SUFFIXES))}."
         )
     return PictureFolder(paths, folder.name or str(folder.resolve()))

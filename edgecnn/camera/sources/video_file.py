@@ -46,7 +46,7 @@ class VideoFile:
 
 
 def matches(address: str) -> bool:
-    """Whether the address is a file, but no picture."""
+    """Whether the address is a file, but no image."""
     path = Path(address)
     return path.is_file() and not is_picture(path)
 

@@ -23,7 +23,7 @@ DEFAULTS = FitSettings(
     label_smoothing=0.0,
     weight_decay=0.0,
     augment="flip",
-    distillation_weight=1.0,  # to be what it was, not to fit the few pictures of a fine-tuning
+    distillation_weight=1.0,  # to be what it was, not to fit the few images of a fine-tuning
 )
 
 
@@ -55,7 +55,7 @@ def compress(job: Job, options: Options) -> Outcome:
     job.progress(f"Swapping swish for {options.to}", 0, 0)
     model = swapped(job.model, options.to)
     batch_norms.settle(model, job.batches)
-    # From here on they keep their statistics: the few pictures of a fine-tuning would only unsettle them.
+    # From here on they keep their statistics: the few images of a fine-tuning would only unsettle them.
     for layer in model.layers:
         layer.trainable = not isinstance(layer, keras.layers.BatchNormalization)
     job.train(model)

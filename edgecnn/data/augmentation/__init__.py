@@ -1,4 +1,4 @@
-"""Augmentation: random changes to training pictures that leave the class as it is. One preset is one row of data."""
+"""Augmentation: random changes to training images that leave the class as it is. One preset is one row of data."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from edgecnn.core.errors import UsageError
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How far a training picture may be changed; 0 is not at all.
+    """How far a training image may be changed; 0 is not at all.
 
     Attributes:
-        mirror: share of the pictures that are flipped left to right.
-        shift: largest move, as a share of the side, along each axis (a random crop of the reflected picture).
+        mirror: share of the images that are flipped left to right.
+        shift: largest move, as a share of the side, along each axis (a random crop of the reflected image).
         zoom: largest change of scale; 0.2 draws from 0.8 to 1.25.
         rotation_degrees: largest turn.
         brightness: largest change, as a share of the range.
@@ -46,7 +46,7 @@ class Augmentation:
 
     @property
     def mixes(self) -> bool:
-        """Whether it mixes two pictures and their labels."""
+        """Whether it mixes two images and their labels."""
         return bool(self.mixup or self.cutmix)
 
 

@@ -49,7 +49,7 @@ def mix(images: Any, partners: Any, kept: Any, boxes: Any) -> Any:
 
     Args:
         images: float32 (batch, height, width, channels).
-        partners: the same for the pictures mixed in.
+        partners: the same for the images mixed in.
         kept: float32 (batch,); see `Draw`.
         boxes: float32 (batch, 4); see `Draw`.
     """

@@ -1,4 +1,4 @@
-"""What happens to each picture of a batch, drawn in NumPy: the same numbers on every machine and after a restart."""
+"""What happens to each image of a batch, drawn in NumPy: the same numbers on every machine and after a restart."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Draw:
         transforms: float32 (batch, 8), output to input pixel coordinates, as tf.raw_ops.ImageProjectiveTransformV3
             takes them.
         colors: float32 (batch, 3): what is added to the brightness (0..255), factor of contrast, of saturation.
-        partners: int64 (batch,), which picture of the batch is mixed in.
+        partners: int64 (batch,), which image of the batch is mixed in.
         kept: float32 (batch,), share of the picture's own label.
         boxes: float32 (batch, 4), top, left, bottom, right in pixels of what the partner covers (CutMix); empty for
             mixup.

@@ -1,4 +1,4 @@
-"""Fashion-MNIST in IDX form: 28 x 28 gray pictures of ten kinds of clothing, 60,000 to train and 10,000 to test.
+"""Fashion-MNIST in IDX form: 28 x 28 gray images of ten kinds of clothing, 60,000 to train and 10,000 to test.
 
 The files are those of Debian's package dataset-fashion-mnist, plain or gzipped; IDX is a big-endian header (two zero
 bytes, the type, the number of axes, each axis's length) followed by the values (Y. LeCun, the MNIST database page).
@@ -20,7 +20,7 @@ import numpy as np
 from edgecnn.core.errors import DataError
 from edgecnn.data.dataset import DataSet
 
-SYNTAX = "fashion-mnist[:DIR] (its training pictures; fashion-mnist/test[:DIR] is its test pictures)"
+SYNTAX = "fashion-mnist[:DIR] (its training images; fashion-mnist/test[:DIR] is its test images)"
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")
 CLASSES = (
     *("T-shirt or top", "Trouser", "Pullover", "Dress", "Coat"),
@@ -33,7 +33,7 @@ _LARGEST_RATIO, _ALWAYS_BYTES = 20, 16 << 20
 
 @dataclass(frozen=True)
 class ArrayExample:
-    """A picture that is a row of an array, uint8 (count, height, width)."""
+    """An image that is a row of an array, uint8 (count, height, width)."""
 
     pictures: np.ndarray
     index: int
@@ -56,13 +56,13 @@ def accepts(spec: str) -> bool:
 
 
 def official_test(spec: str) -> str | None:
-    """The name of the official test pictures that belong to the training pictures `spec`."""
+    """The name of the official test images that belong to the training images `spec`."""
     name, colon, folder = spec.partition(":")
     return f"fashion-mnist/test{colon}{folder}" if _NAMES.get(name) == "train" else None
 
 
 def open_data(spec: str) -> DataSet:
-    """Read the pictures (47 MB for the training part) and their labels.
+    """Read the images (47 MB for the training part) and their labels.
 
     Raises:
         DataError: the folder or a file is missing or damaged.
@@ -71,7 +71,7 @@ def open_data(spec: str) -> DataSet:
     root, part = Path(folder) if folder else DEBIAN, _NAMES[name]
     pictures, labels = _read(root, f"{part}-images-idx3-ubyte", 3), _read(root, f"{part}-labels-idx1-ubyte", 1)
     if len(pictures) != len(labels) or not len(labels) or labels.max() >= len(CLASSES):
-        raise DataError(f"{root}: {len(pictures)} pictures and {len(labels)} labels; expected as many, of 10 classes.")
+        raise DataError(f"{root}: {len(pictures)} images and {len(labels)} labels; expected as many, of 10 classes.")
     examples = (
         ArrayExample(pictures, index, f"{part}-{index:05d}", CLASSES[label]) for index, label in enumerate(labels)
     )

@@ -1,7 +1,7 @@
 """The real photographs that ship inside the scikit-image and scikit-learn packages, as deterministic crops.
 
 `photos` is all of them; `photos:calibration` and `photos:test` are two halves that share no photograph, so that what
-was calibrated on one can be verified on the other; `photos:whole` is the pictures uncropped.
+was calibrated on one can be verified on the other; `photos:whole` is the images uncropped.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _TEST = (  # these show what ImageNet has a class for
 _PARTS = {"": _CALIBRATION + _TEST, "calibration": _CALIBRATION, "test": _TEST, "whole": _CALIBRATION + _TEST}
 CROPS_PER_PHOTO = 40
 # A crop's side at least, as a share of the photograph's shorter side: small for calibration, which wants variety; large
-# for a test, where the picture should still show something.
+# for a test, where the image should still show something.
 _SMALLEST = {"test": 0.75}
 _SMALLEST_OTHERWISE = 0.35
 

@@ -96,7 +96,7 @@ def build(
     """Build an AlexNet.
 
     Args:
-        input_shape: (height, width, channels) of the normalized picture; at least 63 pixels. The weights of the first
+        input_shape: (height, width, channels) of the normalized image; at least 63 pixels. The weights of the first
             dense layer depend on it.
         classes: number of logits.
         width: factor on the channels of all layers, which become multiples of 8.

@@ -45,7 +45,7 @@ def build(
     """Build a ConvFormer-S18.
 
     Args:
-        input_shape: (height, width, channels) of the normalized picture.
+        input_shape: (height, width, channels) of the normalized image.
         classes: number of logits.
         width: factor on the channels of all layers, which become multiples of 8.
         dropout: share of features dropped before the logits while training.

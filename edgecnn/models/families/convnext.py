@@ -5,7 +5,7 @@ digits: torchvision's documentation of its weights (4.456, 8.684, 15.355 billion
 
 All of it goes to int8. LayerNorm is written for that (`_layers.LayerNorm`), GELU is one operator of TFLite. What they
 cost, by `tools/norm_cost` on x86 with one thread, for ConvNeXt-Tiny at a quarter of the width, 32 pixels, 12 epochs on
-10,000 pictures of CIFAR-10, 2,000 for the test: top-1 51.25 % in float and in int8 (50.90 % with Keras's own
+10,000 images of CIFAR-10, 2,000 for the test: top-1 51.25 % in float and in int8 (50.90 % with Keras's own
 LayerNorm), the same answer for 97.1 % (96.7); 10 % of the time is LayerNorm (8 % L2_NORMALIZATION, 2 % MEAN; in Keras's
 own at least 16 %, SQUARED_DIFFERENCE, RSQRT and MEAN), 1 % is GELU. A batch norm costs nothing: it is folded into its
 convolution.
@@ -62,7 +62,7 @@ def build(
     """Build a ConvNeXt.
 
     Args:
-        input_shape: (height, width, channels) of the normalized picture.
+        input_shape: (height, width, channels) of the normalized image.
         classes: number of logits.
         width: factor on the channels of all layers, which become multiples of 8.
         dropout: share of features dropped before the logits while training.

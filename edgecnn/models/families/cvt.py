@@ -64,7 +64,7 @@ def build(
     """Build a CvT-13.
 
     Args:
-        input_shape: (height, width, channels) of the normalized picture.
+        input_shape: (height, width, channels) of the normalized image.
         classes: number of logits.
         width: factor on the number of heads (64 channels each), rounded to whole ones.
         dropout: share of features dropped before the logits while training.

@@ -74,7 +74,7 @@ class Scaling:
         return math.ceil(self.depth * stage.repeats)
 
     def blocks(self) -> Iterator[Residual]:
-        """All blocks, from the picture to the top."""
+        """All blocks, from the image to the top."""
         total = sum(self.repeats(stage) for stage in STAGES)
         channels, index = self.end(STEM), 0
         for stage in STAGES:
@@ -148,7 +148,7 @@ def build(
     """Build an EfficientNet.
 
     Args:
-        input_shape: (height, width, channels) of the normalized picture.
+        input_shape: (height, width, channels) of the normalized image.
         classes: number of logits.
         width: a further factor on all channel counts, for a narrower or wider network than the paper's.
         dropout: share of features dropped before the logits while training.

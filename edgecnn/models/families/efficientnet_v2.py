@@ -97,7 +97,7 @@ def build(
     """Build an EfficientNetV2.
 
     Args:
-        input_shape: (height, width, channels) of the normalized picture.
+        input_shape: (height, width, channels) of the normalized image.
         classes: number of logits.
         width: a further factor on all channel counts.
         dropout: share of features dropped before the logits while training.
@@ -121,7 +121,7 @@ def _channels(filters: float) -> int:
 
 
 def _all_blocks(table: str, factor: float, depth_factor: float) -> Iterator[tuple[bool, Residual]]:
-    """Whether a block is fused, and the block, from the picture to the top."""
+    """Whether a block is fused, and the block, from the image to the top."""
     rows = [(stage, repeat) for stage in STAGES[table] for repeat in range(math.ceil(stage.repeats * depth_factor))]
     channels = _channels(STEMS[table] * factor)
     for index, (stage, repeat) in enumerate(rows):

@@ -81,7 +81,7 @@ def build(
     """Build a GoogLeNet without its auxiliary classifiers; `training_model` adds them for training.
 
     Args:
-        input_shape: (height, width, channels) of the normalized picture.
+        input_shape: (height, width, channels) of the normalized image.
         classes: number of logits.
         width: factor on the channels of all layers, which become multiples of 8.
         dropout: share of features dropped before the logits while training.
@@ -140,7 +140,7 @@ def training_model(model: Any, dropout: float = 0.7) -> tuple[Any, tuple[float, 
         dropout: share of features dropped before the auxiliary logits while training.
 
     Returns:
-        A Keras model, normalized pictures to [logits, auxiliary logits of 4a, of 4d], and the weights of the losses of
+        A Keras model, normalized images to [logits, auxiliary logits of 4a, of 4d], and the weights of the losses of
         the auxiliary logits; that of the logits' loss is 1.
     """
     classes = model.output_shape[-1]

@@ -57,7 +57,7 @@ def build(
     """Build a MobileNet V1.
 
     Args:
-        input_shape: (height, width, channels) of the normalized picture.
+        input_shape: (height, width, channels) of the normalized image.
         classes: number of logits.
         width: the paper's alpha; channel counts are cut to whole numbers, not rounded to multiples of 8.
         dropout: share of features dropped before the logits while training.

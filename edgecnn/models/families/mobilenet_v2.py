@@ -48,7 +48,7 @@ def build(
     """Build a MobileNet V2.
 
     Args:
-        input_shape: (height, width, channels) of the normalized picture.
+        input_shape: (height, width, channels) of the normalized image.
         classes: number of logits.
         width: the paper's multiplier; channel counts become multiples of 8. Below 1 the last convolution keeps
             its 1,280.

@@ -107,7 +107,7 @@ def build(
     """Build a MobileNet V3.
 
     Args:
-        input_shape: (height, width, channels) of the normalized picture.
+        input_shape: (height, width, channels) of the normalized image.
         classes: number of logits.
         width: factor on the channel counts of the blocks, which become multiples of 8. The stem keeps its 16; below 1
             the layer before the logits keeps its width.

@@ -124,7 +124,7 @@ def build(
     """Build a MobileNetV4.
 
     Args:
-        input_shape: (height, width, channels) of the normalized picture.
+        input_shape: (height, width, channels) of the normalized image.
         classes: number of logits.
         width: factor on the channel counts, which become multiples of 8. Below 1 the layer before the logits keeps its
             width.

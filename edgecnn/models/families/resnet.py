@@ -113,7 +113,7 @@ def build(
     """Build a ResNet.
 
     Args:
-        input_shape: (height, width, channels) of the normalized picture.
+        input_shape: (height, width, channels) of the normalized image.
         classes: number of logits.
         width: factor on the channels of all layers, which become multiples of 8.
         dropout: share of features dropped before the logits while training.

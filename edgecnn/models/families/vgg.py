@@ -5,7 +5,7 @@ and E), table 3 (trained at 256 to 512 pixels, tested at 384: 25.6 % and 25.5 % 
 multiply-accumulates (15.47 and 19.632 billion) in full digits: torchvision's documentation of its weights.
 
 Weights of tf_keras.applications' VGG16 and VGG19: they want the mean color subtracted, nothing divided, and blue first;
-the first kernel is turned around when they are loaded, so that the picture stays red first.
+the first kernel is turned around when they are loaded, so that the image stays red first.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def build(
     """Build a VGG.
 
     Args:
-        input_shape: (height, width, channels) of the normalized picture. The weights of the first dense layer depend
+        input_shape: (height, width, channels) of the normalized image. The weights of the first dense layer depend
             on it.
         classes: number of logits.
         width: factor on the channels of all layers, which become multiples of 8.

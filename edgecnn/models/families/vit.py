@@ -2,7 +2,7 @@
 
 Paper: An Image is Worth 16x16 Words, arXiv:2010.11929, section 3.1, table 1 (Base). Tiny and Small: Training
 data-efficient image transformers (DeiT), arXiv:2012.12877, table 1, the same network with 3 and 6 heads; accuracy of
-its table 5 (Base too, since the paper's own was pretrained on other pictures). Figures in full digits: torchvision's
+its table 5 (Base too, since the paper's own was pretrained on other images). Figures in full digits: torchvision's
 documentation of its weights (Base, 17.564 billion multiply-accumulates); timm's models (Tiny and Small; 1.26 and 4.61
 billion in its results table, which counts norms too).
 """
@@ -58,7 +58,7 @@ def build(
     """Build a ViT.
 
     Args:
-        input_shape: (height, width, channels) of the normalized picture; pixels that fill no whole patch are cut off.
+        input_shape: (height, width, channels) of the normalized image; pixels that fill no whole patch are cut off.
             The position embeddings depend on it.
         classes: number of logits.
         width: factor on the number of heads (64 channels each), rounded to whole ones.

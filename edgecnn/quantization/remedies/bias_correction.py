@@ -25,13 +25,13 @@ def from_inputs(old: np.ndarray, new: np.ndarray, mean: np.ndarray) -> np.ndarra
 
 
 def from_outputs(reference: np.ndarray, quantized: np.ndarray, limits: tuple[float, float]) -> np.ndarray:
-    """What to add to the bias, (output channels,), so that the mean over pictures and places is the reference's.
+    """What to add to the bias, (output channels,), so that the mean over images and places is the reference's.
 
     Only places count where the activation lets changes through. Most outputs of a ReLU are far below 0, and their
     errors say nothing about the others': with all places, Lite0 loses 2 dB instead of gaining.
 
     Args:
-        reference: float network's outputs before the activation, (pictures, ..., output channels).
+        reference: float network's outputs before the activation, (images, ..., output channels).
         quantized: the quantized network's, of the same shape.
         limits: what the activation clips to.
     """

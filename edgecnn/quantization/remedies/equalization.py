@@ -21,7 +21,7 @@ EXPLODING = 64.0
 _STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
 _MOST = 64.0  # a channel that hardly ever speaks isn't made louder than this
 _OUTLIER = 32.0  # times the median reach
-_MARGIN = 1.1  # room under 6 for what the calibration pictures didn't show
+_MARGIN = 1.1  # room under 6 for what the calibration images didn't show
 _ROUNDING_GAIN = 0.5  # of the weights' rounding noise is left by `rounding`
 
 

@@ -95,7 +95,7 @@ def logits(values: np.ndarray) -> Range:
     has steps so wide that the two classes ahead often share a code, and then the wrong one may be named.
 
     Args:
-        values: float32 (pictures, classes).
+        values: float32 (images, classes).
 
     Returns:
         The candidate with the least mean Kullback-Leibler divergence of the softmax.

@@ -5,7 +5,7 @@ another, and each one's error is made up for by those still to come, as far as t
 
 Going on from there with AdaRound's problem (Nagel et al. 2020: which way each weight is rounded, given all others), by
 coordinate descent until no single change helped, gained -0.1, 0.0 and +0.1 dB on EfficientNet-Lite0, 1 and 2, so it is
-not done: with these weights and float activations, Lite0 agrees with the float network in all of 500 pictures.
+not done: with these weights and float activations, Lite0 agrees with the float network in all of 500 images.
 """
 
 from __future__ import annotations

@@ -101,7 +101,7 @@ class Measurement(Record):
 
 
 def measure(read: Callable[[], ModelFile], plan: Plan) -> tuple[Measurement, golden.GoldenResult | None]:
-    """Time a model on one of its golden pictures, then replay its golden vectors.
+    """Time a model on one of its golden images, then replay its golden vectors.
 
     Args:
         read: reads the model; what that costs is measured too.
@@ -185,7 +185,7 @@ def _delegated(file: ModelFile, plan: Plan) -> int | None:
 
 
 def test_tensor(engine: Engine) -> np.ndarray:
-    """The input that is timed: a golden picture, because zeros can be faster than what a camera sees."""
+    """The input that is timed: a golden image, because zeros can be faster than what a camera sees."""
     height, width, channels = engine.input.shape[1:]
     return engine.tensor(golden.picture(golden.SEED, 2, (height, width, channels)))
 

@@ -28,14 +28,14 @@ LARGEST_SIDE = 1 << 16
 
 @dataclass(frozen=True)
 class Preprocessing(Record):
-    """How a picture becomes the input tensor, shape (1, height, width, channels).
+    """How an image becomes the input tensor, shape (1, height, width, channels).
 
     Attributes:
         height: rows of the input tensor.
         width: columns of the input tensor.
         color: channel order of the tensor, one of `COLORS`.
         resize: interpolation, one of `RESIZES`; "area" averages when it shrinks and is bicubic when it enlarges.
-        fit: what happens to a picture of another aspect ratio, one of `FITS`.
+        fit: what happens to an image of another aspect ratio, one of `FITS`.
         crop: with fit "crop", the share of the largest centered window of the tensor's aspect ratio that is kept.
         mean: per channel, in pixel values 0..255.
         std: per channel, in pixel values; the model sees (pixel - mean) / std.
@@ -84,7 +84,7 @@ class Contract(Record):
     """What a model file promises.
 
     Attributes:
-        preprocessing: how a picture becomes the input tensor.
+        preprocessing: how an image becomes the input tensor.
         task: what the model is for, a file of `edgecnn/runtime/tasks/`.
         output: what its output tensors hold, one of the task's kinds.
         labels: class names in output order; empty when unknown.

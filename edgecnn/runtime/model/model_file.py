@@ -138,7 +138,7 @@ def _guess_contract(model: TFLiteModel, data: bytes, name: str, said: Collection
     tensor = model.graph.tensors[model.graph.inputs[0]]
     if len(tensor.shape) != 4 or tensor.shape[0] != 1 or tensor.shape[3] not in (1, 3):
         raise ModelFileError(
-            f"{name} takes an input of shape {list(tensor.shape)}; expected one picture, [1, height, width, 1 or 3]."
+            f"{name} takes an input of shape {list(tensor.shape)}; expected one image, [1, height, width, 1 or 3]."
         )
     buffer = model.metadata.get(standard.BUFFER_NAME)
     known = standard.read(buffer, data) if buffer is not None else None

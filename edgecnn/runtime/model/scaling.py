@@ -15,7 +15,7 @@ from .input_range import PIXELS, SIGNED, InputRange, calibrated_range, expected_
 from .metadata import StandardMetadata
 from .tflite import Graph, Operator, Tensor
 
-_RAW = ["Assumed that the quantized input is the raw picture (0 to 255)."]
+_RAW = ["Assumed that the quantized input is the raw image (0 to 255)."]
 _ARITHMETIC = {"ADD": np.add, "SUB": np.subtract, "MUL": np.multiply, "DIV": np.divide}
 _CLIPPING = {"MAXIMUM": np.maximum, "MINIMUM": np.minimum}
 _MOVING = (
@@ -49,7 +49,7 @@ def guessed_scaling(
     tensor = graph.tensors[graph.inputs[0]]
     both_said = {"mean", "std"} <= set(said)
     if tensor.dtype in ("UINT8", "INT8") and (tensor.dtype == "UINT8" or not _told(known)):
-        # MediaPipe feeds a uint8 input the raw picture, whatever the metadata say of float values.
+        # MediaPipe feeds a uint8 input the raw image, whatever the metadata say of float values.
         mean, std = _raw_picture(tensor, name)
         sentences = [] if both_said or _told(known) else _RAW
         return dataclasses.replace(preprocessing, mean=mean, std=std), list(sentences)

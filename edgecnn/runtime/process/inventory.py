@@ -44,7 +44,7 @@ def cameras(root: Path = Path("/")) -> list[dict[str, str]]:
         except OSError:
             continue
         if not any(word in name.lower() for word in _NO_CAMERAS):
-            found.setdefault(name, f"/dev/{folder.name}")  # one camera may have several nodes; the first gives pictures
+            found.setdefault(name, f"/dev/{folder.name}")  # one camera may have several nodes; the first gives images
     return [{"node": node, "name": name} for name, node in found.items()]
 
 

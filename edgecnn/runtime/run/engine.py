@@ -121,7 +121,7 @@ class Interface:
         return self.tensor(fit(picture, self.contract.preprocessing, order))
 
     def tensor(self, fitted: np.ndarray) -> np.ndarray:
-        """The input tensor for a picture that has the input's size and color order already."""
+        """The input tensor for an image that has the input's size and color order already."""
         return apply_table(fitted, self._table)
 
     @property

@@ -23,7 +23,7 @@ SEED = 20240229
 
 
 def picture(seed: int, index: int, shape: tuple[int, int, int]) -> np.ndarray:
-    """Test picture number `index`, uint8 (height, width, channels), the same bytes on every platform.
+    """Test image number `index`, uint8 (height, width, channels), the same bytes on every platform.
 
     Squares of random color, of a side that shrinks with the index, under a little noise: flat areas and edges reach
     more of a network's range than noise alone.
@@ -47,7 +47,7 @@ def _random_bytes(seed: int, count: int) -> np.ndarray:
 
 
 def make(engine: Engine, seed: int = SEED, count: int = COUNT) -> Golden:
-    """Run the test pictures; returns the contract's golden vectors."""
+    """Run the test images; returns the contract's golden vectors."""
     shape = engine.contract.preprocessing.shape
     outputs = [engine.invoke(engine.tensor(picture(seed, index, shape))) for index in range(count)]
     little_endian = outputs[0].dtype.newbyteorder("<")

@@ -1,6 +1,6 @@
-"""From a picture to the input tensor: fit, normalize, quantize. Written once, for host and device.
+"""From an image to the input tensor: fit, normalize, quantize. Written once, for host and device.
 
-Pictures are uint8 arrays of shape (height, width, 3) in OpenCV's blue-green-red order unless said otherwise.
+Images are uint8 arrays of shape (height, width, 3) in OpenCV's blue-green-red order unless said otherwise.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["apply_table", "decode", "fit", "input_table", "read_picture"]
 
 
 def fit(picture: np.ndarray, preprocessing: Preprocessing, order: str = "bgr") -> np.ndarray:
-    """Crop, resize and reorder a picture to the input's shape.
+    """Crop, resize and reorder an image to the input's shape.
 
     Args:
         picture: uint8 (height, width, 3), or (height, width) in gray.
@@ -28,12 +28,12 @@ def fit(picture: np.ndarray, preprocessing: Preprocessing, order: str = "bgr") -
         uint8 (input height, input width, channels).
 
     Raises:
-        PictureError: the array is no picture.
+        PictureError: the array is no image.
     """
     if picture.dtype != np.uint8 or picture.ndim not in (2, 3) or 0 in picture.shape:
-        raise PictureError(f"Expected a uint8 picture (height, width, 3); got {picture.dtype} {picture.shape}.")
+        raise PictureError(f"Expected a uint8 image (height, width, 3); got {picture.dtype} {picture.shape}.")
     if picture.ndim == 3 and picture.shape[2] not in (1, 3):
-        raise PictureError(f"Expected a picture with 1 or 3 channels; got the shape {picture.shape}.")
+        raise PictureError(f"Expected an image with 1 or 3 channels; got the shape {picture.shape}.")
     small = _resize(_window(picture, preprocessing), preprocessing)
     return _reorder(small, order, preprocessing)
 
@@ -119,7 +119,7 @@ def input_table(preprocessing: Preprocessing, dtype: np.dtype, scale: float, zer
 def apply_table(picture: np.ndarray, table: np.ndarray) -> np.ndarray:
     """Look every pixel up: uint8 (height, width, channels) -> the tensor (1, height, width, channels).
 
-    Where the table is the identity (a uint8 input that takes the raw picture) nothing is computed.
+    Where the table is the identity (a uint8 input that takes the raw image) nothing is computed.
     """
     if table.dtype == np.uint8 and bool((table == np.arange(256, dtype=np.uint8)[:, np.newaxis]).all()):
         return picture[np.newaxis]

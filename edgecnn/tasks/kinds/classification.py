@@ -58,7 +58,7 @@ class Classification(Task):
         """Two classes at least."""
         trained = [label for label, count in counts.items() if count]
         if len(trained) < 2:
-            raise DataError(f"{name} has readable training pictures of {len(trained)} class; expected two or more.")
+            raise DataError(f"{name} has readable training images of {len(trained)} class; expected two or more.")
 
     def fitted(self, model: Any, contract: Contract, data: DataSet) -> tuple[Any, Contract]:
         """One logit per class: the model's own head if it knows these classes, otherwise a new one."""

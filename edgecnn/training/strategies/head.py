@@ -1,4 +1,4 @@
-"""Only the last layer learns, on features that are computed once and cached; seconds for thousands of pictures."""
+"""Only the last layer learns, on features that are computed once and cached; seconds for thousands of images."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def run(trainer: Trainer) -> list[Phase]:
     """Train the head.
 
     Raises:
-        UsageError: augmentation or distillation is asked for; features know no pictures.
+        UsageError: augmentation or distillation is asked for; features know no images.
     """
     settings = trainer.settings(DEFAULTS)
     if settings.augment != "none" or trainer.teacher is not None:

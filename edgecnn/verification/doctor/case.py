@@ -1,4 +1,4 @@
-"""All that a cause may look at: both models, the pictures, what was measured, and a way to try a remedy."""
+"""All that a cause may look at: both models, the images, what was measured, and a way to try a remedy."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Finding(Record):
         evidence: the numbers that speak for it.
         remedy: what to do, as a person would type it.
         layer: the Keras layer that shows it most; empty if it concerns the whole model.
-        before_snr_db: of the artifact, on pictures that the remedy wasn't calibrated on.
+        before_snr_db: of the artifact, on images that the remedy wasn't calibrated on.
         after_snr_db: with the remedy; None if it can't be tried here.
     """
 
@@ -73,10 +73,10 @@ class Case:
     Attributes:
         file: the artifact.
         source: the float model.
-        shown: fitted pictures that are measured on, uint8 (n, height, width, channels), as the float model wants them.
+        shown: fitted images that are measured on, uint8 (n, height, width, channels), as the float model wants them.
         spare: as many others, that remedies may calibrate on.
-        labels: the class of each spare picture, None where it has none.
-        seen: the pictures that the artifact was calibrated on; none if they can't be told and read.
+        labels: the class of each spare image, None where it has none.
+        seen: the images that the artifact was calibrated on; none if they can't be told and read.
         seen_label: their class, if it is one alone out of several.
         layers: what `layer_noise` found.
     """
@@ -94,10 +94,10 @@ class Case:
     def open(
         cls, file: ModelFile, against: Any, data: DataSet, *, hints: Hints = NO_HINTS, trust: bool = False
     ) -> Case:
-        """Read the pictures and the float model.
+        """Read the images and the float model.
 
         Raises:
-            DataError: there are too few pictures to measure on some and calibrate on others.
+            DataError: there are too few images to measure on some and calibrate on others.
         """
         if isinstance(against, (str, Path)):
             source = load(against, trust=trust, hints=hints, like=file.contract)
@@ -109,9 +109,7 @@ class Case:
             )
         read = [(example, picture) for example, picture in readable(data, lambda example, why: None)]
         if len(read) < LEAST_PICTURES:
-            raise DataError(
-                f"{data.name} has {len(read)} readable pictures; the doctor needs {LEAST_PICTURES} or more."
-            )
+            raise DataError(f"{data.name} has {len(read)} readable images; the doctor needs {LEAST_PICTURES} or more.")
         fitted = np.stack([fit(picture, source.contract.preprocessing) for _, picture in read])
         examples = [example for example, _ in read]
         labels = [example.label for example in examples[1::2]]
@@ -136,16 +134,16 @@ class Case:
 
     @functools.cached_property
     def simulation(self) -> Simulation:
-        """Both networks over the first of the shown pictures."""
+        """Both networks over the first of the shown images."""
         return Simulation(self.network, self.file.model.graph, self.tensors(self.shown[:LEAST_PICTURES]))
 
     @functools.cached_property
     def channels(self) -> dict[int, Channels]:
-        """What each channel holds over the spare pictures."""
+        """What each channel holds over the spare images."""
         return observe_channels(self.network, self.tensors(self.spare))
 
     def tensors(self, fitted: np.ndarray, preprocessing: Preprocessing | None = None) -> np.ndarray:
-        """Input tensors of fitted pictures, float32, as the float model's contract (or another one) says."""
+        """Input tensors of fitted images, float32, as the float model's contract (or another one) says."""
         table = input_table(preprocessing or self.source.contract.preprocessing, np.dtype(np.float32), 0, 0)
         return np.concatenate([apply_table(picture, table) for picture in fitted])
 
@@ -155,7 +153,7 @@ class Case:
 
     @functools.cached_property
     def expected(self) -> np.ndarray:
-        """The float network's scores for the shown pictures, (n, classes)."""
+        """The float network's scores for the shown images, (n, classes)."""
         return float_outputs(self.float_model, self.tensors(self.shown))
 
     @functools.cached_property
@@ -164,7 +162,7 @@ class Case:
         return self._snr_db(self.file, self.shown)
 
     def after_snr_db(self, *, level: str = "none", per_channel: bool = True, model: bytes | None = None) -> float:
-        """Quantize anew, calibrated on the spare pictures, and measure on the shown ones."""
+        """Quantize anew, calibrated on the spare images, and measure on the shown ones."""
         tensors = self.tensors(self.spare)
 
         def start() -> Iterator[np.ndarray]:
@@ -191,7 +189,7 @@ class Case:
 def _calibrated_on(
     file: ModelFile, examples: Sequence[Example], fitted: np.ndarray, ours: Preprocessing
 ) -> tuple[np.ndarray, str | None]:
-    """The pictures of the contract's calibration list, from these data or the photographs, and their only class."""
+    """The images of the contract's calibration list, from these data or the photographs, and their only class."""
     calibration = file.contract.provenance.calibration
     digests = set(calibration.pictures.values()) if calibration else set()
     found = [number for number, example in enumerate(examples) if example.sha256()[:16] in digests]

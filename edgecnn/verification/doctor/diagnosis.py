@@ -56,16 +56,16 @@ def diagnose(
     Args:
         file: the artifact.
         against: the float model it was made from: a path, a Keras model, or (Keras model, Contract).
-        data: pictures like those of its use; every other one is measured on, the rest calibrates remedies.
+        data: images like those of its use; every other one is measured on, the rest calibrates remedies.
         hints: what is known of models by others.
         trust: run code that the float model's file carries.
         progress: called with (stage, done, total).
 
     Raises:
         QuantizationError: the artifact isn't made from that model.
-        DataError: too few pictures can be read.
+        DataError: too few images can be read.
     """
-    progress("Reading the pictures and the float model", 0, 0)
+    progress("Reading the images and the float model", 0, 0)
     case = Case.open(file, against, data, hints=hints, trust=trust)
     case.layers = layer_noise(case.simulation, progress)
     findings = []

@@ -66,7 +66,7 @@ def load(model: Any, spec: ModelSpec, name: str, *, width: float = 1.0, new_head
 
 
 def weights_of(source: Any, model: Any, name: str) -> LayerWeights:
-    """The weights of a model that `reference` made, under our layers' names and for pictures with red first."""
+    """The weights of a model that `reference` made, under our layers' names and for images with red first."""
     weights = dict(in_order(source, model, f"tf_keras.applications' {name}"))
     if name in _BLUE_FIRST:
         first = next(iter(weights))

@@ -1,6 +1,6 @@
-"""The ranges in the artifact don't come from pictures like these.
+"""The ranges in the artifact don't come from images like these.
 
-The ranges tell what the calibrator saw. They are compared with what the float model gives for the pictures as they
+The ranges tell what the calibrator saw. They are compared with what the float model gives for the images as they
 should be, and for the usual mistakes; the nearest one wins.
 """
 
@@ -15,9 +15,9 @@ from edgecnn.verification.doctor.case import Case, Finding
 
 _CLEARLY = 0.7  # the nearest explanation must be nearer than this share of the right pictures' distance
 _CLIPPED = 0.002  # share of values outside of the ranges that is too much
-_LIKE = 0.15  # mean |log2| of two ranges that come from like pictures, at most
-_FEW = 4  # pictures of a class, at least
-_EXACTLY = 0.02  # mean |log2| of two ranges that come from the same pictures, at most
+_LIKE = 0.15  # mean |log2| of two ranges that come from like images, at most
+_FEW = 4  # images of a class, at least
+_EXACTLY = 0.02  # mean |log2| of two ranges that come from the same images, at most
 _WORTH_DB = 0.3
 
 
@@ -43,10 +43,10 @@ def examine(case: Case) -> Finding | None:
     finding = Finding(
         "calibration",
         summary,
-        f"They differ by a factor of {2**right:.2f} in the mean from those of the right pictures, and by "
+        f"They differ by a factor of {2**right:.2f} in the mean from those of the right images, and by "
         f"{2 ** distances[name]:.2f} from those of {name}. {100 * clipped:.2f} % of the values of "
         f"{case.layer_of(tensor)} lie outside of its range.",
-        "Calibrate on pictures like those of the camera, of all classes: edgecnn quantize ... --calibration DATA",
+        "Calibrate on images like those of the camera, of all classes: edgecnn quantize ... --calibration DATA",
         case.layer_of(tensor),
         case.before_snr_db,
         case.after_snr_db(level=case.level),

@@ -10,7 +10,7 @@ _SHARE = 0.25
 
 
 def examine(case: Case) -> Finding | None:
-    """Count channels that hold zero for every picture."""
+    """Count channels that hold zero for every image."""
     dead = {index: int((channels.reach == 0).sum()) for index, channels in case.channels.items()}
     total = {index: channels.reach.size for index, channels in case.channels.items()}
     produced = [layer.output for layer in case.network.layers.values()]
@@ -20,7 +20,7 @@ def examine(case: Case) -> Finding | None:
     count = int(np.sum([dead[index] for index in produced]))
     return Finding(
         "dead_channels",
-        f"{count} channels are zero for every picture.",
+        f"{count} channels are zero for every image.",
         f"{dead[worst]} of the {total[worst]} of {case.layer_of(worst)}.",
         "They do int8 no harm; removing them makes the model faster: edgecnn prune ... --method channels",
         case.layer_of(worst),

@@ -1,4 +1,4 @@
-"""The artifact's contract says other pictures than the float model's."""
+"""The artifact's contract says other images than the float model's."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def examine(case: Case) -> Finding | None:
         return None
     return Finding(
         "preprocessing",
-        "The artifact is fed other pictures than the float model was trained on.",
+        "The artifact is fed other images than the float model was trained on.",
         "; ".join(different) + ".",
         "Quantize again from the .keras file, whose contract travels along, without --mean and --std of your own.",
         before_snr_db=case.before_snr_db,
