@@ -26,7 +26,7 @@ def requests(file: Any, size_bytes: int) -> Iterator[tuple[str, str]]:
         size_bytes: of the whole file.
 
     Yields:
-        The place ("the dataset '/a/b'") and what is asked for there.
+        The place ("the entry '/a/b'") and what is asked for there.
     """
     import h5py
 
@@ -43,19 +43,21 @@ def requests(file: Any, size_bytes: int) -> Iterator[tuple[str, str]]:
         for name in group:
             count += 1
             place = f"the entry {group.name.rstrip('/') + '/' + str(name)!r}"
+            if count > MAXIMUM_OBJECTS:
+                yield place, f"more than {MAXIMUM_OBJECTS} arrays and groups"
+                return
             link = group.get(name, getlink=True)
             item: Any = group[name] if isinstance(link, h5py.HardLink) else None
             if isinstance(item, h5py.Group):
                 waiting.append((item, depth + 1))
                 continue
-            reason = (
-                _distrusted(item) if item is not None else f"what its {type(link).__name__} points to{_target(link)}"
-            )
+            target = "" if item is not None else f"what its {type(link).__name__} points to{_target(link)}"
+            reason = target or _distrusted(item)
             if reason:
                 yield place, reason
                 return
             claimed += math.prod(item.shape) * item.dtype.itemsize
-            if claimed > min(LARGEST_BYTES, _SLACK_BYTES + _LARGEST_RATIO * size_bytes) or count > MAXIMUM_OBJECTS:
+            if claimed > min(LARGEST_BYTES, _SLACK_BYTES + _LARGEST_RATIO * size_bytes):
                 yield place, f"too much memory: {claimed:,} bytes in {count} arrays of a file of {size_bytes:,} bytes"
                 return
 

@@ -75,10 +75,11 @@ def _restores_itself(node: Any, graph: Any) -> bool:
 
 
 def _distrusted_texts(nodes: list[Any]) -> Iterator[Any]:
-    """Constants of texts, which no computation with images has: file names. Those of error messages are harmless."""
-    messages = {_node_name(name) for node in nodes if node.op in (*_TEXT_OPERATIONS, RESTORE) for name in node.input}
+    """Constants of texts that are computed with, as no model of images does: file names."""
+    texts = (*_TEXT_OPERATIONS, RESTORE)
+    used = {_node_name(name) for node in nodes if node.op not in texts for name in node.input}
     for node in nodes:
-        if node.op == "Const" and node.attr["dtype"].type == _STRING and node.name not in messages:
+        if node.op == "Const" and node.attr["dtype"].type == _STRING and node.name in used:
             yield node
 
 

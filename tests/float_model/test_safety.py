@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from attacks import HDF5, KERAS_2, KERAS_3, SAVED_MODEL
+from attacks import HDF5, KERAS_2, KERAS_3
+from attacks_saved_model import SAVED_MODEL
 from commands import check_clean_failure, run_cli
 from hostile_models import keras_2, repacked, with_config
 
 from edgecnn.core.compat.tensorflow import keras, tf
 from edgecnn.core.errors import ModelFileError, UntrustedModelError, WeightsError
-from edgecnn.float_model import keras_names, operation_names, safety
+from edgecnn.float_model import keras_names, operation_names, safety, safety_hdf5
 from edgecnn.float_model.loading import load
 from edgecnn.weights import file as weights_file
 
@@ -100,6 +101,12 @@ def test_weights_alone_are_read_from_the_file_itself(folder: Path, name: str) ->
         weights_file.load(keras.models.load_model(keras_2(folder)), attack(folder))
 
 
+def test_groups_are_counted(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(safety_hdf5, "MAXIMUM_OBJECTS", 3)
+    with pytest.raises(UntrustedModelError, match="more than 3 arrays and groups"):
+        load(keras_2(folder))
+
+
 def test_damaged_weights_stay_a_weights_error(folder: Path) -> None:
     (folder / "weights.h5").write_bytes(b"no HDF5")
     with pytest.raises(WeightsError, match=r"weights\.h5 is not a whole \.h5 file"):
@@ -180,6 +187,7 @@ def _augmentation() -> Any:
     return keras.Sequential(
         [
             *(keras.Input((32, 32, 3)), layers.RandomFlip(), layers.RandomRotation(0.1), layers.RandomZoom(0.1)),
+            *(layers.RandomCrop(30, 30), layers.Resizing(28, 28), layers.CenterCrop(24, 24)),
             *(layers.RandomContrast(0.1), layers.Rescaling(1 / 255), layers.Conv2D(4, 3, activation="swish")),
             *(layers.GlobalAveragePooling2D(), layers.Dense(3, activation="softmax")),
         ]
