@@ -58,7 +58,7 @@ def test_zeros_and_clusters_of_a_recipe_are_in_its_artifact(small_keras: Path, p
     recipe.write_text(text.replace("[qat]\nepochs = 1", "[qat]\nepochs = 2"))
     assert run(recipe, folder=folder).ran[0] == "qat"
     recipe.write_text(text.replace("clusters = 9", "clusters = 9\nmax_drop = -100.0"))
-    with pytest.raises(BoundNotMetError, match=r"clusters costs .* points of top-1 on 15 test pictures.*allows -100.0"):
+    with pytest.raises(BoundNotMetError, match=r"clusters costs .* points of top-1 on 15 test images.*allows -100.0"):
         run(recipe, folder=folder)
 
 
