@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from edgecnn.core.errors import UsageError
 from edgecnn.core.options import REQUIRED, Settings, changes, option, plugin_options
 from edgecnn.core.registry import COMPRESSION
 from edgecnn.data.settings import SplitSettings
 from edgecnn.training.settings import FitSettings
+
+_QAT = "Quantization-aware training is `edgecnn train --qat`, in a recipe [qat]."
 
 
 def _pruning() -> list[str]:
@@ -41,13 +42,6 @@ class Pruning(Settings):
     method: str = option(
         "What to do: channels removes whole channels, magnitude sets weights to zero, clusters makes weights share "
         "values, swap replaces swish.",
-        REQUIRED, choices=_pruning, metavar="METHOD",
+        REQUIRED, choices=_pruning, metavar="METHOD", instead={"qat": _QAT},
     )  # fmt: skip
     options: Any = plugin_options(COMPRESSION, chosen_by="method")
-
-    @classmethod
-    def of(cls, given: Mapping[str, Any], **fields: Any) -> Pruning:
-        """See `Settings.of`."""
-        if given.get("method") == "qat":
-            raise UsageError("qat is no pruning: that is `edgecnn train --qat`, in a recipe [qat].")
-        return super().of(given, **fields)

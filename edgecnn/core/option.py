@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, dataclass
 from pathlib import Path
 from typing import Any, Union
@@ -62,6 +62,7 @@ class Option:
     help: str
     range: Range
     choices_from: Choices
+    instead: Mapping[str, str]
     takes_argument: bool
     listed_by: str
     metavar: str
@@ -165,7 +166,7 @@ class Option:
             value: what was received.
             typed: whether it is the text of a number on a command line, which has no quotes there.
         """
-        meant = did_you_mean(value, self.choices) if isinstance(value, str) else ""
+        meant = self.instead.get(value) or did_you_mean(value, self.choices) if isinstance(value, str) else ""
         listed = f"`{self.listed_by}` lists them." if self.listed_by else ""
         received = value if typed and _is_number(value) else repr(value)
         sentences = (f" is {received}; expected {self.expected()}.", meant, listed)

@@ -15,6 +15,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, ClassVar, TypeVar
 
 from edgecnn.core.option import REQUIRED, Choices, Key, Option, SettingError
@@ -57,6 +58,7 @@ def option(  # noqa: PLR0913 (a declaration, read field by field)
     below: float | None = None,
     unit: str = "",
     choices: Choices = (),
+    instead: Mapping[str, str] = MappingProxyType({}),
     takes_argument: bool = False,
     listed_by: str = "",
     metavar: str = "",
@@ -76,6 +78,7 @@ def option(  # noqa: PLR0913 (a declaration, read field by field)
         below: the number that exceeds all valid ones.
         unit: of a number, for messages, e.g. "pixels".
         choices: valid values of a text, or a function that gives them.
+        instead: a text that is no choice, though people try it -> a sentence on what to do.
         takes_argument: whether `CHOICE:ARGUMENT` is valid too.
         listed_by: the command that lists the choices, where there are too many for a message.
         metavar: stands for the value in help; by default the choices, N, F or TEXT.

@@ -32,7 +32,7 @@ def has_data(section: str) -> Callable[[Recipe], None]:
 
     def check(recipe: Recipe) -> None:
         written = getattr(recipe, section)
-        for number, keys in enumerate(written if isinstance(written, tuple) else (written,), 1):
+        for number, keys in enumerate(written if isinstance(written, tuple) else (written,)):
             if keys is not None and keys.data is None and not recipe.has("train"):
                 place = f"{section}.{number}" if isinstance(written, tuple) else section
                 raise ValueError(f"{place}.data: missing, and there is no [train] to take it from")

@@ -196,7 +196,7 @@ def test_taken_port(color_model, colors_video):
     [
         (["--source", "nowhere"], 2, "'nowhere' is no camera, file, folder or address"),
         (["--source", "97"], 1, "There is no camera /dev/video97"),
-        (["--size", "640"], 2, "'640' is no size; expected for example 640x480"),
+        (["--size", "640"], 2, "--size is '640'; expected width x height, for example 640x480"),
         (["--window", "--headless"], 2, "exclude each other"),
         (["--headless", "--json", "-"], 2, "give --json a file"),
         (["--source", "VIDEO", "--record", "r.gif"], 2, "expected a file that ends in .mp4"),
@@ -207,7 +207,7 @@ def test_taken_port(color_model, colors_video):
             "Unknown delegate 'npu'. Choose one of: cpu, edgetpu, or the path",
         ),
         (["--device", "nobody@127.0.0.1:1", "--delegate", "npu"], 2, "Unknown delegate 'npu'"),
-        (["--size", "²x²"], 2, "'²x²' is no size"),
+        (["--size", "²x²"], 2, "--size is '²x²'; expected width x height"),
         (["--source", "VIDEO", "--threshold", "3"], 2, "threshold"),
         (["--source", "VIDEO", "--labels", "none.txt"], 1, "Can't read the labels none.txt"),
         (["--source", "VIDEO", "--host", "not a host"], 2, "--host not a host"),

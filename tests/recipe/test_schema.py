@@ -121,7 +121,7 @@ def test_a_stage_is_one_file(blur: ModuleType, tmp_path: Path) -> None:
             "prune.0.keep doesn't go with the method swap; it has: to.",
         ),
         ("[prune]\nmethod = 'qat'\ndata = 'x'", "prune.0.method is 'qat'; expected one of: channels"),
-        ("[prune]\nmethod = 'swap'", "prune.1.data: missing, and there is no [train] to take it from"),
+        ("[prune]\nmethod = 'swap'", "prune.0.data: missing, and there is no [train] to take it from"),
         ("[quantize]\nio = 'int16'", "quantize.io is 'int16'; the scheme int8 has uint8, int8, float32."),
         (
             "[quantize]\nscheme = 'int8'\nkeep_float = ['a']",

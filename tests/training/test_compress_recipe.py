@@ -10,7 +10,8 @@ import pytest
 from edgecnn.core.errors import BoundNotMetError, RecipeError
 from edgecnn.float_model import keras_file
 from edgecnn.recipe.run import run
-from edgecnn.recipe.sections import read
+from edgecnn.recipe.sections import read, sections
+from edgecnn.recipe.tuning import tuning_of
 from edgecnn.runtime.model import model_file
 
 RECIPE = """
@@ -85,27 +86,33 @@ def test_what_is_given_counts_and_the_rest_is_the_training_s(tmp_path: Path) -> 
         '[[prune]]\nmethod = "channels"\n[[prune]]\nmethod = "channels"\ndata = "d"\n'
     )
     recipe, _ = read(path)
-    assert recipe.qat is not None
-    tunings = [section.tuning(recipe.train) for section in (recipe.qat, *recipe.prune)]
-    named = [(tuning["data"], tuning["validation"], tuning["test"]) for tuning in tunings]
+    steps = [step for name in ("qat", "prune") for step in sections()[name].all_of(recipe)]
+    tunings = [tuning_of(step, recipe) for step in steps]
+    named = [(tuning.data, tuning.validation, tuning.test) for tuning in tunings]
     assert named == [("a", "b", "c"), ("a", "b", None), ("d", None, None)]
 
 
 @pytest.mark.parametrize(
     ("section", "sentence"),
     [
-        ('[prune]\nmethod = "channels"\nkeep = 2.0\ndata = "photos"', "keep is 2.0; expected a share between 0 and 1"),
+        (
+            '[prune]\nmethod = "channels"\nkeep = 2.0\ndata = "photos"',
+            "keep is 2.0; expected a number above 0 and below 1",
+        ),
         (
             '[prune]\nmethod = "channels"\nclusters = 4\ndata = "photos"',
             "clusters doesn't go with the method channels; it has: c",
         ),
         ('[prune]\nmethod = "melt"\ndata = "photos"', "expected one of: channels, clusters, magnitude"),
         ('[prune]\nkeep = 0.5\ndata = "photos"', "prune.0.method: missing"),
-        ('[prune]\nmethod = "channels"\nkep = 0.5\ndata = "photos"', "prune.0.kep: unknown key. Valid keys: data, "),
+        (
+            '[prune]\nmethod = "channels"\nkep = 0.5\ndata = "photos"',
+            "prune.0.kep: unknown key. Did you mean keep? Valid keys: method, ",
+        ),
         ('[prune]\nmethod = "magnitude"\nfor = "tpu"\ndata = "photos"', "for is 'tpu'; expected one of: xnnpack"),
         (
             '[prune]\nmethod = "qat"\ndata = "photos"',
-            "qat is no pruning: that is `edgecnn train --qat`, in a recipe [qat]",
+            "Quantization-aware training is `edgecnn train --qat`, in a recipe [qat].",
         ),
         ("[qat]\nepochs = 2", "\n  qat.data: missing, and there is no [train]"),
         ('[[prune]]\nmethod = "channels"', "prune.0.data: missing, and there is no [train]"),
