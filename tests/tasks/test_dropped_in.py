@@ -130,9 +130,7 @@ def test_the_ladder_holds_it_against_its_own_metric(brightness: Path, trained: A
     climbed = climb(brightness / "meter.keras", brightness / "c.tflite", Bounds(max_drop=50.0), data,
                     calibration=Calibration(data, 8))  # fmt: skip
     assert climbed.reached and climbed.tried[0].metric is not None
-    assert (
-        climbed.tried[0].pictures + climbed.left_out == 60 and climbed.left_out >= 8
-    )  # and those that were trained on
+    assert climbed.tried[0].pictures + climbed.left_out == 60 and climbed.left_out >= 8  # trained on too
 
 
 def test_the_camera_shows_it(artifact: Path) -> None:

@@ -10,62 +10,21 @@ import ast
 import dataclasses
 import functools
 import math
-import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal, TypeVar, Union, get_args, get_origin
 
 from ..errors import RecordError
 from .json_text import UNPRINTABLE, printable
+from .limits import MAX_ITEMS, Length, Pattern, Range, wrong
+
+__all__ = ["Length", "Pattern", "Range", "Record", "kinds_of", "plain", "renamed"]
 
 MAX_DEPTH = 32
-MAX_ITEMS = 1 << 20
 MAX_CHARACTERS = 1 << 16
 MAX_INTEGER = (1 << 64) - 1
 _SHOWN = 60  # characters of a value that a message repeats
 R = TypeVar("R", bound="Record")
-
-
-@dataclass(frozen=True)
-class Range:
-    """For `Annotated[int, Range(1, 100)]`: the least and the most that a number may be."""
-
-    low: float = -math.inf
-    high: float = math.inf
-
-    def check(self, value: Any, key: str) -> None:
-        """Raise if it is outside."""
-        if not self.low <= value <= self.high:
-            raise _wrong(key, value, f"{self.low:g} to {self.high:g}")
-
-
-@dataclass(frozen=True)
-class Length:
-    """For `Annotated[str, Length(1 << 20)]`: the most characters or items, not the usual limit, and the least."""
-
-    most: int = MAX_ITEMS
-    least: int = 0
-
-    def check(self, value: Any, key: str) -> None:
-        """Raise if there are more."""
-        if len(value) > self.most:
-            raise RecordError(f"{key} has {len(value):,} characters or items; expected at most {self.most:,}.")
-        if len(value) < self.least:
-            raise RecordError(f"{key} has {len(value):,} items; expected at least {self.least:,}.")
-
-
-@dataclass(frozen=True)
-class Pattern:
-    """For `Annotated[str, Pattern("[0-9a-f]*", "hexadecimal digits")]`: what a whole text must match, in words too."""
-
-    expression: str
-    expected: str
-
-    def check(self, value: Any, key: str) -> None:
-        """Raise if it doesn't."""
-        if not re.fullmatch(self.expression, value):
-            raise _wrong(key, value, self.expected)
 
 
 class Record:
@@ -108,7 +67,7 @@ class Record:
         """
         key = key or cls.__name__.lower()
         if not isinstance(values, Mapping):
-            raise _wrong(key, values, "an object with keys")
+            raise wrong(key, values, "an object with keys")
         values = cls.upgraded(values)
         kinds, found = kinds_of(cls), {}  # type: ignore[arg-type]  # a class is hashable
         for field in dataclasses.fields(cls):  # type: ignore[arg-type]
@@ -220,13 +179,13 @@ def _union(arguments: tuple[Any, ...], value: Any, key: str) -> Any:
 
 def _literal(arguments: tuple[Any, ...], value: Any, key: str) -> Any:
     if not any(value is choice or (type(value) is type(choice) and value == choice) for choice in arguments):
-        raise _wrong(key, value, f"one of: {', '.join(map(str, arguments))}")
+        raise wrong(key, value, f"one of: {', '.join(map(str, arguments))}")
     return value
 
 
 def _items(arguments: tuple[Any, ...], value: Any, key: str) -> list[Any]:
     if not isinstance(value, (list, tuple)):
-        raise _wrong(key, value, "a list")
+        raise wrong(key, value, "a list")
     Length(MAX_ITEMS).check(value, key)
     return [_read(arguments[0], entry, f"{key}[{number}]") for number, entry in enumerate(value)]
 
@@ -235,20 +194,20 @@ def _tuple(arguments: tuple[Any, ...], value: Any, key: str) -> tuple[Any, ...]:
     if arguments[-1] is Ellipsis:
         return tuple(_items(arguments, value, key))
     if not isinstance(value, (list, tuple)) or len(value) != len(arguments):
-        raise _wrong(key, value, f"a list of {len(arguments)}")
+        raise wrong(key, value, f"a list of {len(arguments)}")
     return tuple(_read(kind, entry, f"{key}[{n}]") for n, (kind, entry) in enumerate(zip(arguments, value)))
 
 
 def _mapping(arguments: tuple[Any, ...], value: Any, key: str) -> dict[str, Any]:
     if not isinstance(value, Mapping):
-        raise _wrong(key, value, "an object with keys")
+        raise wrong(key, value, "an object with keys")
     Length(MAX_ITEMS).check(value, key)
     return {_name(name, key): _read(arguments[1], entry, f"{key}.{name[:_SHOWN]}") for name, entry in value.items()}
 
 
 def _text(value: Any, key: str, most: float = MAX_CHARACTERS) -> str:
     if not isinstance(value, str):
-        raise _wrong(key, value, "a text")
+        raise wrong(key, value, "a text")
     if len(value) > most:
         raise RecordError(f"{key} has {len(value):,} characters; expected at most {most:,}.")
     if found := UNPRINTABLE.search(value):
@@ -262,20 +221,20 @@ def _name(value: Any, key: str) -> str:
 
 def _bool(value: Any, key: str) -> bool:
     if not isinstance(value, bool):
-        raise _wrong(key, value, "true or false")
+        raise wrong(key, value, "true or false")
     return value
 
 
 def _int(value: Any, key: str) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or abs(value) > MAX_INTEGER:
-        raise _wrong(key, value, "a whole number")
+        raise wrong(key, value, "a whole number")
     return value
 
 
 def _float(value: Any, key: str) -> float:
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if not number or abs(value) > sys.float_info.max or value != value:
-        raise _wrong(key, value, "a finite number")
+        raise wrong(key, value, "a finite number")
     return float(value)
 
 
@@ -305,10 +264,3 @@ _NESTED: dict[Any, Callable[[tuple[Any, ...], Any, str], Any]] = {
     **dict.fromkeys((list, Sequence), _items),
     **dict.fromkeys((dict, Mapping), _mapping),
 }
-
-
-def _wrong(key: str, value: Any, expected: str) -> RecordError:
-    scalar = isinstance(value, (str, int, float, type(None)))
-    shown = ascii(value[: _SHOWN + 1] if isinstance(value, str) else value) if scalar else type(value).__name__
-    shown = shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}..."
-    return RecordError(f"{key} is {shown}; expected {expected}.")
