@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import glob
 import hashlib
+import importlib
 import json
 import os
+import sys
 import tempfile
 import time
 import zipfile
@@ -16,7 +18,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from edgecnn.core.errors import EdgecnnError, RecordError
-from edgecnn.runtime.model.json_text import parse_json
+from edgecnn.runtime.model.json_text import parse_json, printable
 from edgecnn.runtime.model.validation import Record
 
 R = TypeVar("R", bound=Record)
@@ -127,6 +129,22 @@ def read_json(path: str | Path) -> Any:
         return parse_json(Path(path).read_bytes())
     except (OSError, RecordError):
         return None
+
+
+def parse_toml(text: str) -> dict[str, Any]:
+    """The values of a TOML text.
+
+    Raises:
+        RecordError: it is no TOML, or nested too deeply.
+    """
+    toml = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
+    try:
+        values: dict[str, Any] = toml.loads(text)
+    except RecursionError as error:
+        raise RecordError("It is nested too deeply to be read.") from error
+    except ValueError as error:
+        raise RecordError(f"It is no TOML: {printable(str(error))}.") from error
+    return values
 
 
 def read_record(path: str | Path, kind: type[R], expected: str) -> R:

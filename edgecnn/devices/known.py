@@ -8,17 +8,16 @@ ssh_config = "/home/me/.ssh/lab_config"     # optional: `ssh -F`
 from __future__ import annotations
 
 import dataclasses
-import importlib
 import json
 import os
 import re
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from edgecnn.core import files
-from edgecnn.core.errors import EdgecnnError, UsageError
+from edgecnn.core.errors import EdgecnnError, RecordError, UsageError
+from edgecnn.core.files import parse_toml
 from edgecnn.core.registry import DEVICES
 
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
@@ -58,10 +57,9 @@ def entries() -> dict[str, Entry]:
     if not place.exists():
         return {}
     try:
-        toml = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
-        values: dict[str, Any] = toml.loads(place.read_text(encoding="utf-8-sig"))
+        values = parse_toml(place.read_text(encoding="utf-8-sig"))
         found = {name: _entry(name, entry) for name, entry in values.items()}
-    except (ImportError, OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ImportError, OSError, ValueError, KeyError, TypeError, AttributeError, RecordError) as error:
         raise EdgecnnError(f"Can't read {place}: {error!r}. Expected [NAME] sections with a `target`.") from error
     return dict(sorted(found.items()))
 

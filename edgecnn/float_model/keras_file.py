@@ -14,12 +14,13 @@ from typing import Any
 
 from edgecnn.core import temporary
 from edgecnn.core.compat.tensorflow import keras
-from edgecnn.core.errors import ModelFileError, UsageError
+from edgecnn.core.errors import ModelFileError, RecordError, UsageError
 from edgecnn.core.files import DAMAGED_ZIP, replacing
 from edgecnn.float_model import safety
 from edgecnn.float_model.keras_names import OWN_MODULES
 from edgecnn.float_model.safety import CONTRACT, MEMBERS, WEIGHTS
 from edgecnn.runtime.model.contract import Contract
+from edgecnn.runtime.model.json_text import parse_json
 
 _TIME = (1980, 1, 1, 0, 0, 0)  # the first one that a zip can say
 _DATE_SAVED = "1980-01-01@00:00:00"
@@ -120,13 +121,15 @@ def _read(path: Path) -> tuple[dict[str, Any], Contract | None]:
         with zipfile.ZipFile(path) as archive:
             if sum(info.file_size for info in archive.infolist()) > _LARGEST_BYTES:
                 raise ModelFileError(f"{path} unpacks to more than {_LARGEST_BYTES} bytes; it was not loaded.")
-            config = json.loads(safety.read_text(archive, "config.json", path))
+            config = parse_json(safety.read_text(archive, "config.json", path), constants=True)
             text = safety.read_text(archive, CONTRACT, path) if CONTRACT in archive.namelist() else None
-        contract = Contract.from_dict(json.loads(text)) if text is not None else None
+        contract = Contract.from_dict(parse_json(text)) if text is not None else None
     except OSError as error:
         raise ModelFileError(f"Can't read {path}: {error.strerror or error}.") from error
     except DAMAGED_ZIP as error:
         raise ModelFileError(f"{path} is not a whole .keras file ({error}). Save it again.") from error
+    except RecordError as error:
+        raise ModelFileError(f"{path} is not a whole .keras file: {error} Save it again.") from error
     if not isinstance(config, dict):
         raise ModelFileError(f"{path} is not a whole .keras file (config.json is a {type(config).__name__}).")
     return config, contract

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from edgecnn.core.compat.tensorflow import keras, tf
-from edgecnn.core.errors import MissingExtraError, ModelFileError
+from edgecnn.core.errors import MissingExtraError, ModelFileError, RecordError
 from edgecnn.core.files import DAMAGED_ZIP
 from edgecnn.core.hints import Hints
 from edgecnn.float_model import keras_file, safety
 from edgecnn.float_model.foreign import foreign_contract
 from edgecnn.runtime.model.contract import Contract
+from edgecnn.runtime.model.json_text import parse_json
 from edgecnn.runtime.run.engine import quiet
 from edgecnn.runtime.tasks import task_of
 
@@ -97,9 +97,9 @@ def _keras_version(path: Path) -> int:
 def _zip_json(path: Path, member: str) -> dict[str, Any]:
     try:
         with zipfile.ZipFile(path) as archive:
-            values: dict[str, Any] = json.loads(safety.read_text(archive, member, path))
+            values: dict[str, Any] = parse_json(safety.read_text(archive, member, path), constants=True)
             return values
-    except (OSError, *DAMAGED_ZIP) as error:
+    except (OSError, RecordError, *DAMAGED_ZIP) as error:
         raise ModelFileError(f"{path} is not a whole .keras file ({error}). Save it again.") from error
 
 
@@ -123,9 +123,9 @@ def _h5_model(path: Path, trust: bool) -> Any:
 
     try:
         with h5py.File(path, "r") as file:
-            json.loads(file.attrs["model_config"])
+            parse_json(file.attrs["model_config"], constants=True)
             version = str(file.attrs.get("keras_version", "2"))
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, KeyError, TypeError, ValueError, RecordError) as error:
         raise ModelFileError(
             f"{path} holds no whole Keras model ({_first_line(error)}). Weights alone are not enough."
         ) from error

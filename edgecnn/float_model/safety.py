@@ -9,16 +9,16 @@ installed package registers are on none, so that its files need `--trust` too.
 from __future__ import annotations
 
 import io
-import json
 import zipfile
 from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
 from typing import Any, NoReturn
 
-from edgecnn.core.errors import ModelFileError, UntrustedModelError
+from edgecnn.core.errors import ModelFileError, RecordError, UntrustedModelError
 from edgecnn.core.files import DAMAGED_ZIP
 from edgecnn.float_model import safety_hdf5, safety_keras, safety_saved_model
+from edgecnn.runtime.model.json_text import parse_json
 
 WEIGHTS = "model.weights.h5"
 CONTRACT = "edgecnn.json"
@@ -85,12 +85,12 @@ def _check_archive(path: Path, trust: bool | None) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             _check_members(archive, path, trust)
-            config = json.loads(read_text(archive, "config.json", path))
+            config = parse_json(read_text(archive, "config.json", path), constants=True)
             _refuse_first(safety_keras.requests(config), path, _LAYERS, trust)
             weights = io.BytesIO(archive.read(WEIGHTS))
     except OSError as error:
         raise ModelFileError(f"Can't read {path}: {error.strerror or error}.") from error
-    except DAMAGED_ZIP as error:
+    except (RecordError, *DAMAGED_ZIP) as error:
         raise ModelFileError(f"{path} is not a whole .keras file ({error}). Save it again.") from error
     _check_hdf5(path, weights, weights.getbuffer().nbytes, trust)
 
@@ -115,10 +115,10 @@ def _check_hdf5(path: Path, content: Any, size_bytes: int, trust: bool | None, *
     try:
         with h5py.File(content, "r") as file:
             if with_config:
-                config = json.loads(file.attrs["model_config"])
+                config = parse_json(file.attrs["model_config"], constants=True)
                 _refuse_first(safety_keras.requests(config), path, _LAYERS, trust)
             _refuse_first(safety_hdf5.requests(file, size_bytes), path, _NUMBERS, trust)
-    except _DAMAGED_HDF5 as error:
+    except (*_DAMAGED_HDF5, RecordError) as error:
         raise ModelFileError(
             f"{path} is damaged: {str(error)[:200] or type(error).__name__}. Save it again."
         ) from error

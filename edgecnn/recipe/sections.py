@@ -7,22 +7,17 @@ expected and the valid choices. The sections are those that the files of `edgecn
 from __future__ import annotations
 
 import functools
-import sys
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError, create_model, model_validator
 
-from edgecnn.core.errors import RecipeError
+from edgecnn.core.errors import RecipeError, RecordError
+from edgecnn.core.files import parse_toml
 from edgecnn.core.options import SettingError, options, unknown
 from edgecnn.core.text import counted
 from edgecnn.recipe.section import Recipe, Section
 from edgecnn.recipe.stage import kinds
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 
 @functools.cache
@@ -80,11 +75,11 @@ def read(path: str | Path) -> tuple[Recipe, str]:
     """
     try:
         text = Path(path).read_text(encoding="utf-8")
-        values = tomllib.loads(text)
+        values = parse_toml(text)
     except (OSError, UnicodeDecodeError) as error:
         raise RecipeError(f"Can't read the recipe {path}: {error}.") from error
-    except tomllib.TOMLDecodeError as error:
-        raise RecipeError(f"The recipe {path} is no valid TOML: {error}.") from error
+    except RecordError as error:
+        raise RecipeError(f"The recipe {path} can't be read: {error}") from error
     try:
         return recipe_model().model_validate(values), text
     except ValidationError as error:

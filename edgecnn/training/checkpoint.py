@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from edgecnn.core.errors import RecordError
 from edgecnn.core.files import replacing
+from edgecnn.runtime.model.json_text import parse_json
 
 Arrays = Sequence[np.ndarray]
 _META = "meta"
@@ -42,11 +44,11 @@ def load(path: Path) -> Checkpoint | None:
     """Read a checkpoint; None if there is none, or it is no checkpoint of ours."""
     try:
         with np.load(path, allow_pickle=False) as content:
-            meta = json.loads(content[_META].tobytes())
+            meta = parse_json(content[_META].tobytes(), constants=True)
             arrays: dict[str, list[np.ndarray]] = {}
             for key in content.files:
                 if key != _META:
                     arrays.setdefault(key.rpartition("/")[0], []).append(content[key])
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, RecordError):
         return None
     return Checkpoint(arrays, meta)

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from edgecnn.core.compat.tensorflow import keras, tf
-from edgecnn.core.errors import EdgecnnError, UsageError
+from edgecnn.core.errors import EdgecnnError, RecordError, UsageError
+from edgecnn.runtime.model.json_text import parse_json
 from edgecnn.training.checkpoint import Checkpoint
 
 _WORKER_VARIABLES = ("SLURM_PROCID", "JOB_COMPLETION_INDEX", "OMPI_COMM_WORLD_RANK", "RANK")
@@ -59,9 +60,9 @@ def strategy(config: str | None) -> Any:
     if config is None:
         return tf.distribute.get_strategy()
     try:
-        values = json.loads(config)
+        values = parse_json(config)
         workers, index = values["cluster"]["worker"], values["task"]["index"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (RecordError, ValueError, KeyError, TypeError) as error:
         raise UsageError(f"TF_CONFIG is no cluster of workers: {error!r}. Expected {_EXAMPLE}.") from error
     if set(values["cluster"]) != {"worker"} or values["task"].get("type") != "worker":
         raise UsageError(f"TF_CONFIG has tasks other than workers; expected {_EXAMPLE}.")

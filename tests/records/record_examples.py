@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import re
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import edgecnn
 from edgecnn.compression.proof import Figures, Proof
+from edgecnn.devices.answers import Conditions
+from edgecnn.runtime.measure.latency import Measurement
 from edgecnn.runtime.model.contract import Preprocessing
 from edgecnn.runtime.model.validation import Length, Pattern, Range, Record, kinds_of
 
-OWN = {
+OWN: dict[Any, Any] = {
     Preprocessing: lambda: Preprocessing(8, 6, color="bgr", mean=(1.0, 2.0, 3.0), std=(4.0, 5.0, 6.0)),
     Proof: lambda: Proof({"int8": (Figures(3, 2, 1.5), Figures(2, 1, 0.5))}, (4, 2), (8, 4), True, {"SPMM": 3}),
 }
 """What has rules that its types don't tell."""
+CONDITIONS = {"before", "after"}
+"""Fields that are dictionaries to one record and held against another's types by a second one."""
+TEXTS = ("AAAA", "3.11.2", "aarch64")
 HOSTILE = (
     None, True, -1, 10**30, 1e308, "", "<script>alert(1)</script>", "\x1b[2J", "\ud800", "x" * 100_000, [], {}, [[]],
     {"a": {"b": []}}, [None], "{}", "../../etc/passwd", 0, 0.5, -1e-300,
@@ -48,6 +54,7 @@ def example(kind: Any) -> Any:
         return OWN[kind]()
     if isinstance(kind, type) and issubclass(kind, Record):
         made = {name: example(each) for name, each in kinds_of(kind).items() if name != kind.EXTRA}
+        made.update({name: example(Conditions).to_dict() for name in CONDITIONS & made.keys() if kind is Measurement})
         return kind(**made, **({kind.EXTRA: {"of_a_newer_version": [1, {"deep": None}]}} if kind.EXTRA else {}))
     origin, arguments = get_origin(kind), get_args(kind)
     if origin is Annotated:
@@ -68,8 +75,9 @@ def example(kind: Any) -> Any:
 
 
 def _limited(kind: Any, *limits: Any) -> Any:
-    if any(isinstance(limit, Pattern) for limit in limits):
-        return "AAAA"
+    patterns = [limit.expression for limit in limits if isinstance(limit, Pattern)]
+    if patterns:
+        return next(text for text in TEXTS if all(re.fullmatch(pattern, text) for pattern in patterns))
     ranges = [limit for limit in limits if isinstance(limit, Range)]
     if ranges and ranges[0].high < 2:
         return 0.5

@@ -141,10 +141,10 @@ def test_only_where_all_layers_learn(
     built: Path, pictures: Path, unfreeze: int | None, weights: tuple[float, ...]
 ) -> None:
     trained = train(built, TrainOptions(str(pictures), "finetune", {"epochs": 1}, unfreeze=unfreeze))
-    assert trained.stages[0].auxiliary_weights == weights
+    assert trained.phases[0].auxiliary_weights == weights
     assert len(trained.model.outputs) == 1
 
 
 def test_other_families_are_trained_as_before(small_keras: Path, pictures: Path) -> None:
     trained = train(small_keras, TrainOptions(str(pictures), "scratch", {"epochs": 1}))
-    assert trained.stages[0].auxiliary_weights == ()
+    assert trained.phases[0].auxiliary_weights == ()

@@ -172,7 +172,7 @@ def test_stops_early_and_keeps_the_best_epoch() -> None:
     assert history.stopped_early and len(accuracies) == history.best_epoch + 3 < 60
     assert history.best.validation_accuracy_percent == max(accuracies)
     answers = model.predict(blobs(seed=1).inputs, verbose=0).argmax(axis=1)
-    assert np.isclose(100 * (answers == blobs(seed=1).labels).mean(), max(accuracies))
+    assert np.isclose(100 * (answers == blobs(seed=1).truths).mean(), max(accuracies))
 
 
 def test_divergence_is_one_sentence() -> None:
@@ -204,7 +204,7 @@ def test_backbone_learns_more_slowly(small_keras: Path, pictures: Path) -> None:
     model.layers[-1].set_weights([np.random.default_rng(0).normal(size=kernel.shape), bias])
     learner = Learner(model, settings, sources["train"].preprocessing, steps=100, batch_size=16)
     before = [weight.numpy() for weight in model.trainable_weights]
-    inputs, labels = sources["train"].batch(np.arange(16)), sources["train"].labels[:16]
+    inputs, labels = sources["train"].batch(np.arange(16)), sources["train"].truths[:16]
     learner.step(tf.constant(0), inputs, tf.one_hot(labels, 3), tf.ones(16))
     steps = {w.name: np.abs(w.numpy() - b).max() for w, b in zip(model.trainable_weights, before)}
     # Adam's first step is the learning rate itself wherever there is a gradient.

@@ -85,7 +85,7 @@ def test_every_strategy_runs(name: str, small_keras: Path, pictures: Path) -> No
     strategy = TRAINING_STRATEGIES.load(name)
     assert strategy.DEFAULTS
     trained = train(small_keras, TrainOptions(str(pictures), name, {"epochs": 1}))
-    assert trained.stages[-1].history.epochs and trained.model.output_shape == (None, 3)
+    assert trained.phases[-1].history.epochs and trained.model.output_shape == (None, 3)
     json.dumps(trained.record().to_dict())
 
 

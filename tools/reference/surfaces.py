@@ -25,7 +25,13 @@ CONTRACT = (
     *(Contract, Preprocessing),
     *(records.ModelDescription, records.CompressionStep, records.Change, records.QatRecord),
     *(provenance.Provenance, provenance.WeightsOrigin, provenance.TrainingOrigin, provenance.TrainedPhase),
-    *(provenance.CalibrationSet, provenance.Improvement, provenance.Tried, provenance.Skipped),
+    *(
+        provenance.TrainingImages,
+        provenance.CalibrationSet,
+        provenance.Improvement,
+        provenance.Tried,
+        provenance.Skipped,
+    ),
     *(records.Accuracy, records.Metric, records.Share, records.Golden),
 )
 LADDER = [(each.name, each.what) for each in CONFIGURATIONS]

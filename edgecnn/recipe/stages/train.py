@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from edgecnn.core import files
-from edgecnn.core.errors import UsageError
+from edgecnn.core.errors import RecordError, UsageError
 from edgecnn.recipe.section import Recipe, Section
 from edgecnn.recipe.stage import Context, Stage, data_digest, digest
+from edgecnn.runtime.model.json_text import parse_json
 from edgecnn.training.settings import TrainOptions
 
 POSITION = 20
@@ -36,8 +36,8 @@ class Train(Stage):
         for spec in self._data():
             open_data(spec)
         # Only `edgecnn train` knows which worker writes; here each would run all stages into the same folder.
-        with contextlib.suppress(ValueError, KeyError, TypeError):  # what is no cluster, training names
-            workers = json.loads(os.environ["TF_CONFIG"])["cluster"]["worker"]
+        with contextlib.suppress(RecordError, KeyError, TypeError):  # what is no cluster, training names
+            workers = parse_json(os.environ["TF_CONFIG"])["cluster"]["worker"]
             if len(workers) > 1:
                 raise UsageError(
                     f"TF_CONFIG names {len(workers)} workers, and a recipe runs on one machine. Train with `edgecnn "

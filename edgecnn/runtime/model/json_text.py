@@ -18,14 +18,19 @@ def printable(text: str) -> str:
     return UNPRINTABLE.sub("\ufffd", _SPACE.sub(" ", text)) if UNPRINTABLE.search(text) else text
 
 
-def parse_json(text: str | bytes | bytearray | memoryview) -> Any:
-    """The value of a JSON text; NaN and infinity are no JSON.
+def parse_json(text: str | bytes | bytearray | memoryview, *, constants: bool = False) -> Any:
+    """The value of a JSON text.
+
+    Args:
+        text: in UTF-8, where it is bytes.
+        constants: take NaN and Infinity, which are no JSON but which Python's programs write (Keras's configurations).
 
     Raises:
         RecordError: it is no JSON, or nested too deeply.
     """
     try:
-        return json.loads(bytes(text) if isinstance(text, memoryview) else text, parse_constant=_refuse_constant)
+        refuse = None if constants else _refuse_constant
+        return json.loads(bytes(text) if isinstance(text, memoryview) else text, parse_constant=refuse)
     except RecursionError as error:
         raise RecordError("It is nested too deeply to be read.") from error
     except ValueError as error:

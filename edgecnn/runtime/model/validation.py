@@ -15,13 +15,15 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal, TypeVar, Union, get_args, get_origin
 
 from ..errors import RecordError
-from .constraints import MAX_ITEMS, SHOWN, Length, Pattern, Range, wrong
 from .json_text import UNPRINTABLE, printable
+from .limits import MAX_ITEMS, Length, Pattern, Range, wrong
+
+__all__ = ["Length", "Pattern", "Range", "Record", "kinds_of", "plain", "renamed"]
 
 MAX_DEPTH = 32
 MAX_CHARACTERS = 1 << 16
 MAX_INTEGER = (1 << 64) - 1
-__all__ = ["Length", "Pattern", "Range", "Record", "plain", "renamed"]
+_SHOWN = 60  # characters of a value that a message repeats
 R = TypeVar("R", bound="Record")
 
 
@@ -200,7 +202,7 @@ def _mapping(arguments: tuple[Any, ...], value: Any, key: str) -> dict[str, Any]
     if not isinstance(value, Mapping):
         raise wrong(key, value, "an object with keys")
     Length(MAX_ITEMS).check(value, key)
-    return {_name(name, key): _read(arguments[1], entry, f"{key}.{name[:SHOWN]}") for name, entry in value.items()}
+    return {_name(name, key): _read(arguments[1], entry, f"{key}.{name[:_SHOWN]}") for name, entry in value.items()}
 
 
 def _text(value: Any, key: str, most: float = MAX_CHARACTERS) -> str:
@@ -245,7 +247,7 @@ def _any(value: Any, key: str, depth: int = 0) -> Any:
         return [_any(entry, f"{key}[{number}]", depth + 1) for number, entry in enumerate(value)]
     if isinstance(value, Mapping):
         Length(MAX_ITEMS).check(value, key)
-        return {_name(name, key): _any(entry, f"{key}.{name[:SHOWN]}", depth + 1) for name, entry in value.items()}
+        return {_name(name, key): _any(entry, f"{key}.{name[:_SHOWN]}", depth + 1) for name, entry in value.items()}
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):

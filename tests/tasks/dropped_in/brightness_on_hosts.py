@@ -16,7 +16,7 @@ class Brightness(Task):
     titles = {"near": "within 0.1"}  # noqa: RUF012
     trained_output = "value"
 
-    def truth_of(self, data, contract):
+    def truth_of(self, data, contract, outputs=None):
         return (lambda example: example.annotation) if data.task == self.name else None
 
     def stacked(self, truths):

@@ -1,4 +1,4 @@
-"""What the annotations of a record's fields may ask of a value beyond its type."""
+"""Limits of the values that a record's fields take, for `typing.Annotated`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from ..errors import RecordError
 
 MAX_ITEMS = 1 << 20
-SHOWN = 60  # characters of a value that a message repeats
+_SHOWN = 60  # characters of a value that a message repeats
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,8 @@ class Pattern:
 
 
 def wrong(key: str, value: Any, expected: str) -> RecordError:
-    """The error for a value that can't stand under a key."""
+    """The error of a value that can't stand there: where it stands, what it is, what was expected."""
     scalar = isinstance(value, (str, int, float, type(None)))
-    shown = ascii(value[: SHOWN + 1] if isinstance(value, str) else value) if scalar else type(value).__name__
-    shown = shown if len(shown) <= SHOWN else f"{shown[:SHOWN]}..."
+    shown = ascii(value[: _SHOWN + 1] if isinstance(value, str) else value) if scalar else type(value).__name__
+    shown = shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}..."
     return RecordError(f"{key} is {shown}; expected {expected}.")
