@@ -114,8 +114,8 @@ def report_attack(turns: dict[str, list[dict[str, Any]]]) -> int:
         rows = [
             ("fps / undisturbed", statistics.median(one["fps"] / free["fps"] for one, free in pairs), ">=", 0.9),
             ("newcomer's wait, s", max(max(one["waited_s"]) for one, _ in pairs), "<=", 5.0),
-            ("threads, last / middle third", max(growth(one["threads"]) for one, _ in pairs), "<=", 1.2),
-            ("descriptors, the same", max(growth(one["descriptors"]) for one, _ in pairs), "<=", 1.2),
+            ("more threads at the end", max(growth(one["threads"]) for one, _ in pairs), "<=", 5),
+            ("more descriptors at the end", max(growth(one["descriptors"]) for one, _ in pairs), "<=", 5),
         ]
         for name, value, sign, bar in rows:
             met = value >= bar if sign == ">=" else value <= bar
@@ -125,10 +125,10 @@ def report_attack(turns: dict[str, list[dict[str, Any]]]) -> int:
     return 1 if missed else 0
 
 
-def growth(counts: list[int]) -> float:
-    """The largest of the last third against the largest of the third before it."""
+def growth(counts: list[int]) -> int:
+    """By how much the last third's largest exceeds that of the third before it; some connections may just be open."""
     third = max(1, len(counts) // 3)
-    return max(counts[-third:]) / max(counts[-2 * third : -third] or counts)
+    return max(counts[-third:]) - max(counts[-2 * third : -third] or counts)
 
 
 if __name__ == "__main__":
