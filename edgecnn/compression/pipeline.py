@@ -103,6 +103,11 @@ class Compressed:
     pictures: tuple[int, str]
     history: History | None
 
+    def _repr_html_(self) -> str:
+        """Learning curves and figures, for notebooks."""
+        drawn = self.history._repr_html_() if self.history else ""
+        return drawn + self.record()._repr_html_()
+
     def record(self) -> CompressionRecord:
         """What is written as JSON."""
         task, account = task_of(self.contract), dict(self.account)

@@ -28,29 +28,9 @@ def requests(file: Any, size_bytes: int) -> Iterator[tuple[str, str]]:
     Yields:
         The place ("the entry '/a/b'") and what is asked for there.
     """
-    import h5py
-
-    claimed, count = 0, 0
-    seen: set[tuple[Any, Any]] = set()
-    waiting: list[tuple[Any, int]] = [(file, 1)]
-    while waiting:
-        group, depth = waiting.pop()
-        info = h5py.h5o.get_info(group.id)
-        if (info.fileno, info.addr) in seen or depth > MAXIMUM_DEPTH:
-            yield f"the group {group.name!r}", "a group inside itself, or too deep"
-            return
-        seen.add((info.fileno, info.addr))
-        for name in group:
-            count += 1
-            place = f"the entry {group.name.rstrip('/') + '/' + str(name)!r}"
-            if count > MAXIMUM_OBJECTS:
-                yield place, f"more than {MAXIMUM_OBJECTS} arrays and groups"
-                return
-            link = group.get(name, getlink=True)
-            item: Any = group[name] if isinstance(link, h5py.HardLink) else None
-            if isinstance(item, h5py.Group):
-                waiting.append((item, depth + 1))
-                continue
+    claimed = 0
+    try:
+        for place, link, item in _entries(file):
             target = "" if item is not None else f"what its {type(link).__name__} points to{_target(link)}"
             reason = target or _distrusted(item)
             if reason:
@@ -58,8 +38,45 @@ def requests(file: Any, size_bytes: int) -> Iterator[tuple[str, str]]:
                 return
             claimed += math.prod(item.shape) * item.dtype.itemsize
             if claimed > min(LARGEST_BYTES, _SLACK_BYTES + _LARGEST_RATIO * size_bytes):
-                yield place, f"too much memory: {claimed:,} bytes in {count} arrays of a file of {size_bytes:,} bytes"
+                yield place, f"too much memory: {claimed:,} bytes up to here in a file of {size_bytes:,} bytes"
                 return
+    except _ExcessError as excess:
+        yield excess.place, excess.what
+
+
+class _ExcessError(Exception):
+    def __init__(self, place: str, what: str) -> None:
+        self.place, self.what = place, what
+
+
+def _entries(file: Any) -> Iterator[tuple[str, Any, Any]]:
+    """Every entry that is no group: its place, its link, and what that leads to inside of the file (None elsewhere).
+
+    Raises:
+        _ExcessError: there are too many, or they lie in a circle.
+    """
+    import h5py
+
+    count = 0
+    seen: set[tuple[Any, Any]] = set()
+    waiting: list[tuple[Any, int]] = [(file, 1)]
+    while waiting:
+        group, depth = waiting.pop()
+        info = h5py.h5o.get_info(group.id)
+        if (info.fileno, info.addr) in seen or depth > MAXIMUM_DEPTH:
+            raise _ExcessError(f"the group {group.name!r}", "a group inside itself, or too deep")
+        seen.add((info.fileno, info.addr))
+        for name in group:
+            count += 1
+            place = f"the entry {group.name.rstrip('/') + '/' + str(name)!r}"
+            if count > MAXIMUM_OBJECTS:
+                raise _ExcessError(place, f"more than {MAXIMUM_OBJECTS} arrays and groups")
+            link = group.get(name, getlink=True)
+            item: Any = group[name] if isinstance(link, h5py.HardLink) else None
+            if isinstance(item, h5py.Group):
+                waiting.append((item, depth + 1))
+            else:
+                yield place, link, item
 
 
 def _target(link: Any) -> str:

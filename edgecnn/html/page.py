@@ -23,6 +23,15 @@ class Section:
     html: str
 
 
+def styled(html: str) -> str:
+    """A piece of a page by itself, with the page's styles, for a notebook."""
+    return f"<style>{_style()}</style><div>{html}</div>"
+
+
+def _style() -> str:
+    return (Path(__file__).parent / "page.css").read_text(encoding="utf-8")
+
+
 def page(title: str, lead: str, sections: Sequence[Section], *, top: str = "") -> str:
     """The whole page.
 
@@ -32,14 +41,13 @@ def page(title: str, lead: str, sections: Sequence[Section], *, top: str = "") -
         sections: its parts; those without content are left out.
         top: HTML right under the heading, such as `cards(...)`.
     """
-    style = (Path(__file__).parent / "page.css").read_text(encoding="utf-8")
     body = "\n".join(
         f"<section><h2>{escape(section.title)}</h2>\n{section.html}</section>" for section in sections if section.html
     )
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(title)}</title>\n<style>\n{style}</style>\n</head>\n<body>\n"
+        f"<title>{escape(title)}</title>\n<style>\n{_style()}</style>\n</head>\n<body>\n"
         f'<header><h1>{escape(title)}</h1>\n<p class="lead">{escape(lead)}</p>\n{top}</header>\n'
         f"<main>\n{body}\n</main>\n<footer>Made by edgecnn {__version__}.</footer>\n</body>\n</html>\n"
     )

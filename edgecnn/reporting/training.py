@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from edgecnn.html import charts
 from edgecnn.html.page import folded, paragraph, table
 from edgecnn.runtime.model.records import CompressionStep
+from edgecnn.training.curves import curves
 from edgecnn.training.record import PhaseRecord, TrainingRecord
 
 _LARGEST_MATRIX = 20
@@ -49,21 +49,9 @@ def compressed(steps: Sequence[CompressionStep]) -> str:
 def _curves(phase: PhaseRecord, metric: str) -> str:
     epochs = phase.history.epochs
     heading = f"<h3>Phase {escape(phase.name)}: {len(epochs)} epochs, the best was {phase.history.best_epoch}</h3>"
-    if len(epochs) < 2:
-        return heading
-    numbers = [epoch.epoch for epoch in epochs]
-    accuracy = [(name, [getattr(epoch, key) for epoch in epochs]) for name, key in _ACCURACY]
-    loss = [(name, [getattr(epoch, key) for epoch in epochs]) for name, key in _LOSS]
-    return (
-        heading
-        + charts.lines(numbers, accuracy, "epoch", f"{metric} in percent")
-        + charts.lines(numbers, loss, "epoch", "loss")
-        + paragraph("Training figures are of augmented images, and the loss of smoothed labels.", "note")
-    )
-
-
-_ACCURACY = (("training", "accuracy_percent"), ("validation", "validation_accuracy_percent"))
-_LOSS = (("training", "loss"), ("validation", "validation_loss"))
+    drawn = curves(epochs, metric)
+    note = paragraph("Training figures are of augmented images, and the loss of smoothed labels.", "note")
+    return heading + (drawn + note if drawn else "")
 
 
 def _confusions(classes: Sequence[str], confusion: Sequence[Sequence[int]], on: str) -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from edgecnn.html.page import styled
 from edgecnn.runtime.model.validation import Record
+from edgecnn.training.curves import curves
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,10 @@ class History(Record):
     resumed_at_step: int = 0
     wall_s: float = 0.0
     cpu_s: float = 0.0
+
+    def _repr_html_(self) -> str:
+        """Learning curves, for notebooks; a table for a single epoch."""
+        return styled(curves(self.epochs, "metric")) if len(self.epochs) > 1 else super()._repr_html_()
 
     @property
     def best(self) -> Epoch:

@@ -61,6 +61,10 @@ class Trained:
     report: DataReport
     is_chief: bool = True
 
+    def _repr_html_(self) -> str:
+        """Learning curves and figures, for notebooks."""
+        return "".join(phase.history._repr_html_() for phase in self.phases) + self.record()._repr_html_()
+
     def record(self) -> TrainingRecord:
         """What is written as JSON."""
         phases = tuple(
