@@ -167,7 +167,7 @@ def test_what_a_library_prints_is_no_event(color_model, video):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     ) as process:
-        process.stdin.write(json.dumps(vars(options)).encode() + b"\n")
+        process.stdin.write(options.to_json().encode() + b"\n")
         process.stdin.flush()
         told = [next(iter(json.loads(line))) for line in process.stdout]
         complaints = process.stderr.read()
