@@ -108,7 +108,7 @@ def test_one_picture_and_no_picture(tmp_path):
     (tmp_path / "a.jpg").write_bytes(jpeg(plain(GREEN)))
     assert read_all(open_source(str(tmp_path / "a.jpg"), WISH)) == (["green"], 0)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(CameraError, match="holds no picture"):
+    with pytest.raises(CameraError, match="holds no image"):
         open_source(str(tmp_path / "empty"), WISH)
 
 
