@@ -67,21 +67,25 @@ def verify(
         DataError: the data can't be read or doesn't match the labels.
     """
     file = model if isinstance(model, ModelFile) else hints.read(model)
-    if runner is None:
-        guard.try_out(file)
     data = data if isinstance(data, DataSet) else open_data(data).part("test", "validation")
     truth_of = task_of(file.contract).truth_of(data, file.contract, model_file.outputs_of(file.model))
     interface, run = (Interface(file), runner) if runner else _here(file)
     name, reference = open_reference(against, file.contract, hints=hints, trust=trust)
     comparison = _Comparison(interface, truth_of, data)
-    skipped = _compare(comparison, data, interface, run, reference, progress)
     return comparison.result(
-        better_input(reference, file.contract, data, truth_of),
-        model=file.name, model_sha256=file.sha256, against=name, device=device,
-        data=data.name, data_sha256=data.digest(), skipped=skipped,
+        skipped=_compare(comparison, data, interface, run, reference, progress),
         golden=golden.replay(interface, run) if file.contract.golden else None,
-        task=file.contract.task,
-    )  # fmt: skip
+        better=better_input(reference, file.contract, data, truth_of),
+        **{**_about(file, data), "against": name, "device": device},
+    )
+
+
+def _about(file: ModelFile, data: DataSet) -> dict[str, str]:
+    """What was verified, and on what."""
+    return {
+        "model": file.name, "model_sha256": file.sha256, "data": data.name, "data_sha256": data.digest(),
+        "task": file.contract.task,
+    }  # fmt: skip
 
 
 def _compare(
@@ -105,6 +109,7 @@ def _compare(
 
 
 def _here(file: ModelFile) -> tuple[Interface, Runner]:
+    guard.try_out(file)
     engine = Engine(file)
     return engine, engine.run
 
