@@ -50,7 +50,7 @@ def from_model(model: Any, contract: Contract | None = None, hints: Hints | None
         return model(image, training=False)
 
     contract = contract or foreign_contract(str(model.name), tuple(spec.shape), spec.dtype, call, hints)
-    contract = hints.applied(contract)
+    contract = hints.applied(_fitting(contract, tuple(spec.shape), str(model.name)))
     return TraceableModel(call, _with_output_kind(contract, call, hints), model)
 
 
@@ -163,8 +163,19 @@ def _saved_model(path: Path, trust: bool, hints: Hints, like: Contract | None) -
 
     call.module = module  # type: ignore[attr-defined]  # the variables live as long as the function
     contract = like or foreign_contract(path.name, tuple(spec.shape), spec.dtype, call, hints)
-    contract = hints.applied(contract)
+    contract = hints.applied(_fitting(contract, tuple(spec.shape), path.name))
     return TraceableModel(call, _with_output_kind(contract, call, hints))
+
+
+def _fitting(contract: Contract, shape: tuple[int | None, ...], name: str) -> Contract:
+    """The contract, which may be an artifact's: refused where the model takes another shape."""
+    expected = (None, *contract.preprocessing.shape)
+    if len(shape) != 4 or any(None not in pair and len({*pair}) > 1 for pair in zip(shape, expected)):
+        raise ModelFileError(
+            f"{name} takes an input of shape {list(shape)}; the contract says {list(contract.preprocessing.shape)}. "
+            "Give the model that the artifact was made from."
+        )
+    return contract
 
 
 def _with_output_kind(contract: Contract, call: Callable[[Any], Any], hints: Hints) -> Contract:

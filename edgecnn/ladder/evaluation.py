@@ -95,7 +95,7 @@ class Evaluator:
         fitted = [fit(picture, file.contract.preprocessing) for _, picture in read]
         _, reference = open_reference(model, file.contract, trust=trust)
         parts = [np.stack(fitted[start : start + _BATCH]) for start in range(0, len(fitted), _BATCH)]
-        expected = [outputs for part in parts for outputs in reference(part)]
+        expected = [outputs for part in parts for outputs in reference(part, file.contract.preprocessing)]
         return cls(fitted, [truth_of(example) for example, _ in read] if truth_of else None, expected, bounds)
 
     def tried(self, configuration: str, what: str, file: ModelFile) -> Tried:

@@ -29,6 +29,7 @@ from edgecnn.runtime.tasks import Outputs
 from edgecnn.tasks import load, task_of
 from edgecnn.tasks.task import Truth
 from edgecnn.verification.cautions import TrainingImages
+from edgecnn.verification.input_check import BetterInput, Reference, better_input
 from edgecnn.verification.record import AnswerRecord, ShownImage, Verification
 from edgecnn.verification.reference import open_reference
 
@@ -66,20 +67,25 @@ def verify(
         DataError: the data can't be read or doesn't match the labels.
     """
     file = model if isinstance(model, ModelFile) else hints.read(model)
-    if runner is None:
-        guard.try_out(file)
     data = data if isinstance(data, DataSet) else open_data(data).part("test", "validation")
     truth_of = task_of(file.contract).truth_of(data, file.contract, model_file.outputs_of(file.model))
     interface, run = (Interface(file), runner) if runner else _here(file)
     name, reference = open_reference(against, file.contract, hints=hints, trust=trust)
     comparison = _Comparison(interface, truth_of, data)
-    skipped = _compare(comparison, data, interface, run, reference, progress)
     return comparison.result(
-        model=file.name, model_sha256=file.sha256, against=name, device=device,
-        data=data.name, data_sha256=data.digest(), skipped=skipped,
+        skipped=_compare(comparison, data, interface, run, reference, progress),
         golden=golden.replay(interface, run) if file.contract.golden else None,
-        task=file.contract.task,
-    )  # fmt: skip
+        better=better_input(reference, file.contract, data, truth_of),
+        **{**_about(file, data), "against": name, "device": device},
+    )
+
+
+def _about(file: ModelFile, data: DataSet) -> dict[str, str]:
+    """What was verified, and on what."""
+    return {
+        "model": file.name, "model_sha256": file.sha256, "data": data.name, "data_sha256": data.digest(),
+        "task": file.contract.task,
+    }  # fmt: skip
 
 
 def _compare(
@@ -87,7 +93,7 @@ def _compare(
     data: DataSet,
     interface: Interface,
     run: Runner,
-    reference: Callable[[np.ndarray], list[Outputs]],
+    reference: Reference,
     progress: Progress,
 ) -> dict[str, str]:
     """Give all images to both models, batch by batch; returns those that can't be read, with the reason."""
@@ -96,12 +102,14 @@ def _compare(
     while batch := list(islice(images, _BATCH)):
         fitted = np.stack([fit(image, interface.contract.preprocessing) for _, image in batch])
         outputs = list(run(interface.tensor(image) for image in fitted))
-        comparison.add([example for example, _ in batch], fitted, reference(fitted), outputs)
+        expected = reference(fitted, interface.contract.preprocessing)
+        comparison.add([example for example, _ in batch], fitted, expected, outputs)
         progress("Verifying", comparison.count + len(skipped), len(data))
     return skipped
 
 
 def _here(file: ModelFile) -> tuple[Interface, Runner]:
+    guard.try_out(file)
     engine = Engine(file)
     return engine, engine.run
 
@@ -164,7 +172,7 @@ class _Comparison:
             thumbnail=_thumbnail(picture, self._contract.preprocessing.color) if before < _FLIPPED_SHOWN else None,
         )
 
-    def result(self, **about: Any) -> Verification:
+    def result(self, better: BetterInput | None, **about: Any) -> Verification:
         """The record."""
         metrics: dict[str, Metric] = {}
         drop: Share | None = None
@@ -180,7 +188,8 @@ class _Comparison:
             snr_db=sqnr_db(_flat(self._expected), _flat(self._found)),
             calibrated_on=self._calibrated_on,
             trained_on=self._training.count,
-            notes=(*self._training.notes(), *doubts),
+            notes=(*self._training.notes(), *doubts, *([better.sentence()] if better else [])),
+            better_input=better,
             flipped=tuple(self.flipped),
             answers=tuple(self.answers),
             **about,

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from edgecnn.runtime.model.records import Accuracy, Metric, Share, WithMetrics
 from edgecnn.runtime.model.validation import Length, Pattern, Range, Record
 from edgecnn.runtime.run.golden import GoldenResult
+from edgecnn.verification.input_check import BetterInput
 
 Base64 = Annotated[str, Length(1 << 20), Pattern(r"[A-Za-z0-9+/]*={0,2}", "base64")]
 
@@ -75,6 +76,8 @@ class Verification(WithMetrics):
             float_NAME.
         drop: percentage points of the first metric that the artifact loses, on the same images.
         task: what the model is for.
+        better_input: the preprocessing by which the float model is clearly better than by the contract's; None where
+            none is, or there are no labels.
         trained_on: how many of the images the model was trained on: its accuracy flatters there.
         notes: what else a person should know, in sentences.
     """
@@ -98,6 +101,7 @@ class Verification(WithMetrics):
     task: str = "classification"
     trained_on: Annotated[int, Range(0)] = 0
     notes: tuple[str, ...] = ()
+    better_input: BetterInput | None = None
 
     def summary(self) -> Accuracy:
         """What goes into the artifact's contract: the measured shares and what they were measured on."""

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+import functools
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from edgecnn.core.errors import UsageError
 from edgecnn.core.hints import NO_HINTS, Hints
-from edgecnn.runtime.model.contract import Contract
+from edgecnn.runtime.model.contract import Contract, Preprocessing
 from edgecnn.runtime.process import guard
 from edgecnn.runtime.run.engine import Engine
 from edgecnn.runtime.tasks import Outputs
+from edgecnn.verification.input_check import Reference
 
-Reference = Callable[[np.ndarray], "list[Outputs]"]
-"""Fitted images, uint8 (n, height, width, channels) -> the outputs for each."""
+if TYPE_CHECKING:
+    from edgecnn.float_model.loading import TraceableModel
 
 
 def open_reference(
@@ -27,7 +28,7 @@ def open_reference(
     hints: Hints = NO_HINTS,
     trust: bool = False,
 ) -> tuple[str, Reference]:
-    """A name, and a function from fitted images to the model's outputs for each.
+    """A name, and a function from fitted images and their preprocessing to the model's outputs for each.
 
     Args:
         against: path of a Keras file, SavedModel folder or `.tflite`, or a Keras model, or (Keras model, Contract).
@@ -48,19 +49,21 @@ def _tflite(path: Path, contract: Contract, hints: Hints) -> tuple[str, Referenc
     if file.contract.assumed:  # it doesn't say how images become its input; the artifact does
         file = dataclasses.replace(file, contract=_like(file.contract, contract))
     guard.try_out(file)
-    engine = Engine(file)
-    _check_same(engine.contract, contract, str(path))
+    _check_same(file.contract, contract, str(path))
 
-    def outputs(pictures: np.ndarray) -> list[Outputs]:
+    @functools.lru_cache(maxsize=1)
+    def engine_for(preprocessing: Preprocessing) -> Engine:
+        return Engine(dataclasses.replace(file, contract=file.contract.replace(preprocessing=preprocessing)))
+
+    def outputs(pictures: np.ndarray, preprocessing: Preprocessing) -> list[Outputs]:
+        engine = engine_for(preprocessing)
         return [engine.real(engine.invoke(engine.tensor(picture))) for picture in pictures]
 
     return path.name, outputs
 
 
 def _keras(against: Any, contract: Contract, hints: Hints, trust: bool) -> tuple[str, Reference]:
-    from edgecnn.core.compat.tensorflow import tf
     from edgecnn.float_model import loading
-    from edgecnn.runtime.run.preprocess import input_table
 
     if isinstance(against, (str, Path)):
         source, name = loading.load(against, trust=trust, hints=hints, like=contract), Path(against).name
@@ -69,16 +72,24 @@ def _keras(against: Any, contract: Contract, hints: Hints, trust: bool) -> tuple
     else:
         source, name = loading.from_model(against, contract, hints), str(against.name)
     _check_same(source.contract, contract, name)
-    table = input_table(contract.preprocessing, np.dtype(np.float32), 0, 0)
-    channels = np.arange(table.shape[1])
+    return name, reference_of(source)
+
+
+def reference_of(source: TraceableModel) -> Reference:
+    """A float model as a function from fitted images and their preprocessing to its outputs for each."""
+    from edgecnn.core.compat.tensorflow import tf
+    from edgecnn.runtime.run.preprocess import input_table
+
     call = tf.function(source.call, reduce_retracing=True)
 
-    def outputs(pictures: np.ndarray) -> list[Outputs]:
+    def outputs(pictures: np.ndarray, preprocessing: Preprocessing) -> list[Outputs]:
+        table = input_table(preprocessing, np.dtype(np.float32), 0, 0)
+        channels = np.arange(table.shape[1])
         found = call(tf.constant(table[pictures, channels]))
         each = [values.numpy() for values in (found if isinstance(found, (list, tuple)) else [found])]
         return [[values[row] for values in each] for row in range(len(pictures))]
 
-    return name, outputs
+    return outputs
 
 
 def _like(reference: Contract, contract: Contract) -> Contract:

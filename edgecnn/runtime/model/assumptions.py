@@ -25,7 +25,8 @@ def of_the_image(lacks: str, preprocessing: Preprocessing, said: Collection[str]
     if "color" not in said and preprocessing.color != "gray":
         parts.append(preprocessing.color.upper())
     if "fit" not in said and "crop" not in said:
-        parts.append(f"a center crop of {preprocessing.crop:g}")
+        share = "the largest center crop" if preprocessing.crop == 1 else f"a center crop of {preprocessing.crop:g}"
+        parts.append(share)
     return [f"The file has {lacks}: assumed {' and '.join(parts)}."] if parts else []
 
 
@@ -45,4 +46,4 @@ def of_scaling(found: InputRange | None, said: Collection[str]) -> list[str]:
         return [f"Only one of --mean and --std was given: assumed --{name} {values[0]:g}."]
     if found is None:
         return [UNKNOWN_RANGE]
-    return [f"The model scales its input itself: assumed pixel values {found}."]
+    return [f"The model's first operations tell the range of its input: assumed pixel values {found}."]

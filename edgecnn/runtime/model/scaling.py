@@ -24,6 +24,8 @@ _MOVING = (
     "CONCATENATION", "PACK",
 )  # fmt: skip
 """Operators that leave the values of a plain image as they are."""
+_WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
+_TINY = 1 / 16  # between filters of norm 1, for values of about -1 to 1, and those divided by 255
 _INTEGERS = {"UINT8": (0, 255), "INT8": (-128, 127), "INT16": (-32768, 32767)}
 
 
@@ -81,7 +83,7 @@ def _raw_picture(tensor: Tensor, name: str) -> tuple[tuple[float, ...], tuple[fl
 
 def _range_inside(graph: Graph) -> InputRange | None:
     """What the first operators of a float input tell: a QUANTIZE by its range, others by their arithmetic."""
-    path = list(_before_weights(graph))
+    path, weighted = _before_weights(graph)
     first = path[0] if path else None
     if first is not None and first.name == "QUANTIZE":
         output = graph.tensors[first.outputs[0]]
@@ -91,19 +93,34 @@ def _range_inside(graph: Graph) -> InputRange | None:
             return calibrated_range(low, high)
     if any(each.name == "CAST" and graph.tensors[each.outputs[0]].dtype == "UINT8" for each in path):
         return PIXELS
-    return expected_range(lambda value: _response(graph, path, value))
+    found = expected_range(lambda value: _response(graph, path, value))
+    return PIXELS if found is None and weighted is not None and _folded(graph, weighted) else found
 
 
-def _before_weights(graph: Graph) -> list[Operator]:
-    """The operators from the input to the first that has weights, one after the other."""
+def _before_weights(graph: Graph) -> tuple[list[Operator], Operator | None]:
+    """The operators from the input to the first that has weights, one after the other; and that one."""
     found: list[Operator] = []
     tensor = graph.inputs[0]
     while True:
         following = [each for each in graph.operators if tensor in each.inputs]
         if not following or following[0].name not in {*_ARITHMETIC, *_CLIPPING, *_MOVING, "QUANTIZE"}:
-            return found
+            return found, following[0] if following and following[0].name in _WEIGHTED else None
         found.append(following[0])
         tensor = following[0].outputs[0]
+
+
+def _folded(graph: Graph, operator: Operator) -> bool:
+    """Whether the converter has folded a division of pixels by 255 or so into the first weights: they are tiny then."""
+    kernel = graph.tensors[operator.inputs[1]]
+    producer = next((each for each in graph.operators if kernel.index in each.outputs), None)
+    if producer is not None and producer.name == "DEQUANTIZE":  # float16
+        kernel = graph.tensors[producer.inputs[0]]
+    values = _constant(kernel)
+    if values.ndim < 2:
+        return False
+    filters = values.reshape(-1, values.shape[-1]).T if operator.name == "DEPTHWISE_CONV_2D" else values
+    norms = np.linalg.norm(filters.reshape(len(filters), -1).astype(np.float64), axis=1)
+    return bool(0 < np.median(norms) < _TINY)
 
 
 def _response(graph: Graph, path: list[Operator], value: float) -> float:

@@ -78,6 +78,7 @@ class Case:
         labels: the class of each spare image, None where it has none.
         seen: the images that the artifact was calibrated on; none if they can't be told and read.
         seen_label: their class, if it is one alone out of several.
+        data: all of these pictures, as they were given.
         layers: what `layer_noise` found.
     """
 
@@ -88,6 +89,7 @@ class Case:
     labels: list[str | None]
     seen: np.ndarray
     seen_label: str | None = None
+    data: DataSet | None = None
     layers: list[LayerNoise] = dataclasses.field(default_factory=list)
 
     @classmethod
@@ -114,7 +116,7 @@ class Case:
         examples = [example for example, _ in read]
         labels = [example.label for example in examples[1::2]]
         seen, seen_label = _calibrated_on(file, examples, fitted, source.contract.preprocessing)
-        return cls(file, source, fitted[::2], fitted[1::2], labels, seen, seen_label)
+        return cls(file, source, fitted[::2], fitted[1::2], labels, seen, seen_label, data)
 
     @functools.cached_property
     def float_model(self) -> bytes:

@@ -1,21 +1,26 @@
-"""The artifact's contract says other images than the float model's."""
+"""The artifact's contract says other images than the float model's, or than the float model was trained on."""
 
 from __future__ import annotations
 
 import dataclasses
 
+from edgecnn.core.errors import EdgecnnError
+from edgecnn.runtime.model.model_file import outputs_of
+from edgecnn.tasks import task_of
 from edgecnn.verification.doctor.case import Case, Finding
+from edgecnn.verification.input_check import better_input
+from edgecnn.verification.reference import reference_of
 
 
 def examine(case: Case) -> Finding | None:
-    """Compare both contracts; nothing can be said of a float model without one."""
+    """Compare both contracts, and then the contract with what the float model is right by."""
     ours = dataclasses.asdict(case.source.contract.preprocessing)
     its = dataclasses.asdict(case.file.contract.preprocessing)
     different = [
         f"{name} is {its[name]}, the float model's is {ours[name]}" for name in ours if ours[name] != its[name]
     ]
     if not different:
-        return None
+        return _by_accuracy(case)
     return Finding(
         "preprocessing",
         "The artifact is fed other images than the float model was trained on.",
@@ -23,4 +28,25 @@ def examine(case: Case) -> Finding | None:
         "Quantize again from the .keras file, whose contract travels along, without --mean and --std of your own.",
         before_snr_db=case.before_snr_db,
         after_snr_db=case.after_snr_db(level="fast"),
+    )
+
+
+def _by_accuracy(case: Case) -> Finding | None:
+    """What labels tell: see `edgecnn.verification.input_check`."""
+    contract = case.file.contract
+    if case.data is None:
+        return None
+    try:
+        truth_of = task_of(contract).truth_of(case.data, contract, outputs_of(case.file.model))
+    except EdgecnnError:  # labels of another model: nothing can be told
+        return None
+    found = better_input(reference_of(case.source), contract, case.data, truth_of)
+    if found is None:
+        return None
+    return Finding(
+        "preprocessing",
+        "The float model is fed other images than it was trained on; the artifact agrees with it and is as wrong.",
+        found.sentence(),
+        f"edgecnn quantize FLOAT -o {case.file.name} {found.options}",
+        before_snr_db=case.before_snr_db,
     )
