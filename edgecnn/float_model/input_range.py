@@ -57,7 +57,9 @@ def _before_weights(call: Callable[[Any], Any], shape: tuple[int, int, int]) -> 
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
     traced = tf.function(call).get_concrete_function(tf.TensorSpec((1, *shape), tf.float32, name="image"))
-    frozen = convert_variables_to_constants_v2(traced, lower_control_flow=False)
+    # Branches become operations of the graph: as functions they would have the names of the model's own, and the end of
+    # the frozen graph would take those away from the model.
+    frozen = convert_variables_to_constants_v2(traced, lower_control_flow=True, aggressive_inlining=True)
     images = [each for each in frozen.inputs if each.dtype != tf.resource]
     first = next(_weighted(images[0]), None)
     return None if first is None else frozen.prune(images[0], first)
