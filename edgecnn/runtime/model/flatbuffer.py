@@ -11,6 +11,7 @@ import struct
 import numpy as np
 
 from ..errors import ModelFileError
+from .json_text import printable
 
 _SCALARS = {
     "bool": struct.Struct("<?"),
@@ -54,8 +55,8 @@ class Table:
         return float(self._scalar("float32", place) if place else default)
 
     def string(self, number: int) -> str:
-        """A string field; empty where it is left out."""
-        return bytes(self.octets(number)).decode("utf-8", errors="replace")
+        """A string field as printable text; empty where it is left out."""
+        return printable(bytes(self.octets(number)).decode("utf-8", errors="replace"))
 
     def octets(self, number: int) -> memoryview:
         """A vector of bytes, not copied."""
