@@ -13,6 +13,7 @@ from edgecnn.api.notebook import progress_or
 from edgecnn.core.hints import NO_HINTS, Hints
 from edgecnn.core.progress import Progress
 from edgecnn.runtime.model.contract import Contract
+from edgecnn.runtime.model.json_text import printable
 from edgecnn.runtime.process import guard
 from edgecnn.runtime.run.answers import answer
 from edgecnn.runtime.run.engine import Engine
@@ -218,7 +219,7 @@ def demo(
         CameraError: there is no camera, or it is lost.
         DeviceError: the board can't be reached.
     """
-    tell = announce or (lambda source, addresses: print(source, *addresses, sep="\n"))
+    tell = announce or (lambda source, addresses: print(printable(source), *addresses, sep="\n"))
     if device != "local":
         from edgecnn.camera.remote import run
 

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from edgecnn.camera.broadcast import Broadcast
+from edgecnn.camera.content_policy import content_policy
 from edgecnn.camera.crowd import Crowd
 from edgecnn.core.errors import CameraError, UsageError
 
@@ -33,11 +34,6 @@ _SOCKET_TIMEOUT_S = 20.0
 _REQUEST_S = 10.0  # for a whole request, also the pause before it
 _ANSWER_S = 20.0  # for a whole answer
 _LAST_PORT = 65535
-# The page needs nothing from anywhere else, and nobody else may show or read it.
-_POLICY = (
-    "default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
 
 
 class PageServer:
@@ -65,6 +61,7 @@ class PageServer:
     ) -> None:
         self.broadcast, self.about, self.status = broadcast, about, status
         self.page = importlib.resources.files("edgecnn.camera").joinpath("page.html").read_bytes()
+        self.policy = content_policy(self.page)
         self._viewers: dict[Any, float] = {}
         self._host = host
         self._server = _listen(host, port)
@@ -199,7 +196,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
         self.send_header("Cache-Control", "no-store")
-        self.send_header("Content-Security-Policy", _POLICY)
+        self.send_header("Content-Security-Policy", self.server.owner.policy)
         self.send_header("X-Content-Type-Options", "nosniff")
         self.send_header("Referrer-Policy", "no-referrer")
         self.send_header("Cross-Origin-Resource-Policy", "same-origin")

@@ -7,6 +7,7 @@ Only here do exceptions become messages and exit statuses: 0 done, 1 the work fa
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import signal
 import sys
@@ -16,6 +17,7 @@ from typing import Any
 import click
 
 from edgecnn.cli._listing import CommandGroup, Entry, listed
+from edgecnn.cli._output import note
 from edgecnn.core.version import __version__
 from edgecnn.runtime.errors import EdgecnnError
 
@@ -84,7 +86,7 @@ def main() -> None:
         _end_in_order()
         code = _status()
     except (click.Abort, KeyboardInterrupt):
-        click.echo("Interrupted; no half-written file is left.", err=True)
+        note("Interrupted; no half-written file is left.")
         code = 130
     sys.exit(code)
 
@@ -98,23 +100,25 @@ def _status() -> int:
     except click.exceptions.Exit as error:
         return error.exit_code
     except click.ClickException as error:
-        error.show()
+        text = io.StringIO()
+        error.show(text)
+        note(text.getvalue().rstrip("\n"))
         return 2 if isinstance(error, click.UsageError) else 1
     except EdgecnnError as error:
         from edgecnn.cli._options import spelled
 
-        click.echo(f"Error: {spelled(error)}", err=True)
+        note(f"Error: {spelled(error)}")
         return error.exit_status
     except ModuleNotFoundError as error:
         module = (error.name or "").partition(".")[0]
         if module not in _OF_HOST:
             raise
-        click.echo(f'Error: this needs {module}, which is not installed: pip install "edgecnn[host]"', err=True)
+        note(f'Error: this needs {module}, which is not installed: pip install "edgecnn[host]"')
         return 1
     except BrokenPipeError:
         # The reader of our output (`| head`) went away; Python would complain again while it exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except MemoryError:
-        click.echo("Error: out of memory. Use a smaller model, image or --samples.", err=True)
+        note("Error: out of memory. Use a smaller model, image or --samples.")
         return 1

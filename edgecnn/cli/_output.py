@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from edgecnn.runtime.model.json_text import escape_json, printable, printable_lines
+
 if TYPE_CHECKING:
     from edgecnn.data.report import DataReport
 
@@ -41,7 +43,7 @@ def restart_option(function: F) -> F:
 def emit(value: Any, json_path: str | None, show: Callable[[], None]) -> None:
     """Show a result to a person, or write it as JSON; with `--json -` nothing else reaches standard output."""
     if json_path == "-":
-        click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+        say_json(json.dumps(value, indent=2, ensure_ascii=False))
         return
     if json_path:
         from edgecnn.core.files import write_json
@@ -58,20 +60,37 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: st
     from rich.text import Text
 
     if title:
-        click.echo(title)
+        say(title)
     table = Table(box=box.SIMPLE_HEAD)
     for index, column in enumerate(columns):
         numeric = all(row[index][:1].isdigit() or row[index][:1] in "-+<" for row in rows if row[index])
-        table.add_column(column, justify="right" if numeric and index else "left", overflow="fold")
+        table.add_column(Text(printable(column)), justify="right" if numeric and index else "left", overflow="fold")
     for row in rows:
-        table.add_row(*map(Text, row))  # a name in brackets is no markup
+        table.add_row(*(Text(printable(cell)) for cell in row))  # a name in brackets is no markup
     width = None if sys.stdout.isatty() else 140
     Console(width=width, highlight=False).print(table)
 
 
+def say(text: str = "") -> None:
+    """Lines on standard output. All that a command prints passes here or through `note`, `say_json`, `print_table`:
+    names, paths and labels come from strangers, and a terminal obeys what is in them.
+    """
+    click.echo(printable_lines(text))
+
+
 def note(message: str) -> None:
-    """A line for a person, on standard error."""
-    click.echo(message, err=True)
+    """Lines for a person, on standard error."""
+    click.echo(printable_lines(message), err=True)
+
+
+def say_json(text: str) -> None:
+    """A JSON text on standard output; nothing of it is lost."""
+    click.echo(escape_json(text))
+
+
+def draw(text: str) -> None:
+    """A drawing of our own with its colors, on standard error; nothing in it comes from outside."""
+    click.echo(text, err=True)
 
 
 def show_notes(sentences: Iterable[str]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from edgecnn.cli._options import Command, options_of
-from edgecnn.cli._output import emit, json_option, note, output_option
+from edgecnn.cli._output import emit, json_option, note, output_option, say
 from edgecnn.models.settings import BuildSettings
 
 GROUP = "Make a model"
@@ -40,7 +40,7 @@ def command(model: str, output: str, settings: BuildSettings, json_path: str | N
     result = {
         **contract.model.to_dict(), "output": output, "provenance": contract.provenance.to_dict(), "warnings": warnings
     }  # fmt: skip
-    emit(result, json_path, lambda: click.echo(_sentence(result)))
+    emit(result, json_path, lambda: say(_sentence(result)))
 
 
 def _sentence(result: dict[str, Any]) -> str:

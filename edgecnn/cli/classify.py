@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from edgecnn.cli._options import Command, options_of
-from edgecnn.cli._output import emit, json_option, note
+from edgecnn.cli._output import emit, json_option, note, say
 from edgecnn.core.hints import Hints
 from edgecnn.core.options import Settings, option
 
@@ -62,4 +62,4 @@ def _show(results: list[dict[str, Any]], key: str) -> None:
     for result in results:
         for rank, found in enumerate(result.get(key, [])):
             name = result["path"] if rank == 0 else ""
-            click.echo(f"{name:<40} {100 * found['probability']:5.1f} %  {found['label']}")
+            say(f"{name:<40} {100 * found['probability']:5.1f} %  {found['label']}")

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from edgecnn.cli._options import Command, options_of
-from edgecnn.cli._output import emit, json_option, note, print_table
+from edgecnn.cli._output import emit, json_option, note, print_table, say
 from edgecnn.core.options import REQUIRED, Settings, option
 from edgecnn.core.registry import TARGETS
 
@@ -54,6 +54,6 @@ def command(model: str, settings: CompileSettings, output: str | None, json_path
     def show() -> None:
         print_table(*table(report), title=f"{path.name} on the {report.target}")
         for line in report.summary():
-            click.echo(line)
+            say(line)
 
     emit({"output": str(destination), **report.to_dict()}, json_path, show)

@@ -8,7 +8,7 @@ import click
 
 from edgecnn.camera.settings import DemoOptions
 from edgecnn.cli._options import Command, options_of
-from edgecnn.cli._output import emit, json_option, note, print_table
+from edgecnn.cli._output import draw, emit, json_option, note, print_table, say_json
 from edgecnn.profiling.settings import Place
 
 GROUP = "Boards and cameras"
@@ -75,7 +75,7 @@ def _there(options: DemoOptions, device: str) -> dict[str, Any]:
 
 
 def _line(text: str) -> None:
-    click.echo(text)
+    say_json(text)
 
 
 def _announce(source: str, addresses: list[str]) -> None:
@@ -83,7 +83,7 @@ def _announce(source: str, addresses: list[str]) -> None:
     for address in addresses:
         note(f"Look at: {address}")
     if addresses and "token=" in addresses[0]:
-        note(_qr_code(addresses[0]))
+        draw(_qr_code(addresses[0]))
     note("Ctrl-C ends the demo.")
 
 

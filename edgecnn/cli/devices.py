@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 
 import click
 
 from edgecnn.cli._listing import CommandGroup
-from edgecnn.cli._output import emit, json_option, note, print_table
+from edgecnn.cli._output import emit, json_option, note, print_table, say
 
 GROUP = "Boards and cameras"
 POSITION = 240
@@ -56,7 +57,7 @@ def add(name: str, target: str, ssh_config: str | None) -> None:
     from edgecnn.devices import known
 
     known.add(known.Entry(name, target, ssh_config))
-    click.echo(f"Added {name} to {known.path()}. Next: edgecnn devices check {name}")
+    say(f"Added {name} to {known.path()}. Next: edgecnn devices check {shlex.quote(name)}")
 
 
 @command.command()
@@ -71,7 +72,7 @@ def remove(name: str) -> None:
     from edgecnn.devices import known
 
     known.remove(name)
-    click.echo(f"Removed {name}.")
+    say(f"Removed {name}.")
 
 
 @command.command()
@@ -106,4 +107,4 @@ def _show(found: list) -> None:  # type: ignore[type-arg]
     print_table(("", "found", "verdict"), [[entry.topic, entry.value, marks[entry.level]] for entry in found])
     for entry in found:
         if entry.remedy:
-            click.echo(f"{entry.topic}: {entry.remedy}")
+            say(f"{entry.topic}: {entry.remedy}")

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from edgecnn.cli._options import Command, options_of
-from edgecnn.cli._output import emit, json_option, note, print_table, show_notes, trust_option
+from edgecnn.cli._output import emit, json_option, note, print_table, say, show_notes, trust_option
 from edgecnn.core.hints import Hints
 from edgecnn.verification.settings import DoctorSettings
 
@@ -59,7 +59,7 @@ def command(
 
 
 def _show(diagnosis: Any) -> None:
-    click.echo(f"{diagnosis.model}: {diagnosis.snr_db:.1f} dB SQNR of the outputs, {diagnosis.pictures} images")
+    say(f"{diagnosis.model}: {diagnosis.snr_db:.1f} dB SQNR of the outputs, {diagnosis.pictures} images")
     rows = [
         [layer.layer, layer.operator, f"{layer.share_percent:.1f}", f"{layer.alone_snr_db:.1f}",
          f"{layer.all_but_snr_db:.1f}", f"{layer.snr_db:.1f}"]
@@ -68,8 +68,8 @@ def _show(diagnosis: Any) -> None:
     columns = ("worst layers", "operator", "% of noise", "alone dB", "all but it dB", "its output dB")
     print_table(columns, rows)
     for finding in diagnosis.findings:
-        click.echo(f"{finding.cause}: {finding.summary}\n  {finding.evidence}\n  Remedy: {finding.remedy}")
+        say(f"{finding.cause}: {finding.summary}\n  {finding.evidence}\n  Remedy: {finding.remedy}")
         if finding.after_snr_db is not None:
-            click.echo(f"  Tried: {finding.before_snr_db:.1f} to {finding.after_snr_db:.1f} dB")
+            say(f"  Tried: {finding.before_snr_db:.1f} to {finding.after_snr_db:.1f} dB")
     if not diagnosis.findings:
-        click.echo("No cause stands out: what is lost is spread over the layers.")
+        say("No cause stands out: what is lost is spread over the layers.")

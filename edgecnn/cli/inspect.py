@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from edgecnn.cli._options import Command, options_of
-from edgecnn.cli._output import emit, json_option, note, print_table, trust_option
+from edgecnn.cli._output import emit, json_option, note, print_table, say, trust_option
 from edgecnn.inspection.settings import InspectSettings
 
 GROUP = "Look inside"
@@ -116,12 +116,12 @@ def _target(source: Any, target: str | None) -> Any:
 def _show(source: Any, report: Any, settings: InspectSettings, fields: list[Any], mapping: Any) -> None:
     from edgecnn.inspection import contract_view, view
 
-    click.echo(f"{report.network.name}\n")
+    say(f"{report.network.name}\n")
     if source.contract is not None:
         _print_pairs(contract_view.lines(source.contract, source.origin))
     rows = view.rows(report, settings.all)
     print_table(view.COST_COLUMNS, [view.cost_row(row) for row in rows])
-    click.echo(f"{view.LEGEND}.\n")
+    say(f"{view.LEGEND}.\n")
     if settings.geometry:
         print_table(view.GEOMETRY_COLUMNS, [view.geometry_row(row) for row in rows])
     _print_pairs(view.totals(report))
@@ -129,14 +129,14 @@ def _show(source: Any, report: Any, settings: InspectSettings, fields: list[Any]
         print_table(view.EFFECTIVE_COLUMNS, view.effective_rows(report, fields))
     if mapping is not None:
         print_table(view.TARGET_COLUMNS, view.target_rows(mapping))
-        click.echo("\n".join(mapping.summary()))
+        say("\n".join(mapping.summary()))
 
 
 def _print_pairs(pairs: list[tuple[str, str]]) -> None:
     width = max(len(name) for name, _ in pairs)
     for name, text in pairs:
-        click.echo(f"  {name:<{width}}  {text}")
-    click.echo()
+        say(f"  {name:<{width}}  {text}")
+    say()
 
 
 def _compare(models: tuple[str, ...], asked: _Asked) -> None:
@@ -194,4 +194,4 @@ def _show_sweep(found: dict[str, list[Any]]) -> None:
 
     for model, points in found.items():
         print_table(view.SWEEP_COLUMNS, view.sweep_rows(points), title=model)
-        click.echo(f"{view.growth_sentence(points)}\n")
+        say(f"{view.growth_sentence(points)}\n")

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from edgecnn.cli._output import emit, json_option, note, print_table
+from edgecnn.cli._output import emit, json_option, note, print_table, say
 
 GROUP = "Make a model"
 POSITION = 10
@@ -61,7 +61,7 @@ def _show(rows: list[dict[str, Any]], filter_text: str) -> None:
         return
     print_table(_COLUMNS, [_cells(row) for row in rows])
     for reason, names in _limited(rows).items():
-        click.echo(f"{', '.join(names)}: {reason}.")
+        say(f"{', '.join(names)}: {reason}.")
     if any("macs" not in row for row in rows):
         note("A model with - was not measured yet; run: tools/figures NAME")
 

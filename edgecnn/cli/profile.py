@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgecnn.cli._options import Command, options_of
-from edgecnn.cli._output import emit, json_option, note, print_table
+from edgecnn.cli._output import emit, json_option, note, print_table, say
 from edgecnn.core.hints import Hints
 from edgecnn.profiling.settings import FurtherSettings, Place, ProfileSettings
 
@@ -138,7 +138,7 @@ def _show(found: Results) -> None:
     print_table(columns, rows, title="Milliseconds per inference")
     lines = [*remarks(list(found.profiles)), *(entry.sentence() for entry in found.comparisons)]
     for line in [*lines, *(line for entry in found.sustained for line in entry.sentences())]:
-        click.echo(line)
+        say(line)
     for result in found.per_op:
         _show_operators(result)
 
@@ -151,4 +151,4 @@ def _show_operators(result: PerOperator) -> None:
     print_table(*per_op_text.table(result), title=f"Operators of {where}")
     print_table(*per_op_text.by_type(result.operators), title="By type")
     for line in result.remarks:
-        click.echo(line)
+        say(line)

@@ -15,6 +15,7 @@ from edgecnn.cli._output import (
     output_option,
     print_table,
     restart_option,
+    say,
     show_data_report,
 )
 from edgecnn.compression.settings import Pruning, Tuning
@@ -106,4 +107,4 @@ def _show(output: str, compressed: Compressed, proof: Proof | None) -> None:
     print_table(("", "before", "after", "change"), rows)
     for sentence in proof.notes() if proof else ():
         note(sentence)
-    click.echo(f"{output}: written.")
+    say(f"{output}: written.")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgecnn.cli._options import Command, flag, options_of
-from edgecnn.cli._output import emit, json_option, note, output_option, print_table, show_notes, trust_option
+from edgecnn.cli._output import emit, json_option, note, output_option, print_table, say, show_notes, trust_option
 from edgecnn.core.registry import SCHEMES
 from edgecnn.ladder.settings import LadderSettings
 from edgecnn.quantization.settings import QuantizeSettings
@@ -99,7 +99,7 @@ def _convert(model: str, output: str, settings: QuantizeSettings, trust: bool, j
         "sha256": file.sha256,
         "contract": file.contract.to_dict(),
     }
-    emit(result, json_path, lambda: click.echo(_sentence(result)))
+    emit(result, json_path, lambda: say(_sentence(result)))
 
 
 def _climb(
@@ -137,7 +137,7 @@ def _show(climbed: Climb) -> None:
         ["configuration", "verdict", "agreement", "drop, points", "MB", "ms here", "added ms", "what it is"], rows
     )
     if climbed.reached:
-        click.echo(f"{climbed.path}: {climbed.tried[-1].configuration}")
+        say(f"{climbed.path}: {climbed.tried[-1].configuration}")
 
 
 def _notes(climbed: Climb) -> None:

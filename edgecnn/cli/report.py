@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from edgecnn.cli._output import say
+
 GROUP = "Look inside"
 POSITION = 330
 
@@ -43,4 +45,4 @@ def command(model: str, output: str, verification: str | None, profiles: tuple[s
         per_op=[entry for results in measured for entry in results.per_op],
         sustained=[entry for results in measured for entry in results.sustained],
     )  # fmt: skip
-    click.echo(f"Wrote {Path(output).resolve().as_uri()}")
+    say(f"Wrote {Path(output).resolve().as_uri()}")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgecnn.cli._output import emit, json_option, note, print_table, show_notes
+from edgecnn.cli._output import emit, json_option, note, print_table, say, say_json, show_notes
 from edgecnn.core.text import counted
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def _print_schema(ctx: click.Context, param: click.Parameter, asked: bool) -> No
 
         from edgecnn.recipe.sections import schema
 
-        click.echo(json.dumps(schema(), indent=2, ensure_ascii=False))
+        say_json(json.dumps(schema(), indent=2, ensure_ascii=False))
         ctx.exit()
 
 
@@ -81,7 +81,7 @@ def _show(result: Any) -> None:
     if result.profile:
         rows += [_latency(row, result.profile) for row in result.profile.rows]
     print_table((file.contract.name, ""), rows)
-    click.echo(f"artifact  {result.artifact}\nreport    {result.report.resolve().as_uri()}")
+    say(f"artifact  {result.artifact}\nreport    {result.report.resolve().as_uri()}")
     if found and found.calibrated_on:
         note(f"Note: {found.calibrated_on} of the images were calibrated on; the figures flatter.")
     show_notes(found.notes if found else ())

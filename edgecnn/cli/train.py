@@ -15,6 +15,7 @@ from edgecnn.cli._output import (
     output_option,
     print_table,
     restart_option,
+    say,
     show_data_report,
 )
 from edgecnn.training.settings import TrainOptions
@@ -96,7 +97,7 @@ def _train_aware(model: str, output: str, folder: Path, json_path: str | None, o
     result = {"output": output, **trained.record().to_dict()}
     write_json(folder / "result.json", result)
     remove_checkpoints(folder)
-    emit(result, json_path, lambda: click.echo(_aware_sentence(output, trained.record())))
+    emit(result, json_path, lambda: say(_aware_sentence(output, trained.record())))
 
 
 def _aware_sentence(output: str, trained: CompressionRecord) -> str:
@@ -129,4 +130,4 @@ def _show(output: str, trained: Trained) -> None:
     metric = trained.record().metric
     print_table(("phase", "epochs", "best", f"validation {metric}", "time", "processor time"), rows)
     test = f", test {metric} {trained.test.accuracy_percent:.2f} %" if trained.test else ""
-    click.echo(f"{output}: validation {metric} {trained.validation.accuracy_percent:.2f} %{test}.")
+    say(f"{output}: validation {metric} {trained.validation.accuracy_percent:.2f} %{test}.")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgecnn.cli._options import Command, options_of
-from edgecnn.cli._output import emit, json_option, note, print_table, show_notes, trust_option
+from edgecnn.cli._output import emit, json_option, note, print_table, say, show_notes, trust_option
 from edgecnn.core.hints import Hints
 from edgecnn.profiling.settings import Place
 from edgecnn.verification.settings import VerifySettings
@@ -100,4 +100,4 @@ def _show(found: Verification) -> None:
     print_table(["", "value [95 % interval]"], rows, title=title)
     for image in found.flipped:
         truth = f" (truth: {image.truth})" if image.truth else ""
-        click.echo(f"  flipped  {image.name}: {image.float.label} -> {image.artifact.label}{truth}")
+        say(f"  flipped  {image.name}: {image.float.label} -> {image.artifact.label}{truth}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -188,9 +189,8 @@ def _trained(contract: Contract | None, model_file: str | Path, tuning: Tuning) 
         problem = task_of(contract).untrainable(contract)
         if not problem:
             return contract
-    raise UsageError(
-        f"{model_file} {problem}. Train it first: edgecnn train {model_file} --data {tuning.data} -o trained.keras"
-    )
+    command = shlex.join(["edgecnn", "train", str(model_file), "--data", str(tuning.data), "-o", "trained.keras"])
+    raise UsageError(f"{model_file} {problem}. Train it first: {command}")
 
 
 def _sample(source: TrainingRows, contract: Contract, seed: int) -> list[tuple[Any, np.ndarray]]:

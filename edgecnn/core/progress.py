@@ -6,6 +6,8 @@ import sys
 import time
 from collections.abc import Callable
 
+from edgecnn.runtime.model.json_text import printable
+
 # (what is being done, how many are done, how many there are; 0 where it is not known)
 Progress = Callable[[str, int, int], None]
 
@@ -45,7 +47,7 @@ class Terminal:
         self._stage = ""
 
     def _write(self, done: int, total: int, elapsed: float) -> None:
-        text = self._stage
+        text = printable(self._stage)
         if total:
             filled = _BAR_CELLS * done // total
             left = f", {elapsed / done * (total - done):.0f} s left" if done else ""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from edgecnn.core.registry import DEVICES
+from edgecnn.runtime.model.json_text import printable_lines
 from edgecnn.runtime.model.model_file import ModelFile
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class DeviceKind(Protocol):
 
 def to_stderr(message: str) -> None:
     """The default for notes: a line for a person on standard error."""
-    print(message, file=sys.stderr, flush=True)
+    print(printable_lines(message), file=sys.stderr, flush=True)
 
 
 def open_device(target: str = "local", note: Note = to_stderr) -> Device:

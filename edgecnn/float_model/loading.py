@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -71,9 +72,8 @@ def load(
     """
     path = Path(path)
     if not path.exists():
-        raise ModelFileError(
-            f"There is no model {path}. Make one with: edgecnn build MODEL -o {path.with_suffix('.keras')}"
-        )
+        output = shlex.quote(str(path.with_suffix(".keras")))
+        raise ModelFileError(f"There is no model {path}. Make one with: edgecnn build MODEL -o {output}")
     if path.is_dir():
         return _saved_model(path, trust, hints or Hints(), like)
     if path.suffix == ".keras":

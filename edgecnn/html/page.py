@@ -9,6 +9,10 @@ from pathlib import Path
 
 from edgecnn.core.version import __version__
 
+POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+"""A page's Content-Security-Policy: were anything of it ever taken for markup, no script in it would run and nothing
+would be fetched or sent."""
+
 
 @dataclass(frozen=True)
 class Section:
@@ -46,6 +50,7 @@ def page(title: str, lead: str, sections: Sequence[Section], *, top: str = "") -
     )
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{escape(title)}</title>\n<style>\n{_style()}</style>\n</head>\n<body>\n"
         f'<header><h1>{escape(title)}</h1>\n<p class="lead">{escape(lead)}</p>\n{top}</header>\n'

@@ -180,9 +180,9 @@ def separable_pairs(network: Network) -> dict[int, tuple[int, int]]:
     """
     pairs = {}
     for index, layer in enumerate(network.layers):
-        if layer.window is None:
+        if layer.window is None or not layer.inputs:  # a convolution of a constant reads no feature map
             continue
-        channels = network.values[layer.inputs[0]].shape[-1]
+        channels = (network.values[layer.inputs[0]].shape or (1,))[-1]
         if layer.role == roles.SEPARABLE:
             regular = network.output(layer).elements * math.prod(layer.window.kernel) * channels
             pairs[index] = (regular, layer.cost.macs)

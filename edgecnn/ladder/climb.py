@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -149,5 +150,5 @@ def blame(climbed: Climb, model: Any, data: str | DataSet, *, trust: bool = Fals
         return ""
     worst = sorted(found, key=lambda layer: -layer.share_percent)[:3]
     named = ", ".join(f"{layer.layer} ({layer.operator}, {layer.share_percent:.0f} %)" for layer in worst)
-    ask = f"edgecnn doctor {climbed.path} --against FLOAT --data DATA"
+    ask = f"edgecnn doctor {shlex.quote(str(climbed.path))} --against FLOAT --data DATA"
     return f" Most of int8's noise comes from {named}. Ask why: {ask}"

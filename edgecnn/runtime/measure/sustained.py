@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..model.json_text import printable
 from ..model.model_file import ModelFile
 from . import system
 from .latency import Plan, open_engine, test_tensor, timed_runs
@@ -58,4 +59,4 @@ def _tell(window: dict[str, Any], seconds: float) -> None:
     heat = f", {window['temperature_c']:.0f} °C" if window["temperature_c"] is not None else ""
     throttled = f", {', '.join(window['throttled_now'])}" if window["throttled_now"] else ""
     text = f"note: {window['end_s']:.0f} of {seconds:.0f} s: {window['fps']:.1f} fps{heat}{throttled}"
-    print(text, file=sys.stderr, flush=True)
+    print(printable(text), file=sys.stderr, flush=True)

@@ -18,6 +18,16 @@ def printable(text: str) -> str:
     return UNPRINTABLE.sub("\ufffd", _SPACE.sub(" ", text)) if UNPRINTABLE.search(text) else text
 
 
+def printable_lines(text: str) -> str:
+    """The same for a text of several lines."""
+    return "\n".join(map(printable, text.split("\n")))
+
+
+def escape_json(text: str) -> str:
+    """A JSON text that says the same, with `\\uXXXX` for what a terminal would obey or UTF-8 can't hold."""
+    return UNPRINTABLE.sub(lambda found: "\n" if found[0] == "\n" else f"\\u{ord(found[0]):04x}", text)
+
+
 def parse_json(text: str | bytes | bytearray | memoryview, *, constants: bool = False) -> Any:
     """The value of a JSON text.
 

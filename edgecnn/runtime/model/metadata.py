@@ -34,7 +34,7 @@ def read(metadata: memoryview, file: bytes) -> StandardMetadata:
     Raises:
         ModelFileError: the metadata is damaged.
     """
-    root = Table.root(metadata)
+    root = Table.root(metadata, bounded=True)
     graphs = root.tables(3)
     inputs = graphs[0].tables(2) if graphs else []
     outputs = graphs[0].tables(3) if graphs else []

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..errors import ModelFileError
 from .flatbuffer import Table
+from .graph_check import check_graph
 from .quantization import dequantize
 
 # Builtin operators in the order of their codes, ADD = 0.
@@ -153,7 +154,8 @@ class TFLiteModel:
 
 
 def parse(data: bytes | memoryview, name: str = "the model") -> TFLiteModel:
-    """Read a `.tflite` file, checking every offset and every tensor number.
+    """Read a `.tflite` file, checking every offset, every tensor number, and what `graph_check` says; in time
+    proportional to its size.
 
     Raises:
         ModelFileError: it is no `.tflite` file, or it is damaged.
@@ -161,7 +163,7 @@ def parse(data: bytes | memoryview, name: str = "the model") -> TFLiteModel:
     if len(data) < 8 or bytes(data[4:8]) != b"TFL3":
         raise ModelFileError(f"{name} is not a .tflite file: it {_describe(bytes(data[:16]))}.")
     try:
-        return _model(Table.root(data))
+        return _model(Table.root(data, bounded=True))
     except ModelFileError as error:
         raise ModelFileError(f"{name}: {error}") from error
 
@@ -209,12 +211,9 @@ def _graph(table: Table, buffers: list[memoryview], codes: list[tuple[str, int]]
     tensors = tuple(_tensor(index, entry, buffers) for index, entry in enumerate(table.tables(0)))
     operators = tuple(_operator(index, entry, codes) for index, entry in enumerate(table.tables(3)))
     inputs, outputs = _numbers(table, 1), _numbers(table, 2)
-    used = [*inputs, *outputs]
-    for operator in operators:
-        used += [*operator.outputs, *(number for number in operator.inputs if number != -1)]
-    if used and (min(used) < 0 or max(used) >= len(tensors)):
-        raise ModelFileError("the file is damaged: an operator refers to a tensor that does not exist.")
-    return Graph(table.string(4), tensors, operators, inputs, outputs)
+    graph = Graph(table.string(4), tensors, operators, inputs, outputs)
+    check_graph(graph)
+    return graph
 
 
 def _tensor(index: int, table: Table, buffers: list[memoryview]) -> Tensor:
@@ -245,7 +244,8 @@ def _tensor(index: int, table: Table, buffers: list[memoryview]) -> Tensor:
 
 def _operator(index: int, table: Table, codes: list[tuple[str, int]]) -> Operator:
     name, version = _pick(codes, table.scalar(0, "uint32"), "operator code")
-    return Operator(index, name, version, _numbers(table, 1), _numbers(table, 2), table.table(4))
+    options = table.table(4)
+    return Operator(index, name, version, _numbers(table, 1), _numbers(table, 2), options and options.free())
 
 
 def _numbers(table: Table, number: int) -> tuple[int, ...]:

@@ -175,9 +175,18 @@ class Engine(Interface):
         super().__init__(file, _info(inputs[0]), [_info(details) for details in outputs])
 
     def invoke(self, tensor: np.ndarray) -> np.ndarray:
-        """Run once; returns a copy of the raw output, see `raw`."""
-        self.interpreter.set_tensor(self.input.index, tensor)
-        self.interpreter.invoke()
+        """Run once; returns a copy of the raw output, see `raw`.
+
+        Raises:
+            ModelFileError: the runtime gives up.
+        """
+        try:
+            self.interpreter.set_tensor(self.input.index, tensor)
+            self.interpreter.invoke()
+        except (RuntimeError, ValueError) as error:
+            raise ModelFileError(
+                f"{self.file.name}: the TFLite runtime can't run it: {_explain(str(error))}"
+            ) from error
         values = [self.interpreter.get_tensor(info.index) for info in self.outputs]
         if len(values) == 1:
             output: np.ndarray = values[0].reshape(-1)

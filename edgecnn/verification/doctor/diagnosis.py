@@ -11,6 +11,7 @@ from edgecnn.core.registry import CAUSES
 from edgecnn.data import DataSet
 from edgecnn.runtime.model.model_file import ModelFile
 from edgecnn.runtime.model.validation import Record
+from edgecnn.runtime.process import guard
 from edgecnn.verification.doctor.case import Case, Cause, Finding
 from edgecnn.verification.doctor.layers import LayerNoise, layer_noise
 
@@ -62,9 +63,11 @@ def diagnose(
         progress: called with (stage, done, total).
 
     Raises:
+        CrashError: the runtime crashes on the artifact.
         QuantizationError: the artifact isn't made from that model.
         DataError: too few images can be read.
     """
+    guard.try_out(file)  # a right digest is no signature: whoever damaged the file may have sealed it again
     progress("Reading the images and the float model", 0, 0)
     case = Case.open(file, against, data, hints=hints, trust=trust)
     case.layers = layer_noise(case.simulation, progress)
