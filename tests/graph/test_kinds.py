@@ -30,7 +30,14 @@ def parsed(name, **settings):
     for key, value in settings.items():
         assert hasattr(options, key)
         setattr(options, key, value)
-    result = graph.unary(name, "result", source, options)
+    given = {"CONV_2D": 3, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": 2, "ADD": 2, "SUB": 2, "MUL": 2, "DIV": 2}
+    weights = [graph.constant("weights", (2, 1, 1, 2)), graph.constant("bias", (2,), "i4")]
+    if name == "DEPTHWISE_CONV_2D":
+        weights[0] = graph.constant("weights", (1, 1, 1, 2))
+    if name == "FULLY_CONNECTED":
+        weights[0] = graph.constant("weights", (2, 2))
+    result = graph.tensor("result", (1, 4, 4, 2))
+    graph.operator(name, [source, *weights][: given.get(name, 1)], [result], options)
     return parse(graph.build([source], [result])).graph.operators[0]
 
 

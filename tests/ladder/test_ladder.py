@@ -87,7 +87,7 @@ def test_layers_are_blamed_when_the_best_artifact_is_not_int8(
     climbed = climb(tiny_keras, tmp_path / "m.tflite", bounds, str(pictures), calibration=FEW)
     assert [step.configuration for step in climbed.tried] == ["plain", "int8_mixed", "dynamic_int8"]
     assert climbed.file.contract.provenance.scheme == "dynamic_int8"
-    assert "stem_act (CONV_2D" in blame(climbed, tiny_keras, str(pictures))
+    assert "stem_conv (CONV_2D" in blame(climbed, tiny_keras, str(pictures))
 
 
 def test_integer_only_takes_int16_instead_of_float(
@@ -139,7 +139,7 @@ def test_per_tensor_has_a_ladder_of_its_own(tiny_keras: Path, tmp_path: Path, pi
 
 
 def test_pictures_that_were_calibrated_on_are_not_judged_by(tiny_keras: Path, tmp_path: Path, pictures: Path) -> None:
-    with pytest.raises(DataError, match="All 40 pictures"):
+    with pytest.raises(DataError, match="All 40 images"):
         climb(tiny_keras, tmp_path / "m.tflite", Bounds(min_agreement=50), str(pictures),
               calibration=Calibration(str(pictures), 40))  # fmt: skip
     half = climb(tiny_keras, tmp_path / "m.tflite", Bounds(min_agreement=1), str(pictures),
@@ -309,9 +309,9 @@ def test_command_that_can_t_reach_its_bound_ends_with_status_1(
         (["--train-data", "x"], "--train-data goes with --max-drop"),
         (["--edge-tpu"], "--edge-tpu goes with --max-drop"),
         (["--data", "x"], "--data goes with --max-drop"),
-        (["--scheme", "int8", "--keep-float", "stem"], "--keep-float goes with --scheme int8_mixed"),
+        (["--scheme", "int8", "--keep-float", "stem"], "keep_float goes with scheme int8_mixed, not with int8"),
     ],
 )
 def test_options_that_don_t_go_together(tmp_path: Path, options: list[str], message: str) -> None:
-    with pytest.raises(click.UsageError, match=message):
+    with pytest.raises((click.UsageError, UsageError), match=message):
         run(["m.keras", "-o", tmp_path / "m.tflite", *options])
