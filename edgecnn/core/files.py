@@ -143,7 +143,7 @@ def parse_toml(text: str) -> dict[str, Any]:
     except RecursionError as error:
         raise RecordError("It is nested too deeply to be read.") from error
     except ValueError as error:
-        raise RecordError(f"It is no TOML: {printable(str(error))}.") from error
+        raise RecordError(f"It is no valid TOML: {printable(str(error))}.") from error
     return values
 
 

@@ -47,7 +47,7 @@ def test_the_whole_way(name: str, tmp_path: Path, picture_folder: Path, request:
     contract = contract.replace(labels=LABELS)
     random = np.random.default_rng(0)
     pixels = random.integers(0, 256, (4, size, size, 3), np.uint8)
-    source = TrainingRows(pixels, np.arange(4), np.arange(4) % 2, 2, contract.preprocessing, "random")
+    source = TrainingRows(pixels, np.arange(4), np.arange(4) % 2, contract, "random")
     before = model.get_weights()
     request.getfixturevalue("eagerly")
     fit(model, source, source, FitSettings(epochs=2, batch_size=4, warmup=0, keep_best=False))

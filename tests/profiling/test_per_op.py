@@ -171,9 +171,13 @@ def test_tables_have_a_cell_for_every_column(result):
 )  # fmt: skip
 def test_layer_names(kind, output, constants, layer):
     graph = Graph()
-    source = graph.tensor("source", (1, 4))
-    numbers = [graph.tensor(name, (4,), values=[1, 2, 3, 4]) for name in constants]
-    result = graph.tensor(output, (1, 4))
+    shape = (1, 1, 1, 4) if "CONV" in kind else (1, 4)
+    source = graph.tensor("source", shape)
+    weights = {"FULLY_CONNECTED": (1, 4)}.get(kind, shape if "CONV" in kind else (4,))
+    numbers = [
+        graph.tensor(name, (4,) if number else weights, values=[1, 2, 3, 4]) for number, name in enumerate(constants)
+    ]
+    result = graph.tensor(output, shape)
     graph.operator(kind, [source, *numbers], [result])
     parsed = tflite.parse(graph.build([source], [result])).graph
     assert layer_name(parsed, parsed.operators[0]) == layer
