@@ -56,7 +56,7 @@ def test_recipes_that_ship_are_valid(path: Path) -> None:
             ["profile.threads is [0]; expected whole numbers from 1 to 256"],
         ),
         ('[model]\nname = "mobilenet_v2\n', ["no valid TOML"]),
-        ('[model]\nname = "mobilenet_v2"\n[report]\n', ["has 1 fault:\n  report: unknown key"]),
+        ('[model]\nname = "mobilenet_v2"\n[report]\n', ["has 1 error:\n  report: unknown key"]),
     ],
 )
 def test_faults_are_named(tmp_path: Path, text: str, sentences: list[str]) -> None:
