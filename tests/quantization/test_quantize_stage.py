@@ -105,7 +105,7 @@ def test_calibration_list_is_in_the_contract(picture_folder: Path, tiny_keras: P
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"scheme": "int3"}, UsageError, "Choose one of: dynamic_int8"),
+        ({"scheme": "int3"}, UsageError, "expected one of: dynamic_int8"),
         ({"scheme": "int8", "io": "int16"}, UsageError, "uint8, int8, float32"),
         ({"calibration": "nowhere/"}, DataError, "no data set 'nowhere/'"),
         ({"calibration": Calibration("photos:lost")}, DataError, "calibration, test, whole"),
@@ -122,7 +122,7 @@ def test_wrong_requests_write_nothing(
 def test_output_name_and_sample_count_are_checked(tiny_keras: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"\.tflite"):
         quantize(tiny_keras, tmp_path / "m.bin")
-    with pytest.raises(UsageError, match="at least 1 picture"):
+    with pytest.raises(UsageError, match="samples is 0; expected a whole number of at least 1"):
         Calibration("photos", 0)
 
 

@@ -230,6 +230,24 @@ def test_what_takes_too_much_memory_is_refused_by_its_header(data: bytes) -> Non
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000
 
 
+def test_a_chunk_that_claims_gigabytes_is_refused_before_it_is_allocated() -> None:
+    data = bytearray(encoded(PHOTO.quantize(16), "PNG"))
+    place = data.index(b"PLTE") - 4
+    data[place : place + 4] = b"\xff\xff\xff\xff"
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(PictureError, match="is damaged"):
+        decode(bytes(data))
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000
+
+
+def test_a_damaged_avif_is_one_sentence() -> None:
+    pytest.importorskip("PIL.AvifImagePlugin")
+    data = encoded(PHOTO, "AVIF")
+    place = data.index(b"mdat") + 4
+    with pytest.raises(PictureError, match="AVIF"):
+        decode(data[:place] + bytes(len(data) - place))
+
+
 def test_the_limit_is_an_option_and_counts_bytes_not_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
     shallow, deep = png_that_claims(1000, 1000, 8, 2), png_that_claims(1000, 1000, 16, 6)
     monkeypatch.setenv(decoding.LIMIT_VARIABLE, "10")

@@ -15,7 +15,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal, TypeVar, Union, get_args, get_origin
 
 from ..errors import RecordError
-from .html_table import html_table
 from .json_text import UNPRINTABLE, printable
 from .limits import MAX_ITEMS, Length, Pattern, Range, wrong
 
@@ -46,6 +45,8 @@ class Record:
 
     def _repr_html_(self) -> str:
         """A table, for notebooks."""
+        from .html_table import html_table
+
         return html_table(self.to_dict())
 
     def to_dict(self) -> dict[str, Any]:

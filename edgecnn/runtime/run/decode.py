@@ -79,7 +79,7 @@ def checked_header(data: bytes, name: str) -> ImageHeader:
         raise PictureError(f"{name} is empty; expected an image ({_EXPECTED}).")
     header = read_header(data)
     if header is None:
-        raise PictureError(f"{name} is not an image that can be decoded; expected {_EXPECTED}.")
+        raise PictureError(f"{name} is damaged, or not an image that can be decoded; expected {_EXPECTED}.")
     needed_mb, limit_mb = header.memory_bytes / 1e6, limit_bytes() / 1e6
     if needed_mb > limit_mb:
         raise PictureError(
@@ -174,7 +174,7 @@ def _by_pillow(data: bytes, name: str, kind: str) -> np.ndarray:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of large images: the limit is our own
             image = ImageOps.exif_transpose(Image.open(io.BytesIO(data))).convert("RGBA")
-    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+    except Exception as error:  # of a damaged file Pillow and its plug-ins raise anything
         raise PictureError(f"{name} can't be decoded as {kind}: {error}. Replace or remove it.") from error
     return _over_white(np.asarray(image)[:, :, [2, 1, 0, 3]])
 

@@ -136,12 +136,16 @@ def is_animated_gif(data: bytes) -> bool:
 
 
 def png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """(type, content) of each chunk of a PNG that comes before the pixels."""
+    """(type, content) of each chunk of a PNG.
+
+    Raises:
+        ValueError: a chunk claims to be longer than the file; decoders allocate what it claims.
+    """
     place = len(_PNG_SIGNATURE)
     while place + 8 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, place)
-        if kind in (b"IDAT", b"IEND"):
-            return
+        if length > len(data) - place - 8:
+            raise ValueError(f"a chunk claims {length:,} bytes")
         yield kind, data[place + 8 : place + 8 + length]
         place += 12 + length
 
@@ -288,7 +292,8 @@ def _jpeg_2000(data: bytes) -> ImageHeader | None:
     if at < 0:
         return None
     right, bottom, left, top = struct.unpack_from(">IIII", data, at + 8)
-    return ImageHeader("JPEG 2000", right - left, bottom - top, 16)
+    parts = struct.unpack_from(">H", data, at + 40)[0]
+    return ImageHeader("JPEG 2000", right - left, bottom - top, max(16, 5 * parts))
 
 
 _READERS: tuple[tuple[Callable[[bytes], bool], Callable[[bytes], ImageHeader | None]], ...] = (
