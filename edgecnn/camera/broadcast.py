@@ -1,4 +1,4 @@
-"""Pictures for the page's viewers: each is encoded once, only when somebody waits for it, and at most so often."""
+"""Pictures for the page's viewers: each is encoded once, on demand, and at a limited rate."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Broadcast:
                 self._wanted.notify()
 
     def close(self) -> None:
-        """Let all viewers go."""
+        """Release all viewers."""
         with self._wanted:
             self._closed = True
             self._wanted.notify_all()

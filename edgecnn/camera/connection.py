@@ -1,4 +1,4 @@
-"""HTTP connections that are hung up on when they take too long, whatever the other side sends meanwhile."""
+"""HTTP connections with an overall time limit, whatever the other side sends."""
 
 from __future__ import annotations
 

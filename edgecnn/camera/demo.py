@@ -117,7 +117,7 @@ class Demo:
         return self._summary(time.monotonic() - start)
 
     def close(self) -> None:
-        """Let go of everything, for a demo that is never run."""
+        """Release everything, for a demo that is never run."""
         self._close()
 
     def about(self) -> dict[str, Any]:
@@ -168,7 +168,7 @@ class Demo:
         )
         self._exit.callback(capture.discard)
         if options.as_fast_as_possible and source.live:
-            raise UsageError(f"--as-fast-as-possible is for files and folders; {source.name} has its own pace.")
+            raise UsageError(f"--as-fast-as-possible needs a file or folder; {source.name} is a live source.")
         self._fps = source.fps
         return capture
 

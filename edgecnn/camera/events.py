@@ -1,4 +1,4 @@
-"""What a demo on a board may tell, checked as every answer of a board is."""
+"""The messages of a demo on a board, validated like every answer of a board."""
 
 from __future__ import annotations
 

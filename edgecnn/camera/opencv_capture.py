@@ -39,7 +39,7 @@ class LiveCapture:
     def grab(self, stamped: bool) -> tuple[np.ndarray, float]:
         """The next image and when it was taken; `stamped`: the driver tells that on the monotonic clock."""
         if not self._capture.grab():
-            raise SourceLost(f"{self.name} gives no more frames")
+            raise SourceLost(f"{self.name} delivers no more frames")
         now = time.monotonic()
         exposed_at = plausible_time(self._capture.get(opencv().CAP_PROP_POS_MSEC) / 1e3) if stamped else now
         ok, picture = self._capture.retrieve()

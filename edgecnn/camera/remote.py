@@ -60,7 +60,7 @@ def run(
     _check(options)
     with open_device(device, note) as board:
         if not isinstance(board, SshDevice):
-            raise UsageError(f"--device {device}: the demo runs here, or on a board that is reached over ssh.")
+            raise UsageError(f"--device {device}: the demo runs on this machine or on a board connected by ssh.")
         if options.view == "page" and options.port:
             free_port("127.0.0.1", options.port)  # a taken one is told before anything is copied
         command, there = _bring(board, options)
@@ -80,11 +80,13 @@ def archive() -> bytes:
 
 def _check(options: DemoOptions) -> None:
     if options.view == "window":
-        raise UsageError("--window with --device: a board's window opens on the board; run edgecnn demo there.")
+        raise UsageError("--window can't be used with --device. To open a window, run edgecnn demo on the board.")
     if options.record:
-        raise UsageError("--record with --device: a recording is made where the demo runs; run edgecnn demo there.")
+        raise UsageError("--record can't be used with --device. To record, run edgecnn demo on the board.")
     if not is_loopback(options.host):
-        raise UsageError("--host with --device: the tunnel ends on this machine's loopback and goes no further.")
+        raise UsageError(
+            "--host can't be used with --device: the ssh tunnel listens only on this machine's loopback address."
+        )
 
 
 def _bring(board: SshDevice, options: DemoOptions) -> tuple[list[str], DemoOptions]:

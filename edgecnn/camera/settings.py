@@ -27,7 +27,7 @@ class DemoOptions(Settings):
         "or RTSP stream; auto finds the camera.",
         "auto", metavar="SOURCE",
     )  # fmt: skip
-    as_fast_as_possible: bool = option("Read a file without waiting, losing no frame.", False)
+    as_fast_as_possible: bool = option("Process every frame of a file, without waiting for its frame rate.", False)
     loop: bool = option("Restart a file or folder when it ends.", False)
     size: str = option("Requested resolution of a camera.", "640x480", metavar="WxH")
     fps: float = option("Requested frame rate of a camera.", 30.0, low=1, high=1000, metavar="F")
@@ -51,8 +51,8 @@ class DemoOptions(Settings):
         "Delegate that runs the operators: cpu, edgetpu[:usb|:pci|:N] or a library.", "cpu", metavar="DELEGATE"
     )
     hints: Hints = part(Hints)
-    seconds: float = option("End after this long; 0 for never.", 0.0, low=0, unit="seconds", metavar="SECONDS")
-    frames: int = option("End after so many answers; 0 for never.", 0, low=0, metavar="N")
+    seconds: float = option("Stop after this many seconds; 0 for never.", 0.0, low=0, unit="seconds", metavar="SECONDS")
+    frames: int = option("Stop after N answers; 0 for never.", 0, low=0, metavar="N")
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -1,4 +1,4 @@
-"""Where frames come from: what every source gives, and the choice of the one that an address names."""
+"""Frame sources: their protocol, and the choice of one by its address."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from edgecnn.core.registry import CAMERA_SOURCES
 
 @dataclass(frozen=True)
 class Wish:
-    """What the user would like of a camera; it gives the nearest that it can."""
+    """Requested camera settings; the camera uses the nearest that it supports."""
 
     width: int = 640
     height: int = 480
@@ -67,7 +67,7 @@ class SourceKind(Protocol):
     EXAMPLE: str
 
     def matches(self, address: str) -> bool:
-        """Whether it is the one to ask, without opening anything."""
+        """Whether this kind handles the address, without opening anything."""
 
     def open_source(self, address: str, wish: Wish) -> FrameSource:
         """Open it.
@@ -87,7 +87,7 @@ def open_source(address: str, wish: Wish) -> FrameSource:
     for kind in _kinds():
         if kind.matches(address):
             return kind.open_source(address, wish)
-    raise UsageError(f"--source {address!r} is no camera, file, folder or address that exists. Expected {examples()}.")
+    raise UsageError(f"--source {address!r} is not an existing camera, file, folder or address. Expected {examples()}.")
 
 
 def examples() -> str:

@@ -1,4 +1,4 @@
-"""`edgecnn classify`: what is on an image?"""
+"""`edgecnn classify`: classify images."""
 
 from __future__ import annotations
 

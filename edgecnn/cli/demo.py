@@ -25,7 +25,7 @@ class _Size(click.ParamType):  # type: ignore[type-arg]
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
         width, _, height = str(value).lower().partition("x")
         if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
-            self.fail(f"{value!r} is no size; expected for example 640x480.", param, ctx)
+            self.fail(f"{value!r} is not a size; expected for example 640x480.", param, ctx)
         return int(width), int(height)
 
 

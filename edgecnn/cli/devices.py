@@ -1,4 +1,4 @@
-"""`edgecnn devices`: the boards that have names, and what state a board is in."""
+"""`edgecnn devices`: named boards and their state."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def remove(name: str) -> None:
 @click.option("--from-host", is_flag=True, help="With --fix: fetch the wheels here, for a board without network.")
 @json_option
 def check(device: str, fix: bool, camera: bool, from_host: bool, json_path: str | None) -> int:
-    """Look at a board, and say what to do about what is not right.
+    """Check a board, and show how to fix what is wrong.
 
     Exits with 1 if edgecnn can't do its work there.
 

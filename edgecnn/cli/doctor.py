@@ -65,11 +65,11 @@ def _show(diagnosis: Any) -> None:
          f"{layer.all_but_snr_db:.1f}", f"{layer.snr_db:.1f}"]
         for layer in diagnosis.worst()
     ]  # fmt: skip
-    columns = ("worst layers", "operator", "% of noise", "alone dB", "all but it dB", "its output dB")
+    columns = ("worst layers", "operator", "% of noise", "only this layer dB", "all but this layer dB", "own output dB")
     print_table(columns, rows)
     for finding in diagnosis.findings:
         say(f"{finding.cause}: {finding.summary}\n  {finding.evidence}\n  Remedy: {finding.remedy}")
         if finding.after_snr_db is not None:
             say(f"  Tried: {finding.before_snr_db:.1f} to {finding.after_snr_db:.1f} dB")
     if not diagnosis.findings:
-        say("No cause stands out: what is lost is spread over the layers.")
+        say("No single cause stands out: the loss is spread over the layers.")

@@ -1,4 +1,4 @@
-"""`edgecnn inspect`: what a model consists of, costs and sees."""
+"""`edgecnn inspect`: layers, cost and receptive fields of a model."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def _target(source: Any, target: str | None) -> Any:
     if target is None:
         return None
     if source.model is None:
-        raise click.UsageError("--target asks about a .tflite file; run `edgecnn quantize` first.")
+        raise click.UsageError("--target needs a .tflite file; run `edgecnn quantize` first.")
     from edgecnn.targets import check
 
     return check(source.model, target, source.network.name)

@@ -35,7 +35,7 @@ class _Numbers(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # gene
         try:
             return [int(part) for part in str(value).split(",")]
         except ValueError:
-            self.fail(f"{value!r} is no list of whole numbers like 1,2,4.", param, ctx)
+            self.fail(f"{value!r} is not a list of integers like 1,2,4.", param, ctx)
 
 
 @click.command(cls=Command)

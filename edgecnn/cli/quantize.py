@@ -52,7 +52,7 @@ def command(
         _climb(model, output, settings, ladder, trust, json_path)
         return
     for key in ladder.given():
-        raise click.UsageError(f"{flag(key)} goes with --max-drop or --min-agreement.")
+        raise click.UsageError(f"{flag(key)} needs --max-drop or --min-agreement.")
     _convert(model, output, settings, trust, json_path)
 
 
@@ -68,11 +68,11 @@ def _refuse_of_schemes(settings: QuantizeSettings) -> None:
     """Refuse what the ladder decides itself."""
     own = {"improve": settings.calibration.improve, "keep_float": settings.keep_float}
     for key in (key for key, value in own.items() if value):
-        raise click.UsageError(f"A bound doesn't go with {flag(key)}: the ladder tries its own schemes.")
+        raise click.UsageError(f"{flag(key)} can't be used with an accuracy bound: the ladder chooses it itself.")
     if settings.scheme not in ("int8", "int8_per_tensor"):
         raise click.UsageError(
-            f"A bound doesn't go with --scheme {settings.scheme}: the ladder tries its own. Give int8_per_tensor "
-            "for an accelerator that has one scale per tensor; or no bound."
+            f"--scheme {settings.scheme} can't be used with an accuracy bound: the ladder chooses the scheme. Use "
+            "--scheme int8_per_tensor for an accelerator with per-tensor weights, or remove the bound."
         )
 
 
@@ -144,13 +144,18 @@ def _notes(climbed: Climb) -> None:
     from edgecnn.ladder import Skipped
 
     if climbed.left_out:
-        note(f"Note: {climbed.left_out} images were calibrated or trained on, and left out of the evaluation.")
+        note(
+            f"Note: {climbed.left_out} images were used for calibration or training and are excluded from the "
+            "evaluation."
+        )
     for entry in climbed.entries:
         if isinstance(entry, Skipped):
             note(f"Note: {entry.configuration} skipped: {entry.reason.rstrip('.')}.")
         elif entry.verdict == "inconclusive":
             needed = (
-                f"about {entry.pictures_needed:,} images are needed" if entry.pictures_needed else "no number is enough"
+                f"about {entry.pictures_needed:,} images are needed"
+                if entry.pictures_needed
+                else "no number of images is enough"
             )
             note(f"Note: {entry.configuration} is within the bound on {entry.pictures} images. Inconclusive: {needed}.")
 

@@ -15,14 +15,14 @@ POSITION = 330
 @click.command()
 @click.argument("model", type=click.Path())
 @click.option("-o", "--output", required=True, metavar="FILE", help="Where to write the page; ends with .html.")
-@click.option("--verification", type=click.Path(), metavar="FILE", help="What `edgecnn verify --json FILE` wrote.")
+@click.option("--verification", type=click.Path(), metavar="FILE", help="Result of `edgecnn verify --json FILE`.")
 @click.option(
     "--profile",
     "profiles",
     type=click.Path(),
     multiple=True,
     metavar="FILE",
-    help="What `edgecnn profile --json FILE` wrote; may be given more than once.",
+    help="Result of `edgecnn profile --json FILE`; may be given more than once.",
 )
 def command(model: str, output: str, verification: str | None, profiles: tuple[str, ...]) -> None:
     """Write one self-contained HTML page about the artifact MODEL.

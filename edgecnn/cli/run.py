@@ -83,7 +83,9 @@ def _show(result: Any) -> None:
     print_table((file.contract.name, ""), rows)
     say(f"artifact  {result.artifact}\nreport    {result.report.resolve().as_uri()}")
     if found and found.calibrated_on:
-        note(f"Note: {found.calibrated_on} of the images were calibrated on; the figures flatter.")
+        note(
+            f"Note: {found.calibrated_on} of the images were used for calibration, which makes the figures optimistic."
+        )
     show_notes(found.notes if found else ())
 
 

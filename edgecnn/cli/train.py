@@ -1,4 +1,4 @@
-"""`edgecnn train`: a model learns the user's own classes."""
+"""`edgecnn train`: train a model on the user's own classes."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def _train_aware(model: str, output: str, folder: Path, json_path: str | None, o
 
     for name in ("unfreeze", "crop", "teacher", "cluster", "worker", "strict"):
         if getattr(options, name) not in (None, (), False):
-            raise UsageError(f"--{name} doesn't go with --qat, which trains a model further that was trained before.")
+            raise UsageError(f"--{name} can't be used with --qat, which fine-tunes a trained model.")
     tuning = Tuning(options.data, options.validation, options.test, options.validation_share, options.overrides)
     progress = Terminal()
     try:

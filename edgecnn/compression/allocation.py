@@ -1,4 +1,4 @@
-"""How many channels each group loses, so that the whole costs what it may, at the least loss of importance."""
+"""How many channels each group loses to meet a cost budget with the least loss of importance."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Channel pruning in rounds: the least important channels of all coupled layers go; see `methods/channels.py`."""
+"""Channel pruning in rounds: removes the least important channels of coupled layers; see `methods/channels.py`."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ def _check_reachable(state: _State, whole: float, keep: float, cost: str) -> Non
     sizes = coupling.prunable()
     if not sizes:
         raise UsageError(
-            f"No channels of {state.model.name} can be removed: all its layers are coupled to the input, the output or "
-            "layers that pruning doesn't know. Prune channels before quantization-aware training."
+            f"No channels of {state.model.name} can be removed: all its layers are coupled to the input, the output "
+            "or layers that pruning does not support. Prune channels before quantization-aware training."
         )
     share = Budget(coupling, state.costs).least(sizes, state.least(coupling)) / whole
     if share > keep:
         raise UsageError(
-            f"The channels can be cut to {share:.2f} of what the model costs in {cost}; received keep = {keep}. "
-            "Keep more, lower the floor that every layer keeps, or build a narrower model."
+            f"The smallest share of {cost} that channel pruning can reach is {share:.2f}; received keep = {keep}. "
+            "Increase keep, lower the floor of each layer, or build a narrower model."
         )
 
 

@@ -1,4 +1,4 @@
-"""Which values the weights of a kernel may have: even grids, as fine as the loss asks and the entropy allows."""
+"""The values of a kernel's clusters: even grids, as fine as the loss needs and the entropy budget allows."""
 
 from __future__ import annotations
 

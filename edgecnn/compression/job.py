@@ -1,4 +1,4 @@
-"""What every compression method gets and gives."""
+"""Input and output of every compression method."""
 
 from __future__ import annotations
 

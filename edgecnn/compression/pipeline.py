@@ -1,4 +1,4 @@
-"""`edgecnn prune` as a function: data, method, fine-tuning, test, and the contract that tells of it."""
+"""`edgecnn prune` as a function: data, method, fine-tuning, test, and the contract that records it."""
 
 from __future__ import annotations
 
@@ -184,7 +184,7 @@ def _compressed(
 
 def _trained(contract: Contract | None, model_file: str | Path, tuning: Tuning) -> Contract:
     """The contract of a model that has learned something and ends in what the losses take."""
-    problem = "has no contract, so what it has learned is not known"
+    problem = "has no contract, so its classes are unknown"
     if contract is not None:
         problem = task_of(contract).untrainable(contract)
         if not problem:

@@ -108,7 +108,7 @@ class Proof(Record):
         before, after = self.figures["float32"]
         paid = f"size x {after.size_bytes / before.size_bytes:.2f}, time x {after.latency_ms / before.latency_ms:.2f}"
         if self.kernels is None:
-            return [f"Note: LiteRT doesn't tell here which kernels ran. With the zeros: {paid}."]
+            return [f"Note: LiteRT does not report here which kernels ran. With the zeros: {paid}."]
         machine, ran = platform.machine(), ", ".join(f"{count} {name}" for name, count in self.kernels.items())
         sparse = sum(count for name, count in self.kernels.items() if SPARSE_KERNEL in name)
         if sparse:

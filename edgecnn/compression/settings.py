@@ -27,7 +27,7 @@ class Tuning(SplitSettings):
     """
 
     overrides: Mapping[str, Any] = changes(FitSettings, default_help="the method's")
-    distill: bool = option("Distill from the model as it was before.", True)
+    distill: bool = option("Distill from the original model.", True)
 
     def settings(self, defaults: FitSettings) -> FitSettings:
         """A method's defaults with these changes."""

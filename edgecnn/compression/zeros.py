@@ -13,7 +13,7 @@ from edgecnn.core.compat.tensorflow import keras, tf
 FREQUENCY = 20
 """Steps between two updates of the masks."""
 SETTLED = 0.6
-"""Share of the training after which the zeros stay where they are."""
+"""Share of the training after which the zeros are fixed."""
 _TOP = 0.5  # of TFMOT's schedule, which refuses 1; scaled to each kernel's own share
 
 

@@ -77,7 +77,7 @@ def _new_folder(name: str, size_bytes: int) -> Iterator[Path]:
         temporary = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=root))
     except OSError as error:
         raise DataError(
-            f"Can't use the cache folder {root}: {error.strerror}. Set EDGECNN_CACHE to another."
+            f"Can't use the cache folder {root}: {error.strerror}. Set EDGECNN_CACHE to another folder."
         ) from error
     try:
         yield temporary
@@ -97,8 +97,8 @@ def _make_room(root: Path, size_bytes: int) -> None:
     free = shutil.disk_usage(root).free
     if free < size_bytes + _SPARE_BYTES:
         raise DataError(
-            f"{root} has {free / 1e9:.1f} GB free; {size_bytes / 1e9:.1f} GB are needed and 1 GB to spare. "
-            "Set EDGECNN_CACHE to a folder on a larger disk, or use a smaller input size."
+            f"{root} has {free / 1e9:.1f} GB free; {size_bytes / 1e9:.1f} GB are needed, plus a reserve of 1 GB. Set "
+            "EDGECNN_CACHE to a folder on a larger disk, or use a smaller input size."
         )
 
 

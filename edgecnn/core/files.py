@@ -83,7 +83,10 @@ def locked(path: str | Path) -> Iterator[None]:
         deadline = time.monotonic() + _LOCK_WAIT_S
         while not _take(fcntl, handle):
             if time.monotonic() > deadline:
-                raise EdgecnnError(f"Another edgecnn has been changing {path} for {_LOCK_WAIT_S:.0f} s; end it first.")
+                raise EdgecnnError(
+                    f"Another edgecnn process has been writing to {path} for {_LOCK_WAIT_S:.0f} s. Wait for it to "
+                    "finish, or stop it."
+                )
             time.sleep(0.02)
         yield
     finally:
@@ -143,7 +146,7 @@ def parse_toml(text: str) -> dict[str, Any]:
     except RecursionError as error:
         raise RecordError("It is nested too deeply to be read.") from error
     except ValueError as error:
-        raise RecordError(f"It is no valid TOML: {printable(str(error))}.") from error
+        raise RecordError(f"It is not valid TOML: {printable(str(error))}.") from error
     return values
 
 

@@ -28,7 +28,7 @@ class Hints(Settings):
     )
     std: tuple[float, ...] | None = option("The model's input is (pixel - mean) / std.", metavar="S[,S,S]")
     color: str | None = option("Channel order of the model's input.", choices=COLORS)
-    fit: str | None = option("What happens to an image of another aspect ratio.", choices=FITS)
+    fit: str | None = option("How an image of another aspect ratio is fitted to the input.", choices=FITS)
     crop: float | None = option(
         "With --fit crop, the share of the image's largest centered window that is kept.",
         above=0, high=1, metavar="SHARE",
@@ -42,7 +42,7 @@ class Hints(Settings):
         metavar="KIND",
     )  # fmt: skip
     input_size: int | None = option(
-        "Height and width, if the model leaves them open.", low=1, high=8192, unit="pixels", metavar="N"
+        "Input height and width, if the model does not fix them.", low=1, high=8192, unit="pixels", metavar="N"
     )
 
     @property
@@ -123,8 +123,8 @@ class Hints(Settings):
         named = [(name, values) for name, values in (("mean", mean), ("std", std)) if values]
         meant = " ".join(f"--{name} {','.join(f'{255 * value:g}' for value in values)}" for name, values in named)
         return (
-            f"{' and '.join(f'--{name}' for name, _ in named)} are in pixel values, 0 to 255. Values for pixels scaled "
-            f"to 0..1, which yours look like, are given times 255: {meant}."
+            f"{' and '.join(f'--{name}' for name, _ in named)} are in pixel values, 0 to 255. The received values "
+            f"look like those for pixels scaled to 0..1; multiply them by 255: {meant}."
         )
 
 

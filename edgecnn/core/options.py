@@ -200,7 +200,7 @@ def _chosen_options(settings: type[Settings], field: dataclasses.Field[Any], giv
     for key in mine:
         if key not in [each.key for each in own]:
             listed = [part for each in own for part in (Key(each.key), ", ")][:-1] or ["none"]
-            has = f" doesn't go with the {registry.kind} {chosen}; it has: "
+            has = f" can't be used with the {registry.kind} {chosen}; it has: "
             raise SettingError(Key(key), has, *listed, ".")
     return kind.of(mine)
 

@@ -123,7 +123,7 @@ class DataSet:
             UsageError: `count` is less than 1.
         """
         if count < 1:
-            raise UsageError(f"{count} images of {self.name} were asked for; expected at least 1.")
+            raise UsageError(f"{count} images of {self.name} were requested; expected at least 1.")
         if count >= len(self):
             return self
         queues = _queues(self.examples, seed)

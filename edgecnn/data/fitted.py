@@ -1,4 +1,4 @@
-"""Pictures as the model sees them, decoded once by the runtime's own preprocessing and kept on disk.
+"""Preprocessed images, decoded once by the runtime's own preprocessing and kept on disk.
 
 Every epoch then reads rows of a memory-mapped array, and what training sees is what the device will see. The same pass
 looks at each image for the data report: size, errors, and two small fingerprints that tell near duplicates.

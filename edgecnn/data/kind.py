@@ -18,7 +18,7 @@ class DataKindFile(Protocol):
     SYNTAX: str
 
     def accepts(self, spec: str) -> bool:
-        """Whether it is the one to ask; cheap, and true for one kind only."""
+        """Whether this kind handles the text; cheap, and true for one kind only."""
 
     def open_data(self, spec: str) -> DataSet:
         """Open it; no image is read yet.

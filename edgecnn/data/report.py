@@ -1,4 +1,4 @@
-"""What is wrong with a data set, before hours are spent on it: counts, unreadable, tiny, duplicates, imbalance."""
+"""Reports problems of a data set before training: counts, unreadable, tiny, duplicates, imbalance."""
 
 from __future__ import annotations
 

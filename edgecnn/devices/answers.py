@@ -139,7 +139,7 @@ class Measure(Record):
             for key in ("before", "after"):
                 Conditions.from_dict(getattr(one, key), key)
             if min(one.latency_ms.median, *one.samples_ms) <= 0:
-                raise RecordError("measure.measurements has inferences of 0 ms.")
+                raise RecordError("measure.measurements has inferences of 0 ms; expected positive times.")
 
 
 @dataclass(frozen=True)
@@ -220,7 +220,7 @@ class PerOperator(Record):
         if not self.needs_files and (self.system is None or self.times is None):
             raise RecordError("per_op has neither times nor needs_files.")
         if self.system and self.times and not self.system.emulated and not all(self.times.probe.to_dict().values()):
-            raise RecordError("per_op.times.probe is 0; expected what the machine reaches.")
+            raise RecordError("per_op.times.probe is 0; expected the machine's measured peak.")
 
 
 @dataclass(frozen=True)
@@ -316,5 +316,5 @@ def lines(text: str) -> str:
 def _senseless(what: str, device: str, reason: object) -> DeviceError:
     text = "nested too deeply" if isinstance(reason, RecursionError) else reason
     return DeviceError(
-        f"{device} answered {what} with something that makes no sense: {text} Is something else printing there?"
+        f"{device} answered {what} with invalid data: {text} Does another program print to its standard output?"
     )

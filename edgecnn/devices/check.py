@@ -1,4 +1,4 @@
-"""What a board's inventory means: each finding, and what to do about what is not right."""
+"""Interprets a board's inventory: findings, verdicts and remedies."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ class Finding:
 
 
 class Fix(NamedTuple):
-    """What the user would type to mend the software, and to get OpenCV with it."""
+    """The commands that fix the software, without and with OpenCV."""
 
     command: str
     with_opencv: str
 
 
 def findings(inventory: Inventory, fix: Fix) -> list[Finding]:
-    """Judge the answer of the job `check`."""
+    """Evaluate the answer of the job `check`."""
     return [finding for judge in _JUDGES for finding in judge(inventory, fix)]
 
 
@@ -63,8 +63,10 @@ def _system(inventory: Inventory, fix: Fix) -> Iterator[Finding]:
     system = inventory["system"]
     value = f"{system['os']}, {system['bits']} bit, glibc {system['glibc'] or 'unknown'}"
     if system["bits"] == 32:
-        yield Finding("system", value, ADVICE, "LiteRT exists for 64 bit only; the old tflite-runtime is several times "
-                      "slower with int8. Install the 64-bit Raspberry Pi OS.")  # fmt: skip
+        yield Finding("system", value, ADVICE,
+            "LiteRT exists for 64 bit only; the older tflite-runtime is several times slower with int8. Install the "
+            "64-bit Raspberry Pi OS."
+        )  # fmt: skip
     elif tuple(map(int, (system["glibc"] or "9.9").split(".")[:2])) < LITERT_GLIBC:
         yield Finding("system", value, ADVICE, "LiteRT needs glibc 2.34: upgrade to Bookworm or newer.")
     else:
@@ -127,13 +129,13 @@ def _heat(inventory: Inventory, fix: Fix) -> Iterator[Finding]:
         yield Finding("temperature", f"{heat:.1f} °C", level, remedy)
     now, since = state["throttled_now"], state["throttled_since_start"]
     if state["throttled_bits"] is None:
-        yield Finding("throttling", "the board doesn't tell")
+        yield Finding("throttling", "not reported by the board")
     elif now or since:
         before = "unknown" if since is None else ", ".join(since) or "no"
         value = f"now: {', '.join(now) or 'no'}; since the start: {before}"
         yield Finding("throttling", value, PROBLEM if now else ADVICE, _throttling_remedy([*now, *(since or [])]))
     elif since is None:
-        yield Finding("throttling", "no under-voltage now; the board doesn't tell more")
+        yield Finding("throttling", "no under-voltage now; the board reports no history")
     else:
         yield Finding("throttling", "none since the start")
 
@@ -146,7 +148,7 @@ def _throttling_remedy(flags: list[str]) -> str:
 
 def _disk(inventory: Inventory, fix: Fix) -> Iterator[Finding]:
     free = inventory["free_disk_bytes"]
-    level, remedy = (OK, "") if free >= MIN_FREE_BYTES else (PROBLEM, "Free some space: 200 MB are needed.")
+    level, remedy = (OK, "") if free >= MIN_FREE_BYTES else (PROBLEM, "Free some space: at least 200 MB are needed.")
     yield Finding("free disk", f"{free / 1e9:.1f} GB", level, remedy)
 
 

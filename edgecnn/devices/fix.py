@@ -1,4 +1,4 @@
-"""Give a board what it lacks: a virtual environment with the wheels that fit it."""
+"""Installs what a board lacks: a virtual environment with matching wheels."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ class Plan:
 
 @dataclass(frozen=True)
 class Examination:
-    """What a machine says of itself, and what that means."""
+    """A machine's inventory and its findings."""
 
     findings: list[check.Finding]
     inventory: dict[str, Any]
 
 
 def examine(device: Device, *, mend: bool = False, camera: bool = False, from_host: bool = False) -> Examination:
-    """Look at a machine, after giving it what it lacks if that is asked for.
+    """Check a machine, after installing what it lacks if requested.
 
     Args:
         device: an open device.

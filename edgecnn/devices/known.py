@@ -67,7 +67,7 @@ def entries() -> dict[str, Entry]:
 def _entry(name: str, values: dict[str, Any]) -> Entry:
     entry = Entry(name, values["target"], values.get("ssh_config"))
     if not isinstance(entry.target, str) or not isinstance(entry.ssh_config or "", str):
-        raise TypeError(f"[{name}]: target and ssh_config are texts in quotes")
+        raise TypeError(f"[{name}]: target and ssh_config must be quoted strings")
     return entry
 
 

@@ -1,4 +1,4 @@
-"""The system's ssh: commands as argument lists, one shared connection, and its complaints in our words."""
+"""The system's ssh: commands as argument lists, one shared connection, and its errors as our messages."""
 
 from __future__ import annotations
 
@@ -150,8 +150,8 @@ def _socket_folder() -> Path:
 _EXPLANATIONS = (
     (
         "REMOTE HOST IDENTIFICATION HAS CHANGED",
-        "The host key of {host} is not the one that is known for it. If the board was set up anew, forget the old key: "
-        "ssh-keygen -R {known}. If it was not, somebody else answers in its place.",
+        "The host key of {host} is not the one that is known for it. If the board was set up anew, forget the old "
+        "key: ssh-keygen -R {known}. If it was not, another machine may be impersonating it.",
     ),
     (
         "Host key verification failed",
@@ -170,8 +170,8 @@ _EXPLANATIONS = (
     ),
     (
         "Connection refused",
-        "{host} is there, but no ssh server answers. Enable it on the board: sudo systemctl enable --now ssh "
-        "(or raspi-config, Interface Options, SSH)",
+        "{host} is reachable, but runs no ssh server. Enable it on the board: sudo systemctl enable --now ssh (or "
+        "raspi-config, Interface Options, SSH)",
     ),
     ("timed out", "{host} doesn't answer. Is it on, and in the same network? Try: ping {host}"),
     ("No route to host", "{host} can't be reached from here. Is it on, and in the same network? Try: ping {host}"),

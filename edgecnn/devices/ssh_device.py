@@ -48,7 +48,7 @@ _IN_SHELL = ("sh", "-c", '"$@"; exit $?', "edgecnn")
 
 @dataclass(frozen=True)
 class Board:
-    """What a first look at a board tells, before any Python runs there.
+    """What the shell reports of a board, before any Python runs there.
 
     Attributes:
         python: its interpreter: our virtual environment's, or `python3`; empty if there is none.

@@ -1,4 +1,4 @@
-"""The contract of a float model by others: what its file tells, what was said of it, and what must be assumed."""
+"""The contract of a third-party float model: read from its file, given by hints, or assumed."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def foreign_contract(
         )
     height, width = shape[1] or hints.input_size, shape[2] or hints.input_size
     if not height or not width:
-        raise ModelFileError(f"The model leaves its input size open ({list(shape)}). Say it with --input-size N.")
+        raise ModelFileError(f"The model has no fixed input size ({list(shape)}). Set it with --input-size N.")
     both_said = {"mean", "std"} <= hints.said
     found = None if both_said else input_range(call, (height, width, shape[3]), dtype)
     preprocessing = Preprocessing(height, width, color="gray" if shape[3] == 1 else "rgb")

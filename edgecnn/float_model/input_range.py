@@ -1,4 +1,4 @@
-"""Measures what a float model makes of its input before the first weights, whatever layers or operations do it.
+"""Measures how a float model scales its input before the first weights, whichever layers or operations do it.
 
 The model is traced and frozen; the tensor that its first convolution or dense layer reads is cut out, and images of one
 value are given to it. Layers' names, nesting and file formats don't matter then.

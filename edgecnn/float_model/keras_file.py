@@ -116,7 +116,7 @@ def read_contract(path: str | Path) -> Contract | None:
 def _read(path: Path) -> tuple[dict[str, Any], Contract | None]:
     """The `config.json` and the contract."""
     if path.suffix == ".tflite" and path.is_file():
-        raise ModelFileError(f"{path} is converted already; expected the .keras file that it was made from.")
+        raise ModelFileError(f"{path} is already converted; expected the .keras file that it was made from.")
     try:
         with zipfile.ZipFile(path) as archive:
             if sum(info.file_size for info in archive.infolist()) > _LARGEST_BYTES:
@@ -127,11 +127,11 @@ def _read(path: Path) -> tuple[dict[str, Any], Contract | None]:
     except OSError as error:
         raise ModelFileError(f"Can't read {path}: {error.strerror or error}.") from error
     except DAMAGED_ZIP as error:
-        raise ModelFileError(f"{path} is not a whole .keras file ({error}). Save it again.") from error
+        raise ModelFileError(f"{path} is not a valid .keras file ({error}). Save it again.") from error
     except RecordError as error:
-        raise ModelFileError(f"{path} is not a whole .keras file: {error} Save it again.") from error
+        raise ModelFileError(f"{path} is not a valid .keras file: {error} Save it again.") from error
     if not isinstance(config, dict):
-        raise ModelFileError(f"{path} is not a whole .keras file (config.json is a {type(config).__name__}).")
+        raise ModelFileError(f"{path} is not a valid .keras file (config.json is a {type(config).__name__}).")
     return config, contract
 
 

@@ -1,4 +1,4 @@
-"""What several methods ask of a kernel's values."""
+"""Zeros and clusters among a kernel's values."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ _HOLDS = {"magnitude": is_pruned, "clusters": clusters}
 
 
 def still_holds(model: Any, history: Sequence[CompressionStep], method: str) -> bool:
-    """Whether what "magnitude" or "clusters" did is still in the weights; training that doesn't care wipes it out.
+    """Whether the weights still have the zeros or clusters of "magnitude" or "clusters"; plain training destroys them.
 
     Args:
         model: Keras model.

@@ -84,7 +84,7 @@ def load(
     if path.suffix in (".h5", ".hdf5"):
         return from_model(_h5_model(path, trust), like, hints)
     raise ModelFileError(
-        f"{path} is no Keras model; expected a .keras, .h5 or .hdf5 file or a SavedModel folder"
+        f"{path} is not a Keras model; expected a .keras, .h5 or .hdf5 file or a SavedModel folder"
         + (" (it is quantized already?)." if path.suffix == ".tflite" else ".")
     )
 
@@ -100,7 +100,7 @@ def _zip_json(path: Path, member: str) -> dict[str, Any]:
             values: dict[str, Any] = parse_json(safety.read_text(archive, member, path), constants=True)
             return values
     except (OSError, RecordError, *DAMAGED_ZIP) as error:
-        raise ModelFileError(f"{path} is not a whole .keras file ({error}). Save it again.") from error
+        raise ModelFileError(f"{path} is not a valid .keras file ({error}). Save it again.") from error
 
 
 def _keras3_model(path: Path, trust: bool) -> Any:
@@ -127,7 +127,7 @@ def _h5_model(path: Path, trust: bool) -> Any:
             version = str(file.attrs.get("keras_version", "2"))
     except (OSError, KeyError, TypeError, ValueError, RecordError) as error:
         raise ModelFileError(
-            f"{path} holds no whole Keras model ({_first_line(error)}). Weights alone are not enough."
+            f"{path} contains no complete Keras model ({_first_line(error)}). Weights alone are not enough."
         ) from error
     if version.startswith("3"):
         return _keras3_model(path, trust)

@@ -1,4 +1,4 @@
-"""The one door for every model file: what is on no list of things that only compute is refused, and named.
+"""Checks every model file before it is loaded: what is not on an allowlist of safe operations is rejected by name.
 
 A model is data by its purpose and code by its format: Keras imports the classes that a configuration names and calls
 operations while it loads, HDF5 reads values from other files, a SavedModel is a program. `check` looks before any of
@@ -33,7 +33,7 @@ _NUMBERS = "numbers in the file itself"
 
 
 def check(path: str | Path, *, trust: bool | None) -> None:
-    """Refuse a model that asks for more than to compute, before anything of it is loaded.
+    """Reject a model that needs more than safe operations, before any part of it is loaded.
 
     Args:
         path: a `.keras`, `.h5` or `.hdf5` file, or a SavedModel folder.
@@ -56,7 +56,7 @@ def check(path: str | Path, *, trust: bool | None) -> None:
 
 
 def check_arrays(path: str | Path) -> None:
-    """Refuse an `.h5` file whose arrays are not in it. Its configuration is not looked at and must not be used.
+    """Reject an `.h5` file with arrays stored elsewhere. Its configuration is not checked and must not be used.
 
     Raises:
         UntrustedModelError: names the array.
@@ -91,7 +91,7 @@ def _check_archive(path: Path, trust: bool | None) -> None:
     except OSError as error:
         raise ModelFileError(f"Can't read {path}: {error.strerror or error}.") from error
     except (RecordError, *DAMAGED_ZIP) as error:
-        raise ModelFileError(f"{path} is not a whole .keras file ({error}). Save it again.") from error
+        raise ModelFileError(f"{path} is not a valid .keras file ({error}). Save it again.") from error
     _check_hdf5(path, weights, weights.getbuffer().nbytes, trust)
 
 
@@ -99,9 +99,9 @@ def _check_members(archive: zipfile.ZipFile, path: Path, trust: bool | None) -> 
     names = archive.namelist()
     others = [name for name in names if name not in MEMBERS]
     if others:
-        _refuse(path, "the model", f"the file {others[0]!r} that it brings along", f"{', '.join(MEMBERS)}", trust)
+        _refuse(path, "the model", f"the file {others[0]!r} in its archive", f"{', '.join(MEMBERS)}", trust)
     if len(set(names)) < len(names):
-        raise ModelFileError(f"{path} is not a whole .keras file (it holds a member twice). Save it again.")
+        raise ModelFileError(f"{path} is not a valid .keras file (it contains a member twice). Save it again.")
     for info in archive.infolist():
         largest = min(safety_hdf5.LARGEST_BYTES, _SLACK_BYTES + _LARGEST_RATIO * info.compress_size)
         if info.file_size > largest:
@@ -127,7 +127,7 @@ def _check_hdf5(path: Path, content: Any, size_bytes: int, trust: bool | None, *
 def _check_saved_model(folder: Path, trust: bool | None) -> None:
     from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
-    expected = "operations that only compute"
+    expected = "only operations on edgecnn's list of safe operations"
     _refuse_first(safety_saved_model.file_requests(folder), folder, expected, trust)
     message = SavedModel()
     graph_file = folder / safety_saved_model.GRAPH
@@ -146,10 +146,10 @@ def _refuse_nodes(nodes: list[Any], folder: Path, trust: bool | None) -> None:
     if not nodes:
         return
     first, others = nodes[0], sorted({node.op for node in nodes} - {nodes[0].op})
-    more = f", and so do {', '.join(others[:8])}" if others else ""
+    more = f", nor are {', '.join(others[:8])}" if others else ""
     raise UntrustedModelError(
-        f"{folder}: the operation {first.name!r} ({first.op}) reaches outside of the model, or edgecnn doesn't know "
-        f"that it doesn't{more}. It was not loaded. {_remedy(trust)}"
+        f"{folder}: the operation {first.name!r} ({first.op}) is not on edgecnn's list of safe operations{more}. It "
+        f"was not loaded. {_remedy(trust)}"
     )
 
 
@@ -158,12 +158,12 @@ def _refuse_first(requests: Iterable[tuple[str, str]], path: Path, expected: str
         for place, request in islice(requests, 1):
             _refuse(path, place, request, expected, trust)
     except RecursionError as error:
-        raise ModelFileError(f"{path} is damaged: its parts lie too deep in one another.") from error
+        raise ModelFileError(f"{path} is damaged: its objects are nested too deeply.") from error
 
 
 def _refuse(path: Path, place: str, request: str, expected: str, trust: bool | None) -> NoReturn:
     raise UntrustedModelError(
-        f"{path}: {place} asks for {request}; expected {expected}. It was not loaded. {_remedy(trust)}"
+        f"{path}: {place} refers to {request}; expected {expected}. It was not loaded. {_remedy(trust)}"
     )
 
 

@@ -1,4 +1,4 @@
-"""What an HDF5 file would make its reader open or allocate: only whole numbers and floats that lie in the file itself.
+"""Checks what an HDF5 file makes its reader open or allocate: only integers and floats stored in the file itself.
 
 A dataset's values can lie in any file of the machine (external storage, virtual datasets, external links), and a
 filter can name a library to load.
@@ -19,7 +19,7 @@ _FILTERS = (1, 2, 3, 32000)  # deflate, shuffle, Fletcher-32, LZF: built in, no 
 
 
 def requests(file: Any, size_bytes: int) -> Iterator[tuple[str, str]]:
-    """What an open `h5py.File` asks for that its arrays don't need.
+    """What an open `h5py.File` refers to besides its own arrays.
 
     Args:
         file: opened for reading.
@@ -31,14 +31,14 @@ def requests(file: Any, size_bytes: int) -> Iterator[tuple[str, str]]:
     claimed = 0
     try:
         for place, link, item in _entries(file):
-            target = "" if item is not None else f"what its {type(link).__name__} points to{_target(link)}"
+            target = "" if item is not None else f"the target of its {type(link).__name__}{_target(link)}"
             reason = target or _distrusted(item)
             if reason:
                 yield place, reason
                 return
             claimed += math.prod(item.shape) * item.dtype.itemsize
             if claimed > min(LARGEST_BYTES, _SLACK_BYTES + _LARGEST_RATIO * size_bytes):
-                yield place, f"too much memory: {claimed:,} bytes up to here in a file of {size_bytes:,} bytes"
+                yield place, f"arrays of {claimed:,} bytes up to here in a file of {size_bytes:,} bytes"
                 return
     except _ExcessError as excess:
         yield excess.place, excess.what
@@ -64,7 +64,7 @@ def _entries(file: Any) -> Iterator[tuple[str, Any, Any]]:
         group, depth = waiting.pop()
         info = h5py.h5o.get_info(group.id)
         if (info.fileno, info.addr) in seen or depth > MAXIMUM_DEPTH:
-            raise _ExcessError(f"the group {group.name!r}", "a group inside itself, or too deep")
+            raise _ExcessError(f"the group {group.name!r}", "a group that contains itself or is nested too deeply")
         seen.add((info.fileno, info.addr))
         for name in group:
             count += 1

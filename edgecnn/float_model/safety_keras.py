@@ -1,4 +1,4 @@
-"""What a Keras configuration asks for: every class, function and text of it must be on a list.
+"""Checks a Keras configuration: every class, function and string in it must be on an allowlist.
 
 A configuration (`config.json`, or an .h5 file's `model_config`) is JSON in which any object may name a class and a
 module, and any text may be looked up as a function. Keras imports what is named, and calls operations with constants of
@@ -38,7 +38,7 @@ _LABELS = ("name",)  # is never looked up
 
 
 def requests(config: Any) -> Iterator[tuple[str, str]]:
-    """All that a configuration asks for and that is on no list.
+    """Everything in a configuration that is on no allowlist.
 
     Yields:
         The place ("layer 'x'", or "the model"), and what is asked for there ("the class os.system").
@@ -49,7 +49,7 @@ def requests(config: Any) -> Iterator[tuple[str, str]]:
     # The model is loaded with `compile=False`: how it was compiled is not read.
     yield from _walk({key: value for key, value in config.items() if key != "compile_config"}, "the model", "", 0)
     if config.get("class_name") not in MODELS:
-        yield "the model", f"the class {config.get('class_name')!r}, which is no model"
+        yield "the model", f"the class {config.get('class_name')!r}, which is not a model"
 
 
 def _walk(value: Any, layer: str, key: str, depth: int) -> Iterator[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""What a SavedModel asks for: every operation that loading or calling it can run must be on the list.
+"""Checks a SavedModel: every operation that loading or calling it can run must be on the allowlist.
 
 Only the saving of variables may be there besides, where nothing that edgecnn does reaches it.
 """
@@ -28,19 +28,19 @@ _STRING = 7  # DT_STRING of types.proto
 
 
 def file_requests(folder: Path) -> Iterator[tuple[str, str]]:
-    """What lies in the folder and leads out of it, or is another form of the graph; other files are not read."""
+    """Links that leave the folder, and other forms of the graph; other files are not read."""
     for path in sorted(folder.rglob("*")):
         name = str(path.relative_to(folder))
         if path.is_symlink() and not path.resolve().is_relative_to(folder.resolve()):
-            yield f"the file {name!r}", "what it links to"
+            yield f"the file {name!r}", "a target outside the folder"
         elif name in _OTHER_GRAPHS:
-            yield f"the file {name!r}", f"being read in place of {GRAPH}"
+            yield f"the file {name!r}", f"a graph that TensorFlow would read instead of {GRAPH}"
         elif not path.is_file() and not path.is_dir():
-            yield f"the file {name!r}", "reading what is no regular file"
+            yield f"the file {name!r}", "a file that is not a regular file"
 
 
 def object_requests(graph: Any) -> Iterator[tuple[str, str]]:
-    """Assets and Python objects of a MetaGraphDef that no list has."""
+    """Assets and Python objects of a MetaGraphDef that are on no allowlist."""
     for asset in graph.asset_file_def:
         yield f"the asset {asset.filename!r}", "a file besides the model"
     for number, node in enumerate(graph.object_graph_def.nodes):
@@ -59,7 +59,7 @@ def has_objects(graph: Any) -> bool:
 
 
 def distrusted_nodes(graph: Any) -> Iterator[Any]:
-    """The nodes of a MetaGraphDef that can run and whose operation is on no list."""
+    """The nodes of a MetaGraphDef that can run and whose operation is on no allowlist."""
     functions = {function.signature.name for function in graph.graph_def.library.function}
     runnable = list(_runnable(graph))
     for node, only_restores in runnable:

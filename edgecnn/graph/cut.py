@@ -53,7 +53,7 @@ def cut(file: ModelFile, files: bool = False) -> bytes:
         if operator.index not in constant and not kind_of(operator.name).has_state:
             _add(source, _single(graph, old, operator, makers), f"{OPERATOR_PREFIX}{operator.index}")
     if not source.subgraphs:
-        raise ModelFileError(f"{file.name}: no operator of it can be timed on its own.")
+        raise ModelFileError(f"{file.name}: none of its operators can be timed individually.")
     for number in range(EMPTY_GRAPHS):
         _add(source, _empty(source), f"{EMPTY_PREFIX}{number}")
     for name, kind in PROBES.items():

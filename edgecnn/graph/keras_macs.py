@@ -26,7 +26,7 @@ def per_layer(model: Any) -> dict[str, int]:
         given, result = _first(layer.get_input_shape_at(0))[1:], layer.get_output_shape_at(0)[1:]
         if None in (*given, *result):
             raise ValueError(
-                f"{layer.name} has the shape {result}; expected fixed numbers. Build it with an input size."
+                f"{layer.name} has the shape {result}; expected a fixed shape. Build it with an input size."
             )
         counted[layer.name] = of_layer(layer, given, result)
     return counted

@@ -105,8 +105,8 @@ def _open_keras(path: Path, input_size: int | None, trust: bool) -> OpenedModel:
         model, contract = found.keras_model, found.contract
     if model is None or type(model).__module__.startswith("keras."):
         raise UsageError(
-            f"{path} is no Keras 2 model; expected a .keras or .h5 file of tf_keras. "
-            "Convert it with `edgecnn quantize --scheme float32` and inspect the .tflite file."
+            f"{path} is not a Keras 2 model; expected a .keras or .h5 file of tf_keras. Convert it with `edgecnn "
+            "quantize --scheme float32` and inspect the .tflite file."
         )
     model._name = model.name if contract else path.name
     return _keras_source(resized(model, input_size) if input_size else model, contract)

@@ -25,7 +25,7 @@ def report_page(report: Report, source: OpenedModel, fields: Sequence[Any] = ())
         Section("The whole network", facts(view.totals(report))),
         Section("Where the work is", _by_map_size(report)),
         Section("What a unit sees", _fields(report)),
-        Section("What it really looks at", _effective(report, fields)),
+        Section("Effective receptive field", _effective(report, fields)),
         Section("Layer by layer", _tables(rows)),
     ]
     return page(report.network.name, _lead(report), sections, top=cards(_figures(report)))
@@ -108,7 +108,7 @@ def _nested_squares(report: Report, picture: Sequence[int]) -> str:
         )
     total = max(height + 2, 44 * len(legend) + 10)
     return (
-        f'<svg viewBox="0 0 720 {total:.0f}" width="720" role="img" aria-label="Receptive fields inside the picture">'
+        f'<svg viewBox="0 0 720 {total:.0f}" width="720" role="img" aria-label="Receptive fields inside the image">'
         f"{''.join(parts)}{''.join(legend)}</svg>"
         + paragraph("The central unit of each stage, on the whole image; padding is not drawn.", "note")
     )
@@ -125,8 +125,8 @@ def _box(row: LayerReport, picture: Sequence[int]) -> tuple[float, float, float,
 
 def _seen(row: LayerReport) -> str:
     if not row.sees_whole:
-        return "no unit sees the whole picture"
-    return f"{row.sees_whole:.0%} of the units see the whole picture"
+        return "no unit sees the whole image"
+    return f"{row.sees_whole:.0%} of the units see the whole image"
 
 
 def _effective(report: Report, fields: Sequence[Any]) -> str:
@@ -214,5 +214,5 @@ def sweep_page(found: Mapping[str, Sequence[Point]]) -> str:
     for model, points in found.items():
         text = table(view.SWEEP_COLUMNS, view.sweep_rows(points)) + paragraph(view.growth_sentence(points), "note")
         sections.append(Section(model, text))
-    lead = "How the cost grows with the picture: counted, and measured on this machine."
+    lead = "How the cost grows with the input size: counted, and measured on this machine."
     return page(f"{' and '.join(found)} over input size", lead, sections)

@@ -155,8 +155,8 @@ def _last_sentence(row: LayerReport) -> str:
     where = f"{row.layer.name}, {shape(row.output_shape)}"
     if row.reach is None or row.sees_whole is None:
         return where
-    seen = {0.0: "no unit sees the whole picture", 1.0: "every unit sees the whole picture"}
-    sentence = seen.get(row.sees_whole, f"{row.sees_whole:.0%} of its units see the whole picture")
+    seen = {0.0: "no unit sees the whole image", 1.0: "every unit sees the whole image"}
+    sentence = seen.get(row.sees_whole, f"{row.sees_whole:.0%} of its units see the whole image")
     return f"{where}: receptive field {field_size(row.reach)}, {sentence}"
 
 
@@ -258,7 +258,7 @@ def growth_sentence(points: Sequence[Point]) -> str:
     macs, measured_ms = growth(points, "macs"), growth(points, "processor_ms")
     counted = f"MACs grow with pixels^{macs:.2f}" if macs else "The MACs can't be compared"
     measured = f", the processor time with pixels^{measured_ms:.2f}" if measured_ms else ""
-    return f"{counted}{measured} (1 is linear in the picture's area, 2 is quadratic)."
+    return f"{counted}{measured} (1 is linear in the image's area, 2 is quadratic)."
 
 
 TARGET_COLUMNS = ("operator", "layer", "runs on the target", "status", "reason")

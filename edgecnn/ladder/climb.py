@@ -73,7 +73,7 @@ class _Climbing:
         self._tried: list[tuple[Tried, ModelFile]] = []
 
     def run(self) -> Climb:
-        """All configurations, as far as need be."""
+        """Try configurations until one is within the bounds."""
         refused: QuantizationError | None = None
         for configuration in CONFIGURATIONS:
             try:
@@ -88,7 +88,9 @@ class _Climbing:
             elif self._tried[-1][0].verdict != "not met":
                 return self._written(self._output, self._tried[-1][1], reached=True)
         if not self._tried:
-            raise refused or QuantizationError("No configuration of the ladder suits what is asked of the artifact.")
+            raise refused or QuantizationError(
+                "No configuration of the ladder is compatible with the requested options; all were skipped."
+            )
         _, best = max(self._tried, key=lambda tried: _merit(tried[0]))
         return self._written(self._output.with_name(f"{self._output.stem}-best.tflite"), best, reached=False)
 
@@ -137,7 +139,7 @@ def check(climbed: Climb, bounds: Bounds, reason: str = "") -> None:
 
 
 def blame(climbed: Climb, model: Any, data: str | DataSet, *, trust: bool = False) -> str:
-    """One sentence on the layers that lose most in the best int8 artifact; empty where there is none to look into."""
+    """One sentence on the noisiest layers of the best int8 artifact; empty if there is no such artifact."""
     from edgecnn.verification.doctor import Case, layer_noise
 
     if climbed.int8 is None:
@@ -151,4 +153,4 @@ def blame(climbed: Climb, model: Any, data: str | DataSet, *, trust: bool = Fals
     worst = sorted(found, key=lambda layer: -layer.share_percent)[:3]
     named = ", ".join(f"{layer.layer} ({layer.operator}, {layer.share_percent:.0f} %)" for layer in worst)
     ask = f"edgecnn doctor {shlex.quote(str(climbed.path))} --against FLOAT --data DATA"
-    return f" Most of int8's noise comes from {named}. Ask why: {ask}"
+    return f" Most of int8's noise comes from {named}. To diagnose: {ask}"

@@ -51,7 +51,7 @@ def reason_to_skip(configuration: Configuration, request: Request) -> str:
         "it computes in float": bounds.integer and not configuration.integer,
         "int8_mixed is as accurate and faster; --integer tries it": configuration.float_is_better
         and not bounds.integer,
-        "hard_swish is nearer to swish; --edge-tpu tries it": configuration.edge_tpu_only and not bounds.edge_tpu,
+        "hard_swish is closer to swish; --edge-tpu tries it": configuration.edge_tpu_only and not bounds.edge_tpu,
         "needs --train-data": bool(configuration.method) and request.training is None,
     }
     return next((reason for reason, applies in reasons.items() if applies), "")

@@ -1,4 +1,4 @@
-"""The float model's answers for held-out images, and how an artifact's compare."""
+"""Evaluates artifacts against the float model on held-out images."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _BATCH = 32
 
 
 def held_out(data: str | DataSet, request: Request) -> tuple[DataSet, int]:
-    """The evaluation set without images that are calibrated or trained on; and how many that leaves out.
+    """The evaluation set without calibration and training images, and how many were excluded.
 
     Raises:
         DataError: there are none, or there is a bound on the drop and there are no labels.
@@ -44,11 +44,11 @@ def held_out(data: str | DataSet, request: Request) -> tuple[DataSet, int]:
     if request.bounds.max_drop is not None and not (data.classes or data.task):
         raise DataError(f"--max-drop needs labels, and {data.name} has none; use --min-agreement.")
     calibrated = request.calibration.pictures("best").examples
-    fresh = _without(data, {example.sha256() for example in calibrated}, "calibrated")
-    fresh = _without(fresh, Seen.read(_provenance(request.model)), "trained")
+    fresh = _without(data, {example.sha256() for example in calibrated}, "calibration")
+    fresh = _without(fresh, Seen.read(_provenance(request.model)), "training")
     if request.training:
         trained = open_splits(request.training.data).digests
-        fresh = _without(fresh, {digest for digests in trained for digest in digests}, "trained")
+        fresh = _without(fresh, {digest for digests in trained for digest in digests}, "training")
     return fresh, len(data) - len(fresh)
 
 
@@ -66,7 +66,7 @@ def _without(data: DataSet, digests: Container[str], why: str) -> DataSet:
     """Leave images out by content."""
     fresh = tuple(example for example in data.examples if example.sha256() not in digests)
     if not fresh:
-        raise DataError(f"All {len(data)} images of {data.name} were {why} on. Give --data with others.")
+        raise DataError(f"All {len(data)} images of {data.name} were used for {why}. Give other images with --data.")
     return data.with_examples(fresh)
 
 

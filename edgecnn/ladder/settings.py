@@ -1,4 +1,4 @@
-"""What is asked of the ladder."""
+"""Settings of the ladder."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from edgecnn.verification.settings import VerifySettings
 
 @dataclass(frozen=True)
 class Bounds(Settings):
-    """What may be lost, and what the artifact must suit.
+    """Accuracy bounds, and what the artifact must run on.
 
     Attributes:
         per_tensor: whether weights have one scale, for accelerators that know no more.
@@ -25,7 +25,7 @@ class Bounds(Settings):
 
     max_drop: float | None = same_as(VerifySettings, "max_drop")
     min_agreement: float | None = same_as(VerifySettings, "min_agreement")
-    edge_tpu: bool = option("Only what an Edge TPU runs: int8 throughout.", False)
+    edge_tpu: bool = option("Only configurations that an Edge TPU runs: int8 throughout.", False)
     integer: bool = option("No float operators: for processors without a floating-point unit.", False)
     per_tensor: bool = False
     io: str | None = None
@@ -48,11 +48,11 @@ class Training(Settings):
     TITLE = Bounds.TITLE
 
     data: str = option(
-        "Training images: adds configurations that train on them; none of these is evaluated on.",
+        "Training set: adds configurations that train on it; its images are excluded from the evaluation.",
         REQUIRED, key="train_data", metavar="DATA",
     )  # fmt: skip
     epochs: int | None = option(
-        "Passes of the configurations that train.",
+        "Training epochs of the configurations that train.",
         low=1, high=100_000, metavar="N", default_help="3; 2 for quantization-aware training",
     )  # fmt: skip
 

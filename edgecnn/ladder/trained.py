@@ -1,4 +1,4 @@
-"""Configurations that train: the model is fine-tuned, imitating what it was, before it is quantized."""
+"""Configurations that train: the model is fine-tuned by self-distillation before it is quantized."""
 
 from __future__ import annotations
 
@@ -45,5 +45,5 @@ def _own(request: Request) -> tuple[Any, Contract]:
     if isinstance(model, (str, Path)) and Path(model).suffix == ".keras":
         model = keras_file.load(model, trust=request.trust)
     if not isinstance(model, tuple) or model[1] is None or not model[1].labels:
-        raise UsageError("only a .keras file of edgecnn that knows its classes can be trained on")
+        raise UsageError("fine-tuning needs a .keras file of edgecnn with class names")
     return model

@@ -1,4 +1,4 @@
-"""What the ladder answers."""
+"""The result of the ladder."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class ClimbRecord(Record):
 
 
 def verdict(bounds: Bounds, agreement: Share, drop: Share | None) -> tuple[Verdict, int]:
-    """The worse of the two bounds' verdicts, and how many images would tell."""
+    """The worse of the two bounds' verdicts, and how many images are needed."""
     found = []
     if bounds.max_drop is not None and drop is not None:
         found.append(one_verdict(bounds.max_drop - drop.percent, drop.high_percent - drop.percent, agreement.total))

@@ -62,7 +62,7 @@ def _reasons(samples: list[float]) -> list[str]:
     low, high = median_interval(samples)
     if (high - low) / 2 / median > MAX_HALF_WIDTH:
         found.append(
-            f"{len(samples)} runs place the median only between {low:.3g} and {high:.3g} ms (95 %); ask for more."
+            f"{len(samples)} runs place the median only between {low:.3g} and {high:.3g} ms (95 %); increase --runs."
         )
     return found
 
@@ -79,9 +79,9 @@ def _causes(measurement: Measurement, system: dict[str, Any]) -> list[str]:
     if measurement.threads > system["cores_usable"]:
         causes.append(f"{measurement.threads} threads share {system['cores_usable']} processors.")
     if (after["steal_s"] or 0) - (before["steal_s"] or 0) > 0.05:
-        causes.append("The hypervisor gave the processor to other virtual machines.")
+        causes.append("The hypervisor gave processor time to other virtual machines.")
     if after["throttled_now"]:
-        causes.append(f"The board slows itself down: {', '.join(after['throttled_now'])}.")
+        causes.append(f"The board throttles itself: {', '.join(after['throttled_now'])}.")
     if system["governor"] not in (None, "performance"):
         causes.append(f"The frequency governor is {system['governor']!r}; 'performance' holds the clock.")
     return causes or ["No cause was seen in load, clock or temperature."]

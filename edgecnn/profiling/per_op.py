@@ -97,19 +97,21 @@ class PerOperator(Record):
             lines[0] += " Both are processor time; the table above has wall time."
         if abs(self.difference) > MAX_DIFFERENCE:
             lines.append(
-                "That is more than 10 % apart: the machine was busy, or the whole model runs otherwise than its parts "
-                "(operators that are fused, sparse kernels). Trust the shares, not the sum."
+                "That is more than 10 % apart: the machine was busy, or the whole model runs differently from its "
+                "parts (operators that are fused, sparse kernels). Trust the shares, not the sum."
             )
         if self.disturbed > 0.2:
-            lines.append(f"The machine was busy: {self.disturbed:.0%} of the turns were disturbed and are not counted.")
+            lines.append(
+                f"The machine was busy: {self.disturbed:.0%} of the interleaved runs were disturbed and are excluded."
+            )
         constant = sum(row.kernel == "constant" for row in self.operators)
         if constant:
             lines.append(f"{constant} operators compute constants, once when the model is loaded; they are not listed.")
         untimed = [row.type for row in self.operators if row.latency_ms is None]
         if untimed:
-            lines.append(f"Not timed on their own: {', '.join(sorted(set(untimed)))}.")
+            lines.append(f"Not timed individually: {', '.join(sorted(set(untimed)))}.")
         if self.peaks is None or self.bound is None:
-            return [*lines, "EMULATED: these times say nothing about a real board, and are held against no limits."]
+            return [*lines, "EMULATED: these times say nothing about a real board, and are not compared with limits."]
         rates = ", ".join(f"{rate:g} GMAC/s {name}" for name, rate in self.peaks.gmacs.items())
         lines.append(
             f"Limits from {self.peaks.source}: {rates}, {self.peaks.gb_s:g} GB/s. At them the model would take "
@@ -140,7 +142,7 @@ def measure(model: ModelFile, device: Device, **options: Any) -> PerOperator:
         parts = dataclasses.replace(parts, data=cut(model, files=True))
         answer = device.run("per_op", (model, parts), **options)
     if "times" not in answer:
-        raise DeviceError(f"{device.name} asks for the operators in files of their own, which it was given.")
+        raise DeviceError(f"{device.name} requested separate operator files although it had received them.")
     return join(model, device.name, answer)
 
 

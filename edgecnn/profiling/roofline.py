@@ -93,7 +93,11 @@ def bound(cost: Cost, number_format: str, ms: float, limits: Peaks) -> Bound:
 
 def _of_board(board: Board, threads: int) -> Peaks:
     int8 = board.int8_gmacs or board.float32_gmacs * INT8_OVER_FLOAT32
-    notes = ["The memory limit is what one core reads; more cores may reach a little more."] if threads > 1 else []
+    notes = (
+        ["The memory limit is the read bandwidth of one core; several cores may reach slightly more."]
+        if threads > 1
+        else []
+    )
     if not board.has_dot_product:
         notes.append(
             f"{board.cpu} has no 8-bit dot product: the int8 limit is estimated as twice the float32 one, "

@@ -29,7 +29,9 @@ class ProfileSettings(Place):
     )  # fmt: skip
     runs: int = option("Measured inferences per row.", 100, low=1, metavar="N")
     warmup: int = option("Warm-up inferences before them.", 10, low=0, metavar="N")
-    budget: float = option("End a row's runs after this long.", 60.0, above=0, unit="seconds", metavar="SECONDS")
+    budget: float = option(
+        "Time limit of the inferences of each row.", 60.0, above=0, unit="seconds", metavar="SECONDS"
+    )
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class FurtherSettings(Settings):
     TITLE = "Further measurements"
 
     sustained: float | None = option(
-        "Also run without a pause for this long; record speed, temperature, clock and throttling.",
+        "Also run continuously for this many seconds; record speed, temperature, clock and throttling.",
         low=1, unit="seconds", metavar="SECONDS",
     )  # fmt: skip
     per_op: bool = option("Also time each operator, with the first of --threads, against the board's limits.", False)

@@ -76,7 +76,7 @@ class Sustained(Record):
         clock = [window.clock_mhz for window in self.windows if window.clock_mhz is not None]
         lines += [f"Temperature {heat[0]:.0f} to {max(heat):.0f} °C."] if heat else []
         lines += [f"Clock {max(clock):.0f} MHz at most, {min(clock):.0f} at least."] if clock else []
-        lines += [f"The board slowed itself down: {', '.join(self.throttled)}."] if self.throttled else []
+        lines += [f"The board throttled itself: {', '.join(self.throttled)}."] if self.throttled else []
         return lines
 
 

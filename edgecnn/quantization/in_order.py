@@ -1,4 +1,4 @@
-"""Layer by layer, on inputs that come from the layers before it as they will be quantized."""
+"""Improves layer by layer, each on inputs from the quantized layers before it."""
 
 from __future__ import annotations
 

@@ -25,12 +25,12 @@ def with_ranges(job: Job) -> bytes:
     model, ranges = job.prepare(True)
     found = curves.narrowed(model, ranges, job.inputs())
     if not found:
-        raise QuantizationError("what reads the activations needs all of their ranges")
+        raise QuantizationError("the consumers of the activations need the full ranges")
     return quantize_with_ranges(model, {**ranges, **found}, job.io, per_channel=True)
 
 
 def equalized(job: Job) -> bytes:
-    """Channels that dwarf all others are scaled down where they are made; then as `--improve fast`.
+    """Exploding channels are scaled down in their producer; then as `--improve fast`.
 
     Only these: equalizing every activation costs Lite0 8 dB where each output channel has a scale of its own.
 

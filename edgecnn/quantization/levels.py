@@ -138,5 +138,5 @@ def _layer_by_layer(
     answers = Answers(model)
     ranges = {**_calibrated(model, pictures, progress, answers.visit), **answers.ranges()}
     estimate = _IN_ORDER_TIMES * (time.perf_counter() - started) * len(chosen) / pictures.count
-    progress(f"Rounding layer by layer: about {estimate:.0f} s, an estimate", 0, 0)
+    progress(f"Rounding layer by layer: estimated to take {estimate:.0f} s", 0, 0)
     return InOrder(network, pictures.some(len(chosen)), ranges, per_channel).run(progress)

@@ -68,7 +68,10 @@ def named(model: bytes, layers: Sequence[str]) -> list[int]:
     for layer in layers:
         if layer not in known:
             near = difflib.get_close_matches(layer, known, 3) or sorted(known)[:3]
-            raise UsageError(f"No operator was made from a layer {layer!r}. There are, for example: {', '.join(near)}.")
+            raise UsageError(
+                f"No operator comes from a layer {layer!r}. Layers that can be named are, for example: "
+                f"{', '.join(near)}."
+            )
         for number in (number for number, names in parts.items() if layer in names):
             chosen.update((number, *_consumers(network, number)))
     return sorted(chosen)

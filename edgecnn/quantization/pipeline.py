@@ -112,7 +112,7 @@ def _converted(contract: Contract, found: dict[str, Any]) -> Contract:
 def _checked_level(scheme: str, default: str | None, level: str | None) -> str:
     if default is None and level not in (None, "none"):
         raise UsageError(
-            f"The scheme {scheme} can't be improved; --improve {level} goes with int8 and int8_per_tensor."
+            f"The scheme {scheme} has no improvement levels; --improve {level} needs int8 or int8_per_tensor."
         )
     return level or default or "none"
 
@@ -198,6 +198,6 @@ def _golden(graph: bytes, contract: Contract) -> Golden:
         return golden.make(Engine(sealed))
     except ModelFileError as error:
         raise QuantizationError(
-            f"TensorFlow converted the model to something that TFLite can't run: {error} "
-            "Weights or activations that are nearly all zero are a usual cause."
+            f"TensorFlow converted the model to a file that TFLite can't run: {error} Weights or activations that "
+            "are nearly all zero are a common cause."
         ) from error

@@ -1,4 +1,4 @@
-"""What would fail only on the board is refused here, with the reason."""
+"""Rejects, with the reason, models that would fail only on the board."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `edgecnn quantize` takes: the scheme, its calibration, and how much is made of that."""
+"""What `edgecnn quantize` takes: the scheme, its calibration, and the level of improvement."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SAMPLES = {"none": 100, "fast": 100, "best": 256}
 
 @dataclass(frozen=True)
 class Calibration(Settings):
-    """Which images show the converter the ranges of activations, and the level of `edgecnn.quantization.levels`."""
+    """The calibration images, and the level of `edgecnn.quantization.levels`."""
 
     data: str = option(
         "Calibration images; a recipe with [train] takes its training images.",
@@ -27,9 +27,11 @@ class Calibration(Settings):
     samples: int | None = option(
         "Number of calibration images.", low=1, metavar="N", default_help="100; 256 for improve = best and for a bound"
     )
-    seed: int = option("Seed of their choice.", 0, low=0, high=2**32 - 1, metavar="N")
+    seed: int = option("Seed for choosing the calibration images.", 0, low=0, high=2**32 - 1, metavar="N")
     improve: str | None = option(
-        "Level of better rounding, ranges and biases.", choices=LEVELS, default_help="the scheme's: fast for int8"
+        "Level of improvement of weight rounding, activation ranges and biases.",
+        choices=LEVELS,
+        default_help="the scheme's: fast for int8",
     )
 
     def pictures(self, level: str) -> DataSet:
@@ -61,7 +63,7 @@ class QuantizeSettings(Settings):
         super().__post_init__()
         object.__setattr__(self, "scheme", self.scheme or ("int8_mixed" if self.keep_float else "int8"))
         if self.keep_float and self.scheme != "int8_mixed":
-            raise SettingError(Key("keep_float"), " goes with ", Key("scheme"), f" int8_mixed, not with {self.scheme}.")
+            raise SettingError(Key("keep_float"), " needs ", Key("scheme"), f" int8_mixed; received {self.scheme}.")
         types = SCHEMES.load(self.scheme).IO if self.io is not None else ()
         if self.io not in (None, *types):
             raise SettingError(Key("io"), f" is {self.io!r}; the scheme {self.scheme} has {', '.join(types)}.")

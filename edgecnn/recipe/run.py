@@ -79,9 +79,7 @@ def _locked(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise EdgecnnError(
-                f"Another run is at work in {folder}. Wait for it, or choose another --output."
-            ) from error
+            raise EdgecnnError(f"Another run is using {folder}. Wait for it, or choose another --output.") from error
         yield
 
 

@@ -84,7 +84,7 @@ def read(path: str | Path) -> tuple[Recipe, str]:
         return recipe_model().model_validate(values), text
     except ValidationError as error:
         faults = "\n".join(f"  {_sentence(dict(fault))}" for fault in error.errors())
-        raise RecipeError(f"The recipe {path} has {counted(error.error_count(), 'fault')}:\n{faults}") from error
+        raise RecipeError(f"The recipe {path} has {counted(error.error_count(), 'error')}:\n{faults}") from error
 
 
 def _sentence(fault: dict[str, Any]) -> str:

@@ -35,7 +35,7 @@ def has_data(section: str) -> Callable[[Recipe], None]:
         for number, keys in enumerate(written if isinstance(written, tuple) else (written,)):
             if keys is not None and keys.data is None and not recipe.has("train"):
                 place = f"{section}.{number}" if isinstance(written, tuple) else section
-                raise ValueError(f"{place}.data: missing, and there is no [train] to take it from")
+                raise ValueError(f"{place}.data: missing; expected a data set, or a [train] section to take it from")
 
     return check
 

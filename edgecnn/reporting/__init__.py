@@ -59,10 +59,10 @@ def report(
 
 def _quality(file: ModelFile, verification: Verification | None) -> list[Section]:
     return [
-        Section("What it says of pictures", parts.answers(verification)),
+        Section("Predictions on images", parts.answers(verification)),
         Section("Size and accuracy", parts.accuracy(file, verification)),
-        Section("What was tried to keep within the bound", ladder(file)),
-        Section("Pictures with another answer than the float model's", parts.flipped(verification)),
+        Section("Configurations tried to meet the accuracy bound", ladder(file)),
+        Section("Images on which the artifact and the float model differ", parts.flipped(verification)),
     ]
 
 

@@ -39,7 +39,7 @@ def figures(file: ModelFile, found: Verification | None, profiles: Sequence[Prof
     for profile in profiles[:2]:
         measurement = profile.best.measurement
         emulated = (
-            "emulated, says nothing of a real board"
+            "emulated, not representative of a real board"
             if profile.emulated
             else f"{measurement.throughput_fps:.0f} per second"
         )
@@ -105,7 +105,9 @@ def accuracy(file: ModelFile, found: Verification | None) -> str:
     pictures = f"{found.pictures} images of {found.data}, against {found.against}."
     notes = [paragraph(f"{pictures} In brackets: 95 % confidence intervals.", "note")]
     if found.calibrated_on:
-        warning = f"The artifact was calibrated on {found.calibrated_on} of these pictures: the figures flatter."
+        warning = (
+            f"The artifact was calibrated on {found.calibrated_on} of these images, which makes the figures optimistic."
+        )
         notes.append(paragraph(warning, "warning"))
     notes += [paragraph(sentence, "warning") for sentence in found.notes]
     return table(("", "float", "artifact", ""), rows) + "".join(notes)

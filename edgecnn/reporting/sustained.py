@@ -25,7 +25,7 @@ def sustained(measured: Sustained) -> str:
             parts.append(charts.lines(seconds, [(name, values)], "seconds", name))
     parts.append(paragraph(text))
     if measured.throttled:
-        parts.append(paragraph(f"The board slowed itself down: {', '.join(measured.throttled)}.", "warning"))
+        parts.append(paragraph(f"The board throttled itself: {', '.join(measured.throttled)}.", "warning"))
     if measured.emulated:
         warning = "Measured on an emulated processor: these times say nothing about a real board."
         parts.insert(0, paragraph(warning, "warning"))

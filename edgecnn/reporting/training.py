@@ -43,7 +43,11 @@ def compressed(steps: Sequence[CompressionStep]) -> str:
     ]
     metric = next((step.score.metric for step in steps if step.score), "")
     heads = ("step", f"{metric} before", "after", "points", "pictures")
-    return table(heads, rows) + paragraph("Of the float model; what int8 costs is told above.", "note") if rows else ""
+    return (
+        table(heads, rows) + paragraph("Of the float model; the accuracy of int8 is given above.", "note")
+        if rows
+        else ""
+    )
 
 
 def _curves(phase: PhaseRecord, metric: str) -> str:

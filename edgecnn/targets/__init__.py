@@ -148,7 +148,7 @@ class Target(TargetFile, Protocol):
             UsageError: there is none.
             CompilerError: it isn't installed or fails.
         """
-        raise UsageError(f"This target has no compiler; {model.name} runs as it is.")
+        raise UsageError(f"This target has no compiler; {model.name} runs without compilation.")
 
 
 def _target(name: str) -> Target:

@@ -96,7 +96,7 @@ def read_log(log: str, name: str = "model") -> TargetReport:
         for kind, count, status in (match.groups() for match in map(_STATUS_LINE.match, log.splitlines()) if match)
     )  # fmt: skip
     if not rows:
-        raise CompilerError(f"The compiler's log holds no table of operators:\n{_last_lines(log)}")
+        raise CompilerError(f"The compiler's log has no table of operators:\n{_last_lines(log)}")
     source = f"Edge TPU Compiler version {version.group(1)}" if version else "the Edge TPU compiler's log"
     return TargetReport("Edge TPU", name, source, rows, _memory(log))
 

@@ -135,7 +135,7 @@ def _one_dimension(graph: Graph, operator: Operator, remedy: str) -> Limit | Non
     shape = graph.tensors[operator.outputs[0]].shape
     if math.prod(shape[:-1]) == 1:
         return None
-    return f"its output {list(shape)} is no single vector.", remedy
+    return f"its output {list(shape)} is not a single vector.", remedy
 
 
 def _axes(graph: Graph, operator: Operator) -> set[int]:

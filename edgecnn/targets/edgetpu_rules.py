@@ -57,7 +57,7 @@ _REMEDIES = {
     "GELU": "Use ReLU6 or swish (x * sigmoid(x)).",
     "PADV2": "Pad with zero (PAD).",
     "DIV": "Multiply by the reciprocal.",
-    "ARG_MAX": "Leave the best class to the program that reads the output.",
+    "ARG_MAX": "Compute the best class in the program that reads the output.",
 }
 
 
@@ -131,7 +131,7 @@ def _wrong_shape(graph: Graph, operator: Operator) -> Found | None:
     for tensor in _computed(graph, operator):
         if tensor.index in graph.inputs and -1 in tensor.signature[1:]:
             name, signature = tensor.name.split(";")[0], list(tensor.signature)
-            reason = f"{name!r} has the free shape {signature}; expected fixed numbers (a batch may be free)."
+            reason = f"{name!r} has the dynamic shape {signature}; expected fixed numbers (the batch may be dynamic)."
             return UNSPECIFIED, reason, "Convert the model with a fixed input shape."
         if math.prod(tensor.shape[:-3]) != 1:
             reason = f"the shape {list(tensor.shape)} is larger than 1 outside of its innermost three dimensions."

@@ -43,7 +43,7 @@ def cluster_config(addresses: Sequence[str], worker: int | None, environment: Ma
     if worker is None:
         found = [environment[name] for name in _WORKER_VARIABLES if environment.get(name, "").isdigit()]
         if not found:
-            raise UsageError(f"Which worker is this? Give --worker N, 0 to {len(addresses) - 1}.")
+            raise UsageError(f"The worker's number is missing. Give --worker N, 0 to {len(addresses) - 1}.")
         worker = int(found[0])
     if not 0 <= worker < len(addresses):
         raise UsageError(f"The worker is {worker}; the cluster has workers 0 to {len(addresses) - 1}.")
@@ -63,7 +63,9 @@ def strategy(config: str | None) -> Any:
         values = parse_json(config)
         workers, index = values["cluster"]["worker"], values["task"]["index"]
     except (RecordError, ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"TF_CONFIG is no cluster of workers: {error!r}. Expected {_EXAMPLE}.") from error
+        raise UsageError(
+            f"TF_CONFIG does not describe a cluster of workers: {error!r}. Expected {_EXAMPLE}."
+        ) from error
     if set(values["cluster"]) != {"worker"} or values["task"].get("type") != "worker":
         raise UsageError(f"TF_CONFIG has tasks other than workers; expected {_EXAMPLE}.")
     os.environ["TF_CONFIG"] = config

@@ -77,8 +77,8 @@ def _lost_workers() -> Iterator[None]:
         if local_worker()[1] == 1:
             raise
         raise EdgecnnError(
-            f"Another worker is gone ({str(error).splitlines()[0][:200]}). Start all workers again with the same "
-            "command: they go on from the last checkpoint."
+            f"Lost another worker ({str(error).splitlines()[0][:200]}). Start all workers again with the same "
+            "command: they resume from the last checkpoint."
         ) from error
 
 

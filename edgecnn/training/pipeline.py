@@ -1,4 +1,4 @@
-"""`edgecnn train` as a function: data, head, strategy, test, and the contract that tells of it."""
+"""`edgecnn train` as a function: data, head, strategy, test, and the contract that records it."""
 
 from __future__ import annotations
 
@@ -149,8 +149,8 @@ def _check_options(options: TrainOptions, strategy: Strategy) -> None:
     """Refuse what would be ignored."""
     if options.unfreeze is not None and not strategy.UNFREEZES:
         raise UsageError(
-            f"--unfreeze says how many of the last blocks are trained; the strategy {options.strategy} doesn't choose "
-            "blocks. Use finetune, or leave --unfreeze out."
+            f"--unfreeze sets how many of the last blocks are trained; the strategy {options.strategy} trains a "
+            "fixed set of layers. Use finetune, or remove --unfreeze."
         )
     of_teacher = [name for name in ("temperature", "distillation_weight") if name in options.overrides]
     if of_teacher and options.teacher is None:
@@ -163,8 +163,8 @@ def _contract(model_file: str | Path, crop: float | None) -> Contract:
     contract = keras_file.read_contract(model_file)
     if contract is None:
         raise UsageError(
-            f"{model_file} has no contract: how an image becomes its input is not known. "
-            "Build the model with `edgecnn build MODEL --weights FILE`."
+            f"{model_file} has no contract, so its preprocessing is unknown. Build the model with `edgecnn build "
+            "MODEL --weights FILE`."
         )
     if crop is None:
         return contract
@@ -193,7 +193,9 @@ def _teacher(path: str | None, contract: Contract) -> Teacher | None:
         return None
     model, found = keras_file.load(path, trust=None)
     if found is None:
-        raise UsageError(f"The teacher {path} has no contract, so what it answers is not known: train it on the data.")
+        raise UsageError(
+            f"The teacher {path} has no contract, so its classes are unknown. Train it on the same data first."
+        )
     try:
         order = task_of(contract).teacher_order(contract, found)
     except UsageError as error:

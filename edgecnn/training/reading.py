@@ -56,7 +56,7 @@ def decoded(splits: Splits, preprocessing: Preprocessing, progress: Progress) ->
 
 
 def annotated(parts: Mapping[str, Part], contract: Contract) -> dict[str, TrainingRows]:
-    """The images with what the data set says of them, in the model's terms."""
+    """The images with their annotations, in the model's terms."""
     return {name: _annotated(part, contract) for name, part in parts.items()}
 
 

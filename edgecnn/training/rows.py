@@ -1,4 +1,4 @@
-"""What a model is trained on: inputs and what is true of them, in memory-mapped rows."""
+"""Training data: inputs and their annotations, in memory-mapped rows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from edgecnn.tasks import Task, task_of
 
 @dataclass(frozen=True)
 class TrainingRows:
-    """The images of one split with what the data set says of them.
+    """The images of one split with their annotations.
 
     Attributes:
         inputs: uint8 (count, height, width, channels), pixel values; or float32 (count, features), as the model's

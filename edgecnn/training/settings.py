@@ -23,7 +23,7 @@ class FitSettings(Settings):
 
     TITLE = "Training"
 
-    epochs: int = option("Passes over the training images.", 10, low=1, high=100_000, metavar="N")
+    epochs: int = option("Training epochs (passes over the training set).", 10, low=1, high=100_000, metavar="N")
     batch_size: int = option("Images per step, over all workers together.", 64, low=1, high=65_536, metavar="N")
     learning_rate: float = option(
         "Peak learning rate of the head; in pruning and QAT, of all layers.", 1e-3,
@@ -33,9 +33,13 @@ class FitSettings(Settings):
         "Peak learning rate of all layers but the head.", low=0, high=10, metavar="F", default_help="the head's"
     )
     weight_decay: float = option("Weight decay of AdamW, on kernels only.", 1e-2, low=0, high=1, metavar="F")
-    warmup: float = option("Share of the steps in which the learning rate rises.", 0.1, low=0, high=1, metavar="SHARE")
+    warmup: float = option("Learning-rate warm-up, as a share of all steps.", 0.1, low=0, high=1, metavar="SHARE")
     label_smoothing: float = option(
-        "Share of the target spread over all classes.", 0.1, low=0, high=0.9, metavar="SHARE"
+        "Label smoothing: share of the target probability spread over all classes.",
+        0.1,
+        low=0,
+        high=0.9,
+        metavar="SHARE",
     )
     patience: int = option(
         "Stop after N epochs without a better validation accuracy; 0 never stops early.",
@@ -44,17 +48,17 @@ class FitSettings(Settings):
     augment: str = option("Augmentation preset.", "light", choices=PRESETS, metavar="PRESET")
     class_weights: bool = option("Weight each image by the inverse frequency of its class.", False)
     keep_best: bool = option(
-        "End with the weights of the epoch with the best validation accuracy, not the last.", True, offered=PROGRAMS
+        "Keep the weights of the epoch with the best validation accuracy instead of the last.", True, offered=PROGRAMS
     )
     save_every_steps: int = option(
-        "Write a checkpoint after so many steps of an epoch, and at its end.",
+        "Write a checkpoint every N steps of an epoch, and at its end.",
         500, low=1, high=1_000_000_000, offered=PROGRAMS,
     )  # fmt: skip
     temperature: float = option("Temperature of both softmaxes in distillation.", 4.0, low=0.1, high=1000, metavar="T")
     distillation_weight: float = option(
         "Weight of the teacher in the loss, against the labels.", 0.7, low=0, high=1, metavar="SHARE"
     )
-    seed: int = option("Seed of order, augmentation and dropout.", 0, low=0, high=2**31 - 1, metavar="N")
+    seed: int = option("Seed for data order, augmentation and dropout.", 0, low=0, high=2**31 - 1, metavar="N")
 
     def replace(self, **changed: Any) -> FitSettings:
         """A copy with some fields changed; a change to None keeps the field."""
@@ -78,7 +82,7 @@ class TrainOptions(Settings):
     validation: str | None = same_as(SplitSettings, "validation")
     test: str | None = same_as(SplitSettings, "test")
     validation_share: float = same_as(SplitSettings, "validation_share")
-    strict: bool = option("Refuse data with unreadable images instead of skipping those.", False)
+    strict: bool = option("Fail on unreadable images instead of skipping them.", False)
     unfreeze: int | None = option("Fine-tune the last N blocks only.", low=0, metavar="N", default_help="all blocks")
     crop: float | None = option(
         "Central crop of each image, as a share; 1 keeps the whole image.",

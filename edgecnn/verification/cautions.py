@@ -1,4 +1,4 @@
-"""Accuracy that isn't what it seems: training images in the evaluation set."""
+"""Warns of training images in the evaluation set, which make the accuracy optimistic."""
 
 from __future__ import annotations
 
@@ -19,12 +19,15 @@ class TrainingImages:
         self._checked += self._seen.can_check(digest)
 
     def notes(self) -> list[str]:
-        """A sentence where it matters."""
+        """A warning, or nothing."""
         if self.count:
             of = f"these {self._all:,} images"
             if self._seen.is_sample:
                 of = f"the {self._checked:,} of these {self._all:,} images that can be checked"
-            return [f"The model was trained on {self.count:,} of {of}: its accuracy flatters. Verify on others."]
+            return [
+                f"The model was trained on {self.count:,} of {of}, which makes its accuracy optimistic. Verify on "
+                "others."
+            ]
         if self._seen.images and not self._checked:
             return [f"Whether these are among the model's {self._seen.images:,} training images can't be checked."]
         return []

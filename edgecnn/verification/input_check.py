@@ -1,4 +1,4 @@
-"""Holds the contract's preprocessing against others, by the float model's accuracy on labeled images.
+"""Compares the contract's preprocessing with others by the float model's accuracy on labeled images.
 
 An artifact agrees with its float model also where both are fed the wrong images; only labels tell.
 """
@@ -36,7 +36,7 @@ Reference = Callable[[np.ndarray, Preprocessing], "list[Outputs]"]
 
 @dataclass(frozen=True)
 class BetterInput(Record):
-    """A preprocessing by which the float model is right significantly more often than by the contract's.
+    """A preprocessing with which the float model is significantly more accurate than with the contract's.
 
     Attributes:
         options: what to say to `edgecnn quantize`, as it is typed.

@@ -212,7 +212,7 @@ def _thumbnail(picture: np.ndarray, color: str) -> str:
 
 
 def check_bounds(found: Verification, max_drop: float | None, min_agreement: float | None) -> None:
-    """Hold a verification against bounds.
+    """Check a verification against bounds.
 
     Args:
         found: the record.
@@ -230,8 +230,8 @@ def check_bounds(found: Verification, max_drop: float | None, min_agreement: flo
         metric = load(found.task).metric
         problems.append(f"{load(found.task).titles[metric]} drops by {drop} points; at most {max_drop} were allowed")
     if min_agreement is not None and found.agreement.percent < min_agreement:
-        problems.append(f"agreement is {found.agreement}; at least {min_agreement} % was asked for")
+        problems.append(f"agreement is {found.agreement}; at least {min_agreement}% was required")
     if found.golden and not found.golden.passed:
-        problems.append("the golden vectors give other answers than on the machine that made the artifact")
+        problems.append("the golden vectors give other outputs than on the machine that made the artifact")
     if problems:
         raise BoundNotMetError("Bound not met: " + "; ".join(problems) + ".")

@@ -1,4 +1,4 @@
-"""The float model that an artifact is held against: a Keras file, a SavedModel, or another `.tflite`."""
+"""The float model that an artifact is compared with: a Keras file, a SavedModel, or another `.tflite`."""
 
 from __future__ import annotations
 
@@ -109,5 +109,6 @@ def _check_same(reference: Contract, contract: Contract, name: str) -> None:
         if getattr(theirs, field) != getattr(ours, field)
     ]
     raise UsageError(
-        f"{name} wants other images than the artifact: {'; '.join(different)}. Compare it with its own source."
+        f"{name} has another preprocessing than the artifact: {'; '.join(different)}. Compare the artifact with the "
+        "model it was made from."
     )

@@ -29,5 +29,7 @@ class VerifySettings(Settings):
 class DoctorSettings(Settings):
     """What a diagnosis is made on."""
 
-    data: str = option("Images like those of its use; half of them evaluate remedies.", REQUIRED, metavar="DATA")
+    data: str = option(
+        "Images representative of deployment; half of them are held out to evaluate remedies.", REQUIRED, metavar="DATA"
+    )
     samples: int = option("Number of images.", 64, low=1, metavar="N")

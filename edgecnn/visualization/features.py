@@ -46,8 +46,9 @@ def panel(subject: Subject, fitted: np.ndarray, rows: Sequence[LayerReport], mos
         )
         values[name] = {"channels": order.tolist(), "answering": alive}
     note = (
-        "Each tile is one channel, scaled by itself: dark where the channel is silent, bright where it answers most. "
-        "Early layers keep the picture's outlines; late ones say what is there rather than where."
+        "Each tile is one channel, scaled by itself: dark where the channel is inactive, bright where its "
+        "activation is highest. Early layers keep the image's outlines; late ones encode what is there rather than "
+        "where."
     )
     return Panel("features", "Feature maps", drawings, note, images.scale_bar("least", "most"), values, "100%")
 

@@ -29,14 +29,14 @@ def find_class(subject: Subject, text: str) -> int:
     if len(found) == 1:
         return found[0]
     names = ", ".join(labels[index] for index in found[:5])
-    reason = f"fits {len(found)} classes: {names}, ..." if found else "is no class of this model"
+    reason = f"fits {len(found)} classes: {names}, ..." if found else "is not a class of this model"
     raise UsageError(f"{text!r} {reason}. Give a class number (0 to {len(labels) - 1}) or its whole name.")
 
 
 def grad_cam(subject: Subject, fitted: np.ndarray, classes: list[int], layer: str | None = None) -> Panel:
     """Grad-CAM for each class, over the last feature map or a layer that is named."""
     row = subject.layer(layer) if layer else subject.report.last_map
-    title = "Grad-CAM: what speaks for the class"
+    title = "Grad-CAM: what supports the class"
     if row is None:
         return Panel("gradcam", title, missing="The model has no feature map, so there is nothing to draw.")
     picture = subject.shown(fitted)
@@ -52,7 +52,7 @@ def grad_cam(subject: Subject, fitted: np.ndarray, classes: list[int], layer: st
     size = f"{row.output_shape[1]} x {row.output_shape[2]}"
     note = (
         f"The channels of {row.layer.name} ({size}), weighted by how much each raises the class's score (Selvaraju "
-        "et al. 2017), over the image in gray. Bright places speak for the class. The map is coarse; it is drawn "
+        "et al. 2017), over the image in gray. Bright places support the class. The map is coarse; it is drawn "
         "smoothly."
     )
     return Panel("gradcam", title, drawings, note, images.scale_bar("nothing", "most"), width="17rem")
@@ -61,7 +61,7 @@ def grad_cam(subject: Subject, fitted: np.ndarray, classes: list[int], layer: st
 def _peak(heat: np.ndarray) -> str:
     row, column = np.unravel_index(int(heat.argmax()), heat.shape)
     if heat.max() <= 0:
-        return "nothing on the map speaks for it"
+        return "nothing on the map supports it"
     return f"strongest at row {row + 1} of {heat.shape[0]}, column {column + 1} of {heat.shape[1]}"
 
 
@@ -73,14 +73,14 @@ def occlusion(subject: Subject, fitted: np.ndarray, index: int, parts: int = 7) 
     label = subject.contract.label(index)
     detail = f"{base:.1%} as it is; the worst square takes {peak:.1%} away"
     note = (
-        f"A gray square of 1/{parts} of the picture's side moves over it in half steps; bright where hiding the "
-        "place lowers the class's probability most (Zeiler and Fergus 2014). Needs no gradients, so it works on "
-        "every model."
+        f"A gray square of 1/{parts} of the image's side moves over it in half steps; bright where hiding the place "
+        "lowers the class's probability most (Zeiler and Fergus 2014). Needs no gradients, so it works on every "
+        "model."
     )
     drawing = Drawing("occlusion", images.over(subject.shown(fitted), heat), label, detail)
     values: dict[str, Any] = {"class": index, "probability": base, "largest_drop": peak}
     legend = images.scale_bar("no drop", f"{max(peak, 0):.1%}")
-    return Panel("occlusion", "Occlusion: what the answer can't do without", [drawing], note, legend, values, "17rem")
+    return Panel("occlusion", "Occlusion: what the answer depends on", [drawing], note, legend, values, "17rem")
 
 
 def occlusion_map(subject: Subject, fitted: np.ndarray, index: int, parts: int = 7) -> tuple[np.ndarray, float]:

@@ -55,7 +55,7 @@ def float_twin(against: str, trust: bool = False) -> TFLiteSubject:
     found = subject(source)
     types = {value.dtype for value in found.report.network.values.values()}
     if not isinstance(found, TFLiteSubject) or types & {"INT8", "UINT8", "INT16"}:
-        raise UsageError(f"{against} is no float model; expected the .keras file or a float32 .tflite file.")
+        raise UsageError(f"{against} is not a float model; expected the .keras file or a float32 .tflite file.")
     return found
 
 

@@ -60,7 +60,7 @@ def html(subject: Subject, fitted: np.ndarray, name: str, panels: Sequence[Panel
     size = "x".join(str(side) for side in fitted.shape[:2])
     return page(
         f"{subject.name}: {name}",
-        f"What the model sees in the image, {size} pixels as it gets it.",
+        f"What the model sees in the image, {size} pixels after preprocessing.",
         sections,
         top=top,
     )

@@ -55,10 +55,10 @@ def panel(
         caption = f"channel {channel}: answers {hits[0].answer:.2f} to {hits[-1].answer:.2f}"
         drawings.append(Drawing(f"patches_{channel}", images.sheet(tiles, PER_CHANNEL), caption, names))
     note = (
-        f"The channels of {row.layer.name} that answer most to your image, and for each the {PER_CHANNEL} patches "
-        f"out of {len(data)} images of {data.name} that it answers to most, one per image (Zeiler and Fergus "
-        f"2014). Each patch is what the unit sees, {field_size(row.reach)} pixels wide; at the picture's edge less "
-        "is left of it."
+        f"The channels of {row.layer.name} with the highest activation on your image, and for each the {PER_CHANNEL} "
+        f"patches out of {len(data)} images of {data.name} that activate it most, one per image (Zeiler and Fergus "
+        f"2014). Each patch is what the unit sees, {field_size(row.reach)} pixels wide; at the image's edge it is "
+        "cut off."
     )
     values = {str(channel): [hit.name for hit in sorted(hits, reverse=True)] for channel, hits in found.items()}
     return Panel("patches", "Patches that excite a channel most", drawings, note, values=values, width="100%")

@@ -134,7 +134,7 @@ class KerasSubject(Subject):
             return self.model.get_layer(name)
         except ValueError as error:
             raise UsageError(
-                f"{self.name}: {name} is inside a nested model, of which nothing can be drawn. Quantize it (--scheme "
+                f"{self.name}: {name} is inside a nested model, whose layers can't be drawn. Quantize it (--scheme "
                 "float32 keeps its numbers) and give the .tflite file."
             ) from error
 
@@ -231,7 +231,7 @@ class TFLiteSubject(Subject):
                 break
             number = layer.outputs[0]
         raise UsageError(
-            f"{self.name}: Grad-CAM needs gradients, which a .tflite file has not, and {row.layer.name} is not "
+            f"{self.name}: Grad-CAM needs gradients, which a .tflite file does not have, and {row.layer.name} is not "
             "followed by a mean and one linear layer. Give the .keras file, or look at the occlusion map."
         )
 

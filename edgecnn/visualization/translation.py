@@ -126,7 +126,9 @@ def panel(subject: Subject, picture: np.ndarray, most: int = 16) -> Panel:
     ]
     html += table(columns, rows)
     if not changed:
-        html += paragraph("Only a Keras model can be given other ways of down-sampling; this one is as it is.", "note")
+        html += paragraph(
+            "Only the down-sampling of a Keras model can be changed; this model is shown unchanged.", "note"
+        )
     values = {"label": label, "changed_layers": changed, "curves": [curve.record().to_dict() for curve in curves]}
     return Panel("translation", "Moving the picture", (), _note(label, most, changed), html, values)
 

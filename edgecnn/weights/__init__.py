@@ -40,8 +40,8 @@ def check(spec: ModelSpec, name: str, weights: str) -> None:
     """
     if weights == "imagenet" and not spec.weights:
         raise UsageError(
-            f"There are no ImageNet weights of {name} at hand or to download. "
-            "Use --weights none, --weights FILE, or a model that `edgecnn models` shows with weights."
+            f"There are no ImageNet weights of {name} installed or to download. Use --weights none, --weights FILE, "
+            "or a model that `edgecnn models` shows with weights."
         )
 
 

@@ -54,7 +54,7 @@ def _read_h5(path: Path) -> LayerWeights:
             return {str(layer): _arrays(group[layer]) for layer in group.attrs["layer_names"]}
     except (OSError, KeyError, AttributeError, ValueError, RuntimeError, ModelFileError) as error:
         raise WeightsError(
-            f"{path} is not a whole .h5 file of Keras 2 ({str(error)[:120]}). Save it as .keras with tf_keras."
+            f"{path} is not a valid Keras 2 .h5 file ({str(error)[:120]}). Save it as .keras with tf_keras."
         ) from error
 
 

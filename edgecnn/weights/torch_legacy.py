@@ -58,9 +58,9 @@ class _Tensor(NamedTuple):
 def _rebuild_tensor(storage: Any, offset: Any, shape: Any, strides: Any, *_: Any) -> _Tensor:
     """Stands in for torch._utils._rebuild_tensor_v2: remembers where the values are, and checks that they can be."""
     if type(shape) is not tuple or type(strides) is not tuple or not isinstance(storage, _Storage):
-        raise pickle.UnpicklingError("a tensor is not described by its storage, shape and strides")
+        raise pickle.UnpicklingError("a tensor has no valid storage, shape or strides")
     if not all(type(number) is int and number >= 0 for number in (offset, *shape, *strides)):
-        raise pickle.UnpicklingError("a tensor is not described by non-negative numbers")
+        raise pickle.UnpicklingError("a tensor has an offset, size or stride that is not a non-negative integer")
     if len(shape) != len(strides) or len(shape) > MAXIMUM_RANK:
         raise pickle.UnpicklingError(f"a tensor has shape {shape} and strides {strides}")
     last = offset + sum((size - 1) * stride for size, stride in zip(shape, strides))
@@ -90,19 +90,19 @@ class _Unpickler(pickle.Unpickler):
         if module == "torch" and name in STORAGES:
             return _Kind(name)
         raise UntrustedModelError(
-            f"The checkpoint asks for the Python object {module}.{name}; expected nothing but tensors. "
-            "It was not loaded. Get the file from a source that you trust."
+            f"The checkpoint refers to the Python object {module}.{name}; expected only tensors. It was not loaded. "
+            "Get the file from a source that you trust."
         )
 
     def persistent_load(self, pid: Any) -> _Storage:
         # Nothing of the reference is printed: a few bytes can describe one whose text fills the memory.
         if type(pid) is not tuple or not 5 <= len(pid) <= 6:
-            raise pickle.UnpicklingError("a reference that is no storage's")
+            raise pickle.UnpicklingError("a persistent reference that is not a storage")
         kind, dtype, key, _location, count, *_view = pid
         if kind != "storage" or not isinstance(dtype, _Kind) or type(key) is not str:
-            raise pickle.UnpicklingError("a reference that is no storage's")
+            raise pickle.UnpicklingError("a persistent reference that is not a storage")
         if type(count) is not int or count < 0:
-            raise pickle.UnpicklingError("a storage whose length is no number")
+            raise pickle.UnpicklingError("a storage whose length is not a number")
         return _Storage(STORAGES[dtype.name], key, count)
 
 
@@ -127,7 +127,7 @@ def read(path: str | Path) -> dict[str, np.ndarray[Any, Any]]:
         raise
     except Exception as error:  # a hostile or broken pickle can raise anything
         raise WeightsError(
-            f"{path} is not a whole PyTorch checkpoint of the legacy format ({error}). Install its package again."
+            f"{path} is not a valid legacy PyTorch checkpoint ({error}). Install its package again."
         ) from error
 
 
@@ -158,7 +158,7 @@ def _check_opcodes(stream: BinaryIO) -> None:
             (tuples.add if is_tuple and not _is_shape(names) else tuples.discard)(index)
             count += 1
         elif name == "DUP" or (name in ("GET", "BINGET", "LONG_BINGET") and index in tuples):
-            raise pickle.UnpicklingError("a tuple that is used twice")
+            raise pickle.UnpicklingError("a tuple that is referenced twice")
         names.append(name)
 
 
@@ -204,6 +204,6 @@ def _values(stream: BinaryIO, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
 
 def _array(tensor: _Tensor, values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     if len(values) != tensor.storage.length:
-        raise pickle.UnpicklingError(f"a storage has {len(values)} values; its tensor says {tensor.storage.length}")
+        raise pickle.UnpicklingError(f"a storage has {len(values)} values; its tensor expects {tensor.storage.length}")
     strides = tuple(stride * values.itemsize for stride in tensor.strides)
     return np.lib.stride_tricks.as_strided(values[tensor.offset :], tensor.shape, strides, writeable=False).copy()

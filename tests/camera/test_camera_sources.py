@@ -88,7 +88,7 @@ def test_truncated_video_gives_what_is_there(tmp_path):
 def test_no_video(tmp_path):
     path = tmp_path / "notes.mp4"
     path.write_text("not a video")
-    with pytest.raises(CameraError, match=r"notes\.mp4 is no video that can be decoded; expected MP4"):
+    with pytest.raises(CameraError, match=r"notes\.mp4 is not a video that can be decoded; expected MP4"):
         open_source(str(path), WISH)
 
 
@@ -360,7 +360,7 @@ def dripping(head, pause_s=0.1):
 @pytest.mark.parametrize("head", [b"", b"HTTP/1.1 200 OK\r\nX-Long: "])
 def test_a_header_that_never_ends_is_given_up(monkeypatch, head):
     monkeypatch.setattr(http, "_OPEN_S", 1.0)
-    words = r"127\.0\.0\.1 can't be reached: no whole answer within 1 s"
+    words = r"127\.0\.0\.1 can't be reached: no complete response within 1 s"
     with dripping(head) as address, pytest.raises(CameraError, match=words):
         open_source(address, WISH)
 

@@ -194,7 +194,7 @@ def test_taken_port(color_model, colors_video):
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [
-        (["--source", "nowhere"], 2, "'nowhere' is no camera, file, folder or address"),
+        (["--source", "nowhere"], 2, "'nowhere' is not an existing camera, file, folder or address"),
         (["--source", "97"], 1, "There is no camera /dev/video97"),
         (["--size", "640"], 2, "--size is '640'; expected width x height, for example 640x480"),
         (["--window", "--headless"], 2, "exclude each other"),

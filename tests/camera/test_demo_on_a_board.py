@@ -201,9 +201,9 @@ def test_errors_from_there(name, color_model):
 @pytest.mark.parametrize(
     ("option", "message"),
     [
-        (["--window"], "--window with --device"),
-        (["--record", "r.mp4"], "--record with --device"),
-        (["--host", "0.0.0.0"], "--host with --device"),
+        (["--window"], "--window can't be used with --device"),
+        (["--record", "r.mp4"], "--record can't be used with --device"),
+        (["--host", "0.0.0.0"], "--host can't be used with --device"),
     ],
 )
 def test_what_makes_no_sense_from_afar(name, color_model, option, message):

@@ -111,12 +111,12 @@ def test_every_option_of_a_method_can_be_given() -> None:
     [
         (
             ("prune", "--method", "magnitude", "--keep", "0.5"),
-            r"keep doesn't go with the method magnitude; it has: scope, sparsity, for",
+            r"keep can't be used with the method magnitude; it has: scope, sparsity, for",
         ),
         (("prune", "--method", "qat"), r"Quantization-aware training is `edgecnn train --qat`, in a recipe \[qat\]"),
         (("prune", "--method", "magnitude", "--for", "tpu"), r"for is 'tpu'; expected one of: xnnpack"),
         (("prune", "--method", "nothing"), r"method is 'nothing'; expected one of: channels, clusters"),
-        (("train", "--qat", "--unfreeze", "2"), r"--unfreeze doesn't go with --qat"),
+        (("train", "--qat", "--unfreeze", "2"), r"--unfreeze can't be used with --qat"),
     ],
 )
 def test_wrong_use_is_told(folder: Path, arguments: tuple[str, ...], message: str) -> None:

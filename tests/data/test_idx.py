@@ -49,8 +49,8 @@ def test_training_pictures_know_their_test_pictures() -> None:
     ("damage", "message"),
     [
         (lambda data: data[:-3], "values"),
-        (lambda data: b"\x00\x00\x0d\x03" + data[4:], "no IDX file"),
-        (lambda data: b"", "no IDX file"),
+        (lambda data: b"\x00\x00\x0d\x03" + data[4:], "not an IDX file"),
+        (lambda data: b"", "not an IDX file"),
     ],
 )
 def test_damaged_file_is_named(tmp_path: Path, damage: object, message: str) -> None:

@@ -72,7 +72,7 @@ def test_images_without_labels_and_paths_from_windows(tmp_path: Path) -> None:
         ("", r"columns \(none\)"),
         (b"path,label\na.jpg,\xe4", "UTF-8"),
         ("path,label\na.jpg,ant\nb.jpg,", "1 of 2 images have no label"),
-        ("path,label\n.,ant", "no regular files"),
+        ("path,label\n.,ant", "not regular files"),
         ("path,label\na\0.jpg,ant", "a"),
     ],
 )
@@ -87,7 +87,7 @@ def test_only_regular_files_are_opened(tmp_path: Path) -> None:
         open_data(str(tmp_path / "list.csv"))
     os.mkfifo(tmp_path / "a.jpg")
     (tmp_path / "other.csv").write_text("path,label\na.jpg,ant")
-    with pytest.raises(DataError, match="no regular files"):
+    with pytest.raises(DataError, match="not regular files"):
         open_data(str(tmp_path / "other.csv"))
     with pytest.raises(DataError, match="no data set"):
         open_data("/dev/zero")

@@ -88,7 +88,7 @@ def test_the_parts_of_a_training_can_be_taken_by_name(tmp_path: Path) -> None:
     for split, numbers in (("train", range(8)), ("val", range(8, 12)), ("test", range(12, 15))):
         write(tmp_path / "splits" / split, numbers)
     assert len(open_data(f"held-out:{tmp_path / 'splits'}")) == 6
-    with pytest.raises(DataError, match="'lots' is no share"):
+    with pytest.raises(DataError, match="'lots' is not a valid share"):
         open_data(f"held-out/lots:{root}")
     with pytest.raises(UsageError, match=r"share is 1\.5"):
         open_data(f"held-out/1.5:{root}")

@@ -76,8 +76,8 @@ def test_what_is_not_right(changes, topic, level, words):
     ("changes", "value", "level"),
     [
         ({}, "none since the start", "ok"),
-        ({"throttled_bits": None, "throttled_since_start": None}, "the board doesn't tell", "ok"),
-        ({"throttled_since_start": None}, "no under-voltage now; the board doesn't tell more", "ok"),
+        ({"throttled_bits": None, "throttled_since_start": None}, "not reported by the board", "ok"),
+        ({"throttled_since_start": None}, "no under-voltage now; the board reports no history", "ok"),
         (
             {"throttled_bits": 1, "throttled_now": ["under-voltage"], "throttled_since_start": None},
             "now: under-voltage; since the start: unknown",

@@ -60,7 +60,7 @@ def test_no_key(pi, reach, tmp_path):
 
 
 def test_nobody_listens(pi, reach):
-    with pytest.raises(DeviceError, match=r"no ssh server answers.*systemctl enable"):
+    with pytest.raises(DeviceError, match=r"runs no ssh server.*systemctl enable"):
         reach(pi, target="ssh://127.0.0.1:9").run("info")
 
 

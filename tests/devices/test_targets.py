@@ -81,7 +81,7 @@ def test_a_lock_that_is_held_is_waited_for_and_told(config, monkeypatch):
     monkeypatch.setattr(files, "_LOCK_WAIT_S", 0.3)
     with (
         files.locked(known.path()),
-        pytest.raises(EdgecnnError, match=r"Another edgecnn has been changing .*devices\.toml for 0 s"),
+        pytest.raises(EdgecnnError, match=r"Another edgecnn process has been writing to .*devices\.toml for 0 s"),
     ):
         known.add(known.Entry("pi4", "pi@10.0.0.4"))
     known.add(known.Entry("pi4", "pi@10.0.0.4"))

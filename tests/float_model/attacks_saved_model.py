@@ -96,7 +96,7 @@ SAVED_MODEL: dict[str, tuple[Attack, str]] = {
         hostile.tensorflow_1(_foreign_restore, main_op=lambda made: made),
         "'hostile' .*RestoreV2",
     ),
-    "link among the files": (hostile.in_folder(_linked), "variables.index.*links to"),
+    "link among the files": (hostile.in_folder(_linked), "variables.index.*a target outside the folder"),
     "asset elsewhere": (hostile.in_graph(_asset), r"asset '\.\./\.\./victim'"),
     "second graph": (
         hostile.in_folder(lambda path: (path / "saved_model.cpb").write_bytes(b"")),

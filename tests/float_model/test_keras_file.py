@@ -75,7 +75,7 @@ def test_lambda_layers_are_refused_and_not_run(tmp_path: Path) -> None:
     marker = tmp_path / "was-run"
     model = keras.Sequential([keras.Input((4,)), keras.layers.Lambda(lambda x: x * 2, name="twice")])
     model.save(tmp_path / "lambda.keras")
-    with pytest.raises(UntrustedModelError, match=r"layer 'twice' asks for the code of a Lambda object.*--trust"):
+    with pytest.raises(UntrustedModelError, match=r"layer 'twice' refers to the code of a Lambda object.*--trust"):
         keras_file.load(tmp_path / "lambda.keras")
     trusted, _ = keras_file.load(tmp_path / "lambda.keras", trust=True)
     np.testing.assert_array_equal(trusted(np.ones((1, 4))), np.full((1, 4), 2))
@@ -116,13 +116,13 @@ def test_anything_but_keras_layers_is_refused_wherever_it_hides(
     path = rewritten(saved, tmp_path / "hostile.keras", hide)
     with pytest.raises(UntrustedModelError) as caught:
         keras_file.load(path)
-    assert f"layer 'stem_conv' asks for {reason}; expected" in str(caught.value)
+    assert f"layer 'stem_conv' refers to {reason}; expected" in str(caught.value)
 
 
 @pytest.mark.parametrize("content", [b"", b"text", b"PK\x03\x04" + bytes(50)])
 def test_other_files_are_clear_errors(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "m.keras").write_bytes(content)
-    with pytest.raises(ModelFileError, match=r"m\.keras is not a whole \.keras file"):
+    with pytest.raises(ModelFileError, match=r"m\.keras is not a valid \.keras file"):
         keras_file.load(tmp_path / "m.keras")
 
 
@@ -161,5 +161,5 @@ def test_other_suffixes_are_refused(tmp_path: Path) -> None:
 
 def test_a_converted_model_in_the_place_of_its_source_is_named(tiny_int8: Path) -> None:
     """Our .tflite files are zips too, as the metadata is one."""
-    with pytest.raises(ModelFileError, match=r"tiny\.tflite is converted already; expected the \.keras file"):
+    with pytest.raises(ModelFileError, match=r"tiny\.tflite is already converted; expected the \.keras file"):
         keras_file.read_contract(tiny_int8)

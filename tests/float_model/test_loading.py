@@ -178,7 +178,9 @@ def test_saved_model_that_reaches_outside_is_refused(tmp_path: Path, operation: 
     module = Spy()
     module.variable = tf.Variable(1.0)  # so that there is a function that saves, as in any model
     tf.saved_model.save(module, str(tmp_path / "saved"), signatures={"serving_default": module.serve})
-    with pytest.raises(UntrustedModelError, match=rf"\(\w*{operation}\w*\) reaches outside"):
+    with pytest.raises(
+        UntrustedModelError, match=rf"\(\w*{operation}\w*\) is not on edgecnn's list of safe operations"
+    ):
         load(tmp_path / "saved")
     assert not list(tmp_path.glob("touched*"))
 
@@ -272,5 +274,5 @@ def test_a_keras_file_whose_members_can_not_be_read(damage: str, tmp_path: Path)
     else:
         content[30 + len("metadata.json")] = 0xFF  # the first byte of the compressed data
     path.write_bytes(content)
-    with pytest.raises(ModelFileError, match=r"not a whole .keras file"):
+    with pytest.raises(ModelFileError, match=r"not a valid .keras file"):
         load(path)

@@ -88,7 +88,7 @@ def test_no_command_runs_what_a_model_asks_for(
         "teacher": ("train", tiny_keras, "--teacher", path, "--data", data, "--validation", data, "-o", out),
     }[command]
     message = check_clean_failure(run_cli(*arguments), status=1)
-    assert "layer 'hostile' asks for the TensorFlow function 'io.write_file'" in " ".join(message.split())
+    assert "layer 'hostile' refers to the TensorFlow function 'io.write_file'" in " ".join(message.split())
     has_option = "--trust" in run_cli(arguments[0], "--help").stdout
     assert ("With --trust" in message) == has_option
     check_untouched(folder)
@@ -109,7 +109,7 @@ def test_groups_are_counted(folder: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_damaged_weights_stay_a_weights_error(folder: Path) -> None:
     (folder / "weights.h5").write_bytes(b"no HDF5")
-    with pytest.raises(WeightsError, match=r"weights\.h5 is not a whole \.h5 file"):
+    with pytest.raises(WeightsError, match=r"weights\.h5 is not a valid Keras 2 \.h5 file"):
         weights_file.load(keras.models.load_model(keras_2(folder)), folder / "weights.h5")
 
 

@@ -71,7 +71,7 @@ def test_what_can_t_be_reached_leaves_the_best_beside_and_says_so(
     account = model_file.read(tmp_path / "m-best.tflite").contract.provenance.ladder
     assert {entry.configuration: getattr(entry, "reason", None) for entry in account}["qat"] == "needs --train-data"
     page = reporting.report(tmp_path / "m-best.tflite")
-    assert "What was tried" in page and "skipped: needs --train-data" in page and "m-best" in page
+    assert "Configurations tried to meet" in page and "skipped: needs --train-data" in page and "m-best" in page
     kept = re.escape(str(tmp_path / "m-best.tflite"))
     with pytest.raises(BoundNotMetError, match=f"--max-drop -100.*It is kept as {kept}"):
         check(climbed, NEVER)
@@ -250,7 +250,7 @@ def test_configurations_that_train(
 
 def test_all_pictures_trained_on_is_refused(swish_keras: Path, tmp_path: Path, colors: Path) -> None:
     train = str(colors / "train")
-    with pytest.raises(DataError, match=r"All 48 images of .* were trained on"):
+    with pytest.raises(DataError, match=r"All 48 images of .* were used for training"):
         climb(swish_keras, tmp_path / "m.tflite", NEVER, train, calibration=FEW, training=Training(train, 1))
 
 
@@ -302,14 +302,14 @@ def test_command_that_can_t_reach_its_bound_ends_with_status_1(
     ("options", "message"),
     [
         (["--max-drop", "1"], "need --data"),
-        (["--max-drop", "1", "--data", "x", "--improve", "best"], "doesn't go with --improve"),
-        (["--max-drop", "1", "--data", "x", "--scheme", "float16"], "doesn't go with --scheme float16"),
-        (["--max-drop", "1", "--data", "x", "--keep-float", "stem"], "doesn't go with --keep-float"),
+        (["--max-drop", "1", "--data", "x", "--improve", "best"], "--improve can't be used with an accuracy bound"),
+        (["--max-drop", "1", "--data", "x", "--scheme", "float16"], "float16 can't be used with an accuracy bound"),
+        (["--max-drop", "1", "--data", "x", "--keep-float", "stem"], "keep-float can't be used with an accuracy bound"),
         (["--max-drop", "1", "--data", "x", "--epochs", "1"], "--epochs needs --train-data"),
-        (["--train-data", "x"], "--train-data goes with --max-drop"),
-        (["--edge-tpu"], "--edge-tpu goes with --max-drop"),
-        (["--data", "x"], "--data goes with --max-drop"),
-        (["--scheme", "int8", "--keep-float", "stem"], "keep_float goes with scheme int8_mixed, not with int8"),
+        (["--train-data", "x"], "--train-data needs --max-drop"),
+        (["--edge-tpu"], "--edge-tpu needs --max-drop"),
+        (["--data", "x"], "--data needs --max-drop"),
+        (["--scheme", "int8", "--keep-float", "stem"], "keep_float needs scheme int8_mixed"),
     ],
 )
 def test_options_that_don_t_go_together(tmp_path: Path, options: list[str], message: str) -> None:

@@ -47,7 +47,7 @@ def test_a_few_outliers_are_no_noise(steady):
         (lambda samples: samples * np.linspace(1, 1.3, len(samples)), "slower than the first"),
         (lambda samples: samples * np.linspace(1.3, 1, len(samples)), "faster than the first"),
         (lambda samples: samples * np.tile([1, 1.6], len(samples) // 2), "of the median"),
-        (lambda samples: [8, 9, 10, 13, 16], "ask for more"),
+        (lambda samples: [8, 9, 10, 13, 16], "increase --runs"),
     ],
 )
 def test_noise_is_seen_and_named(steady, change, words):

@@ -151,14 +151,14 @@ def test_int8_mixed_without_a_float_layer_is_not_called_so(tmp_path: Path) -> No
     """What reads the only other operator's output is too large."""
     inputs = keras.Input((32, 32, 3))
     model = keras.Model(inputs, keras.layers.Dense(100, name="scores")(keras.layers.Flatten()(inputs)))
-    with pytest.raises(QuantizationError, match="No layer of the model stays in float"):
+    with pytest.raises(QuantizationError, match="No layer of the model can be kept in float"):
         made(model, tmp_path, "int8_mixed")
 
 
 @pytest.mark.parametrize(
     ("scheme", "message"),
     [
-        ("int8_mixed:sqeeze", "There are, for example: squeeze"),
+        ("int8_mixed:sqeeze", "Layers that can be named are, for example: squeeze"),
         ("int8_mixed: ,", "expected names of layers"),
         ("int8:nothing", "there are: int8:ranges, int8:equalized"),
         ("float16:x", "takes nothing after a colon"),

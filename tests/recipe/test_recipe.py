@@ -55,8 +55,8 @@ def test_recipes_that_ship_are_valid(path: Path) -> None:
             '[model]\nname = "mobilenet_v2"\n[profile]\nthreads = [0]\n',
             ["profile.threads is [0]; expected whole numbers from 1 to 256"],
         ),
-        ('[model]\nname = "mobilenet_v2\n', ["no valid TOML"]),
-        ('[model]\nname = "mobilenet_v2"\n[report]\n', ["has 1 fault:\n  report: unknown key"]),
+        ('[model]\nname = "mobilenet_v2\n', ["not valid TOML"]),
+        ('[model]\nname = "mobilenet_v2"\n[report]\n', ["has 1 error:\n  report: unknown key"]),
     ],
 )
 def test_faults_are_named(tmp_path: Path, text: str, sentences: list[str]) -> None:
@@ -71,7 +71,7 @@ def test_faults_are_named(tmp_path: Path, text: str, sentences: list[str]) -> No
 def test_all_faults_are_listed_at_once(tmp_path: Path) -> None:
     path = tmp_path / "r.toml"
     path.write_text('[model]\nnam = "x"\nwidth = "wide"\n[quantize]\nsamples = 0\n')
-    with pytest.raises(RecipeError, match=r"3 fault|4 fault") as found:
+    with pytest.raises(RecipeError, match=r"3 error|4 error") as found:
         sections.read(path)
     assert all(key in str(found.value) for key in ("model.nam", "model.width", "quantize.samples"))
 

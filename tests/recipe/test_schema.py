@@ -118,14 +118,17 @@ def test_a_stage_is_one_file(blur: ModuleType, tmp_path: Path) -> None:
         ("[quantize]\nscheme = 'int9'", "quantize.scheme is 'int9'; expected one of: dynamic_int8, "),
         (
             "[[prune]]\nmethod = 'swap'\ndata = 'x'\nkeep = 0.5",
-            "prune.0.keep doesn't go with the method swap; it has: to.",
+            "prune.0.keep can't be used with the method swap; it has: to.",
         ),
         ("[prune]\nmethod = 'qat'\ndata = 'x'", "prune.0.method is 'qat'; expected one of: channels"),
-        ("[prune]\nmethod = 'swap'", "prune.0.data: missing, and there is no [train] to take it from"),
+        (
+            "[prune]\nmethod = 'swap'",
+            "prune.0.data: missing; expected a data set, or a [train] section to take it from",
+        ),
         ("[quantize]\nio = 'int16'", "quantize.io is 'int16'; the scheme int8 has uint8, int8, float32."),
         (
             "[quantize]\nscheme = 'int8'\nkeep_float = ['a']",
-            "quantize.keep_float goes with scheme int8_mixed, not with int8.",
+            "quantize.keep_float needs scheme int8_mixed; received int8.",
         ),
         ("train = 3", "train is 3; expected a section, [train]."),
     ],

@@ -46,7 +46,7 @@ def test_spoiled_values_are_a_sentence_or_a_record(kind: type[Record]) -> None:
     ("values", "said"),
     [
         ({"preprocessing": {"height": "a", "width": 8}}, r"contract.preprocessing.height is .a.; expected a whole num"),
-        ({"preprocessing": {"height": 8}}, "contract.preprocessing has no width, which is needed"),
+        ({"preprocessing": {"height": 8}}, "contract.preprocessing has no width, which is required"),
         ({"labels": ["cat", 5]}, r"contract.labels\[1\] is 5; expected a text"),
         ({"labels": "cat"}, "contract.labels is 'cat'; expected a list"),
         ({"labels": ["\x1b[31mcat"]}, r"contract.labels\[0\] has the character U\+001B"),

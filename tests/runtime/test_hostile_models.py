@@ -113,13 +113,13 @@ def _shared_tables(count: int) -> bytes:
 
 def test_tables_that_share_others_are_read_in_proportion_to_the_file() -> None:
     data = _shared_tables(30_000)  # 900 million tensors in 240 kB
-    with pytest.raises(ModelFileError, match="share so much"):
+    with pytest.raises(ModelFileError, match="overlap so much"):
         tflite.parse(data)
 
 
 @needs_cases
 def test_shared_tables_of_others() -> None:
-    with pytest.raises(ModelFileError, match="share so much"):
+    with pytest.raises(ModelFileError, match="overlap so much"):
         model_file.read(HOSTILE / "amplify_3000_3000.tflite")
 
 

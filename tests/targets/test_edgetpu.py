@@ -113,7 +113,7 @@ def test_what_follows_a_float_conversion_inside_the_model_stays_on_the_processor
 
 
 @pytest.mark.parametrize(
-    ("shape", "free", "words"), [((1, 16, 16, 3), (1, 2), "free shape"), ((2, 16, 16, 3), (), "innermost three")]
+    ("shape", "free", "words"), [((1, 16, 16, 3), (1, 2), "dynamic shape"), ((2, 16, 16, 3), (), "innermost three")]
 )
 def test_free_sizes_and_large_batches_are_refused(shape, free, words):
     graph = Graph()

@@ -101,7 +101,7 @@ def test_what_is_given_counts_and_the_rest_is_the_training_s(tmp_path: Path) -> 
         ),
         (
             '[prune]\nmethod = "channels"\nclusters = 4\ndata = "photos"',
-            "clusters doesn't go with the method channels; it has: c",
+            "clusters can't be used with the method channels; it has: c",
         ),
         ('[prune]\nmethod = "melt"\ndata = "photos"', "expected one of: channels, clusters, magnitude"),
         ('[prune]\nkeep = 0.5\ndata = "photos"', "prune.0.method: missing"),
@@ -114,9 +114,9 @@ def test_what_is_given_counts_and_the_rest_is_the_training_s(tmp_path: Path) -> 
             '[prune]\nmethod = "qat"\ndata = "photos"',
             "Quantization-aware training is `edgecnn train --qat`, in a recipe [qat].",
         ),
-        ("[qat]\nepochs = 2", "\n  qat.data: missing, and there is no [train]"),
-        ('[[prune]]\nmethod = "channels"', "prune.0.data: missing, and there is no [train]"),
-        ('[qat]\ndata = "photos"\n[quantize]\nimprove = "best"', "quantize.improve is 'best': after [qat]"),
+        ("[qat]\nepochs = 2", "\n  qat.data: missing; expected a data set, or a [train]"),
+        ('[[prune]]\nmethod = "channels"', "prune.0.data: missing; expected a data set, or a [train]"),
+        ('[qat]\ndata = "photos"\n[quantize]\nimprove = "best"', "quantize.improve is 'best': [qat] has fixed"),
     ],
 )
 def test_faults_of_the_sections_are_named(tmp_path: Path, section: str, sentence: str) -> None:

@@ -104,7 +104,7 @@ def test_teacher_must_know_the_classes(small_keras: Path, pictures: Path, tmp_pa
     keras_file.save(taught.model, taught.contract, tmp_path / "teacher.keras")
     options = TrainOptions(str(pictures), "scratch", QUICK, teacher=str(tmp_path / "teacher.keras"))
     assert train(small_keras, options).phases[0].history.epochs
-    with pytest.raises(UsageError, match="expected those of the data"):
+    with pytest.raises(UsageError, match="expected the classes of the data"):
         train(small_keras, TrainOptions(str(pictures), "scratch", QUICK, teacher=str(small_keras)))
 
 
@@ -170,8 +170,8 @@ def test_a_file_without_contract_is_refused(small_keras: Path, pictures: Path, t
         ("auto", {"unfreeze": 9}, "expected 0 to 3"),
         ("auto", {"unfreeze": -1}, "unfreeze is -1; expected a whole number of at least 0"),
         ("auto", {"teacher": "none.keras"}, r"none\.keras"),
-        ("head", {"unfreeze": 1}, "the strategy head doesn't choose blocks"),
-        ("scratch", {"unfreeze": 1}, "the strategy scratch doesn't choose blocks"),
+        ("head", {"unfreeze": 1}, "the strategy head trains a fixed set of layers"),
+        ("scratch", {"unfreeze": 1}, "the strategy scratch trains a fixed set of layers"),
         ("auto", {"overrides": {"temperature": 2.0}}, "--temperature needs a --teacher"),
         ("auto", {"overrides": {"distillation_weight": 0.5}}, "--distillation-weight needs a --teacher"),
     ],

@@ -64,7 +64,7 @@ def test_two_workers_equal_one_process_even_after_a_kill(small_keras: Path, pict
     assert dying.wait(300) == -9
     assert chief.wait(300) == 1
     said = (tmp_path / "worker0.log").read_text()
-    assert "Error: Another worker is gone" in said and "last checkpoint" in said and "Traceback" not in said
+    assert "Error: Lost another worker" in said and "last checkpoint" in said and "Traceback" not in said
 
     for process in workers():
         assert process.wait(300) == 0, (tmp_path / "worker0.log").read_text()

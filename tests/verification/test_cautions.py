@@ -40,7 +40,9 @@ def test_training_images_are_counted_and_said(
     file = quantize(model, tmp_path / "m.tflite", calibration=Calibration("photos", 8))
     found = verify(file, model, str(picture_folder))
     assert found.trained_on == 5
-    assert found.notes == ("The model was trained on 5 of these 8 images: its accuracy flatters. Verify on others.",)
+    assert found.notes == (
+        "The model was trained on 5 of these 8 images, which makes its accuracy optimistic. Verify on others.",
+    )
     assert type(found).from_dict(found.to_dict()) == found
     assert verify(file, model, open_data("photos").sample(6)).notes == ()
     done = run_cli("verify", tmp_path / "m.tflite", "--against", model, "--data", picture_folder)

@@ -93,7 +93,7 @@ def test_png_files_of_a_tflite(folder):
         (("missing.tflite", "p <b>.png", "-o", "x.html"), 1, "no file"),
         (("m.tflite", "p <b>.png", "-o", "x.html", "--only", "dreams"), 2, "Choose some of"),
         (("m.tflite", "p <b>.png", "-o", "x.html", "--only", "patches"), 2, "needs --data"),
-        (("m.tflite", "p <b>.png", "-o", "x.html", "--class", "zebra"), 2, "no class of this model"),
+        (("m.tflite", "p <b>.png", "-o", "x.html", "--class", "zebra"), 2, "not a class of this model"),
         (("m.tflite", "p <b>.png", "-o", "x.html", "--layer", "no", "--only", "features"), 2, "no feature map named"),
     ],
 )

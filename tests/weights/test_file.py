@@ -70,8 +70,8 @@ def test_other_architectures_are_refused(tmp_path: Path) -> None:
     [
         ("absent.keras", None, WeightsError, "no weights file"),
         ("m.pth", b"x", WeightsError, r"ends with \.keras or \.h5"),
-        ("m.h5", b"not HDF5", WeightsError, r"not a whole \.h5 file"),
-        ("m.keras", b"not a zip", ModelFileError, r"not a whole \.keras file"),
+        ("m.h5", b"not HDF5", WeightsError, r"not a valid Keras 2 \.h5 file"),
+        ("m.keras", b"not a zip", ModelFileError, r"not a valid \.keras file"),
     ],
 )
 def test_bad_files_are_clear_errors(

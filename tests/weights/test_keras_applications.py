@@ -26,7 +26,7 @@ def test_without_network_the_error_says_from_where_and_what_else(
 ) -> None:
     with pytest.raises(WeightsError) as caught:
         build_model("efficientnet_b0", weights="imagenet", input_size=32)
-    assert "https://storage.googleapis.com" in str(caught.value) and "need the network once" in str(caught.value)
+    assert "https://storage.googleapis.com" in str(caught.value) and "download is needed once" in str(caught.value)
     assert capsys.readouterr().out == ""
 
 

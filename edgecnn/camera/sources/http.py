@@ -56,7 +56,7 @@ class MotionJpeg:
             raise self._lost("the connection was closed")
         picture = decode_jpeg(data)
         if picture is None:
-            raise CorruptFrame(f"{self.name}: {len(data)} bytes that are no whole JPEG")
+            raise CorruptFrame(f"{self.name}: {len(data)} bytes that are not a complete JPEG")
         return Shot(picture, exposed_at)
 
     def _lost(self, what: str) -> SourceLost:
@@ -89,7 +89,7 @@ class MotionJpeg:
         while not bytes(data[-4:]).rstrip(b"\r\n").endswith(_END_OF_JPEG):
             data += self._line()
             if len(data) > _MAX_PART_BYTES:
-                raise SourceLost(f"{self.name}: a part has no end")
+                raise SourceLost(f"{self.name}: a part of the stream has no end")
         return bytes(data)
 
     def close(self) -> None:
@@ -149,7 +149,7 @@ def _answer(address: str, name: str, patience: Patience) -> Any:
             "password."
         ) from error
     except _PROBLEMS as error:
-        reason = f"no whole answer within {_OPEN_S:.0f} s" if patience.is_over else getattr(error, "reason", error)
+        reason = f"no complete response within {_OPEN_S:.0f} s" if patience.is_over else getattr(error, "reason", error)
         raise CameraError(
             f"{name} can't be reached: {printable(str(reason))}. Open the address in a browser on this machine first."
         ) from error

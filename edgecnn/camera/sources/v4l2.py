@@ -49,7 +49,7 @@ def open_source(address: str, wish: Wish) -> V4L2Camera:
     capture = open_capture(str(path), "V4L2", settings)
     if capture is None:
         raise CameraError(
-            f"{path} can't be opened: another program may use it (see: fuser -v {path}), or it is no camera but a "
+            f"{path} can't be opened: another program may use it (see: fuser -v {path}), or it is not a camera but a "
             "decoder or the raw side of a ribbon camera; for a Raspberry Pi's ribbon camera use --source picamera2."
         )
     return V4L2Camera(capture, str(path), wish.fps)

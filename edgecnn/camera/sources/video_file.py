@@ -55,5 +55,5 @@ def open_source(address: str, wish: Wish) -> VideoFile:
     """Open a video."""
     capture = open_capture(address, "FFMPEG", {}) or open_capture(address, "ANY", {})
     if capture is None:
-        raise CameraError(f"{address} is no video that can be decoded; expected MP4, AVI, MKV, MOV or WebM.")
+        raise CameraError(f"{address} is not a video that can be decoded; expected MP4, AVI, MKV, MOV or WebM.")
     return VideoFile(capture, Path(address).name)

@@ -1,4 +1,4 @@
-"""Structured pruning: whole channels leave, physically, and every kernel gets faster.
+"""Structured pruning: removes whole channels, so that every kernel gets faster.
 
 The least important channels of all coupled layers go, in multiples of 8, in a few rounds; after each the batch norms'
 statistics are settled and the importance is asked again. The result is an ordinary, smaller Keras model.
@@ -19,7 +19,7 @@ DEFAULTS = PATIENT.replace(epochs=20)
 
 @dataclass(frozen=True)
 class Options(Settings):
-    """How far and by what to prune.
+    """How much to prune, and by which criterion.
 
     Kernels work on 8 channels at once; int8 kernels with dot products (AVX-512 VNNI, ARMv8.2) on 16, which makes a
     divisor of 16 a little faster there.
@@ -27,7 +27,7 @@ class Options(Settings):
 
     keep: float = option("Share of the cost to keep.", 0.5, above=0, below=1, metavar="SHARE")
     cost: str = option(
-        "What the cost is: latency is measured layer by layer here (float32, one thread), size counts weights.",
+        "Cost to reduce: latency is measured per layer on this machine (float32, one thread), size counts weights.",
         "macs", choices=("macs", "latency", "size"),
     )  # fmt: skip
     criterion: str = option(
@@ -35,9 +35,9 @@ class Options(Settings):
         "taylor", choices=("l1", "bn", "taylor"),
     )  # fmt: skip
     floor: float = option(
-        "Share of its channels that every layer keeps at least.", 0.25, above=0, below=1, metavar="SHARE"
+        "Minimum share of its channels that each layer keeps.", 0.25, above=0, below=1, metavar="SHARE"
     )
-    rounds: int = option("Rounds to the target; importance is computed anew in each.", 4, low=1, metavar="N")
+    rounds: int = option("Number of pruning rounds; channel importance is recomputed in each.", 4, low=1, metavar="N")
     divisor: int = option("Round pruned channel counts to a multiple of N.", 8, low=1, metavar="N")
 
 

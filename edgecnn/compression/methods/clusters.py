@@ -23,7 +23,11 @@ class Options(Settings):
     """How coarse the weights become; gzip needs a quarter more than the entropy."""
 
     clusters: int = option(
-        "Different values in each kernel at most, relative to the channel's largest.", 16, low=3, high=255, metavar="N"
+        "Maximum number of distinct values in each kernel, relative to the channel's largest weight.",
+        16,
+        low=3,
+        high=255,
+        metavar="N",
     )
     bits: float = option(
         "Mean entropy of a weight's value, over all kernels, in bits.", 1.7, low=0.5, high=8, metavar="F"
@@ -38,7 +42,7 @@ def compress(job: Job, options: Options) -> Outcome:
 
     model = clone(job.model)
     kernels = {name: model.get_layer(name).kernel for name in ordinary(model)}
-    job.progress("Asking what the loss needs", 0, 0)
+    job.progress("Measuring how sensitive the loss is", 0, 0)
     books = codebooks(kernels, curvature(model, kernels, job.batches), options.clusters, options.bits)
     clustering = Clustering(kernels, books)
     model = job.train(model, (clustering,))

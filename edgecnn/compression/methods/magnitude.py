@@ -21,7 +21,7 @@ class Options(Settings):
 
     sparsity: float = option("Share of zeros.", 0.85, above=0, below=1, metavar="SHARE")
     scope: str = option(
-        "Whether layers compete for the zeros (global) or all have the same share (layer).",
+        "Distribution of the zeros: by magnitude over all layers (global), or the same share in each layer (layer).",
         "global", choices=("global", "layer"),
     )  # fmt: skip
     target: str | None = option(
@@ -38,7 +38,7 @@ class Options(Settings):
         if self.sparsity <= LEAST_ZEROS:
             raise SettingError(
                 Key("sparsity"),
-                f" is {self.sparsity}; XNNPACK takes its sparse kernels from 2/3 zeros on. 0.85 is usual.",
+                f" is {self.sparsity}; XNNPACK uses its sparse kernels only from 2/3 zeros on; 0.85 is typical.",
             )
 
 

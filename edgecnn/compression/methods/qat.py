@@ -1,4 +1,4 @@
-"""Quantization-aware training: the weights learn to live with int8's rounding (arXiv:1712.05877, section 3).
+"""Quantization-aware training: the weights adapt to int8 quantization (arXiv:1712.05877, section 3).
 
 TFMOT's recipe as documented destroys a pretrained model: every range starts at +-6 and takes thousands of steps to
 move. Here activation ranges start at what the float model's activations hold, and kernel ranges at what the kernels
@@ -25,7 +25,7 @@ class Options(Settings):
 
 
 def compress(job: Job, options: Options) -> Outcome:
-    """Train the rounding twin; zeros and clusters that the weights have are kept (PQAT, CQAT, PCQAT).
+    """Train the fake-quantized copy; zeros and clusters of the weights are kept (PQAT, CQAT, PCQAT).
 
     Raises:
         QuantizationError: a layer has no known counterpart in int8.

@@ -1,4 +1,4 @@
-"""Another activation in the place of swish: hard-swish, whose curve is nearly the same, or ReLU6.
+"""Replaces swish by hard-swish, whose curve is nearly the same, or by ReLU6.
 
 Swish's sigmoid is a table look-up and a multiplication in int8, with a grid of its own for each, and a range that ends
 in a long tail; hard-swish is one operator (arXiv:1905.02244, section 5.2), ReLU6 is part of the convolution. The model
@@ -31,7 +31,7 @@ DEFAULTS = FitSettings(
 class Options(Settings):
     """What swish becomes."""
 
-    to: str = option("Activation in the place of swish.", "hard_swish", choices=("hard_swish", "relu6"))
+    to: str = option("Activation that replaces swish.", "hard_swish", choices=("hard_swish", "relu6"))
 
 
 def swish_layers(model: Any) -> list[str]:

@@ -51,7 +51,7 @@ def open_data(spec: str) -> DataSet:
     """
     path = Path(spec)
     if not path.is_file():
-        raise DataError(f"{spec} is no regular file; expected an archive of a folder of images.")
+        raise DataError(f"{spec} is not a regular file; expected an archive of a folder of images.")
     try:
         status = path.stat()
         digest = _digest(path, status.st_size, status.st_mtime_ns)
@@ -191,6 +191,6 @@ def _copy(stream: IO[bytes], target: Path, left_bytes: int, path: Path) -> int:
 
 def _too_large(path: Path, limit_bytes: int) -> DataError:
     return DataError(
-        f"The archive {path} unpacks to more than {limit_bytes / 1e6:,.0f} MB, which is too much for its size. If it "
-        "is good, unpack it, and give the folder."
+        f"The archive {path} unpacks to more than {limit_bytes / 1e6:,.0f} MB, which is too much for its size. If "
+        "you trust it, unpack it and give the folder."
     )

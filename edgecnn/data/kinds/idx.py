@@ -71,7 +71,9 @@ def open_data(spec: str) -> DataSet:
     root, part = Path(folder) if folder else DEBIAN, _NAMES[name]
     pictures, labels = _read(root, f"{part}-images-idx3-ubyte", 3), _read(root, f"{part}-labels-idx1-ubyte", 1)
     if len(pictures) != len(labels) or not len(labels) or labels.max() >= len(CLASSES):
-        raise DataError(f"{root}: {len(pictures)} images and {len(labels)} labels; expected as many, of 10 classes.")
+        raise DataError(
+            f"{root}: {len(pictures)} images and {len(labels)} labels; expected equally many of both, and 10 classes."
+        )
     examples = (
         ArrayExample(pictures, index, f"{part}-{index:05d}", CLASSES[label]) for index, label in enumerate(labels)
     )
@@ -97,7 +99,7 @@ def _parsed(stream: Any, axes: int, path: Path) -> np.ndarray:
     """Read what the header says, and no more: a stream of a few bytes may unpack to any size."""
     header = stream.read(4 + 4 * axes)
     if len(header) < 4 + 4 * axes or header[:4] != bytes((0, 0, _UINT8, axes)):
-        raise DataError(f"{path} is no IDX file of bytes with {axes} axes (it starts with {header[:4].hex(' ')}).")
+        raise DataError(f"{path} is not an IDX file of bytes with {axes} axes (it starts with {header[:4].hex(' ')}).")
     shape = tuple(int(size) for size in np.frombuffer(header, ">u4", axes, 4))
     claimed = math.prod(shape)
     if claimed > _LARGEST_RATIO * path.stat().st_size + _ALWAYS_BYTES:

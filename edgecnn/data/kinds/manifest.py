@@ -61,7 +61,7 @@ def open_data(spec: str) -> DataSet:
     missing = [example.name for example in examples if not example.path.is_file()]
     if missing:
         raise DataError(
-            f"{spec}: {len(missing)} of {len(examples)} files don't exist or are no regular files, the first is "
+            f"{spec}: {len(missing)} of {len(examples)} files don't exist or are not regular files, the first is "
             f"{missing[0]}. Paths are relative to the folder of {path.name}."
         )
     examples.sort(key=lambda example: example.name)

@@ -28,11 +28,11 @@ def open_data(spec: str) -> DataSet:
     """
     match = _SPEC.fullmatch(spec)
     if match is None:
-        raise DataError(f"{spec!r} is no part of a data set; expected {SYNTAX}.")
+        raise DataError(f"{spec!r} is not a part of a data set; expected {SYNTAX}.")
     part, share, data = match.groups()
     try:
         splits = open_splits(data, share=SplitSettings.validation_share if share is None else float(share))
     except ValueError as error:
-        raise DataError(f"{spec}: {share!r} is no share; expected for example {part}/0.2:{data}.") from error
+        raise DataError(f"{spec}: {share!r} is not a valid share; expected for example {part}/0.2:{data}.") from error
     chosen = splits.train if part == TRAINING else splits.test or splits.validation
     return replace(chosen, name=spec, splits={})

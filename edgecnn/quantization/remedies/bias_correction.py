@@ -1,4 +1,4 @@
-"""Biases that restore each channel's mean output.
+"""Bias correction: restores each channel's mean output.
 
 Nagel et al., "Data-Free Quantization Through Weight Equalization and Bias Correction", 2019, section 4.2. The bias has
 32 bits, so a mean can be restored exactly. Layer by layer and in order: all at once, from mean errors at the layers'

@@ -1,4 +1,4 @@
-"""Ranges of what swish, hard-swish and their like read, by the error behind the curve.
+"""Input ranges of swish, hard-swish and similar activations, chosen by their output error.
 
 Hard-swish makes 0 of all below -3, and swish nearly so of all below -8: what lies there needs no steps. It is the same
 least squared error as in `ranges` (Banner et al. 2019), measured one operator later.
@@ -23,7 +23,7 @@ Curve = Callable[[np.ndarray], np.ndarray]
 
 
 def narrowed(model: bytes, ranges: Ranges, inputs: Inputs) -> dict[int, tuple[float, float]]:
-    """For activations that a curve reads, the range with the least squared error behind the curve, if it is another.
+    """For inputs of such curves, the range with the least squared output error, where it differs.
 
     Hard-swish makes 0 of all below -3, and swish nearly so of all below -8: what lies there needs no steps. Narrower
     ranges for other activations, by the error on themselves, gained nothing on Lite0 (19.3 to 19.4 dB).

@@ -1,4 +1,4 @@
-"""Channels of an activation brought to like ranges, so that none wastes the grid that all of them share.
+"""Cross-layer equalization: brings the channels of an activation, which share one grid, to similar ranges.
 
 Nagel et al., "Data-Free Quantization Through Weight Equalization and Bias Correction", 2019: a channel may be
 multiplied by s where it is made and divided by s where it is used, and the network computes the same, if nothing but

@@ -1,4 +1,4 @@
-"""Activation ranges that give up rare extremes for a finer grid.
+"""Activation ranges that clip rare extremes for a finer grid.
 
 Each method takes the histogram of one activation and answers with a range inside of its extremes:
 

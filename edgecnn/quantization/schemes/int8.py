@@ -23,8 +23,8 @@ def convert(job: Job) -> bytes:
     if job.aware is not None:
         if job.improve not in (None, "none"):
             raise QuantizationError(
-                f"The model was trained with int8's rounding: weights and ranges stay as they are. --improve "
-                f"{job.improve} goes with models that were not; leave it out."
+                "The model was trained with quantization (QAT): its weights and ranges are kept. --improve "
+                f"{job.improve} is for models trained without QAT; remove it."
             )
         job.notes["qat"] = True
         return job.aware.convert(job.io, job.inputs())
@@ -54,5 +54,7 @@ def configured(argument: str) -> Variant:
     from edgecnn.quantization.int8_variants import VARIANTS
 
     if argument not in VARIANTS:
-        raise UsageError(f"There is no int8:{argument}; there are: {', '.join(f'int8:{name}' for name in VARIANTS)}.")
+        raise UsageError(
+            f"Unknown variant int8:{argument}. Choose one of: {', '.join(f'int8:{name}' for name in VARIANTS)}."
+        )
     return Variant(argument)

@@ -32,7 +32,7 @@ def convert(job: Job) -> bytes:
     if not numbers:
         raise QuantizationError(
             f"No activation of the model can have 16 bits: LiteRT has such kernels for {', '.join(SUPPORTED)} only, "
-            "and what makes and reads it must be among them. Try --scheme int8_mixed."
+            "and its producer and consumers must be among them. Try --scheme int8_mixed."
         )
     job.notes["int16_layers"] = mixed_precision.outputs(model, numbers)
     at = mixed_precision.places(graph)

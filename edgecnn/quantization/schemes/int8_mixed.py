@@ -34,8 +34,8 @@ def convert(job: Job) -> bytes:
     numbers = mixed_precision.noisiest(job, model, graph, _is_small)
     if not numbers:
         raise QuantizationError(
-            "No layer of the model stays in float: each one that could has too many weights, or a reader that has. "
-            "Name layers with --keep-float, or try --scheme int8."
+            "No layer of the model can be kept in float: each candidate, or a consumer of it, has too many weights. "
+            "Name layers with --keep-float, or use --scheme int8."
         )
     return _with_float(job, model, ranges, numbers)
 
@@ -80,5 +80,7 @@ def configured(argument: str) -> Named:
     """The scheme for `int8_mixed:LAYER,LAYER`."""
     layers = tuple(part.strip() for part in argument.split(",") if part.strip())
     if not layers:
-        raise UsageError("int8_mixed: expected names of layers after the colon, as int8_mixed:stem_conv,block0_bn.")
+        raise UsageError(
+            "int8_mixed: expected names of layers after the colon, for example int8_mixed:stem_conv,block0_bn."
+        )
     return Named(layers)

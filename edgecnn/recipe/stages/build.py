@@ -22,7 +22,7 @@ class ModelSettings(Settings):
     """What `edgecnn build` takes, or the file of a model that exists already."""
 
     name: str | None = option("Name of the model to build.", choices=variants, listed_by="edgecnn models")
-    file: str | None = option("A .keras file to start from, in the place of a name.", metavar="FILE.keras")
+    file: str | None = option("A .keras file to start from, instead of a name.", metavar="FILE.keras")
     build: Mapping[str, Any] = changes(BuildSettings)
 
     def __post_init__(self) -> None:
@@ -30,7 +30,7 @@ class ModelSettings(Settings):
         if (self.name is None) == (self.file is None):
             raise SettingError("expected either name (an architecture) or file (a saved model), and not both.")
         if self.file is not None and self.build:
-            raise SettingError(f"a saved model is taken as it is: remove {', '.join(sorted(self.build))}.")
+            raise SettingError(f"a saved model is used unchanged: remove {', '.join(sorted(self.build))}.")
 
 
 MODEL = Section("model", ModelSettings, required=True)

@@ -22,9 +22,7 @@ def _check(recipe: Recipe) -> None:
     quantize = recipe.keys_of("quantize")
     improve = quantize.get("improve")
     if recipe.has("qat") and quantize.get("scheme", "int8") == "int8" and improve not in (None, "none"):
-        raise ValueError(
-            f"quantize.improve is {improve!r}: after [qat] weights and ranges stay as they are; leave it out"
-        )
+        raise ValueError(f"quantize.improve is {improve!r}: [qat] has fixed the weights and ranges; remove it")
 
 
 QAT = Section("qat", QatSettings, check=_check)

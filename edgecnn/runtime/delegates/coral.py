@@ -84,10 +84,10 @@ def explain(devices: list[EdgeTpu], bus: str = "") -> str:
             return f"The Edge TPU {device.node} is busy: {device.used_by} has it open. Stop that program first."
         if not device.writable:
             return f"This user may not open the Edge TPU {device.node}. {_permission(device)}"
-    hint = " It runs over USB 2, whose power may not do; use a USB 3 port." if usable[0].warning else ""
+    hint = " It runs over USB 2, which may not supply enough power; use a USB 3 port." if usable[0].warning else ""
     return (
-        f"The Edge TPU {usable[0].node} is there, but doesn't answer.{hint} Another program may hold it; else unplug "
-        "it, plug it in again and check its power (`dmesg | tail`)."
+        f"The Edge TPU {usable[0].node} is present, but does not respond.{hint} Another program may hold it; else "
+        "unplug it, plug it in again and check its power (`dmesg | tail`)."
     )
 
 

@@ -97,7 +97,7 @@ def check_model(spec: DelegateSpec, model: TFLiteModel) -> None:
     compiled = any(operator.name == coral.CUSTOM_OPERATOR for graph in model.graphs for operator in graph.operators)
     if compiled and spec.kind == "cpu":
         raise DelegateError(
-            "The model is compiled for a Coral Edge TPU and can't run on the processor. Ask for --delegate edgetpu, or "
+            "The model is compiled for a Coral Edge TPU and can't run on the processor. Use --delegate edgetpu, or "
             "use the file that it was compiled from."
         )
     if spec.kind == "edgetpu" and not compiled:
@@ -182,7 +182,7 @@ def _find_library(spec: DelegateSpec) -> str:
     missing = [name for name in ("create", "destroy") if not hasattr(library, f"tflite_plugin_{name}_delegate")]
     if missing:
         raise DelegateError(
-            f"{path} is a library, but no TFLite delegate: it doesn't export tflite_plugin_{missing[0]}_delegate."
+            f"{path} is a library, but not a TFLite delegate: it doesn't export tflite_plugin_{missing[0]}_delegate."
         )
     return path
 

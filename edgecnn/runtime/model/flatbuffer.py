@@ -40,7 +40,7 @@ class Allowance:
         """Raises: ModelFileError: more was read than an honest file of this size holds."""
         self._left -= size
         if self._left < 0:
-            raise ModelFileError("The file is damaged: its tables share so much that reading it would hardly end.")
+            raise ModelFileError("The file is damaged: its tables overlap so much that parsing it would take too long.")
 
 
 class Table:

@@ -44,7 +44,7 @@ def parse_json(text: str | bytes | bytearray | memoryview, *, constants: bool = 
     except RecursionError as error:
         raise RecordError("It is nested too deeply to be read.") from error
     except ValueError as error:
-        raise RecordError(f"It is no JSON: {printable(str(error))}.") from error
+        raise RecordError(f"It is not valid JSON: {printable(str(error))}.") from error
 
 
 def _refuse_constant(name: str) -> None:

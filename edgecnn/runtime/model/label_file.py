@@ -72,7 +72,8 @@ def parse_labels(text: str, name: str) -> tuple[str, ...]:
         raise ModelFileError(f"{name} holds no labels; expected one class name per line.")
     if re.match(r"(item\s*\{|names\s*:)", lines[0]):
         raise ModelFileError(
-            f"{name} is no list of labels: it begins with {lines[0]!r}. Write one class name per line, in output order."
+            f"{name} is not a list of labels: it begins with {lines[0]!r}. Write one class name per line, in output "
+            "order."
         )
     found = _numbered(lines, name)
     return tuple(_without_wordnet(found if found is not None else lines))
@@ -138,10 +139,12 @@ def _from_json(text: str, name: str) -> tuple[str, ...]:
         value = value.get("id2label", value) if isinstance(value, dict) else value
         labels = _names_of(value, name)
     except (ValueError, RecursionError) as error:
-        raise ModelFileError(f"{name} begins like JSON and is none: {error}. Or write one name per line.") from error
+        raise ModelFileError(
+            f"{name} begins like JSON but is not valid JSON: {error}. Or write one name per line."
+        ) from error
     if labels is None or not labels or not all(isinstance(label, str) and label.strip() for label in labels):
         raise ModelFileError(
-            f'{name} is JSON of another form. Expected {{"cat": 0, ...}}, {{"0": "cat", ...}} or ["cat", ...].'
+            f'{name} is JSON of an unsupported form. Expected {{"cat": 0, ...}}, {{"0": "cat", ...}} or ["cat", ...].'
         )
     return tuple(label.strip() for label in labels)
 

@@ -86,7 +86,7 @@ class Record:
             elif field.name in values:
                 found[field.name] = _read(kinds[field.name], values[field.name], f"{key}.{field.name}")
             elif _default(field) is dataclasses.MISSING:
-                raise RecordError(f"{key} has no {field.name}, which is needed.")
+                raise RecordError(f"{key} has no {field.name}, which is required.")
         return cls(**found)
 
     @classmethod
@@ -217,7 +217,7 @@ def _text(value: Any, key: str, most: float = MAX_CHARACTERS) -> str:
     if len(value) > most:
         raise RecordError(f"{key} has {len(value):,} characters; expected at most {most:,}.")
     if found := UNPRINTABLE.search(value):
-        raise RecordError(f"{key} has the character U+{ord(found.group()):04X}; expected text that can be shown.")
+        raise RecordError(f"{key} has the character U+{ord(found.group()):04X}; expected printable text.")
     return value
 
 

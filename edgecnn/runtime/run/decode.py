@@ -79,11 +79,11 @@ def checked_header(data: bytes, name: str) -> ImageHeader:
         raise PictureError(f"{name} is empty; expected an image ({_EXPECTED}).")
     header = read_header(data)
     if header is None:
-        raise PictureError(f"{name} is damaged, or no image that can be decoded; expected {_EXPECTED}.")
+        raise PictureError(f"{name} is damaged, or not an image that can be decoded; expected {_EXPECTED}.")
     needed_mb, limit_mb = header.memory_bytes / 1e6, limit_bytes() / 1e6
     if needed_mb > limit_mb:
         raise PictureError(
-            f"{name} claims {header.width} x {header.height} pixels: decoding it takes {needed_mb:,.0f} MB, and the "
+            f"{name} claims {header.width} x {header.height} pixels; decoding needs {needed_mb:,.0f} MB, and the "
             f"limit is {limit_mb:,.0f} MB. Use a smaller image, or raise the limit with the environment variable "
             f"{LIMIT_VARIABLE}."
         )

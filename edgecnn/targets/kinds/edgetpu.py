@@ -73,7 +73,7 @@ def _unchecked(graph: Graph, unknown: frozenset[int]) -> list[str]:
     if not unknown:
         return []
     count = sum(not unknown.isdisjoint((*operator.inputs, *operator.outputs)) for operator in graph.operators)
-    sizes = f"The file doesn't say the shapes of {count} of its {len(graph.operators)} operators' tensors"
+    sizes = f"The file does not record the shapes of {count} of its {len(graph.operators)} operators' tensors"
     return [f"{sizes}: the limits of their sizes were not checked, their multiply-accumulates not counted."]
 
 

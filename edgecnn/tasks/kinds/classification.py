@@ -77,7 +77,7 @@ class Classification(Task):
     def untrainable(self, contract: Contract) -> str:
         """It must know its classes and end in logits."""
         if not contract.labels:
-            return "doesn't know its classes, so there is nothing to keep while it gets smaller"
+            return "has no class names, so its accuracy can't be preserved during compression"
         return super().untrainable(contract)
 
     def encoder(self, truths: np.ndarray, contract: Contract, settings: LossSettings) -> Encoder:
@@ -113,7 +113,7 @@ class Classification(Task):
         if sorted(teacher.labels) != sorted(student.labels) or teacher.output != self.trained_output:
             known = ", ".join(teacher.labels[:5])
             raise UsageError(
-                f"The teacher has the classes {known}; expected those of the data: train it on them first."
+                f"The teacher has the classes {known}; expected the classes of the data. Train it on this data first."
             )
         return tuple(teacher.labels.index(label) for label in student.labels)
 

@@ -1,4 +1,4 @@
-"""A Keras model that rounds where the int8 model will round, so that its weights can learn to live with it.
+"""A Keras model with fake quantization wherever the int8 model quantizes.
 
 Built from a float model by TFMOT's wrappers, and turned back into a float model and a table of ranges: these two are
 all that a quantization-aware model is, so that is what its file holds (an ordinary Keras model; the ranges in the
@@ -36,7 +36,7 @@ _ACTIVATIONS = {
 
 @dataclass(frozen=True)
 class Emulation:
-    """A float model and its rounding twin.
+    """A float model and its copy with fake quantization.
 
     Attributes:
         model: the twin; layers have the same names, and `(batch, height, width, channels)` goes in as before.
@@ -72,7 +72,7 @@ class Emulation:
         }
 
     def set_ranges(self, ranges: Mapping[str, Iterable[float]]) -> None:
-        """Set activation ranges by a table, and kernel ranges by what the kernels hold.
+        """Set activation ranges from a table, and kernel ranges from the kernels' values.
 
         Raises:
             QuantizationError: the table lacks a layer.
@@ -90,7 +90,7 @@ class Emulation:
         self.settle_kernels()
 
     def settle_kernels(self) -> None:
-        """Set all kernel ranges to what the kernels hold now."""
+        """Set all kernel ranges from the kernels' current values."""
         from edgecnn.training.qat.fake_quant import Kernel
 
         for layer in self.model.layers:
@@ -103,7 +103,7 @@ class Emulation:
         return {name: kept[0][0] for name, kept in wrapped.items() if kept}
 
     def observed(self, preprocessing: Preprocessing, batches: Iterable[tuple[Any, Any]]) -> Ranges:
-        """What the float model's activations hold over some batches; the input's range follows from the contract."""
+        """The ranges of the float model's activations over some batches; the contract gives the input's range."""
         names = [name for name in self._ranges if name != INPUT]
         outputs = [self.source.get_layer(name).output for name in names]
         observer = tf.function(keras.Model(self.source.inputs, outputs), reduce_retracing=True)
@@ -116,7 +116,7 @@ class Emulation:
         return {INPUT: input_range(preprocessing), **found}
 
     def trained(self) -> Any:
-        """The float model with the weights that the twin has learned."""
+        """The float model with the weights that its fake-quantized copy has learned."""
         model = keras.models.clone_model(self.source)
         model._name = self.source.name
         for layer in model.layers:
@@ -125,7 +125,7 @@ class Emulation:
 
 
 def input_range(preprocessing: Preprocessing) -> tuple[float, float]:
-    """What pixel values 0 and 255 become."""
+    """The input values of pixel values 0 and 255."""
     mean, std = np.asarray(preprocessing.mean), np.asarray(preprocessing.std)
     ends = np.concatenate([(0 - mean) / std, (255 - mean) / std])
     return float(ends.min()), float(ends.max())
@@ -196,24 +196,24 @@ class _Builder:
         if kind.grid == INPUT_GRID:
             return None, None
         raise QuantizationError(
-            f"Quantization-aware training doesn't know how TFLite rounds the layer {layer.name} ({kind.name}). Train "
-            "without --qat and quantize with calibration, or replace the layer."
+            f"Quantization-aware training does not support the layer {layer.name} ({kind.name}). Train without --qat "
+            "and quantize with calibration, or replace the layer."
         )
 
     def _check_own_activation(self, layer: Any) -> None:
         name = keras.activations.serialize(layer.activation)
         if name not in ("linear", *_FUSED):
             raise QuantizationError(
-                f"TFLite computes {name!r} of the layer {layer.name} in an operator of its own, with a rounding of its "
-                "own between the two. Quantization-aware training takes it as a layer of its own: Activation(...)."
+                f"TFLite computes {name!r} of the layer {layer.name} in a separate operator and requantizes between "
+                "the two. For quantization-aware training, make it a separate layer: Activation(...)."
             )
 
     def _activation(self, layer: Any) -> str | None:
         name = keras.activations.serialize(layer.activation)
         if name not in _ACTIVATIONS:
             raise QuantizationError(
-                f"Quantization-aware training doesn't know how TFLite rounds {name!r} of the layer {layer.name}. "
-                f"It knows: {', '.join(_ACTIVATIONS)}."
+                f"Quantization-aware training does not support the activation {name!r} of the layer {layer.name}. "
+                f"Supported: {', '.join(_ACTIVATIONS)}."
             )
         return _ACTIVATIONS[name]
 
@@ -241,7 +241,7 @@ class _Builder:
         if not kind_of(before).kernel or not self._is_fused(before):
             raise QuantizationError(
                 f"The batch norm {layer.name} doesn't follow a convolution or dense layer, so TFLite can't fold it. "
-                "Quantization-aware training takes convolution, batch norm, activation, in this order."
+                "Quantization-aware training expects convolution, batch norm, activation, in this order."
             )
 
 

@@ -1,4 +1,4 @@
-"""What TFMOT needs to know to quantize our layers while they train. Importing this file imports TensorFlow and TFMOT.
+"""TFMOT configurations that quantize our layers during training. Importing this file imports TensorFlow and TFMOT.
 
 TFMOT's own rules refuse several of our layers, quantize depthwise kernels per tensor (their last axis has the length
 1), and match patterns by layer class. Here `edgecnn.training.qat.emulation` tells each layer what TFLite will do

@@ -1,4 +1,4 @@
-"""All that a cause may look at: both models, the images, what was measured, and a way to try a remedy."""
+"""The diagnosis context: both models, the images, the measurements, and a way to try a remedy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Layer by layer: how much noise has gathered, and how much of it this layer adds by itself."""
+"""Layer by layer: the accumulated noise, and the noise that the layer adds by itself."""
 
 from __future__ import annotations
 

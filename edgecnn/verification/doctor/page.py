@@ -24,7 +24,7 @@ def render(diagnosis: Diagnosis, case: Case) -> str:
     ]  # fmt: skip
     top = cards(
         [
-            (f"{diagnosis.snr_db:.1f} dB", "SQNR of the outputs", f"{diagnosis.pictures} pictures"),
+            (f"{diagnosis.snr_db:.1f} dB", "SQNR of the outputs", f"{diagnosis.pictures} images"),
             (str(len(diagnosis.findings)), "findings", "the remedy that gains most first"),
         ]
     )
@@ -34,7 +34,7 @@ def render(diagnosis: Diagnosis, case: Case) -> str:
 
 def _findings(diagnosis: Diagnosis) -> str:
     if not diagnosis.findings:
-        return paragraph("No cause stands out: what is lost is spread over the layers.")
+        return paragraph("No single cause stands out: the loss is spread over the layers.")
     rows = [
         [
             finding.cause,
@@ -55,12 +55,12 @@ def gain(before: float, after: float | None) -> str:
 def _profile(diagnosis: Diagnosis) -> str:
     numbers = [float(layer.number) for layer in diagnosis.layers]
     series = [
-        ("alone", [layer.alone_snr_db for layer in diagnosis.layers]),
-        ("gathered", [layer.snr_db for layer in diagnosis.layers]),
+        ("only this layer", [layer.alone_snr_db for layer in diagnosis.layers]),
+        ("own output", [layer.snr_db for layer in diagnosis.layers]),
     ]
     return charts.lines(numbers, series, "operator", "dB") + paragraph(
-        "Lower is worse. Gathered: the noise in each output, all earlier operators included. Alone: what the scores "
-        "lose when only this operator is int8. Simulated in float arithmetic, on the artifact's grids."
+        "Lower is worse. Own output: the noise accumulated up to this output. Only this layer: SQNR of the scores "
+        "when only this operator is int8. Simulated in float arithmetic, on the artifact's grids."
     )
 
 
@@ -70,7 +70,15 @@ def _worst(diagnosis: Diagnosis) -> str:
          f"{layer.all_but_snr_db:.1f}", f"{layer.snr_db:.1f}", f"{layer.cosine:.4f}"]
         for layer in diagnosis.worst(10)
     ]  # fmt: skip
-    columns = ("layer", "operator", "share of noise", "alone, dB", "all but it, dB", "its output, dB", "cosine")
+    columns = (
+        "layer",
+        "operator",
+        "share of noise",
+        "only this layer, dB",
+        "all but this layer, dB",
+        "own output, dB",
+        "cosine",
+    )
     return table(columns, rows)
 
 

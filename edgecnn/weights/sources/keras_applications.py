@@ -105,7 +105,7 @@ def _downloaded(name: str, width: float, size: int) -> Any:
             return build()
     except Exception as error:  # Keras raises a bare Exception when a download fails, others for a damaged file
         raise WeightsError(
-            f"The ImageNet weights of {name} come from {HOST} and could not be had: {str(error)[:200]}. "
-            "They need the network once; then Keras keeps them in ~/.keras/models. "
-            "Without it use --weights none, or efficientnet_lite0, whose weights are installed with edgecnn."
+            f"The ImageNet weights of {name} come from {HOST} and could not be downloaded: {str(error)[:200]}. The "
+            "download is needed once; Keras then keeps them in ~/.keras/models. Without it use --weights none, or "
+            "efficientnet_lite0, whose weights are installed with edgecnn."
         ) from error

@@ -36,7 +36,7 @@ def examine(case: Case) -> Finding | None:
     if exactly or (distances[name] < _CLEARLY * right and right > _LIKE):
         summary = f"The ranges come from {name}."
     elif _distance(ours, _widths(case, case.tensors(case.spare))) > _LIKE and clipped > _CLIPPED:
-        one = f"one class alone ({case.seen_label})" if case.seen_label else "too few or too similar pictures"
+        one = f"one class alone ({case.seen_label})" if case.seen_label else "too few or too similar images"
         summary = f"The ranges come from {one}."
     else:
         return None
@@ -72,9 +72,9 @@ def _mistakes(case: Case, pictures: np.ndarray) -> list[tuple[str, np.ndarray]]:
     """The usual ways to show the calibrator something else: (what it is, input tensors)."""
     ours = case.source.contract.preprocessing
     scalings = [
-        ("pictures scaled to 0..1", (0.0,), (255.0,)),
-        ("pictures scaled to -1..1", (127.5,), (127.5,)),
-        ("pictures in 0..255, not scaled", (0.0,), (1.0,)),
+        ("images scaled to 0..1", (0.0,), (255.0,)),
+        ("images scaled to -1..1", (127.5,), (127.5,)),
+        ("images in 0..255, not scaled", (0.0,), (1.0,)),
     ]
     found = [
         (name, case.tensors(pictures, dataclasses.replace(ours, mean=mean, std=std)))
@@ -88,7 +88,7 @@ def _mistakes(case: Case, pictures: np.ndarray) -> list[tuple[str, np.ndarray]]:
         ("smooth noise", case.tensors(_noise(case.spare.shape, 2))),
     ]
     if pictures.shape[-1] == 3:
-        found.append(("pictures with red and blue exchanged", case.tensors(pictures[..., ::-1])))
+        found.append(("images with red and blue exchanged", case.tensors(pictures[..., ::-1])))
     counts = Counter(label for label in case.labels if label is not None)
     if len(counts) > 1:
         for label in sorted(label for label, count in counts.items() if count >= _FEW):

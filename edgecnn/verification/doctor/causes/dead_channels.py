@@ -1,4 +1,4 @@
-"""Channels that never speak: they cost time and change nothing."""
+"""Channels whose output is always zero: they cost time and change nothing."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def examine(case: Case) -> Finding | None:
         "dead_channels",
         f"{count} channels are zero for every image.",
         f"{dead[worst]} of the {total[worst]} of {case.layer_of(worst)}.",
-        "They do int8 no harm; removing them makes the model faster: edgecnn prune ... --method channels",
+        "They do not harm int8 accuracy; removing them makes the model faster: edgecnn prune ... --method channels",
         case.layer_of(worst),
         case.before_snr_db,
         None,

@@ -1,4 +1,4 @@
-"""One channel is so much larger than all others that they share the few steps that it leaves."""
+"""One channel is so much larger than all others that these use only a few quantization steps."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def examine(case: Case) -> Finding | None:
         f"Channel {int(reach.argmax())} of {case.layer_of(worst)} is {ratios[worst]:.0f} times as large as the others.",
         f"It reaches {reach.max():.3g}, the median channel {median:.3g}: one step of the grid is {step:.3g}, so that "
         f"the others have {median / step:.1f} of 255 steps.",
-        "Scale the channel down where it is made and up where it is used (equalization), or train with weight decay."
+        "Scale the channel down in its producer and up in its consumers (equalization), or train with weight decay."
         if curable
         else "Train with weight decay, or leave this layer in float (--max-drop tries it).",
         case.layer_of(worst),

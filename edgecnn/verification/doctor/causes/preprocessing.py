@@ -1,4 +1,4 @@
-"""The artifact's contract says other images than the float model's, or than the float model was trained on."""
+"""The artifact's preprocessing differs from the float model's, or from that of the float model's training."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from edgecnn.verification.reference import reference_of
 
 
 def examine(case: Case) -> Finding | None:
-    """Compare both contracts, and then the contract with what the float model is right by."""
+    """Compare both contracts, then check the contract by the float model's accuracy."""
     ours = dataclasses.asdict(case.source.contract.preprocessing)
     its = dataclasses.asdict(case.file.contract.preprocessing)
     different = [
@@ -23,7 +23,7 @@ def examine(case: Case) -> Finding | None:
         return _by_accuracy(case)
     return Finding(
         "preprocessing",
-        "The artifact is fed other images than the float model was trained on.",
+        "The artifact has another preprocessing than the float model.",
         "; ".join(different) + ".",
         "Quantize again from the .keras file, whose contract travels along, without --mean and --std of your own.",
         before_snr_db=case.before_snr_db,
@@ -45,7 +45,8 @@ def _by_accuracy(case: Case) -> Finding | None:
         return None
     return Finding(
         "preprocessing",
-        "The float model is fed other images than it was trained on; the artifact agrees with it and is as wrong.",
+        "The float model gets another preprocessing than in training; the artifact agrees with it and is equally "
+        "wrong.",
         found.sentence(),
         f"edgecnn quantize FLOAT -o {case.file.name} {found.options}",
         before_snr_db=case.before_snr_db,

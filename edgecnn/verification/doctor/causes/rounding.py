@@ -18,9 +18,9 @@ def examine(case: Case) -> Finding | None:
     worst = max(case.layers, key=lambda layer: layer.share_percent)
     return Finding(
         "rounding",
-        "The weights were rounded one by one, which shifts the layers' outputs.",
-        f"{worst.layer} ({worst.operator}) makes {worst.share_percent:.0f} % of all noise by itself.",
-        "Round by outputs and correct the biases: edgecnn quantize ... --improve fast (or best)",
+        "The weights were rounded to nearest, which shifts the layers' outputs.",
+        f"{worst.layer} ({worst.operator}) makes {worst.share_percent:.0f} % of the total noise.",
+        "Round weights by output error and correct the biases: edgecnn quantize ... --improve fast (or best)",
         worst.layer,
         case.before_snr_db,
         after,

@@ -26,9 +26,7 @@ def examine(case: Case) -> Finding | None:
         return None
     kinds = {operator.name for operator in case.network.graph.operators}
     curves = [name for kind, name in _CURVES.items() if kind in kinds]
-    because = (
-        f" The network has {' and '.join(curves)}, which equalization of the channels can't pass." if curves else ""
-    )
+    because = f" The network has {' and '.join(curves)}, across which channels can't be equalized." if curves else ""
     return Finding(
         "weight_scales",
         f"{len(single)} layers have one weight scale for all channels, and the channels differ.",
