@@ -65,12 +65,13 @@ def _tflite(path: Path, contract: Contract, hints: Hints) -> tuple[str, Referenc
 def _keras(against: Any, contract: Contract, hints: Hints, trust: bool) -> tuple[str, Reference]:
     from edgecnn.float_model import loading
 
+    like = contract.replace(labels=(), label_ids=())  # how many classes it has is for the comparison to find out
     if isinstance(against, (str, Path)):
-        source, name = loading.load(against, trust=trust, hints=hints, like=contract), Path(against).name
+        source, name = loading.load(against, trust=trust, hints=hints, like=like), Path(against).name
     elif isinstance(against, tuple):
         source, name = loading.from_model(against[0], against[1], hints), str(against[0].name)
     else:
-        source, name = loading.from_model(against, contract, hints), str(against.name)
+        source, name = loading.from_model(against, like, hints), str(against.name)
     _check_same(source.contract, contract, name)
     return name, reference_of(source)
 
