@@ -66,7 +66,7 @@ def test_addresses_have_one_source_each(address, name):
 
 
 def test_unknown_address_names_the_choices():
-    with pytest.raises(UsageError, match=r"'nowhere\.mp4' is no camera.*Expected auto.*RTSP.*video0"):
+    with pytest.raises(UsageError, match=r"'nowhere\.mp4' is not an existing camera.*Expected auto.*RTSP.*video0"):
         open_source("nowhere.mp4", WISH)
 
 
