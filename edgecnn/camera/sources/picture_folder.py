@@ -11,7 +11,7 @@ from edgecnn.runtime.errors import PictureError
 from edgecnn.runtime.run.decode import read_picture
 from edgecnn.runtime.run.image_header import SUFFIXES
 
-EXAMPLE = "a folder of pictures"
+EXAMPLE = "a folder of images"
 
 
 class PictureFolder:
