@@ -133,10 +133,10 @@ def test_mutants(recorded: dict[str, Any], name: str) -> None:
         ({"kind": "BoundNotMetError", "message": "none that a board has"}, EdgecnnError, "none that"),
         ({"kind": "DeviceError", "message": "\x1b]0;title\x07\x1b[31mred"}, DeviceError, "\ufffd[31mred"),
         ({"kind": "DeviceError", "message": "x" * 10**6}, DeviceError, "xxx"),
-        ({"kind": ["UsageError"], "message": "x"}, DeviceError, "makes no sense"),
-        ({"kind": "UsageError"}, DeviceError, "makes no sense"),
-        ("UsageError", DeviceError, "makes no sense"),
-        (None, DeviceError, "makes no sense"),
+        ({"kind": ["UsageError"], "message": "x"}, DeviceError, "an error with invalid data"),
+        ({"kind": "UsageError"}, DeviceError, "an error with invalid data"),
+        ("UsageError", DeviceError, "an error with invalid data"),
+        (None, DeviceError, "an error with invalid data"),
     ],
 )
 def test_errors(error: Any, kind: type[EdgecnnError], words: str) -> None:
