@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from edgecnn import weights as pretrained
+from edgecnn.core.compat import keras_graph
 from edgecnn.core.compat.tensorflow import keras
 from edgecnn.core.options import Key, SettingError
 from edgecnn.core.registry import MODEL_FAMILIES
@@ -61,7 +62,7 @@ def build_model(
     model = MODEL_FAMILIES.load(catalog.family(name)).build(
         input_shape=preprocessing.shape, classes=count, width=width, **spec.arguments
     )
-    model._name = name
+    keras_graph.rename(model, name)
     origin = WeightsOrigin("none")
     if weights != "none":
         found = pretrained.load(model, spec, name, weights, width=width, new_head=classes is not None)

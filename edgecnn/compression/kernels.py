@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from edgecnn.core.compat import keras_graph
 from edgecnn.core.compat.tensorflow import keras
 from edgecnn.core.errors import UsageError
 from edgecnn.graph.layer_kinds import kind_of
@@ -14,7 +15,7 @@ from edgecnn.models.blocks import HEAD
 def clone(model: Any) -> Any:
     """A copy with weights of its own."""
     copy = keras.models.clone_model(model)
-    copy._name = model.name
+    keras_graph.rename(copy, model.name)
     copy.set_weights(model.get_weights())
     return copy
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from edgecnn.compression.coupling import Coupling, Keep, Slices
+from edgecnn.core.compat import keras_graph
 from edgecnn.core.compat.tensorflow import keras
 
 
@@ -27,7 +28,7 @@ def rebuild(model: Any, coupling: Coupling, keep: Keep) -> Any:
         return type(layer).from_config(config)
 
     smaller = keras.models.clone_model(model, clone_function=narrowed)
-    smaller._name = model.name
+    keras_graph.rename(smaller, model.name)
     for layer in smaller.layers:
         arrays = model.get_layer(layer.name).get_weights()
         layer.set_weights(_cut(arrays, coupling, coupling.layers.get(layer.name), keep))

@@ -64,7 +64,7 @@ class Zeroing(keras.callbacks.Callback):  # type: ignore[misc]
 
     def __init__(self, kernels: Mapping[str, Any], sparsity: Mapping[str, float], steps: int) -> None:
         super().__init__()
-        from tensorflow_model_optimization.python.core.sparsity.keras.pruning_schedule import PolynomialDecay
+        from edgecnn.core.compat.tfmot import PolynomialDecay
 
         self._kernels, self._sparsity = dict(kernels), dict(sparsity)
         end = max(int(steps * SETTLED), 1)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from edgecnn.core.compat.converter import frozen
 from edgecnn.core.compat.tensorflow import tf
 from edgecnn.runtime.model.input_range import PIXELS, InputRange, expected_range
 from edgecnn.runtime.run.engine import quiet
@@ -54,15 +55,13 @@ def _typical(found: Any) -> float:
 
 def _before_weights(call: Callable[[Any], Any], shape: tuple[int, int, int]) -> Any:
     """A function from the input to what the first weighted operation reads; None if there is none."""
-    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
-
     traced = tf.function(call).get_concrete_function(tf.TensorSpec((1, *shape), tf.float32, name="image"))
     # Branches become operations of the graph: as functions they would have the names of the model's own, and the end of
     # the frozen graph would take those away from the model.
-    frozen = convert_variables_to_constants_v2(traced, lower_control_flow=True, aggressive_inlining=True)
-    images = [each for each in frozen.inputs if each.dtype != tf.resource]
+    graph = frozen(traced)
+    images = [each for each in graph.inputs if each.dtype != tf.resource]
     first = next(_weighted(images[0]), None)
-    return None if first is None else frozen.prune(images[0], first)
+    return None if first is None else graph.prune(images[0], first)
 
 
 def _weighted(image: Any) -> Iterator[Any]:

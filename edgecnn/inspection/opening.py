@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edgecnn.core.compat import keras_graph
 from edgecnn.core.errors import ModelFileError, UsageError
 from edgecnn.graph import shapes, tflite_network
 from edgecnn.graph.network import Network
@@ -108,7 +109,7 @@ def _open_keras(path: Path, input_size: int | None, trust: bool) -> OpenedModel:
             f"{path} is not a Keras 2 model; expected a .keras or .h5 file of tf_keras. Convert it with `edgecnn "
             "quantize --scheme float32` and inspect the .tflite file."
         )
-    model._name = model.name if contract else path.name
+    keras_graph.rename(model, model.name if contract else path.name)
     return _keras_source(resized(model, input_size) if input_size else model, contract)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from edgecnn.core.compat.tensorflow import tf
+from edgecnn.core.compat.converter import quantized
 from edgecnn.core.errors import QuantizationError
 from edgecnn.core.registry import SCHEMES
 from edgecnn.float_model.traced import FloatModel
@@ -103,21 +103,9 @@ def quantize_with_ranges(
     Raises:
         QuantizationError: the quantizer refuses the model.
     """
-    from tensorflow.lite.python.convert import mlir_quantize
-
-    io_type: Any = getattr(tf, io)
     try:
         with quiet():
-            return bytes(
-                mlir_quantize(
-                    with_ranges(model, ranges),
-                    disable_per_channel=not per_channel,
-                    disable_per_channel_for_dense_layers=not per_channel,
-                    input_data_type=io_type,
-                    output_data_type=io_type,
-                    denylisted_nodes=set(keep_float) or None,
-                )
-            )
+            return quantized(with_ranges(model, ranges), io, per_channel=per_channel, keep_float=keep_float)
     except Exception as error:  # the quantizer's own exception type is private
         raise QuantizationError(f"TensorFlow's quantizer refuses the model: {str(error).strip()[:300]}") from error
 

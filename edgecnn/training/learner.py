@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from edgecnn import tasks
+from edgecnn.core.compat import keras_graph
 from edgecnn.core.compat.tensorflow import keras, tf
 from edgecnn.runtime.model import contract
 from edgecnn.runtime.model.contract import Preprocessing
@@ -216,14 +217,14 @@ class _StepDropout:
         return self
 
     def __enter__(self) -> None:
-        layers = [layer for layer in self._model.submodules if hasattr(layer, "_random_generator")]
-        self._originals = [(layer, layer._random_generator) for layer in layers]
-        for number, layer in enumerate(layers):
-            layer._random_generator = _Masks(((self._seed * _LAYERS + number) & 0x7FFFFFFF, self._step))
+        self._originals = keras_graph.random_generators(self._model)
+        for number, (layer, _) in enumerate(self._originals):
+            masks = _Masks(((self._seed * _LAYERS + number) & 0x7FFFFFFF, self._step))
+            keras_graph.set_random_generator(layer, masks)
 
     def __exit__(self, *_: object) -> None:
         for layer, original in self._originals:
-            layer._random_generator = original
+            keras_graph.set_random_generator(layer, original)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edgecnn.compression.job import Job, Outcome
+from edgecnn.core.compat import keras_graph
 from edgecnn.core.compat.tensorflow import keras
 from edgecnn.core.errors import UsageError
 from edgecnn.core.options import Settings, option
@@ -75,6 +76,6 @@ def swapped(model: Any, to: str) -> Any:
         return HardSwish(name=layer.name)
 
     result = keras.models.clone_model(model, clone_function=replaced)
-    result._name = model.name
+    keras_graph.rename(result, model.name)
     result.set_weights(model.get_weights())
     return result

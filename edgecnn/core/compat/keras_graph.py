@@ -46,3 +46,18 @@ def _flat(tensors: Any) -> Iterator[Any]:
             yield from _flat(tensor)
     else:
         yield tensors
+
+
+def rename(model: Any, name: str) -> None:
+    """Give a model another name; Keras has no public way."""
+    model._name = name
+
+
+def random_generators(model: Any) -> list[tuple[Any, Any]]:
+    """(layer, its random generator) of all layers that draw: dropout and the like."""
+    return [(layer, layer._random_generator) for layer in model.submodules if hasattr(layer, "_random_generator")]
+
+
+def set_random_generator(layer: Any, generator: Any) -> None:
+    """Let a layer draw from another generator."""
+    layer._random_generator = generator

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from .. import compat
 from ..errors import DelegateError, UsageError
 from ..model.model_file import ModelFile
 from ..model.tflite import TFLiteModel
@@ -127,7 +128,7 @@ def _inside_delegates(interpreter: Any, model: TFLiteModel) -> set[int]:
     """Walk from each delegate node's outputs back to its inputs: what lies between is what it replaced."""
     makers = {number: operator for operator in model.graph.operators for number in operator.outputs}
     inside: set[int] = set()
-    for node in interpreter._get_ops_details():
+    for node in compat.nodes(interpreter):
         if node["op_name"] != "DELEGATE":
             continue
         borders, open_ends = {int(number) for number in node["inputs"]}, [int(number) for number in node["outputs"]]
@@ -209,7 +210,7 @@ def _quiet_delegate(module: Any) -> Any:
 
     class QuietDelegate(module.Delegate):  # type: ignore[misc]
         def __del__(self) -> None:
-            if getattr(self, "_delegate_ptr", None):
+            if compat.is_alive(self):
                 super().__del__()
 
     return QuietDelegate

@@ -31,6 +31,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import compat
 from ..delegates.loading import load, taken_operators
 from ..errors import ModelFileError
 from ..model.model_file import ModelFile
@@ -67,8 +68,8 @@ class _Subgraph:
     def __init__(self, interpreter: Any, name: str, wake: bool) -> None:
         runner = interpreter.get_signature_runner(name)
         self._interpreter, self._wake = interpreter, wake
-        self._number = int(runner._subgraph_index)
-        self._wrapper = interpreter._interpreter
+        self._number = compat.subgraph_of(runner)
+        self._wrapper = compat.wrapper(interpreter)
         self._wrapper.AllocateTensors(self._number)
         self._inputs = [(int(entry["index"]), _values(entry)) for entry in runner.get_input_details().values()]
         self._outputs = [int(entry["index"]) for entry in runner.get_output_details().values()]

@@ -91,15 +91,18 @@ class Emulation:
 
     def settle_kernels(self) -> None:
         """Set all kernel ranges from the kernels' current values."""
+        from edgecnn.core.compat import tfmot
         from edgecnn.training.qat.fake_quant import Kernel
 
         for layer in self.model.layers:
-            for kernel, _, variables in getattr(layer, "_weight_vars", ()):
+            for kernel, _, variables in tfmot.weights(layer):
                 Kernel.settle(kernel, variables)
 
     def kernels(self) -> dict[str, Any]:
         """Layer name -> the variable that is rounded."""
-        wrapped = {layer.name: getattr(layer, "_weight_vars", ()) for layer in self.model.layers}
+        from edgecnn.core.compat import tfmot
+
+        wrapped = {layer.name: tfmot.weights(layer) for layer in self.model.layers}
         return {name: kept[0][0] for name, kept in wrapped.items() if kept}
 
     def observed(self, preprocessing: Preprocessing, batches: Iterable[tuple[Any, Any]]) -> Ranges:
@@ -118,7 +121,7 @@ class Emulation:
     def trained(self) -> Any:
         """The float model with the weights that its fake-quantized copy has learned."""
         model = keras.models.clone_model(self.source)
-        model._name = self.source.name
+        keras_graph.rename(model, self.source.name)
         for layer in model.layers:
             layer.set_weights([variable.numpy() for variable in self._variables.get(layer.name, ())])
         return model
@@ -247,5 +250,6 @@ class _Builder:
 
 def _range_variables(twin: Any) -> dict[str, Any] | None:
     """The learned range of a wrapped layer, if it has one."""
-    found: dict[str, Any] | None = getattr(twin, "_output_quantizer_vars", None)
-    return found
+    from edgecnn.core.compat import tfmot
+
+    return tfmot.output_range(twin)

@@ -12,19 +12,15 @@ from typing import Any
 import numpy as np
 
 from edgecnn.core.compat.tensorflow import keras, tf
-from edgecnn.models.layers import HardSigmoid, is_swish
-
-keras.layers  # noqa: B018  - TensorFlow with its settings, before TFMOT imports it without
-from tensorflow_model_optimization.python.core.quantization.keras.quantize_config import QuantizeConfig  # noqa: E402
-from tensorflow_model_optimization.python.core.quantization.keras.quantize_layer import QuantizeLayer  # noqa: E402
-from tensorflow_model_optimization.python.core.quantization.keras.quantize_wrapper import (  # noqa: E402
-    QuantizeWrapperV2,
-)
-from tensorflow_model_optimization.python.core.quantization.keras.quantizers import (  # noqa: E402
+from edgecnn.core.compat.tfmot import (
     FixedQuantizer,
     LastValueQuantizer,
     MovingAverageQuantizer,
+    QuantizeConfig,
+    QuantizeLayer,
+    QuantizeWrapperV2,
 )
+from edgecnn.models.layers import HardSigmoid, is_swish
 
 __all__ = ["Kernel", "QuantizeLayer", "QuantizeWrapperV2", "Rule", "activations", "rounded_kind"]
 
