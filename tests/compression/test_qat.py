@@ -132,7 +132,7 @@ def test_the_file_computes_what_the_rounding_twin_computes(style: str, most: flo
     emulation.set_ranges(emulation.observed(CONTRACT.preprocessing, batches()))
     contract = CONTRACT.replace(model=ModelDescription(qat=aware.record(emulation, model)))
     pictures = [tensor.numpy()[None] for tensor in batches()[0][0]]
-    lite = aware._Lite(aware.Aware(model, contract).convert("float32", pictures))
+    lite = aware._Lite(aware.Aware(model, contract, emulation.ranges()).convert("float32", pictures))
     found = np.stack([lite.run(picture) for picture in pictures])
     low, high = emulation.ranges()["logits"]
     steps = np.abs(found - emulation.model.predict(np.concatenate(pictures), verbose=0)) / ((high - low) / 255)
@@ -155,7 +155,7 @@ def test_a_difference_names_the_first_layer() -> None:
     emulation.set_ranges(emulation.observed(CONTRACT.preprocessing, batches()))
     contract = CONTRACT.replace(model=ModelDescription(qat=aware.record(emulation, model)))
     pictures = [tensor.numpy()[None] for tensor in batches()[0][0]]
-    graph = aware.Aware(model, contract).convert("uint8", pictures)
+    graph = aware.Aware(model, contract, emulation.ranges()).convert("uint8", pictures)
     assert aware.check(emulation, graph, pictures) >= 0.99
     kernel, *rest = model.get_layer("block1_expand_conv").get_weights()
     model.get_layer("block1_expand_conv").set_weights([-3 * kernel[..., ::-1], *rest])

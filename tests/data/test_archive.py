@@ -163,5 +163,5 @@ def test_damage_inside_encryption_and_what_is_no_file(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="is encrypted"):
         open_data(str(tmp_path / "e.zip"))
     os.mkfifo(tmp_path / "f.zip")
-    with pytest.raises(DataError, match="no regular file"):
+    with pytest.raises(DataError, match="not a regular file"):
         open_data(str(tmp_path / "f.zip"))
