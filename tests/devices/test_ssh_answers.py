@@ -36,7 +36,7 @@ def test_golden_vectors(each_pi, reach, make):
     assert result.golden.count == golden.COUNT
     assert result.golden.same_answer == golden.COUNT
     if each_pi.cpu == "cortex-a53":
-        assert result.golden.max_steps <= 6
+        assert result.golden.max_steps <= 7  # measured: 6 before uint8 models by others got the raw image, 7 since
     else:
         assert result.golden.identical == golden.COUNT
     assert fake_pi.BOARDS[each_pi.cpu].model in result.system["board"]
