@@ -49,7 +49,8 @@ def test_every_recipe_key_is_on_the_page() -> None:
 
 
 def test_every_public_function_is_on_the_page() -> None:
-    assert {f"edgecnn.{name}" for name in edgecnn.__all__ if name != "__version__"} <= set(_sections("python_api"))
+    sections = {section.removeprefix("edgecnn.") for section in _sections("python_api")}
+    assert {name for name in edgecnn.__all__ if name != "__version__"} <= sections
 
 
 def test_every_field_of_the_contract_is_on_the_page() -> None:

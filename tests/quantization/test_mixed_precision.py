@@ -73,10 +73,10 @@ def test_every_remedy_saves_a_network_with_an_exploding_channel(tmp_path: Path) 
         assert saved > lost + 10, (scheme, lost, saved)
         assert bool(float_operators(file.model.graph)) == (scheme == "int8_mixed")
         told = file.contract.provenance
-        assert told["improve"]["level"] == "fast" and told.get("qat") is False
-        assert told["improve"].get("equalized", 0) == (scheme == "int8:equalized")
+        assert told.improve.level == "fast" and told.qat is False
+        assert told.improve.extra.get("equalized", 0) == (scheme == "int8:equalized")
         for key, kind in (("float_layers", "int8_mixed"), ("int16_layers", "int8_int16")):
-            assert any("/squeeze/" in name for name in told.get(key, ())) == (scheme == kind)
+            assert any("/squeeze/" in name for name in told.extra.get(key, ())) == (scheme == kind)
 
 
 @pytest.mark.parametrize("activation", ["hard_swish", "swish"])
@@ -160,7 +160,7 @@ def test_int8_mixed_without_a_float_layer_is_not_called_so(tmp_path: Path) -> No
     [
         ("int8_mixed:sqeeze", "Layers that can be named are, for example: squeeze"),
         ("int8_mixed: ,", "expected names of layers"),
-        ("int8:nothing", "there are: int8:ranges, int8:equalized"),
+        ("int8:nothing", "Choose one of: int8:ranges, int8:equalized"),
         ("float16:x", "takes nothing after a colon"),
     ],
 )

@@ -180,7 +180,7 @@ def test_classes_by_name_number_and_part(colors):
     assert [heat.find_class(found, text) for text in ("1", "blue", "RED thing")] == [1, 2, 0]
     with pytest.raises(UsageError, match="fits 3 classes"):
         heat.find_class(found, "thing")
-    with pytest.raises(UsageError, match="no class"):
+    with pytest.raises(UsageError, match="is not a class of this model"):
         heat.find_class(found, "9")
 
 

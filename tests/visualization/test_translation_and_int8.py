@@ -157,7 +157,7 @@ def test_a_model_against_itself_has_no_error(small):
 
 def test_a_quantized_model_is_no_float_twin(small):
     folder, _ = small
-    with pytest.raises(UsageError, match="no float model"):
+    with pytest.raises(UsageError, match="is not a float model"):
         int8.float_twin(str(folder / "int8.tflite"))
 
 
