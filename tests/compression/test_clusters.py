@@ -111,7 +111,7 @@ def test_the_int8_file_compresses(tmp_path: Any) -> None:
 
 
 def test_wrong_options_are_refused() -> None:
-    with pytest.raises(UsageError, match="clusters is 2; expected 3 to 255"):
+    with pytest.raises(UsageError, match="clusters is 2; expected a whole number from 3 to 255"):
         Options(clusters=2)
-    with pytest.raises(UsageError, match=r"bits is 0.1; expected 0.5 to 8"):
+    with pytest.raises(UsageError, match=r"bits is 0.1; expected a number from 0.5 to 8"):
         Options(bits=0.1)
