@@ -7,7 +7,6 @@ from typing import Any, Protocol
 from edgecnn.core.errors import UsageError, WeightsError
 from edgecnn.core.registry import WEIGHT_SOURCES
 from edgecnn.models.spec import ModelSpec
-from edgecnn.weights import file
 
 
 class WeightSource(Protocol):
@@ -67,6 +66,8 @@ def load(
     """
     check(spec, name, weights)
     if weights != "imagenet":
+        from edgecnn.weights import file
+
         return file.load(model, weights, new_head=new_head)
     return _first(model, spec, name, width=width, new_head=new_head)
 

@@ -89,9 +89,9 @@ def test_png_files_of_a_tflite(folder):
 @pytest.mark.parametrize(
     ("arguments", "status", "words"),
     [
-        (("m.tflite", "missing.png", "-o", "x.html"), 1, "Can't read the picture"),
+        (("m.tflite", "missing.png", "-o", "x.html"), 1, "Can't read the image"),
         (("missing.tflite", "p <b>.png", "-o", "x.html"), 1, "no file"),
-        (("m.tflite", "p <b>.png", "-o", "x.html", "--only", "dreams"), 2, "Choose some of"),
+        (("m.tflite", "p <b>.png", "-o", "x.html", "--only", "dreams"), 2, "expected one of: filters"),
         (("m.tflite", "p <b>.png", "-o", "x.html", "--only", "patches"), 2, "needs --data"),
         (("m.tflite", "p <b>.png", "-o", "x.html", "--class", "zebra"), 2, "not a class of this model"),
         (("m.tflite", "p <b>.png", "-o", "x.html", "--layer", "no", "--only", "features"), 2, "no feature map named"),
