@@ -34,7 +34,7 @@ def test_confusions_are_those_of_the_matrix_largest_first() -> None:
     assert "<ant>" not in html
     cells = [unescape(cell) for cell in re.findall(r"<t[hd][^>]*>([^<]*)</t[hd]>", html)]
     assert cells[:9] == ["truth", "taken for", "pictures", "bee", "<ant>", "2", "<ant>", "bee", "1"]
-    assert "75.00 % top-1 on 12 test pictures" in html
+    assert "75.00 % top-1 on 12 test images" in html
 
 
 def test_curves_have_a_point_for_every_epoch() -> None:
