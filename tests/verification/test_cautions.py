@@ -11,6 +11,7 @@ import pytest
 from commands import run_cli
 
 from edgecnn.core.errors import DataError
+from edgecnn.core.hints import Hints
 from edgecnn.data import open_data
 from edgecnn.data.seen import Seen
 from edgecnn.data.split import digests_of
@@ -52,7 +53,7 @@ def test_training_images_are_counted_and_said(
 def test_training_images_are_not_judged_by(tiny_keras: Path, tmp_path: Path, picture_folder: Path) -> None:
     def fresh(images: int) -> int:
         model = trained_on(tiny_keras, picture_folder, tmp_path / f"{images}.keras", images)
-        request = Request(model, Bounds(max_drop=1.0), Calibration("photos", 8), None, False, lambda *_: None)
+        request = Request(model, Bounds(max_drop=1.0), Calibration("photos", 8), None, Hints(), False, lambda *_: None)
         return len(held_out(str(picture_folder), request)[0])
 
     assert fresh(5) == 3
