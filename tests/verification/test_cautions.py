@@ -57,7 +57,7 @@ def test_training_images_are_not_judged_by(tiny_keras: Path, tmp_path: Path, pic
         return len(held_out(str(picture_folder), request)[0])
 
     assert fresh(5) == 3
-    with pytest.raises(DataError, match=r"All 8 .* were trained on"):
+    with pytest.raises(DataError, match=r"All 8 .* were used for training"):
         fresh(8)
 
 
