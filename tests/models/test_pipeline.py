@@ -49,7 +49,9 @@ def test_the_whole_way(name: str, tmp_path: Path, picture_folder: Path, request:
     pixels = random.integers(0, 256, (4, size, size, 3), np.uint8)
     source = TrainingRows(pixels, np.arange(4), np.arange(4) % 2, contract, "random")
     before = model.get_weights()
-    request.getfixturevalue("eagerly")
+    # Without oneDNN, only XLA has the gradient of a grouped convolution, and Keras reaches for XLA in graphs alone.
+    if name != "alexnet":
+        request.getfixturevalue("eagerly")
     fit(model, source, source, FitSettings(epochs=2, batch_size=4, warmup=0, keep_best=False))
     tf.config.run_functions_eagerly(False)
     names = [weight.name for weight in model.weights]
