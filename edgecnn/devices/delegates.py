@@ -1,30 +1,14 @@
 """The `--delegate` that a person writes, checked before anything is copied to a device.
 
-It is a library's path, or `NAME[:ARGUMENT][,KEY=VALUE...]` with a name of `edgecnn/runtime/delegates/kinds/`.
+It is a library's path, or `NAME[:ARGUMENT][,KEY=VALUE...]` with a name of `edgecnn/runtime/delegates/kinds/` or of
+another distribution's entry point, which becomes a library's path: the device has edgecnn's own files alone.
 """
 
 from __future__ import annotations
 
-from typing import Protocol
-
-from edgecnn.core.errors import UsageError
 from edgecnn.core.registry import DELEGATES
-from edgecnn.runtime.delegates import loading as runtime
-
-
-class DelegateKind(Protocol):
-    """A file of `edgecnn/runtime/delegates/kinds/`."""
-
-    def resolve(self, argument: str, options: str) -> str:
-        """The text that `edgecnn.runtime.delegates.loading` understands on the device.
-
-        Args:
-            argument: what follows the name's colon.
-            options: the comma-separated rest.
-
-        Raises:
-            UsageError: one of them is wrong.
-        """
+from edgecnn.runtime.delegates import loading
+from edgecnn.runtime.delegates.kind import DelegateKind, pairs
 
 
 def resolve(text: str) -> str:
@@ -36,16 +20,10 @@ def resolve(text: str) -> str:
     Raises:
         UsageError: it is neither, or an option is wrong.
     """
-    name, _, options = text.partition(",")
-    name, _, argument = name.partition(":")
-    if name in DELEGATES.names():
-        resolved = DELEGATES.plugin(name, DelegateKind).resolve(argument, options)
-    elif "/" in name or ".so" in name or name.endswith((".dylib", ".dll")):
-        resolved = text
-    else:
-        names = ", ".join(DELEGATES.names())
-        raise UsageError(
-            f"Unknown delegate {text!r}. Choose one of: {names}, or the path of a delegate library (PATH.so)."
-        )
-    runtime.parse(resolved)
-    return resolved
+    whole, _, options = text.partition(",")
+    name, _, argument = whole.partition(":")
+    if name in DELEGATES.names() and name not in loading.names():
+        spec = DELEGATES.plugin(name, DelegateKind).spec(argument, pairs(options))
+        return ",".join([spec.library, *(f"{key}={value}" for key, value in spec.options.items())])
+    loading.parse(text)
+    return text

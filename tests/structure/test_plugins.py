@@ -25,7 +25,7 @@ KINDS: dict[str, tuple[Registry, str]] = {
     "strategy": (registry.TRAINING_STRATEGIES, "edgecnn.training.trainer.StrategyFile"),
     "data": (registry.DATA_KINDS, "edgecnn.data.kind.DataKindFile"),
     "device": (registry.DEVICES, "edgecnn.devices.DeviceKind"),
-    "delegate": (registry.DELEGATES, "edgecnn.devices.delegates.DelegateKind"),
+    "delegate": (registry.DELEGATES, "edgecnn.runtime.delegates.kind.DelegateFile"),
     "source": (registry.CAMERA_SOURCES, "edgecnn.camera.source.SourceKind"),
     "method": (registry.COMPRESSION, "edgecnn.compression.job.Method"),
     "target": (registry.TARGETS, "edgecnn.targets.TargetFile"),

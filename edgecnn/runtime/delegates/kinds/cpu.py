@@ -2,7 +2,24 @@
 
 from __future__ import annotations
 
+from ...errors import DelegateError, UsageError
+from ...model.tflite import TFLiteModel
+from ..kind import DelegateSpec, is_compiled
 
-def resolve(argument: str, options: str) -> str:
-    """The device's text; any argument is refused there."""
-    return "cpu" + (f":{argument}" if argument else "") + (f",{options}" if options else "")
+SYNTAX = "cpu"
+
+
+def spec(argument: str, options: dict[str, str]) -> DelegateSpec:
+    """Nothing to load, and nothing to choose."""
+    if argument or options:
+        raise UsageError("Delegate cpu: expected no argument and no options.")
+    return DelegateSpec("cpu")
+
+
+def accepts(model: TFLiteModel) -> None:
+    """Any model that is not compiled for an Edge TPU."""
+    if is_compiled(model):
+        raise DelegateError(
+            "The model is compiled for a Coral Edge TPU and can't run on the processor. Use --delegate edgetpu, or "
+            "use the file that it was compiled from."
+        )

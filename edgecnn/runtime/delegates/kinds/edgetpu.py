@@ -7,7 +7,63 @@ accelerator's clock; the USB stick gets hot at `max`), and libedgetpu's own `Usb
 
 from __future__ import annotations
 
+import sys
 
-def resolve(argument: str, options: str) -> str:
-    """The device's text; argument and options are checked there."""
-    return "edgetpu" + (f":{argument}" if argument else "") + (f",{options}" if options else "")
+from ...errors import DelegateError, UsageError
+from ...model.tflite import TFLiteModel
+from .. import coral
+from ..kind import DelegateKind, DelegateSpec, is_compiled
+
+SYNTAX = "edgetpu[:usb|:pci|:N][,power=low|medium|high|max]"
+POWER = ("low", "medium", "high", "max")
+
+
+def spec(argument: str, options: dict[str, str]) -> DelegateSpec:
+    """libedgetpu with the device and the clock that were asked for."""
+    library = coral.LIBRARIES.get(sys.platform, coral.LIBRARIES["linux"])
+    return DelegateSpec("edgetpu", library, {**_device(argument), **_options(options)})
+
+
+def accepts(model: TFLiteModel) -> None:
+    """A model that the compiler made; any other would run on the processor."""
+    if not is_compiled(model):
+        raise DelegateError(
+            "The model is not compiled for the Edge TPU; all of it would run on the processor. Compile it first: "
+            "edgecnn compile MODEL.tflite --target edgetpu"
+        )
+
+
+def not_loaded(asked: DelegateSpec, reason: str) -> str:
+    """Where to get libedgetpu from, if it isn't there."""
+    if "cannot open shared object file" in reason and asked.library in reason:
+        return f"The Edge TPU's library {asked.library} is not installed on this machine; {coral.INSTALL_RUNTIME}."
+    return DelegateKind.not_loaded(asked, reason)
+
+
+def refused(asked: DelegateSpec, reason: str) -> str:
+    """libedgetpu gives no reason; the plugged-in devices do."""
+    return coral.explain(coral.find(), asked.options.get("device", "").split(":")[0])
+
+
+def _device(argument: str) -> dict[str, str]:
+    bus, _, number = argument.partition(":")
+    if not argument:
+        return {}
+    if argument.isdigit():
+        return {"device": f":{argument}"}
+    if bus in ("usb", "pci") and (not number or number.isdigit()):
+        return {"device": argument}
+    raise UsageError(
+        f"Delegate 'edgetpu:{argument}': expected edgetpu, edgetpu:usb, edgetpu:pci or edgetpu:N (the N-th, from 0)."
+    )
+
+
+def _options(options: dict[str, str]) -> dict[str, str]:
+    """`power` is libedgetpu's "Performance", its clock; other options keep libedgetpu's own names."""
+    power = options.get("power")
+    if power is None:
+        return options
+    if power not in POWER:
+        raise UsageError(f"Delegate edgetpu: power is {power!r}; expected one of {', '.join(POWER)}.")
+    others = {key: value for key, value in options.items() if key != "power"}
+    return {**others, "Performance": power.capitalize()}

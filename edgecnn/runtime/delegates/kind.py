@@ -1,0 +1,89 @@
+"""What a delegate is: a file of `kinds/` that reads its options, names its library and explains what goes wrong."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from ..errors import UsageError
+from ..model.tflite import TFLiteModel
+from . import coral
+
+
+@dataclass(frozen=True)
+class DelegateSpec:
+    """What was asked for.
+
+    Attributes:
+        kind: name of the file in `kinds/`.
+        library: file or library name to load; empty where the interpreter needs none.
+        options: handed to the library.
+    """
+
+    kind: str
+    library: str = ""
+    options: dict[str, str] = field(default_factory=dict)
+
+
+class DelegateFile(Protocol):
+    """A file of `edgecnn/runtime/delegates/kinds/`."""
+
+    SYNTAX: str
+    """How it is written on the command line, for messages."""
+
+    def spec(self, argument: str, options: dict[str, str]) -> DelegateSpec:
+        """What to load.
+
+        Args:
+            argument: what follows the name's colon.
+            options: the comma-separated rest.
+
+        Raises:
+            UsageError: one of them is wrong.
+        """
+
+
+class DelegateKind(DelegateFile, Protocol):
+    """The same with what a file may leave out."""
+
+    @staticmethod
+    def accepts(model: TFLiteModel) -> None:
+        """Refuse a model that doesn't belong to the delegate, with a DelegateError. Here: none."""
+
+    @staticmethod
+    def library_file(asked: DelegateSpec) -> str:
+        """What the system's loader is told; a DelegateError where there is no such file. Here: a name, not a path."""
+        return asked.library
+
+    @staticmethod
+    def not_loaded(asked: DelegateSpec, reason: str) -> str:
+        """Why a library can't be loaded, from the loader's own words."""
+        if "wrong ELF class" in reason or "invalid ELF header" in reason:
+            machine = os.uname().machine if hasattr(os, "uname") else "this machine"
+            return f"{asked.library} is built for another kind of processor than this {machine} ({reason})."
+        return f"Can't load the delegate library {asked.library}: {reason}."
+
+    @staticmethod
+    def refused(asked: DelegateSpec, reason: str) -> str:
+        """Why a library that was loaded gave no delegate, from the library's own words."""
+        said = f" It says: {reason.strip()}" if reason.strip() else " It gave no reason."
+        given = ", ".join(f"{key}={value}" for key, value in asked.options.items()) or "none"
+        return f"The delegate {asked.library} refused to start (options: {given}).{said}"
+
+
+def is_compiled(model: TFLiteModel) -> bool:
+    """Whether the Edge TPU's compiler made a model."""
+    return any(operator.name == coral.CUSTOM_OPERATOR for graph in model.graphs for operator in graph.operators)
+
+
+def pairs(text: str) -> dict[str, str]:
+    """Options as they are written: `KEY=VALUE,KEY=VALUE`.
+
+    Raises:
+        UsageError: one of them is not KEY=VALUE.
+    """
+    found = [part.partition("=") for part in text.split(",") if part]
+    if any(not key or not separator for key, separator, _ in found):
+        raise UsageError(f"Delegate options {text!r}: expected KEY=VALUE, separated by commas.")
+    return {key: value for key, _, value in found}
