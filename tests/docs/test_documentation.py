@@ -108,4 +108,4 @@ def test_every_scheme_is_in_the_help_and_in_the_table(name: str) -> None:
 def test_every_plug_in_has_a_row(registry, page: str) -> None:
     for name in registry.names():
         row = "train --qat" if name == "qat" else name
-        assert re.search(rf"^\| `{row}[`\[]", TEXT[page], re.MULTILINE) or f"| `{row}` (default) |" in TEXT[page], name
+        assert re.search(rf"^\| `{row}[`\[:]", TEXT[page], re.MULTILINE) or f"| `{row}` (default) |" in TEXT[page], name
