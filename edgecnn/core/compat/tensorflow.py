@@ -12,14 +12,18 @@ import os
 import sys
 from typing import Any
 
-from edgecnn.core.errors import MissingExtraError
+from edgecnn.core.compat import autograph
+from edgecnn.core.errors import EdgecnnError, MissingExtraError
 
 INSTALL_HOST = 'Building, training and converting models need TensorFlow. Install it with: pip install "edgecnn[host]"'
+_LEAST_ADDRESS_SPACE = 3e9  # bytes; with less TensorFlow aborts instead of raising
+_LOADING = "Is there enough memory (`ulimit -v`), and can `python -c 'import tensorflow'` load it?"
 
 
 def _import_tensorflow() -> None:
     from edgecnn.runtime.run.engine import quiet  # needs NumPy, which help does without
 
+    _check_address_space()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ["TF_USE_LEGACY_KERAS"] = "1"
     try:
@@ -28,9 +32,25 @@ def _import_tensorflow() -> None:
             importlib.import_module("tf_keras")
             tensorflow.get_logger().setLevel("ERROR")
             importlib.import_module("absl.logging").set_verbosity("error")
+            autograph.keep_in_memory()
             tensorflow.config.list_physical_devices()  # looks for a GPU, and complains, now rather than later
     except ModuleNotFoundError as error:
         raise MissingExtraError(f"{INSTALL_HOST}\n(The import failed with: {error})") from error
+    except ImportError as error:
+        raise EdgecnnError(f"TensorFlow is installed, but can't be loaded: {error}. {_LOADING}") from error
+
+
+def _check_address_space() -> None:
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if limit != resource.RLIM_INFINITY and limit < _LEAST_ADDRESS_SPACE:
+        raise EdgecnnError(
+            f"This process is limited to {limit / 1e9:.1f} GB of address space; TensorFlow needs "
+            f"{_LEAST_ADDRESS_SPACE / 1e9:.0f} GB at least. Raise the limit: ulimit -v unlimited."
+        )
 
 
 class _Lazy:
