@@ -29,9 +29,17 @@ Found = TypeVar("Found")
 
 
 def cache_folder() -> Path:
-    """Where computed images and features are kept: $EDGECNN_CACHE, or edgecnn in the user's cache folder."""
-    fallback = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "edgecnn"
-    return Path(os.environ.get("EDGECNN_CACHE") or fallback)
+    """Where computed images and features are kept: $EDGECNN_CACHE, or edgecnn in the user's cache folder.
+
+    Raises:
+        DataError: this user has no home folder.
+    """
+    if place := os.environ.get("EDGECNN_CACHE"):
+        return Path(place)
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "edgecnn"
+    except RuntimeError as error:
+        raise DataError("This user has no home folder to keep computed images in. Set EDGECNN_CACHE.") from error
 
 
 def cached(name: str, size_bytes: int, read: Callable[[Path], Found], fill: Callable[[Path], None]) -> Found:

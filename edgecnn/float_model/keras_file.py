@@ -14,7 +14,7 @@ from typing import Any
 
 from edgecnn.core import temporary
 from edgecnn.core.compat.tensorflow import keras
-from edgecnn.core.errors import ModelFileError, RecordError, UsageError
+from edgecnn.core.errors import EdgecnnError, ModelFileError, RecordError, UsageError
 from edgecnn.core.files import DAMAGED_ZIP, replacing
 from edgecnn.float_model import safety
 from edgecnn.float_model.keras_names import OWN_MODULES
@@ -81,6 +81,7 @@ def load(path: str | Path, *, trust: bool | None = False) -> tuple[Any, Contract
     Raises:
         UntrustedModelError: the file asks for code and `trust` is False.
         ModelFileError: the file is missing, damaged or of another kind.
+        EdgecnnError: there is no room for temporary files.
     """
     path = Path(path)
     config, contract = _read(path)
@@ -88,6 +89,8 @@ def load(path: str | Path, *, trust: bool | None = False) -> tuple[Any, Contract
     _register_own_layers(config)
     try:
         model = _assembled(path, config, bool(trust))
+    except (EdgecnnError, MemoryError):
+        raise
     except Exception as error:  # Keras raises whatever the damaged part makes it raise
         reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
         raise ModelFileError(f"Keras can't load {path}: {reason}. Save it again with tf_keras.") from error
@@ -100,7 +103,9 @@ def _assembled(path: Path, config: dict[str, Any], trust: bool) -> Any:
         if not set(archive.namelist()) <= set(MEMBERS):  # vocabularies and the like
             return keras.models.load_model(path, compile=False, safe_mode=not trust)
         model = keras.saving.deserialize_keras_object({**config, "compile_config": None}, safe_mode=not trust)
-        model.load_weights(archive.extract(WEIGHTS, folder))
+        with temporary.writing(f"the weights of {path.name}"):
+            weights = archive.extract(WEIGHTS, folder)
+        model.load_weights(weights)
     return model
 
 

@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from edgecnn.core.compat.tensorflow import tf
+from edgecnn.core.errors import EdgecnnError
 from edgecnn.training.history import Epoch
 
 
 @contextlib.contextmanager
 def writer(folder: Path | None) -> Iterator[Callable[[Epoch], None]]:
-    """A function that logs one epoch into `folder`/tensorboard; nothing is logged without a folder."""
+    """A function that logs one epoch into `folder`/tensorboard; nothing is logged without a folder.
+
+    Raises:
+        EdgecnnError: the folder can't be written, or the disk is full.
+    """
     if folder is None:
         yield lambda epoch: None
         return
-    events = tf.summary.create_file_writer(str(folder / "tensorboard"))
+    with _writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        events = tf.summary.create_file_writer(os.fsencode(folder / "tensorboard"))
     metadata = tf.compat.v1.SummaryMetadata(plugin_data=tf.compat.v1.SummaryMetadata.PluginData(plugin_name="scalars"))
 
     def log(epoch: Epoch) -> None:
-        with events.as_default():
+        with _writing(folder), events.as_default():
             for split, loss, accuracy in (
                 ("train", epoch.loss, epoch.accuracy_percent),
                 ("validation", epoch.validation_loss, epoch.validation_accuracy_percent),
@@ -32,9 +40,21 @@ def writer(folder: Path | None) -> Iterator[Callable[[Epoch], None]]:
             tf.summary.write(
                 "learning_rate", tf.constant(epoch.learning_rate, tf.float32), step=epoch.epoch, metadata=metadata
             )
-        events.flush()
+            events.flush()
 
     try:
         yield log
     finally:
-        events.close()
+        with contextlib.suppress(tf.errors.OpError):  # what can't be written was told already
+            events.close()
+
+
+@contextlib.contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise EdgecnnError(f"Can't write the training log to {folder}: {error.strerror}.") from error
+    except tf.errors.OpError as error:
+        reason = error.message.partition("; ")[2].partition(" [Op:")[0] or "the system refuses"
+        raise EdgecnnError(f"Can't write the training log to {folder}: {reason}.") from error

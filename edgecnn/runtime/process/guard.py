@@ -79,6 +79,8 @@ def _answer(writer: int, function: Callable[..., Any], arguments: tuple[Any, ...
             answer = [type(error).__name__, str(error)]
         except MemoryError:
             answer = ["EdgecnnError", "Out of memory while the model ran."]
+        except OSError as error:  # few descriptors, a full disk: no fault of the model
+            answer = ["EdgecnnError", f"The model can't be run: {error.strerror or error}."]
         with os.fdopen(writer, "w", encoding="utf-8") as stream:
             json.dump(answer, stream)
         status = 0
