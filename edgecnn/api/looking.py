@@ -197,11 +197,11 @@ def report(
         ModelFileError: the file can't be read.
     """
     from edgecnn import reporting
-    from edgecnn.core.files import write_bytes
+    from edgecnn.core.files import write_text
 
     text = reporting.report(model, verification, profiles)
     if output is not None:
-        write_bytes(output, text.encode())
+        write_text(output, text)
     return text
 
 

@@ -50,10 +50,10 @@ def command(
     finally:
         progress.close()
     if output:
-        from edgecnn.core.files import write_bytes
+        from edgecnn.core.files import write_text
         from edgecnn.verification.doctor.page import render
 
-        write_bytes(output, render(diagnosis, case).encode())
+        write_text(output, render(diagnosis, case))
         note(f"Wrote {output}.")
     emit(diagnosis.to_dict(), json_path, lambda: _show(diagnosis))
 

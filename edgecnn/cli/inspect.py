@@ -82,10 +82,10 @@ def _one(model: str, asked: _Asked) -> None:
     if mapping is not None:
         values["target"] = mapping.to_dict()
     if asked.html_path:
-        from edgecnn.core.files import write_bytes
+        from edgecnn.core.files import write_text
         from edgecnn.inspection import page
 
-        write_bytes(asked.html_path, page.report_page(report, source, fields).encode())
+        write_text(asked.html_path, page.report_page(report, source, fields))
         note(f"Wrote {asked.html_path}")
     emit(values, asked.json_path, lambda: _show(source, report, asked.settings, fields, mapping))
 
@@ -154,10 +154,10 @@ def _compare(models: tuple[str, ...], asked: _Asked) -> None:
             print_table(view.CHANGED_COLUMNS, view.changed_rows(values), title="Layers of the same name that differ")
 
     if asked.html_path:
-        from edgecnn.core.files import write_bytes
+        from edgecnn.core.files import write_text
         from edgecnn.inspection import page
 
-        write_bytes(asked.html_path, page.comparison_page(list(models), reports, values).encode())
+        write_text(asked.html_path, page.comparison_page(list(models), reports, values))
         note(f"Wrote {asked.html_path}")
     emit(values, asked.json_path, show)
 
@@ -177,10 +177,10 @@ def _sweep(models: tuple[str, ...], asked: _Asked) -> None:
     finally:
         progress.close()
     if asked.html_path:
-        from edgecnn.core.files import write_bytes
+        from edgecnn.core.files import write_text
         from edgecnn.inspection import page
 
-        write_bytes(asked.html_path, page.sweep_page(found).encode())
+        write_text(asked.html_path, page.sweep_page(found))
         note(f"Wrote {asked.html_path}")
     values = {
         model: {"points": [point.to_dict() for point in points], **view.growths(points)}

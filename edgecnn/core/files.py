@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import glob
+import errno
 import hashlib
 import importlib
 import json
 import os
+import re
 import sys
 import tempfile
 import time
@@ -18,12 +19,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from edgecnn.core.errors import EdgecnnError, RecordError
-from edgecnn.runtime.model.json_text import parse_json, printable
+from edgecnn.runtime.model.json_text import decoded, escape_json, parse_json, printable
 from edgecnn.runtime.model.validation import Record
 
 R = TypeVar("R", bound=Record)
 
 _LOCK_WAIT_S = 60.0
+_LONGEST_BEGINNING = 160
 DAMAGED_ZIP = (zipfile.BadZipFile, zlib.error, KeyError, ValueError, RuntimeError, EOFError)
 """What reading a zip raises that is damaged, encrypted, or lacks what is looked for."""
 
@@ -39,11 +41,11 @@ def replacing(path: str | Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _remove_leftovers(path)
-        prefix = f".{path.stem}-{os.getpid()}-"
+        prefix = f".{_beginning(path)}-{os.getpid()}-"
         handle, name = tempfile.mkstemp(prefix=prefix, suffix=f".tmp{path.suffix}", dir=path.parent)
         os.close(handle)
     except OSError as error:
-        raise EdgecnnError(f"Can't write {path}: {error.strerror}. Choose a folder that can be written.") from error
+        raise EdgecnnError(f"Can't write {path}: {error.strerror}. {_remedy(error)}") from error
     temporary = Path(name)
     try:
         yield temporary
@@ -55,6 +57,27 @@ def replacing(path: str | Path) -> Iterator[Path]:
         raise EdgecnnError(f"Can't write {path}: {error.strerror or error}. Nothing was changed.") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def check_place(path: str | Path) -> None:
+    """Refuse a file that can't be written, before the work that makes its content.
+
+    Raises:
+        EdgecnnError: its folder can't be written, or the name is too long.
+    """
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            Path(path).lstat()
+        folder = next(folder for folder in Path(path).absolute().parents if folder.exists())
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, f"{folder} is read-only")
+    except OSError as error:
+        raise EdgecnnError(f"Can't write {path}: {error.strerror}. {_remedy(error)}") from error
+
+
+def _remedy(error: OSError) -> str:
+    too_long = error.errno == errno.ENAMETOOLONG
+    return "Choose a shorter name." if too_long else "Choose a folder that can be written."
 
 
 @contextlib.contextmanager
@@ -103,10 +126,16 @@ def _take(fcntl: Any, handle: int) -> bool:
 
 def _remove_leftovers(path: Path) -> None:
     """Remove what processes that were killed while they wrote this file left behind."""
-    for leftover in path.parent.glob(f".{glob.escape(path.stem)}-*-*.tmp{path.suffix}"):
-        process = leftover.name[len(path.stem) + 2 :].split("-")[0]
+    beginning = _beginning(path)
+    for leftover in path.parent.glob(f".{beginning}-*-*.tmp{path.suffix}"):
+        process = leftover.name[len(beginning) + 2 :].split("-")[0]
         if process.isdigit() and not Path("/proc", process).exists():
             leftover.unlink(missing_ok=True)
+
+
+def _beginning(path: Path) -> str:
+    """Of the name of a temporary file beside this one, in ASCII: shorter, since a name may have 255 bytes only."""
+    return re.sub(r"[^\w.-]", "_", path.stem, flags=re.ASCII)[:_LONGEST_BEGINNING]
 
 
 def _umask() -> int:
@@ -121,9 +150,14 @@ def write_bytes(path: str | Path, content: bytes) -> None:
         temporary.write_bytes(content)
 
 
+def write_text(path: str | Path, text: str) -> None:
+    """Write a text in UTF-8, whole or not at all; file names in it are `decoded`."""
+    write_bytes(path, decoded(text).encode("utf-8", "replace"))
+
+
 def write_json(path: str | Path, value: Any) -> None:
-    """Write indented JSON, whole or not at all."""
-    write_bytes(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
+    """Write indented JSON, whole or not at all; what UTF-8 can't hold is escaped, so that nothing is lost."""
+    write_bytes(path, (escape_json(json.dumps(value, indent=2, ensure_ascii=False)) + "\n").encode())
 
 
 def read_json(path: str | Path) -> Any:

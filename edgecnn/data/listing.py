@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgecnn.core.text import counted
+from edgecnn.runtime.model import json_text
 from edgecnn.runtime.run.image_header import HEIF_INSTALL, SUFFIXES
 
 _HEIC = frozenset((".heic", ".heif", ".hif"))
@@ -54,8 +55,8 @@ def is_junk(name: str) -> bool:
 
 
 def printable(name: str) -> str:
-    """A file's name as text that can be printed, encoded and compared: composed, and without what isn't UTF-8."""
-    return unicodedata.normalize("NFC", os.fsencode(name).decode("utf-8", "backslashreplace"))
+    """A file's name as text that can be printed, encoded and compared: composed, on one line, and in UTF-8."""
+    return unicodedata.normalize("NFC", json_text.printable(name))
 
 
 def kind_of(path: Path) -> str | None:

@@ -104,7 +104,7 @@ def remove(name: str) -> None:
 
 
 def _write(known: dict[str, Entry]) -> None:
-    files.write_bytes(path(), "\n".join(map(_section, known.values())).encode())
+    files.write_text(path(), "\n".join(map(_section, known.values())))
 
 
 def locate(target: str) -> tuple[str, Entry]:

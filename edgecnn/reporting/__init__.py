@@ -86,4 +86,4 @@ def _origin(file: ModelFile, recipe: str, training: TrainingRecord | None) -> li
 
 def write(path: str | Path, *arguments: Any, **options: Any) -> None:
     """Write `report(...)` to a file, whole or not at all."""
-    files.write_bytes(path, report(*arguments, **options).encode())
+    files.write_text(path, report(*arguments, **options))

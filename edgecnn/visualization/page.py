@@ -24,7 +24,7 @@ def write(output: str | Path, subject: Subject, fitted: np.ndarray, name: str, p
     """
     path = Path(output)
     if path.suffix == ".html":
-        files.write_bytes(path, html(subject, fitted, name, panels).encode())
+        files.write_text(path, html(subject, fitted, name, panels))
         return [str(path)]
     written = []
     picture = Drawing("input", subject.shown(fitted), name)
