@@ -74,10 +74,12 @@ def read(path: str | Path) -> tuple[Recipe, str]:
         RecipeError: the file is missing, no TOML, or says something that can't be; all faults are listed at once.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = Path(path).read_text(encoding="utf-8-sig")  # an editor may begin it with a BOM
         values = parse_toml(text)
-    except (OSError, UnicodeDecodeError) as error:
-        raise RecipeError(f"Can't read the recipe {path}: {error}.") from error
+    except UnicodeDecodeError as error:
+        raise RecipeError(f"Can't read the recipe {path}: {error}; expected TOML in UTF-8.") from error
+    except OSError as error:
+        raise RecipeError(f"Can't read the recipe {path}: {error.strerror}; expected a TOML file.") from error
     except RecordError as error:
         raise RecipeError(f"The recipe {path} can't be read: {error}") from error
     try:
