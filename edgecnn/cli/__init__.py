@@ -6,16 +6,16 @@ Only here do exceptions become messages and exit statuses: 0 done, 1 the work fa
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import io
-import os
-import signal
 import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
+from edgecnn.cli import _signals, _streams
 from edgecnn.cli._listing import CommandGroup, Entry, listed
 from edgecnn.cli._output import note
 from edgecnn.core.version import __version__
@@ -44,6 +44,14 @@ class _Commands(CommandGroup):
         command: click.Command = module.command
         return command
 
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        with _streams.read_by_somebody():  # --help and --version are written here
+            return super().make_context(*args, **kwargs)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with _streams.read_by_somebody():
+            return super().invoke(ctx)
+
     def entries(self, ctx: click.Context) -> list[Entry]:
         """From the text of the files: to import all of them would slow `edgecnn --help` down."""
         return list(listed(*__path__).values())
@@ -55,40 +63,25 @@ def cli() -> None:
     """From a model name to an int8 TFLite classifier that runs at a known frame rate on your own board."""
 
 
-def _interrupt_again(ignored: Any) -> None:
-    """A Ctrl-C that came while Python cleaned an object up was dropped; deliver it once more, a moment later."""
-    if ignored.exc_type is KeyboardInterrupt:
-        signal.setitimer(signal.ITIMER_REAL, 0.02)
-    else:
-        sys.__unraisablehook__(ignored)
-
-
-def _end_in_order() -> None:
-    """Let `kill` and a closed terminal end a command as an error would, so that temporary files are removed.
-
-    A second signal ends it at once. Where a signal is ignored (`nohup`) it stays so.
-    """
-
-    def end(number: int, frame: Any) -> None:
-        signal.signal(number, signal.SIG_DFL)
-        sys.exit(128 + number)
-
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) == signal.SIG_DFL:
-            signal.signal(number, end)
-
-
 def main() -> None:
     """Run a command, turn what a user can cause into one message and an exit status, and exit with it."""
+    code = 141
     try:
-        sys.unraisablehook = _interrupt_again
-        signal.signal(signal.SIGALRM, signal.default_int_handler)
-        _end_in_order()
-        code = _status()
+        with contextlib.suppress(_streams.ReaderLeftError), _streams.read_by_somebody():
+            code = _interruptible()
+    finally:
+        _streams.abandon_failed()
+    sys.exit(code)
+
+
+def _interruptible() -> int:
+    try:
+        _streams.prepare()
+        _signals.catch()
+        return _status()
     except (click.Abort, KeyboardInterrupt):
         note("Interrupted; no half-written file is left.")
-        code = 130
-    sys.exit(code)
+        return 130
 
 
 def _status() -> int:
@@ -97,28 +90,47 @@ def _status() -> int:
         status = cli.main(standalone_mode=False)
         sys.stdout.flush()
         return status if isinstance(status, int) else 0
+    except (click.Abort, BrokenPipeError, _streams.ReaderLeftError):
+        raise
     except click.exceptions.Exit as error:
         return error.exit_code
-    except click.ClickException as error:
+    except Exception as error:
+        if _signals.received():  # what it raised came out as something else
+            _signals.end()
+        return _explain(error)
+
+
+def _explain(error: Exception) -> int:
+    """Say what went wrong, if a user can have caused it; the exit status."""
+    if isinstance(error, click.ClickException):
         text = io.StringIO()
         error.show(text)
         note(text.getvalue().rstrip("\n"))
         return 2 if isinstance(error, click.UsageError) else 1
-    except EdgecnnError as error:
+    if isinstance(error, EdgecnnError):
         from edgecnn.cli._options import spelled
 
         note(f"Error: {spelled(error)}")
         return error.exit_status
-    except ModuleNotFoundError as error:
-        module = (error.name or "").partition(".")[0]
-        if module not in _OF_HOST:
-            raise
-        note(f'Error: this needs {module}, which is not installed: pip install "edgecnn[host]"')
-        return 1
-    except BrokenPipeError:
-        # The reader of our output (`| head`) went away; Python would complain again while it exits.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
-    except MemoryError:
-        note("Error: out of memory. Use a smaller model, image or --samples.")
-        return 1
+    sentence = _sentence(error)
+    if sentence is None:
+        raise error
+    note(f"Error: {sentence}")
+    return 1
+
+
+def _sentence(error: Exception) -> str | None:
+    """About what only the system can have caused, and no part of the library explains."""
+    if isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] in _OF_HOST:
+        module = str(error.name).partition(".")[0]
+        return f'this needs {module}, which is not installed: pip install "edgecnn[host]"'
+    if isinstance(error, MemoryError):
+        return "out of memory. Use a smaller model, image or --samples."
+    if isinstance(error, RuntimeError) and "start new thread" in str(error):
+        return "no further thread can be started. Raise the limit of memory or processes (`ulimit -v`, `ulimit -u`)."
+    if isinstance(error, OSError):
+        return _streams.explained(error)
+    if isinstance(error, UnicodeEncodeError) and error.encoding == sys.getfilesystemencoding():
+        name = f"{error.object!s}"
+        return f"the file name {name!r} can't be used with the encoding {error.encoding}. Set LC_ALL to C.UTF-8."
+    return None

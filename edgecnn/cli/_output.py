@@ -19,13 +19,22 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def json_option(function: F) -> F:
     """Add `--json FILE`; the command passes the value on to `emit`."""
-    option = click.option("--json", "json_path", metavar="FILE", help="Write the result as JSON; - is standard output.")
-    return option(function)
+    help = "Write the result as JSON; - is standard output."
+    return click.option("--json", "json_path", metavar="FILE", help=help, callback=_checked)(function)
 
 
 def output_option(help: str) -> Callable[[F], F]:
     """Add `-o, --output FILE`."""
-    return click.option("-o", "--output", required=True, metavar="FILE", help=help)
+    return click.option("-o", "--output", required=True, metavar="FILE", help=help, callback=_checked)
+
+
+def _checked(context: click.Context, option: click.Parameter, path: str | None) -> str | None:
+    """A file that can be written; found out before the work rather than after."""
+    if path is not None and path != "-":
+        from edgecnn.core.files import check_place
+
+        check_place(path)
+    return path
 
 
 def trust_option(function: F) -> F:
@@ -68,24 +77,35 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: st
     for row in rows:
         table.add_row(*(Text(printable(cell)) for cell in row))  # a name in brackets is no markup
     width = None if sys.stdout.isatty() else 140
-    Console(width=width, highlight=False).print(table)
+    console = Console(width=width, highlight=False)
+    with console.capture() as drawn:
+        console.print(table)
+    click.echo(drawn.get(), nl=False)
 
 
 def say(text: str = "") -> None:
     """Lines on standard output. All that a command prints passes here or through `note`, `say_json`, `print_table`:
     names, paths and labels come from strangers, and a terminal obeys what is in them.
     """
-    click.echo(printable_lines(text))
+    click.echo(_shown(text))
 
 
 def note(message: str) -> None:
     """Lines for a person, on standard error."""
-    click.echo(printable_lines(message), err=True)
+    click.echo(_shown(message), err=True)
+
+
+def _shown(text: str) -> str:
+    """Printable lines; a name that was typed with a line break in it is on one line, and can't pass for another."""
+    for word in sys.argv:
+        if "\n" in word:
+            text = text.replace(word, printable(word))
+    return printable_lines(text)
 
 
 def say_json(text: str) -> None:
     """A JSON text on standard output; nothing of it is lost."""
-    click.echo(escape_json(text))
+    click.echo(escape_json(text, sys.stdout.encoding))
 
 
 def draw(text: str) -> None:
