@@ -16,7 +16,7 @@ from edgecnn.core import temporary
 from edgecnn.core.compat.tensorflow import keras
 from edgecnn.core.errors import EdgecnnError, ModelFileError, RecordError, UsageError
 from edgecnn.core.files import DAMAGED_ZIP, replacing
-from edgecnn.float_model import safety
+from edgecnn.float_model import allocation, safety, safety_hdf5
 from edgecnn.float_model.keras_names import OWN_MODULES
 from edgecnn.float_model.safety import CONTRACT, MEMBERS, WEIGHTS
 from edgecnn.runtime.model.contract import Contract
@@ -100,12 +100,14 @@ def load(path: str | Path, *, trust: bool | None = False) -> tuple[Any, Contract
 def _assembled(path: Path, config: dict[str, Any], trust: bool) -> Any:
     """What `load_model` does, without its thousand seeks in the zip for the weights: twice as fast."""
     with zipfile.ZipFile(path) as archive, temporary.folder() as folder:
-        if not set(archive.namelist()) <= set(MEMBERS):  # vocabularies and the like
-            return keras.models.load_model(path, compile=False, safe_mode=not trust)
-        model = keras.saving.deserialize_keras_object({**config, "compile_config": None}, safe_mode=not trust)
         with temporary.writing(f"the weights of {path.name}"):
             weights = archive.extract(WEIGHTS, folder)
+        with allocation.bounded(keras.layers.Layer, safety_hdf5.values(weights), path):
+            if not set(archive.namelist()) <= set(MEMBERS):  # vocabularies and the like
+                return keras.models.load_model(path, compile=False, safe_mode=not trust)
+            model = keras.saving.deserialize_keras_object({**config, "compile_config": None}, safe_mode=not trust)
         model.load_weights(weights)
+    allocation.check_outputs(model, path)
     return model
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import shlex
 import zipfile
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from edgecnn.core.compat.tensorflow import keras, tf
 from edgecnn.core.errors import MissingExtraError, ModelFileError, RecordError
 from edgecnn.core.files import DAMAGED_ZIP
 from edgecnn.core.hints import Hints
-from edgecnn.float_model import keras_file, safety
+from edgecnn.float_model import allocation, keras_file, safety, safety_hdf5
 from edgecnn.float_model.foreign import foreign_contract
 from edgecnn.runtime.model.contract import Contract
 from edgecnn.runtime.model.json_text import parse_json
@@ -112,10 +113,21 @@ def _keras3_model(path: Path, trust: bool) -> Any:
     except ModuleNotFoundError as error:
         raise MissingExtraError(f"{path} was saved by Keras 3; reading it needs: pip install keras") from error
     try:
-        with quiet():
-            return keras3.models.load_model(path, compile=False, safe_mode=not trust)
+        with quiet(), allocation.bounded(keras3.layers.Layer, _stored_weights(path), path):
+            model = keras3.models.load_model(path, compile=False, safe_mode=not trust)
+        allocation.check_outputs(model, path)
+        return model
+    except ModelFileError:
+        raise
     except Exception as error:  # a damaged file makes Keras raise anything
         raise ModelFileError(f"Keras 3 can't load {path}: {_first_line(error)}") from error
+
+
+def _stored_weights(path: Path) -> int:
+    if path.suffix != ".keras":
+        return safety_hdf5.values(path)
+    with zipfile.ZipFile(path) as archive:
+        return safety_hdf5.values(io.BytesIO(archive.read(safety.WEIGHTS)))
 
 
 def _h5_model(path: Path, trust: bool) -> Any:
@@ -133,7 +145,12 @@ def _h5_model(path: Path, trust: bool) -> Any:
         return _keras3_model(path, trust)
     safety.check(path, trust=trust)
     try:
-        return keras.models.load_model(path, compile=False, safe_mode=not trust)
+        with allocation.bounded(keras.layers.Layer, safety_hdf5.values(path), path):
+            model = keras.models.load_model(path, compile=False, safe_mode=not trust)
+        allocation.check_outputs(model, path)
+        return model
+    except ModelFileError:
+        raise
     except Exception as error:  # a damaged file makes Keras raise anything
         raise ModelFileError(f"Keras can't load {path}: {_first_line(error)}") from error
 
