@@ -12,10 +12,13 @@ from dataclasses import dataclass
 
 from ..errors import ModelFileError
 from .flatbuffer import Table
+from .label_file import MAX_BYTES
 
 BUFFER_NAME = "TFLITE_METADATA"
 _NORMALIZATION = 1
 _AXIS_LABELS = 2
+_MAX_DIRECTORY_BYTES = 1 << 20
+_LONGEST_END = 22 + 65_535  # bytes: the record at the end of a zip, and its comment
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,22 @@ def _normalization(tensor: Table) -> tuple[tuple[float, ...] | None, tuple[float
 
 def _associated_labels(file: bytes, name: str) -> tuple[str, ...]:
     try:
+        _check_directory(file)
         with zipfile.ZipFile(io.BytesIO(file)) as archive:
-            return tuple(archive.read(name).decode("utf-8").splitlines())
+            if archive.getinfo(name).compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                raise ValueError("it is neither stored nor deflated")
+            with archive.open(name) as stream:
+                text = stream.read(MAX_BYTES + 1)
+        if len(text) > MAX_BYTES:
+            raise ValueError(f"it unpacks to more than {MAX_BYTES:,} bytes")
+        return tuple(text.decode("utf-8").splitlines())
     except (zipfile.BadZipFile, zlib.error, KeyError, OSError, ValueError, RuntimeError, EOFError) as error:
         raise ModelFileError(f"The labels file {name!r} inside the model can't be read: {error}.") from error
+
+
+def _check_directory(file: bytes) -> None:
+    """Bound the list of members, which Python reads as a whole: it takes fifteen times the bytes in memory."""
+    place = file.rfind(b"PK\5\6", max(0, len(file) - _LONGEST_END))
+    is_zip64 = place >= 20 and file[place - 20 : place - 16] == b"PK\6\7"
+    if place >= 0 and (is_zip64 or int.from_bytes(file[place + 12 : place + 16], "little") > _MAX_DIRECTORY_BYTES):
+        raise ValueError(f"the archive's directory has more than {_MAX_DIRECTORY_BYTES:,} bytes")
