@@ -19,6 +19,7 @@ from edgecnn.core import files
 from edgecnn.core.errors import EdgecnnError, RecordError, UsageError
 from edgecnn.core.files import parse_toml
 from edgecnn.core.registry import DEVICES
+from edgecnn.core.text import printable
 
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
 
@@ -79,6 +80,11 @@ def add(entry: Entry) -> None:
     """
     if not _NAME.fullmatch(entry.name) or entry.name in DEVICES.names():
         raise UsageError(f"{entry.name!r} can't be a device's name. Use letters, digits, '-', '_' and '.', e.g. pi4.")
+    for text in (entry.target, entry.ssh_config or ""):
+        if printable(text) != text:
+            raise UsageError(
+                f"{printable(text)} can't be written to {path()}; expected UTF-8 without control characters."
+            )
     kind, place = locate(entry.target)
     if kind == "ssh":
         from edgecnn.devices.ssh_client import Address

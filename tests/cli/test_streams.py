@@ -115,6 +115,15 @@ def test_json_for_a_terminal_that_lacks_characters(tmp_path: Path, tiny_int8: Pa
     assert json.loads(done.stdout)[0]["path"] == str(picture)
 
 
+def test_a_name_that_a_configuration_cannot_hold(tmp_path: Path) -> None:
+    config = tmp_path / os.fsdecode(LATIN_1)
+    config.touch()
+    words = ["devices", "add", "pi4", "pi@pi4.local", "--ssh-config", config]
+    done = shell("edgecnn", *words, XDG_CONFIG_HOME=str(tmp_path), LC_ALL="C.UTF-8")
+    assert "caf\\xe9" in check_clean_failure(done, status=2) and "expected UTF-8" in done.stderr
+    assert not (tmp_path / "edgecnn").exists()
+
+
 def test_training_and_quantizing_where_no_name_is_utf8(tmp_path: Path, tiny_keras: Path, picture_folder: Path) -> None:
     name = os.fsdecode(LATIN_1)
     here = picture_folder.rename(tmp_path / name)
