@@ -29,6 +29,18 @@ def folder() -> tempfile.TemporaryDirectory[str]:
 
 
 @contextlib.contextmanager
+def of_libraries() -> Iterator[None]:
+    """Let what libraries put into temporary files lie in a folder of ours; theirs would stay when they are stopped."""
+    before = tempfile.tempdir
+    with folder() as name:
+        tempfile.tempdir = name
+        try:
+            yield
+        finally:
+            tempfile.tempdir = before
+
+
+@contextlib.contextmanager
 def writing(what: str) -> Iterator[None]:
     """Write a temporary file.
 

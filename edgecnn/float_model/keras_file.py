@@ -35,14 +35,15 @@ def save(model: Any, contract: Contract | None, path: str | Path) -> None:
         EdgecnnError: the file can't be written.
     """
     path = checked_name(path)
-    with replacing(path) as temporary:
-        model.save(temporary, save_format="keras")
-        with zipfile.ZipFile(temporary) as archive:
+    with replacing(path) as written:
+        with temporary.of_libraries():
+            model.save(written, save_format="keras")
+        with zipfile.ZipFile(written) as archive:
             members = {name: archive.read(name) for name in archive.namelist()}
         if contract is not None:
             members[CONTRACT] = contract.to_json().encode()
         members["metadata.json"] = _dated(members["metadata.json"])
-        temporary.write_bytes(_zipped(members))
+        written.write_bytes(_zipped(members))
 
 
 def checked_name(path: str | Path) -> Path:

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -75,6 +76,13 @@ def test_a_number_that_was_given_again_is_another_process(place: Path) -> None:
     (place / name).mkdir()
     with temporary.folder():
         assert not (place / name).exists()
+
+
+def test_what_a_library_leaves_is_removed_with_ours(place: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), temporary.of_libraries():
+        tempfile.mkdtemp()
+        raise KeyboardInterrupt
+    assert tempfile.gettempdir() == str(place) and list(place.iterdir()) == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
