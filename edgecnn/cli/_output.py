@@ -105,7 +105,7 @@ def _shown(text: str) -> str:
 
 def say_json(text: str) -> None:
     """A JSON text on standard output; nothing of it is lost."""
-    click.echo(escape_json(text, sys.stdout.encoding))
+    click.echo(escape_json(text, sys.stdout.encoding or "utf-8"))
 
 
 def draw(text: str) -> None:

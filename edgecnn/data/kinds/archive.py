@@ -173,7 +173,7 @@ def _parts(name: str, path: Path) -> list[str]:
         raise DataError(
             f"The archive {path} has a member that leads out of it, {printable(name)!r}; nothing was unpacked."
         )
-    return ["".join("_" if unicodedata.category(sign) == "Cc" else sign for sign in printable(part)) for part in parts]
+    return [printable("".join("_" if unicodedata.category(sign) == "Cc" else sign for sign in part)) for part in parts]
 
 
 def _copy(stream: IO[bytes], target: Path, left_bytes: int, path: Path) -> int:
