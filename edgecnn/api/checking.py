@@ -129,7 +129,7 @@ def compare_latency(
     from edgecnn.devices import delegates, open_device
     from edgecnn.profiling.compare import compare
 
-    one, other = model_file.read(first), model_file.read(second)
+    one, other = model_file.read_any(first), model_file.read_any(second)
     with open_device(device) as opened:
         return compare(
             one, other, opened, delegate=delegates.resolve(delegate), threads=threads, budget=budget_s,
@@ -151,7 +151,7 @@ def profile_operators(
 
     with open_device(device) as opened:
         return measure(
-            model_file.read(model), opened, delegate=delegates.resolve(delegate), threads=threads, budget=budget_s,
+            model_file.read_any(model), opened, delegate=delegates.resolve(delegate), threads=threads, budget=budget_s,
             runs=ProfileSettings.runs, warmup=ProfileSettings.warmup,
         )  # fmt: skip
 
@@ -177,7 +177,7 @@ def profile_sustained(
 
     with open_device(device) as opened:
         options = {"delegate": delegates.resolve(delegate), "threads": threads, "warmup": ProfileSettings.warmup}
-        return sustain(model_file.read(model), opened, seconds, **options)
+        return sustain(model_file.read_any(model), opened, seconds, **options)
 
 
 def check_target(model: str | Path, target: str = "edgetpu") -> TargetReport:

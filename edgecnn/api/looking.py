@@ -160,15 +160,14 @@ def visualize(
         PictureError: the image can't be read.
         UsageError: a panel asks for what is missing.
     """
-    from edgecnn.inspection.opening import open_model
     from edgecnn.visualization import page
     from edgecnn.visualization.draw import draw
     from edgecnn.visualization.settings import Request
-    from edgecnn.visualization.subject import subject
+    from edgecnn.visualization.subject import open_subject
 
     request = request or Request()
     picture = read_picture(image)
-    found = subject(open_model(str(model), trust=request.trust), hints)
+    found = open_subject(str(model), hints, trust=request.trust)
     panels = draw(found, picture, request, progress_or(progress))
     if output is not None:
         page.write(output, found, found.fitted(picture), Path(image).name, panels)
@@ -181,6 +180,7 @@ def report(
     *,
     verification: Verification | None = None,
     profiles: Sequence[Profile] = (),
+    hints: Hints = NO_HINTS,
 ) -> str:
     """One self-contained HTML page about an artifact.
 
@@ -189,6 +189,7 @@ def report(
         output: where to write the page, too.
         verification: what `verify` gave.
         profiles: what `profile` gave, one per device.
+        hints: what is known of a model by others.
 
     Returns:
         The page as text.
@@ -199,7 +200,7 @@ def report(
     from edgecnn import reporting
     from edgecnn.core.files import write_text
 
-    text = reporting.report(model, verification, profiles)
+    text = reporting.report(model, verification, profiles, hints=hints)
     if output is not None:
         write_text(output, text)
     return text

@@ -24,7 +24,14 @@ from edgecnn.runtime.model import metadata as standard
 from edgecnn.runtime.model import model_file
 from edgecnn.runtime.model.contract import Contract
 from edgecnn.runtime.model.flatbuffer import Table
-from edgecnn.runtime.model.model_file import BUFFER_NAME, DIGEST_SIZE, DIGEST_START, GRAPH_BUFFER_NAME, ModelFile
+from edgecnn.runtime.model.model_file import (
+    BUFFER_NAME,
+    DIGEST_SIZE,
+    DIGEST_START,
+    GRAPH_BUFFER_NAME,
+    AnyFile,
+    ModelFile,
+)
 
 _ALIGNMENT = 64  # flatbuffers of constant tensors are aligned to 16; cache lines are 64
 _ZIP_DATE = (1980, 1, 1, 0, 0, 0)
@@ -43,10 +50,10 @@ def rewrite(path: str | Path, file: ModelFile, contract: Contract) -> ModelFile:
     return write(path, graph_bytes(file), contract)
 
 
-def graph_bytes(file: ModelFile) -> bytes:
+def graph_bytes(file: AnyFile) -> bytes:
     """What the converter wrote, without the contract."""
     span = file.model.metadata.get(GRAPH_BUFFER_NAME)
-    if not file.sealed or span is None:
+    if not isinstance(file, ModelFile) or not file.sealed or span is None:
         return file.data
     start, size = struct.unpack("<QQ", span)
     return file.data[start : start + size]

@@ -28,7 +28,8 @@ from edgecnn.runtime.delegates.loading import load as load_delegate
 from edgecnn.runtime.measure import system
 from edgecnn.runtime.model.model_file import ModelFile
 from edgecnn.runtime.process import guard
-from edgecnn.runtime.run.engine import Engine, default_threads
+from edgecnn.runtime.run.engine import Engine
+from edgecnn.runtime.run.interpreter import default_threads
 
 _WARMUP = 5
 _CONDITIONS_S = 2.0

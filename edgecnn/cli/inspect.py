@@ -117,8 +117,9 @@ def _show(source: Any, report: Any, settings: InspectSettings, fields: list[Any]
     from edgecnn.inspection import contract_view, view
 
     say(f"{report.network.name}\n")
-    if source.contract is not None:
-        _print_pairs(contract_view.lines(source.contract, source.origin))
+    _print_pairs(contract_view.of(source))
+    for sentence in source.remarks:
+        say(f"{sentence}\n")
     rows = view.rows(report, settings.all)
     print_table(view.COST_COLUMNS, [view.cost_row(row) for row in rows])
     say(f"{view.LEGEND}.\n")
@@ -133,6 +134,8 @@ def _show(source: Any, report: Any, settings: InspectSettings, fields: list[Any]
 
 
 def _print_pairs(pairs: list[tuple[str, str]]) -> None:
+    if not pairs:
+        return
     width = max(len(name) for name, _ in pairs)
     for name, text in pairs:
         say(f"  {name:<{width}}  {text}")

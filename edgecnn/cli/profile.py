@@ -17,11 +17,7 @@ if TYPE_CHECKING:
     from edgecnn.devices import Device
     from edgecnn.profiling.per_op import PerOperator
     from edgecnn.profiling.results import Results
-    from edgecnn.runtime.model.model_file import ModelFile
-
-
-GROUP = "Boards and cameras"
-POSITION = 210
+    from edgecnn.runtime.model.model_file import AnyFile
 
 
 GROUP = "Boards and cameras"
@@ -71,7 +67,12 @@ def command(
     settings = dataclasses.replace(settings, delegate=delegates.resolve(settings.delegate))
     if further.node_data and not (further.per_op and len(models) == len(devices) == 1):
         raise click.UsageError("--node-data needs --per-op, one model and one device.")
-    files = [hints.read(model) for model in models]
+    files = []
+    for model in models:
+        file, taken = hints.read_any(model)
+        files.append(file)
+        if taken:
+            note(f"Note: {taken}")
     found, failures = Results(), []
     for target in devices:
         try:
@@ -88,7 +89,7 @@ def command(
 
 
 def _measure(
-    found: Results, files: Sequence[ModelFile], device: Device, settings: ProfileSettings, further: FurtherSettings
+    found: Results, files: Sequence[AnyFile], device: Device, settings: ProfileSettings, further: FurtherSettings
 ) -> Results:
     """What was found before, and everything that was asked for, on one device."""
     from edgecnn.profiling import profile
@@ -118,7 +119,7 @@ def _measure(
     )
 
 
-def _per_op(file: ModelFile, device: Device, node_data: str | None, **options: Any) -> PerOperator:
+def _per_op(file: AnyFile, device: Device, node_data: str | None, **options: Any) -> PerOperator:
     from edgecnn.core import files
     from edgecnn.profiling import per_op
     from edgecnn.profiling.node_data import node_data as for_model_explorer

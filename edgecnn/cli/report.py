@@ -6,13 +6,15 @@ from pathlib import Path
 
 import click
 
+from edgecnn.cli._options import Command, options_of
 from edgecnn.cli._output import say
+from edgecnn.core.hints import Hints
 
 GROUP = "Look inside"
 POSITION = 330
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("model", type=click.Path())
 @click.option("-o", "--output", required=True, metavar="FILE", help="Where to write the page; ends with .html.")
 @click.option("--verification", type=click.Path(), metavar="FILE", help="Result of `edgecnn verify --json FILE`.")
@@ -24,7 +26,8 @@ POSITION = 330
     metavar="FILE",
     help="Result of `edgecnn profile --json FILE`; may be given more than once.",
 )
-def command(model: str, output: str, verification: str | None, profiles: tuple[str, ...]) -> None:
+@options_of(Hints, "hints")
+def command(model: str, output: str, verification: str | None, profiles: tuple[str, ...], hints: Hints) -> None:
     """Write one self-contained HTML page about the artifact MODEL.
 
     \b
@@ -44,5 +47,6 @@ def command(model: str, output: str, verification: str | None, profiles: tuple[s
         output, model, found, [profile for results in measured for profile in results.profiles],
         per_op=[entry for results in measured for entry in results.per_op],
         sustained=[entry for results in measured for entry in results.sustained],
+        hints=hints,
     )  # fmt: skip
     say(f"Wrote {Path(output).resolve().as_uri()}")

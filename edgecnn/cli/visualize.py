@@ -41,15 +41,14 @@ def command(
       edgecnn visualize lite0.keras cat.jpg -o out --only gradcam --class tabby
     """
     from edgecnn.core.progress import Terminal
-    from edgecnn.inspection.opening import open_model
     from edgecnn.runtime.run.preprocess import read_picture
     from edgecnn.visualization import page
     from edgecnn.visualization.draw import draw
-    from edgecnn.visualization.subject import subject
+    from edgecnn.visualization.subject import open_subject
 
     request = Request.of(given, trust=trust)
     picture = read_picture(image)
-    found = subject(open_model(model, trust=trust), hints)
+    found = open_subject(model, hints, trust=trust)
     progress = Terminal()
     try:
         panels = draw(found, picture, request, progress)

@@ -13,7 +13,7 @@ from edgecnn.core.compat.tensorflow import keras
 from edgecnn.float_model.traced import FloatModel
 from edgecnn.graph import keras_macs
 from edgecnn.runtime.process.lock import measuring
-from edgecnn.runtime.run.engine import open_interpreter
+from edgecnn.runtime.run.interpreter import open_interpreter
 
 WARMUP, RUNS = 3, 20
 WAIT_S = 600.0

@@ -12,7 +12,7 @@ from edgecnn.core.options import Settings, option
 from edgecnn.runtime.model.contract import COLORS, FITS, RESIZES, Contract, Preprocessing
 
 if TYPE_CHECKING:
-    from edgecnn.runtime.model.model_file import ModelFile
+    from edgecnn.runtime.model.model_file import AnyFile, ModelFile
 
 _PREPROCESSING = ("mean", "std", "color", "fit", "crop", "resize")
 
@@ -59,8 +59,37 @@ class Hints(Settings):
         """
         from edgecnn.runtime.model import model_file
 
-        file = model_file.read(path, said=self.said)
-        return dataclasses.replace(file, contract=self.applied(file.contract, model_file.outputs_of(file.model)))
+        return self._to(model_file.read(path, said=self.said, input_size=self.input_size))
+
+    def read_any(self, path: str | Path) -> tuple[AnyFile, str]:
+        """Any `.tflite` file, with open input sizes closed; and what was taken for them, in a sentence or empty.
+
+        Raises:
+            ModelFileError: the file is missing or damaged.
+            UsageError: what was said can't be of this model.
+        """
+        from edgecnn.runtime.model import free_input, model_file, purpose
+        from edgecnn.runtime.model.tflite import parse
+
+        path = Path(path)
+        data = model_file.read_bytes(path)
+        model = parse(data, path.name)
+        taken = ""
+        if not model_file.holds_contract(model, data):
+            data = free_input.closed(data, model, self.input_size)
+            taken = "" if self.input_size else free_input.sentence(model, path.name)
+        file = model_file.any_from_bytes(data, path.name, self.said)
+        if isinstance(file, model_file.ModelFile):
+            return self._to(file), taken
+        if said := sorted(self.said - {"input_size"}):
+            options = ", ".join(f"--{name.replace('_', '-')}" for name in said)
+            raise UsageError(f"{options}: only of an image classifier. {purpose.refusal(file.model.graph, file.name)}")
+        return file, taken
+
+    def _to(self, file: ModelFile) -> ModelFile:
+        from edgecnn.runtime.model.model_file import outputs_of
+
+        return dataclasses.replace(file, contract=self.applied(file.contract, outputs_of(file.model)))
 
     def applied(self, contract: Contract, outputs: int | None = None) -> Contract:
         """A contract with what was said in place of what it says.

@@ -13,7 +13,7 @@ import numpy as np
 
 from edgecnn.core.registry import DEVICES
 from edgecnn.runtime.model.json_text import printable_lines
-from edgecnn.runtime.model.model_file import ModelFile
+from edgecnn.runtime.model.model_file import AnyFile, ModelFile
 
 if TYPE_CHECKING:
     from edgecnn.devices.batch import Session
@@ -27,7 +27,7 @@ class Device(Protocol):
 
     name: str
 
-    def run(self, job: str, files: Sequence[ModelFile] = (), **options: Any) -> dict[str, Any]:
+    def run(self, job: str, files: Sequence[AnyFile] = (), **options: Any) -> dict[str, Any]:
         """Run a job of `edgecnn.runtime` there and return its JSON.
 
         Raises:

@@ -15,7 +15,7 @@ from edgecnn.devices import Note, batch, zipapp
 from edgecnn.devices import job as job_module
 from edgecnn.devices.child import Answer, converse
 from edgecnn.devices.ssh_client import Client
-from edgecnn.runtime.model.model_file import ModelFile
+from edgecnn.runtime.model.model_file import AnyFile, ModelFile
 
 SILENCE_S = 30  # the board stops a job when it hasn't heard from us for so long
 CACHE = ".cache/edgecnn"
@@ -71,7 +71,7 @@ class SshDevice:
         self.client = client
         self.note = note
 
-    def run(self, job: str, files: Sequence[ModelFile] = (), **options: Any) -> dict[str, Any]:
+    def run(self, job: str, files: Sequence[AnyFile] = (), **options: Any) -> dict[str, Any]:
         """See `Device.run`."""
         command = self._command(job, files, {"watch": SILENCE_S, **options})
         answer = converse(command, job_module.limits(job, self.name, options), self.note)
@@ -113,7 +113,7 @@ class SshDevice:
         """The command that installs what is missing."""
         return f"edgecnn devices check {shlex.quote(self.name)} --fix"
 
-    def _command(self, job: str, files: Sequence[ModelFile], options: Mapping[str, Any]) -> list[str]:
+    def _command(self, job: str, files: Sequence[AnyFile], options: Mapping[str, Any]) -> list[str]:
         """The local command line of a job, after everything that it needs has been brought there."""
         contents = {f"{zipapp.digest()}.pyz": zipapp.build()}
         contents |= {f"{file.sha256}.tflite": file.data for file in files}

@@ -7,7 +7,8 @@ from typing import Any
 
 from edgecnn.core.errors import ModelFileError
 from edgecnn.core.hints import Hints
-from edgecnn.float_model.input_range import input_range
+from edgecnn.float_model.frozen_graph import freeze, output_activation
+from edgecnn.float_model.input_range import range_of
 from edgecnn.runtime.model import assumptions
 from edgecnn.runtime.model.contract import Contract, Preprocessing
 from edgecnn.runtime.model.input_range import SIGNED
@@ -17,8 +18,8 @@ from edgecnn.runtime.model.records import ModelDescription
 
 def foreign_contract(
     name: str, shape: tuple[int | None, ...], dtype: Any, call: Callable[[Any], Any], hints: Hints
-) -> Contract:
-    """The contract of a model without one, before the hints are applied to it.
+) -> tuple[Contract, str]:
+    """The contract of a model without one, before the hints are applied to it, and what its output passes through last.
 
     Args:
         name: for people.
@@ -38,10 +39,11 @@ def foreign_contract(
     if not height or not width:
         raise ModelFileError(f"The model has no fixed input size ({list(shape)}). Set it with --input-size N.")
     both_said = {"mean", "std"} <= hints.said
-    found = None if both_said else input_range(call, (height, width, shape[3]), dtype)
+    graph = None if both_said and hints.output_kind else freeze(call, (height, width, shape[3]))
+    found = None if both_said else range_of(graph, (height, width, shape[3]), dtype)
     preprocessing = Preprocessing(height, width, color="gray" if shape[3] == 1 else "rgb")
     preprocessing = (found or SIGNED).applied(preprocessing)
-    return Contract(
+    contract = Contract(
         preprocessing,
         model=ModelDescription(printable(name)),
         assumed=(
@@ -49,3 +51,4 @@ def foreign_contract(
             *assumptions.of_scaling(found, hints.said),
         ),
     )
+    return contract, output_activation(graph)

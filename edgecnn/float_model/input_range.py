@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from edgecnn.core.compat.converter import frozen
 from edgecnn.core.compat.tensorflow import tf
+from edgecnn.float_model.frozen_graph import constant_image, failures, freeze, images_of
 from edgecnn.runtime.model.input_range import PIXELS, InputRange, expected_range
-from edgecnn.runtime.run.engine import quiet
+from edgecnn.runtime.run.interpreter import quiet
 
 _WEIGHTED = (
     "Conv2D", "Conv3D", "DepthwiseConv2dNative", "Conv2DBackpropInput", "MatMul", "BatchMatMul", "BatchMatMulV2",
@@ -34,15 +34,20 @@ def input_range(call: Callable[[Any], Any], shape: tuple[int, int, int], dtype: 
     Returns:
         None if the arithmetic doesn't tell: the model scales nothing, or it can't be frozen.
     """
+    return range_of(freeze(call, shape), shape, dtype)
+
+
+def range_of(graph: Any, shape: tuple[int, int, int], dtype: Any = None) -> InputRange | None:
+    """The same of a frozen graph, or None."""
     if dtype is not None and tf.as_dtype(dtype).is_integer:
         return PIXELS
     try:
         with quiet():
-            before = _before_weights(call, shape)
+            before = _before_weights(graph) if graph is not None else None
             if before is None:
                 return None
-            return expected_range(lambda value: _typical(before(tf.fill((1, *shape), np.float32(value)))))
-    except (tf.errors.OpError, ValueError, TypeError, KeyError, AttributeError):  # a graph that can't be frozen or cut
+            return expected_range(lambda value: _typical(before(constant_image(shape, value))))
+    except failures():
         return None
 
 
@@ -53,15 +58,11 @@ def _typical(found: Any) -> float:
     return float(np.median(values.reshape(-1, channels), axis=0).mean())
 
 
-def _before_weights(call: Callable[[Any], Any], shape: tuple[int, int, int]) -> Any:
+def _before_weights(graph: Any) -> Any:
     """A function from the input to what the first weighted operation reads; None if there is none."""
-    traced = tf.function(call).get_concrete_function(tf.TensorSpec((1, *shape), tf.float32, name="image"))
-    # Branches become operations of the graph: as functions they would have the names of the model's own, and the end of
-    # the frozen graph would take those away from the model.
-    graph = frozen(traced)
-    images = [each for each in graph.inputs if each.dtype != tf.resource]
-    first = next(_weighted(images[0]), None)
-    return None if first is None else graph.prune(images[0], first)
+    image = images_of(graph)
+    first = next(_weighted(image), None)
+    return None if first is None else graph.prune(image, first)
 
 
 def _weighted(image: Any) -> Iterator[Any]:

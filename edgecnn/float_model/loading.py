@@ -18,7 +18,7 @@ from edgecnn.float_model import allocation, keras_file, safety, safety_hdf5
 from edgecnn.float_model.foreign import foreign_contract
 from edgecnn.runtime.model.contract import Contract
 from edgecnn.runtime.model.json_text import parse_json
-from edgecnn.runtime.run.engine import quiet
+from edgecnn.runtime.run.interpreter import quiet
 from edgecnn.runtime.tasks import task_of
 
 
@@ -51,9 +51,11 @@ def from_model(model: Any, contract: Contract | None = None, hints: Hints | None
     def call(image: Any) -> Any:
         return model(image, training=False)
 
-    contract = contract or foreign_contract(str(model.name), tuple(spec.shape), spec.dtype, call, hints)
+    activation = ""
+    if contract is None:
+        contract, activation = foreign_contract(str(model.name), tuple(spec.shape), spec.dtype, call, hints)
     contract = hints.applied(_fitting(contract, tuple(spec.shape), str(model.name)))
-    return TraceableModel(call, _with_output_kind(contract, call, hints), model)
+    return TraceableModel(call, _with_output_kind(contract, call, hints, activation), model)
 
 
 def load(
@@ -179,9 +181,11 @@ def _saved_model(path: Path, trust: bool, hints: Hints, like: Contract | None) -
         return next(iter(signature(**{name: tf.cast(image, spec.dtype)}).values()))
 
     call.module = module  # type: ignore[attr-defined]  # the variables live as long as the function
-    contract = like or foreign_contract(path.name, tuple(spec.shape), spec.dtype, call, hints)
+    contract, activation = like, ""
+    if contract is None:
+        contract, activation = foreign_contract(path.name, tuple(spec.shape), spec.dtype, call, hints)
     contract = hints.applied(_fitting(contract, tuple(spec.shape), path.name))
-    return TraceableModel(call, _with_output_kind(contract, call, hints))
+    return TraceableModel(call, _with_output_kind(contract, call, hints, activation))
 
 
 def _fitting(contract: Contract, shape: tuple[int | None, ...], name: str) -> Contract:
@@ -195,13 +199,13 @@ def _fitting(contract: Contract, shape: tuple[int | None, ...], name: str) -> Co
     return contract
 
 
-def _with_output_kind(contract: Contract, call: Callable[[Any], Any], hints: Hints) -> Contract:
-    """Find out by trying, unless it was said: the task looks at the outputs for one random image."""
+def _with_output_kind(contract: Contract, call: Callable[[Any], Any], hints: Hints, activation: str) -> Contract:
+    """The kind of output, unless it was said: the task looks at the activation and the outputs for one random image."""
     found = call(tf.random.stateless_normal((1, *contract.preprocessing.shape), seed=(1, 2)))
     outputs = [output.numpy()[0] for output in (found if isinstance(found, (list, tuple)) else [found])]
     task = task_of(contract)
     if hints.output_kind is None:
-        return task.described(contract, outputs)
+        return task.described(contract, outputs, activation)
     task.check(contract, [output.shape for output in outputs])
     return contract
 

@@ -10,7 +10,7 @@ from typing import Any
 from edgecnn.core.compat.tensorflow import tf
 from edgecnn.core.errors import QuantizationError
 from edgecnn.float_model.loading import TraceableModel
-from edgecnn.runtime.run.engine import quiet
+from edgecnn.runtime.run.interpreter import quiet
 
 
 @dataclass(frozen=True)

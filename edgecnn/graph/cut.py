@@ -19,6 +19,7 @@ from edgecnn import artifact
 from edgecnn.core.compat.litert_schema import operator_code, pack, schema, unpack
 from edgecnn.core.errors import ModelFileError
 from edgecnn.graph.operator_kinds import kind_of
+from edgecnn.graph.shapes import resolved
 from edgecnn.runtime.measure.per_op import (
     EMPTY_PREFIX,
     OPERATOR_PREFIX,
@@ -27,14 +28,14 @@ from edgecnn.runtime.measure.per_op import (
     PROBES,
     constant_operators,
 )
-from edgecnn.runtime.model.model_file import ModelFile
+from edgecnn.runtime.model.model_file import AnyFile
 from edgecnn.runtime.model.tflite import Graph, Operator
 
 EMPTY_GRAPHS = 5
 _SCALES = {"int8": 0.05, "int32": 0.05**2}  # of the probe; a bias has the product of the other two
 
 
-def cut(file: ModelFile, files: bool = False) -> bytes:
+def cut(file: AnyFile, files: bool = False) -> bytes:
     """The model with the subgraphs `op0`, `op1`, ... instead of its own, and a few `emptyN` that do next to nothing.
 
     Args:
@@ -45,7 +46,9 @@ def cut(file: ModelFile, files: bool = False) -> bytes:
         ModelFileError: nothing in the model can be cut.
     """
     source = unpack(artifact.graph_bytes(file))
-    graph, old = file.model.graph, source.subgraphs[0]
+    graph, old = resolved(file.model, file.data).graph, source.subgraphs[0]
+    for tensor, entry in zip(graph.tensors, old.tensors):
+        entry.shape = list(tensor.shape)
     source.subgraphs, source.signatureDefs, source.metadata = [], [], []
     constant = constant_operators(graph)
     makers = {number: graph.operators[index] for index in constant for number in graph.operators[index].outputs}
@@ -104,7 +107,9 @@ def _single(graph: Graph, old: Any, operator: Operator, makers: dict[int, Operat
         subgraph.operators.append(node)
     computed = {index for member in group[:-1] for index in member.outputs}
     given = [index for index in dict.fromkeys(operator.inputs) if index != -1 and index not in computed]
-    subgraph.inputs = [number(index) for index in given if not graph.tensors[index].is_constant]
+    # The state of a recurrent operator is no input: the runtime keeps it.
+    reads = [index for index in given if not graph.tensors[index].is_constant and not old.tensors[index].isVariable]
+    subgraph.inputs = [number(index) for index in reads]
     subgraph.outputs = [number(index) for index in operator.outputs]
     return subgraph
 

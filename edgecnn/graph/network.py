@@ -144,8 +144,8 @@ class Network:
     parameter_bytes: int
 
     def output(self, layer: Layer) -> Value:
-        """A layer's first output."""
-        return self.values[layer.outputs[0]]
+        """A layer's first output; a value of no bytes where it writes a variable only."""
+        return self.values[layer.outputs[0]] if layer.outputs else Value(-1, (), 0)
 
     def consumers(self) -> dict[int, list[int]]:
         """Value number -> indices of the layers that read it."""

@@ -13,6 +13,7 @@ import numpy as np
 
 from edgecnn.graph.activations import Inputs, Read, Visit, activations, visit_activations
 from edgecnn.graph.edit import Ranges
+from edgecnn.runtime.errors import ModelFileError
 from edgecnn.runtime.model.tflite import parse
 
 
@@ -29,6 +30,9 @@ def activation_ranges(
         inputs: input tensors, float32 (1, height, width, channels).
         done: called with the number of inputs finished so far.
         visits: what else looks at the activations on the way.
+
+    Raises:
+        ModelFileError: an activation is NaN or infinite.
     """
     graph = parse(model).graph
     tensors = [graph.inputs[0], *activations(graph)]
@@ -39,4 +43,11 @@ def activation_ranges(
 
     visit_activations(model, inputs, [extremes, *visits], done)
     lows, highs = np.min(found, axis=0)[:, 0], np.max(found, axis=0)[:, 1]
+    bad = np.flatnonzero(~(np.isfinite(lows) & np.isfinite(highs)))
+    if len(bad):
+        raise ModelFileError(
+            f"The activation {graph.tensors[tensors[bad[0]]].name!r} of the float model is NaN or infinite for some "
+            "calibration images. A logarithm or a division by zero inside the model, and the wrong scaling of its "
+            "input are common causes."
+        )
     return {index: (float(low), float(high)) for index, low, high in zip(tensors, lows, highs)}

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from edgecnn.graph.grid import Grid
-from edgecnn.runtime.run.engine import default_threads, open_interpreter
+from edgecnn.runtime.run.interpreter import default_threads, open_interpreter
 
 Item = TypeVar("Item")
 _END: Any = object()

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from edgecnn.core.errors import CrashError, ModelFileError, RuntimeMissingError
+from edgecnn.graph.constants import folded
 from edgecnn.graph.cost import activation_inputs
+from edgecnn.runtime.model.model_file import AnyFile
 from edgecnn.runtime.model.tflite import Graph, TFLiteModel
 from edgecnn.runtime.process import guard
-from edgecnn.runtime.run.engine import interpreter_module, open_interpreter
+from edgecnn.runtime.run.interpreter import interpreter_module, open_interpreter
 
 # What may make a single number of a larger tensor, and what neither reads nor writes one.
 _MAY_END_IN_A_SCALAR = frozenset(
@@ -32,6 +34,7 @@ def unknown(graph: Graph) -> frozenset[int]:
         )
         if operator.name in _NO_SCALARS or not may_be_scalar:
             found.update(number for number in operator.outputs if not graph.tensors[number].shape)
+        found.update(number for number in operator.outputs if 0 in graph.tensors[number].shape)
     return frozenset(found)
 
 
@@ -42,7 +45,7 @@ def resolved(model: TFLiteModel, data: bytes) -> TFLiteModel:
         model: the parsed file.
         data: its bytes.
     """
-    if not unknown(model.graph):
+    if not unknown(model.graph) and not _changed_inputs(model.graph):
         return model
     try:
         shapes = {number: tuple(shape) for number, shape in guard.isolated(_inferred, data)}
@@ -50,19 +53,34 @@ def resolved(model: TFLiteModel, data: bytes) -> TFLiteModel:
         return model
     tensors = tuple(
         replace(tensor, shape=shapes[tensor.index], signature=shapes[tensor.index])
-        if not tensor.is_constant and not tensor.shape and tensor.index in shapes
+        if not tensor.is_constant and shapes.get(tensor.index)
         else tensor
         for tensor in model.graph.tensors
     )
     return replace(model, graphs=(replace(model.graph, tensors=tensors), *model.graphs[1:]))
 
 
+def known(file: AnyFile) -> Graph:
+    """The main graph of a file with the shapes that it, or else the runtime, knows; constants are no operators."""
+    return folded(resolved(file.model, file.data).graph)
+
+
+def _changed_inputs(graph: Graph) -> bool:
+    """Whether an input that the file left open has been given a size, see `free_input`: the rest must follow."""
+    inputs = [graph.tensors[number] for number in graph.inputs]
+    fixed = all(-1 not in tensor.signature[1:] for tensor in inputs)
+    computed = [graph.tensors[number] for operator in graph.operators for number in operator.outputs]
+    return fixed and any(-1 in tensor.signature[1:] for tensor in computed)
+
+
 def _inferred(data: bytes) -> list[tuple[int, list[int]]]:
-    """(tensor number, shape) after the runtime has allocated the model."""
+    """(tensor number, shape) after the runtime has allocated the model, and run it where only a run tells."""
     # A delegate would leave the shapes inside of what it takes over as they are in the file.
     plain = interpreter_module().OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
     try:
         interpreter = open_interpreter(data, experimental_op_resolver_type=plain)
+        if any(0 in row["shape"] for row in interpreter.get_tensor_details()):
+            interpreter.invoke()
     except (RuntimeError, ValueError) as error:
         raise ModelFileError(str(error)) from error
     return [(row["index"], [int(size) for size in row["shape"]]) for row in interpreter.get_tensor_details()]

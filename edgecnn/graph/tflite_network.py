@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from edgecnn.graph import roles
+from edgecnn.graph.constants import folded
 from edgecnn.graph.cost import activation_inputs, operator_cost, total_parameters
 from edgecnn.graph.layer_names import layer_name
 from edgecnn.graph.network import Layer, Network, Value, Window, window
@@ -22,12 +23,13 @@ def read(model: TFLiteModel, name: str) -> Network:
     Raises:
         ModelFileError: the graph's numbers contradict each other; the file is damaged.
     """
-    graph = model.graph
+    graph = folded(model.graph)
     try:
         layers = tuple(_layer(graph, operator) for operator in graph.operators)
     except (IndexError, ValueError, ZeroDivisionError) as error:
         raise ModelFileError(f"{name} is damaged: an operator doesn't fit its tensors ({error}).") from error
-    parameters, parameter_bytes = total_parameters(graph)
+    counts = [total_parameters(folded(each)) for each in model.graphs]  # those of loops and branches too
+    parameters, parameter_bytes = (sum(numbers) for numbers in zip(*counts))
     numbers = {number for layer in layers for number in (*layer.inputs, *layer.outputs)}
     values = {number: _value(graph.tensors[number]) for number in sorted(numbers | {*graph.inputs, *graph.outputs})}
     return Network(name, "tflite", layers, values, graph.inputs, graph.outputs, parameters, parameter_bytes)
@@ -157,9 +159,10 @@ def _details(graph: Graph, operator: Operator) -> dict[str, Any]:
     code = operator.option(option, "int8") if option is not None else 0
     if 0 < code < len(FUSED_ACTIVATIONS):
         details["activation"] = FUSED_ACTIVATIONS[code]
-    output = graph.tensors[operator.outputs[0]]
-    details["type"] = output.dtype
-    if output.scale.size == 1:
+    output = graph.tensors[operator.outputs[0]] if operator.outputs else None
+    if output is not None:
+        details["type"] = output.dtype
+    if output is not None and output.scale.size == 1:
         details["scale"], details["zero_point"] = float(output.scale[0]), int(output.zero_point[0])
     weights = graph.tensors[operator.inputs[1]] if len(operator.inputs) > 1 and operator.inputs[1] >= 0 else None
     if weights is not None and weights.is_constant and weights.scale.size:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from edgecnn.inspection.opening import OpenedModel
 from edgecnn.runtime.model.contract import Contract, Preprocessing
+from edgecnn.runtime.model.tflite import Tensor, TFLiteModel
 from edgecnn.tasks import load
 
 _LONG = 12  # entries of one value; more (the calibration images) are counted instead of listed
@@ -22,6 +24,13 @@ def summary(contract: Contract, sealed: bool) -> dict[str, Any]:
     return values
 
 
+def of(source: OpenedModel) -> list[tuple[str, str]]:
+    """What is known of an opened model in (what, its value) pairs; nothing of a bare Keras model."""
+    if source.contract is not None:
+        return lines(source.contract, source.origin)
+    return bare_lines(source.model, source.origin, source.refusal) if source.model is not None else []
+
+
 def lines(contract: Contract, origin: str) -> list[tuple[str, str]]:
     """(what, its value) pairs to print below each other; `origin` says who wrote the file."""
     model = contract.model.to_dict()
@@ -32,6 +41,18 @@ def lines(contract: Contract, origin: str) -> list[tuple[str, str]]:
     if golden := contract.golden:
         rows.append(("golden vectors", f"{golden.count}, seed {golden.seed}, {golden.generator}"))
     return rows + [("assumed", sentence) for sentence in contract.assumed]
+
+
+def bare_lines(model: TFLiteModel, origin: str, refusal: str) -> list[tuple[str, str]]:
+    """The same for a graph without a contract: what goes in and comes out, and what it looks like."""
+    graph = model.graph
+    inputs = [("input", _tensor(graph.tensors[number])) for number in graph.inputs]
+    outputs = [("output", _tensor(graph.tensors[number])) for number in graph.outputs]
+    return [("file", origin), *inputs, *outputs, ("task", refusal)]
+
+
+def _tensor(tensor: Tensor) -> str:
+    return f"{tensor.name}: {tensor.dtype} {list(tensor.shape)}"
 
 
 def _model_lines(model: dict[str, Any]) -> list[tuple[str, str]]:

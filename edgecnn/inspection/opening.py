@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from edgecnn.core.compat import keras_graph
-from edgecnn.core.errors import ModelFileError, UsageError
+from edgecnn.core.errors import UsageError
 from edgecnn.graph import shapes, tflite_network
 from edgecnn.graph.network import Network
-from edgecnn.runtime.model import model_file, tflite
+from edgecnn.runtime.model import free_input, model_file, purpose, tflite
 from edgecnn.runtime.model.contract import Contract
-from edgecnn.runtime.model.model_file import ModelFile
+from edgecnn.runtime.model.model_file import ModelFile, NoClassifierError
 from edgecnn.runtime.model.tflite import TFLiteModel
 
 KERAS_SUFFIXES = (".keras", ".h5", ".hdf5")
@@ -26,8 +26,10 @@ class OpenedModel:
         network: its graph.
         contract: what it promises; None for a Keras model or graph that says nothing of images.
         keras_model: the Keras model; None for a `.tflite` file.
-        file: the `.tflite` file; None for a Keras model, and for a graph that takes no image.
+        file: the `.tflite` file; None for a Keras model, and for what is no image classifier.
         model: the parsed `.tflite` file, whatever it takes; None for a Keras model.
+        refusal: why a `.tflite` file by others is no image classifier; empty if it is one.
+        remarks: what the figures are for, in sentences.
     """
 
     network: Network
@@ -35,13 +37,15 @@ class OpenedModel:
     keras_model: Any = None
     file: ModelFile | None = None
     model: TFLiteModel | None = None
+    refusal: str = ""
+    remarks: tuple[str, ...] = ()
 
     @property
     def origin(self) -> str:
         """Who wrote the file."""
         if self.model is None:
             return "a Keras model"
-        if self.file is None:
+        if not isinstance(self.file, ModelFile):
             return "by others"
         return "written by edgecnn; its digest is right" if self.file.sealed else "by others"
 
@@ -51,7 +55,8 @@ def open_model(text: str, *, input_size: int | None = None, trust: bool = False)
 
     Args:
         text: path of a `.tflite`, `.keras` or `.h5` file, or a name that `edgecnn models` lists (random weights).
-        input_size: height and width, for a name or a Keras model; None takes the model's own.
+        input_size: height and width, for a name, a Keras model, or a `.tflite` file that leaves them open; None takes
+            the model's own.
         trust: run code that a Keras file carries.
 
     Raises:
@@ -60,9 +65,7 @@ def open_model(text: str, *, input_size: int | None = None, trust: bool = False)
     """
     path = Path(text)
     if path.suffix == ".tflite" or _begins_like_tflite(path):
-        if input_size is not None:
-            raise UsageError(f"{path.name} has a fixed input; give --input-size with a model name or a .keras file.")
-        return _open_tflite(path)
+        return _open_tflite(path, input_size)
     if path.suffix in KERAS_SUFFIXES or path.exists():
         return _open_keras(path, input_size, trust)
     from edgecnn.builder import build_model
@@ -79,19 +82,44 @@ def _begins_like_tflite(path: Path) -> bool:
         return False
 
 
-def _open_tflite(path: Path) -> OpenedModel:
+def _open_tflite(path: Path, input_size: int | None) -> OpenedModel:
     data = model_file.read_bytes(path)
     parsed = tflite.parse(data, path.name)
+    if input_size is not None:
+        _check_size(parsed, path.name, input_size)
+    remarks: tuple[str, ...] = ()
+    if not model_file.holds_contract(parsed, data):
+        remarks = _remarks(parsed) if input_size is None else ()
+        data = free_input.closed(data, parsed, input_size, keep=input_size is None)
+        parsed = tflite.parse(data, path.name) if input_size else parsed
     model = shapes.resolved(parsed, data)
     network = tflite_network.read(model, path.name)
     try:
         file = model_file.from_bytes(data, path.name)
-    except ModelFileError:
-        # A graph that takes no image has no contract that could be guessed, but it has layers.
-        if model_file.holds_contract(parsed, data):
-            raise
-        return OpenedModel(network, None, model=model)
-    return OpenedModel(network, file.contract, file=file, model=model)
+    except NoClassifierError as error:  # it has no contract that could be guessed, but it has layers
+        return OpenedModel(network, None, model=model, refusal=str(error), remarks=remarks)
+    return OpenedModel(network, file.contract, file=file, model=model, remarks=remarks)
+
+
+def _check_size(model: TFLiteModel, name: str, size: int) -> None:
+    inputs = [model.graph.tensors[number] for number in model.graph.inputs]
+    if any(free_input.is_open(tensor) for tensor in inputs):
+        return
+    if any(len(tensor.shape) != 4 or tensor.shape[1:3] != (size, size) for tensor in inputs):
+        raise UsageError(f"{name} has a fixed input; give --input-size with a model name or a .keras file.")
+
+
+def _remarks(model: TFLiteModel) -> tuple[str, ...]:
+    """What is said of inputs whose size is open."""
+    inputs = [model.graph.tensors[number] for number in model.graph.inputs]
+    taken = [list(free_input.chosen(tensor, keep=True)) for tensor in inputs if free_input.is_open(tensor)]
+    if not taken:
+        return ()
+    shown = ", ".join(purpose.shown(tensor) for tensor in inputs)
+    return (
+        f"The file leaves the size of its input open ({shown}); the figures are for {', '.join(map(str, taken))}. "
+        "--input-size N counts at another size.",
+    )
 
 
 def _open_keras(path: Path, input_size: int | None, trust: bool) -> OpenedModel:

@@ -50,9 +50,7 @@ def _figures(report: Report) -> list[tuple[str, str, str]]:
 
 
 def _contract(source: OpenedModel) -> str:
-    if source.contract is None:
-        return ""
-    return facts(contract_view.lines(source.contract, source.origin))
+    return facts(contract_view.of(source)) + "".join(paragraph(sentence, "note") for sentence in source.remarks)
 
 
 def _by_map_size(report: Report) -> str:

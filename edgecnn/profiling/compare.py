@@ -9,7 +9,7 @@ from typing import Any
 
 from edgecnn.devices import Device
 from edgecnn.profiling.noise import median_interval
-from edgecnn.runtime.model.model_file import ModelFile
+from edgecnn.runtime.model.model_file import AnyFile
 from edgecnn.runtime.model.validation import Record
 
 
@@ -56,7 +56,7 @@ class Comparison(Record):
         return f"{faster} is {factor:.2f} times as fast as {slower} on {self.device} ({numbers})."
 
 
-def compare(first: ModelFile, second: ModelFile, device: Device, **options: Any) -> Comparison:
+def compare(first: AnyFile, second: AnyFile, device: Device, **options: Any) -> Comparison:
     """Time two models in interleaved runs on a device.
 
     Args:

@@ -13,7 +13,7 @@ from edgecnn.profiling.noise import Verdict, judge, median_interval
 from edgecnn.profiling.settings import ProfileSettings
 from edgecnn.runtime.measure.latency import Measurement
 from edgecnn.runtime.model import model_file
-from edgecnn.runtime.model.model_file import ModelFile
+from edgecnn.runtime.model.model_file import AnyFile
 from edgecnn.runtime.model.validation import Length, Record
 from edgecnn.runtime.run.golden import GoldenResult
 
@@ -29,6 +29,7 @@ class ModelFacts(Record):
         arena_bytes_estimated: memory for activations by TFLite's own planner (greedy by size), computed from the graph;
             a delegate may lay them out in another way.
         operators: of its graph.
+        input_shapes: of all inputs, as they were measured.
     """
 
     name: str
@@ -37,6 +38,7 @@ class ModelFacts(Record):
     macs: int
     arena_bytes_estimated: int
     operators: int
+    input_shapes: tuple[tuple[int, ...], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ class Profile(Record):
 
 
 def profile(
-    model: str | Path | ModelFile,
+    model: str | Path | AnyFile,
     device: str | Device = "local",
     delegate: str = "cpu",
     threads: Threads = None,
@@ -115,7 +117,7 @@ def profile(
     """
     counts = thread_counts(threads)
     ProfileSettings(runs=runs, warmup=warmup, budget=budget_s)
-    file = model if isinstance(model, ModelFile) else model_file.read(model)
+    file = model if isinstance(model, AnyFile) else model_file.read_any(model)
     if isinstance(device, str):
         with open_device(device) as opened:
             return profile(file, opened, delegate, counts, runs, warmup, budget_s)
@@ -137,18 +139,21 @@ def thread_counts(threads: Threads) -> list[int] | None:
     return list(counts)
 
 
-def facts(file: ModelFile) -> ModelFacts:
+def facts(file: AnyFile) -> ModelFacts:
     """What is known of a model without running it."""
     from edgecnn.graph.arena import planned_bytes
     from edgecnn.graph.cost import total_macs
+    from edgecnn.graph.shapes import known
 
-    graph = file.model.graph
+    graph = known(file)
+    inputs = tuple(graph.tensors[number].shape for number in graph.inputs)
+    operators = len(file.model.graph.operators)
     return ModelFacts(
-        file.name, len(file.data), file.sha256, total_macs(graph), planned_bytes(graph), len(graph.operators)
+        file.name, len(file.data), file.sha256, total_macs(graph), planned_bytes(graph), operators, inputs
     )
 
 
-def _profile(file: ModelFile, device: str, delegate: str, answer: dict[str, Any]) -> Profile:
+def _profile(file: AnyFile, device: str, delegate: str, answer: dict[str, Any]) -> Profile:
     system, model = answer["system"], facts(file)
     measurements = [Measurement.from_dict(values) for values in answer["measurements"]]
     golden = GoldenResult.from_dict(answer["golden"]) if answer["golden"] else None

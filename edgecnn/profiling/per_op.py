@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from edgecnn.boards import published
 from edgecnn.core.errors import DeviceError
+from edgecnn.graph.constants import folded
 from edgecnn.graph.cost import Cost, operator_cost
 from edgecnn.graph.layer_names import layer_name
+from edgecnn.graph.shapes import resolved
 from edgecnn.profiling.roofline import Bound, Peaks, bound, peaks
-from edgecnn.runtime.model.model_file import ModelFile
+from edgecnn.runtime.model.model_file import AnyFile, ModelFile
 from edgecnn.runtime.model.tflite import Graph, Operator
 from edgecnn.runtime.model.validation import Record
 
@@ -120,7 +122,7 @@ class PerOperator(Record):
         return lines + list(self.peaks.notes) + list(self.published)
 
 
-def measure(model: ModelFile, device: Device, **options: Any) -> PerOperator:
+def measure(model: AnyFile, device: Device, **options: Any) -> PerOperator:
     """Time each operator of a model on a device.
 
     Args:
@@ -146,7 +148,7 @@ def measure(model: ModelFile, device: Device, **options: Any) -> PerOperator:
     return join(model, device.name, answer)
 
 
-def join(model: ModelFile, device: str, answer: Mapping[str, Any]) -> PerOperator:
+def join(model: AnyFile, device: str, answer: Mapping[str, Any]) -> PerOperator:
     """Join what a device measured with what the file says.
 
     Args:
@@ -157,12 +159,13 @@ def join(model: ModelFile, device: str, answer: Mapping[str, Any]) -> PerOperato
     Raises:
         DeviceError: the times are of other operators than the model's.
     """
-    graph, times = model.model.graph, answer["times"]
+    graph, times = resolved(model.model, model.data).graph, answer["times"]
     if [entry["index"] for entry in times["operators"]] != [operator.index for operator in graph.operators]:
         raise DeviceError(f"{device} timed other operators than the {len(graph.operators)} of {model.name}.")
     limits = peaks(answer["system"], times["probe"], times["threads"])
+    costs = _costs(graph)
     rows = tuple(
-        _row(graph, operator, entry, times["sum_ms"], limits)
+        _row(graph, operator, costs[operator.index], entry, times["sum_ms"], limits)
         for operator, entry in zip(graph.operators, times["operators"])
     )
     kept = ("delegate", "threads", "whole_ms", "sum_ms", "difference", "overhead_ms", "rounds", "clock", "disturbed")
@@ -178,11 +181,17 @@ def join(model: ModelFile, device: str, answer: Mapping[str, Any]) -> PerOperato
     )
 
 
+def _costs(graph: Graph) -> list[Cost]:
+    """Of each operator; nothing for those that compute constants, which belong to the operators that read them."""
+    run = folded(graph)
+    found = {operator.index: operator_cost(run, operator) for operator in run.operators}
+    return [found.get(operator.index, Cost()) for operator in graph.operators]
+
+
 def _row(
-    graph: Graph, operator: Operator, entry: Mapping[str, Any], sum_ms: float, limits: Peaks | None
+    graph: Graph, operator: Operator, cost: Cost, entry: Mapping[str, Any], sum_ms: float, limits: Peaks | None
 ) -> OperatorTime:
-    cost, ms = operator_cost(graph, operator), entry["ms"]
-    number_format = _number_format(graph, operator)
+    ms, number_format = entry["ms"], _number_format(graph, operator)
     inputs = [graph.tensors[number] for number in operator.inputs if number != -1]
     return OperatorTime(
         index=operator.index,
@@ -208,8 +217,10 @@ def _number_format(graph: Graph, operator: Operator) -> str:
     return "int8" if deciding.dtype in ("INT8", "UINT8", "INT4") else "float32"
 
 
-def _standard_name(model: ModelFile) -> str:
+def _standard_name(model: AnyFile) -> str:
     """The architecture's name, where it has the width and input size that papers give."""
+    if not isinstance(model, ModelFile):
+        return ""
     arguments = model.contract.model.arguments
     standard = arguments.get("width", 1.0) == 1.0 and arguments.get("input_size", 224) == 224
     return model.contract.name if standard else ""

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from edgecnn.core.errors import UsageError
 from edgecnn.devices import Device
-from edgecnn.runtime.model.model_file import ModelFile
+from edgecnn.runtime.model.model_file import AnyFile
 from edgecnn.runtime.model.validation import Length, Range, Record
 
 HELD = 0.03  # a smaller fall is no fall
@@ -80,7 +80,7 @@ class Sustained(Record):
         return lines
 
 
-def sustain(model: ModelFile, device: Device, seconds: float, **options: Any) -> Sustained:
+def sustain(model: AnyFile, device: Device, seconds: float, **options: Any) -> Sustained:
     """Run a model on a device without a pause.
 
     Args:

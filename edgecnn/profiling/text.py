@@ -70,6 +70,8 @@ def _remarks(profile: Profile) -> list[str]:
             f"The delegate took {runs.delegated_operators} of the model's {profile.model.operators} operators."
         )
     lines += [_memory(profile), *_golden(profile)]
+    if runs.not_finite:
+        lines.append(f"{profile.model.name} answers the test input with {runs.not_finite:,} NaN or infinite values.")
     for row in profile.rows:
         if row.noise.too_noisy and not profile.emulated:
             where = f"{profile.model.name}, {counted(row.measurement.threads, 'thread')}"

@@ -18,7 +18,7 @@ from edgecnn.runtime.model.contract import Contract
 from edgecnn.runtime.model.quantization import quantize
 from edgecnn.runtime.model.records import QatRecord
 from edgecnn.runtime.model.tflite import parse
-from edgecnn.runtime.run.engine import open_interpreter
+from edgecnn.runtime.run.interpreter import open_interpreter
 from edgecnn.training.qat.emulation import INPUT, Emulation
 
 AGREEMENT = 0.99

@@ -19,7 +19,7 @@ from edgecnn.graph.ranges import activation_ranges
 from edgecnn.quantization.in_order import InOrder
 from edgecnn.quantization.observation import Answers, InputSamples, observe_channels
 from edgecnn.quantization.remedies import bias_correction, curves, equalization, rounding
-from edgecnn.runtime.run.engine import default_threads
+from edgecnn.runtime.run.interpreter import default_threads
 
 REMEDIES: dict[str, tuple[str, ...]] = {
     "none": (),

@@ -28,6 +28,7 @@ from edgecnn.quantization.levels import Pictures, improve
 from edgecnn.quantization.scheme import Job
 from edgecnn.quantization.scheme import scheme as scheme_of
 from edgecnn.quantization.settings import Calibration, QuantizeSettings
+from edgecnn.runtime.errors import OutputValueError
 from edgecnn.runtime.model import model_file
 from edgecnn.runtime.model.contract import Contract
 from edgecnn.runtime.model.json_text import printable
@@ -196,6 +197,8 @@ def _golden(graph: bytes, contract: Contract) -> Golden:
     sealed = model_file.from_bytes(artifact.seal(graph, contract), "the converted model")
     try:
         return golden.make(Engine(sealed))
+    except OutputValueError as error:
+        raise QuantizationError(f"The converted model can't be used: {error}") from error
     except ModelFileError as error:
         raise QuantizationError(
             f"TensorFlow converted the model to a file that TFLite can't run: {error} Weights or activations that "

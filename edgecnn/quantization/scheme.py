@@ -14,7 +14,7 @@ from edgecnn.core.registry import SCHEMES
 from edgecnn.float_model.traced import FloatModel
 from edgecnn.graph.activations import Inputs
 from edgecnn.graph.edit import Ranges, with_ranges
-from edgecnn.runtime.run.engine import quiet
+from edgecnn.runtime.run.interpreter import quiet
 
 if TYPE_CHECKING:
     from edgecnn.quantization.aware import Aware

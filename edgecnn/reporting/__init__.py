@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from edgecnn.core import files
+from edgecnn.core.hints import NO_HINTS, Hints
 from edgecnn.html.page import Section, cards, page
 from edgecnn.profiling import Profile
 from edgecnn.profiling.per_op import PerOperator
@@ -16,8 +17,8 @@ from edgecnn.reporting.ladder import ladder
 from edgecnn.reporting.operators import operators
 from edgecnn.reporting.sustained import sustained as minutes
 from edgecnn.reporting.training import compressed, trained
-from edgecnn.runtime.model import model_file
 from edgecnn.runtime.model.model_file import ModelFile
+from edgecnn.runtime.run.engine import Interface
 from edgecnn.training.record import TrainingRecord
 from edgecnn.verification import Verification
 
@@ -32,6 +33,7 @@ def report(
     per_op: Sequence[PerOperator] = (),
     sustained: Sequence[Sustained] = (),
     training: TrainingRecord | None = None,
+    hints: Hints = NO_HINTS,
 ) -> str:
     """The page as HTML.
 
@@ -43,11 +45,13 @@ def report(
         per_op: of each device where operators were timed one by one.
         sustained: of each device where it ran for minutes.
         training: if the model was trained here.
+        hints: what is known of a model by others.
 
     Raises:
-        ModelFileError: the artifact is damaged.
+        ModelFileError: the artifact is damaged, or its outputs aren't those of its task.
     """
-    file = model_file.read(artifact)
+    file = hints.read(artifact)
+    Interface(file)  # refuses what is no classifier, or not the contract's
     sections = [
         *_quality(file, verification),
         *_speed(profiles, per_op, sustained),

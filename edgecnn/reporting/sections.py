@@ -8,6 +8,7 @@ from html import escape
 
 from edgecnn.core.text import counted
 from edgecnn.graph.cost import total_macs
+from edgecnn.graph.shapes import known
 from edgecnn.html import charts
 from edgecnn.html.page import code, facts, folded, paragraph, table
 from edgecnn.profiling import Profile, Row
@@ -23,7 +24,8 @@ def lead(file: ModelFile) -> str:
     model, source = file.contract.model, file.contract.provenance
     parameters = f", {model.parameters:,} parameters" if model.parameters is not None else ""
     noun = task_of(file.contract).noun
-    return f"{noun[0].upper()}{noun[1:]} as {source.scheme or 'a'} .tflite file{parameters}, with its contract inside."
+    origin = "with its contract inside" if file.sealed else "by others, without a contract"
+    return f"{noun[0].upper()}{noun[1:]} as {source.scheme or 'a'} .tflite file{parameters}, {origin}."
 
 
 def figures(file: ModelFile, found: Verification | None, profiles: Sequence[Profile]) -> Iterator[tuple[str, str, str]]:
@@ -172,7 +174,7 @@ def usage(file: ModelFile) -> str:
         ("the model sees", f"(pixel - {_numbers(preprocessing.mean)}) / {_numbers(preprocessing.std)}"),
         ("output", f"{output.dtype} {list(output.shape)}, {task_of(contract).output_sentence(contract)}"),
         ("labels", f"{len(contract.labels)}: {', '.join(contract.labels[:3])}, ..." if contract.labels else "none"),
-        ("multiply-accumulates", f"{total_macs(graph) / 1e6:,.0f} million"),
+        ("multiply-accumulates", _millions(total_macs(known(file)))),
     ]
     return facts(rows) + "".join(paragraph(sentence, "warning") for sentence in contract.assumed)
 
@@ -201,6 +203,10 @@ def repeat(file: ModelFile, recipe: str) -> str:
     """Commands, and the recipe."""
     if recipe:
         return paragraph("Save this recipe and run it with: edgecnn run RECIPE.toml") + code(recipe)
+    if not file.sealed:  # nobody knows how it was made
+        return code(
+            "\n".join(shlex.join(["edgecnn", *words]) for words in (["inspect", file.name], ["profile", file.name]))
+        )
     source = file.contract.provenance
     scheme, calibration = source.scheme or "int8", source.calibration
     options = ["--calibration", calibration.data, "--samples", str(calibration.samples)] if calibration else []
@@ -212,6 +218,10 @@ def repeat(file: ModelFile, recipe: str) -> str:
         ["profile", file.name, "--device", "local"],
     )
     return code("\n".join(shlex.join(["edgecnn", *words]) for words in commands))
+
+
+def _millions(count: int) -> str:
+    return f"{count / 1e6:,.0f} million" if count >= 10e6 else f"{count / 1e6:.2g} million"
 
 
 def _share(value: Share) -> str:

@@ -75,7 +75,7 @@ def _jobs(options: argparse.Namespace) -> Any:
     """Import what measuring needs (NumPy and the TFLite runtime), and how long that takes."""
     start = time.perf_counter()
     from .process import jobs
-    from .run.engine import interpreter_module
+    from .run.interpreter import interpreter_module
 
     interpreter_module()
     options.import_ms = round((time.perf_counter() - start) * 1000, 1)

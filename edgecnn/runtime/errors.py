@@ -19,6 +19,10 @@ class ModelFileError(EdgecnnError):
     """A model file is missing, damaged, or not of the kind that was asked for."""
 
 
+class OutputValueError(ModelFileError):
+    """A model's output for an image holds NaN or infinite values."""
+
+
 class RecordError(ModelFileError):
     """A contract, or another record in a file, has a value that can't stand there."""
 
@@ -39,7 +43,16 @@ class DelegateError(EdgecnnError):
     """A delegate's library or device can't be used, or the model isn't made for it."""
 
 
-_KINDS = (UsageError, ModelFileError, RecordError, PictureError, RuntimeMissingError, CrashError, DelegateError)
+_KINDS = (
+    UsageError,
+    ModelFileError,
+    OutputValueError,
+    RecordError,
+    PictureError,
+    RuntimeMissingError,
+    CrashError,
+    DelegateError,
+)
 KINDS: dict[str, type[EdgecnnError]] = {kind.__name__: kind for kind in _KINDS}
 """What an error of another process may be raised as again here."""
 

@@ -21,7 +21,7 @@ from edgecnn.runtime.model.flatbuffer import Table
 from edgecnn.runtime.model.model_file import ModelFile
 from edgecnn.runtime.model.tflite import OPERATOR_NAMES
 from edgecnn.runtime.process import guard
-from edgecnn.runtime.run.engine import interpreter_module, quiet
+from edgecnn.runtime.run.interpreter import interpreter_module, quiet
 from edgecnn.targets import Memory, TargetReport, Verdict, check
 from edgecnn.targets.edgetpu_rules import MAPPED, NEWEST_VERSIONS, WRONG_VERSION
 from edgecnn.targets.model import TargetModel

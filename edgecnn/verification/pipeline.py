@@ -25,7 +25,7 @@ from edgecnn.runtime.run import golden
 from edgecnn.runtime.run.engine import Engine, Interface
 from edgecnn.runtime.run.golden import Runner
 from edgecnn.runtime.run.preprocess import fit
-from edgecnn.runtime.tasks import Outputs
+from edgecnn.runtime.tasks import Outputs, check_finite
 from edgecnn.tasks import load, task_of
 from edgecnn.tasks.task import Truth
 from edgecnn.verification.cautions import TrainingImages
@@ -146,6 +146,8 @@ class _Comparison:
                     f"The float model has {self._task.size_of(expected)}; the artifact has "
                     f"{self._task.size_of(found)}. Compare it with the model that it was made from."
                 )
+            check_finite(expected, f"{example.name}: The float model's")
+            check_finite(found, f"{example.name}: The artifact's")
             self._expected.append(expected)
             self._found.append(found)
             self._truths.append(self._truth_of(example) if self._truth_of else None)

@@ -19,7 +19,7 @@ def find_class(subject: Subject, text: str) -> int:
         UsageError: no class, or more than one, fits.
     """
     labels, ids = subject.contract.labels, subject.contract.label_ids
-    if text.isdigit() and (not labels or int(text) < len(labels)):
+    if text.isdigit() and int(text) < subject.classes:
         return int(text)
     wanted = text.lower()
     exact = [index for index, label in enumerate(labels) if label.lower() == wanted]
@@ -30,7 +30,7 @@ def find_class(subject: Subject, text: str) -> int:
         return found[0]
     names = ", ".join(labels[index] for index in found[:5])
     reason = f"fits {len(found)} classes: {names}, ..." if found else "is not a class of this model"
-    raise UsageError(f"{text!r} {reason}. Give a class number (0 to {len(labels) - 1}) or its whole name.")
+    raise UsageError(f"{text!r} {reason}. Give a class number (0 to {subject.classes - 1}) or its whole name.")
 
 
 def grad_cam(subject: Subject, fitted: np.ndarray, classes: list[int], layer: str | None = None) -> Panel:

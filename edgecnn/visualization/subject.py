@@ -17,18 +17,23 @@ import numpy as np
 from edgecnn.core.errors import UsageError
 from edgecnn.core.hints import NO_HINTS, Hints
 from edgecnn.graph import roles
+from edgecnn.graph.constants import folded
 from edgecnn.graph.network import Layer
 from edgecnn.graph.operator_kinds import kind_of
 from edgecnn.inspection.analysis import LayerReport, Report, analyze
-from edgecnn.inspection.opening import OpenedModel
+from edgecnn.inspection.opening import OpenedModel, open_model
 from edgecnn.runtime.model.contract import Contract
-from edgecnn.runtime.model.model_file import ModelFile
+from edgecnn.runtime.model.model_file import ModelFile, outputs_of
+from edgecnn.runtime.model.output_kind import BINARY, BINARY_PROBABILITY, INDEPENDENT_PROBABILITIES, PROBABILITIES
+from edgecnn.runtime.model.tflite import Graph
 from edgecnn.runtime.process import guard
-from edgecnn.runtime.run.engine import Engine, interpreter_module, open_interpreter
+from edgecnn.runtime.run.engine import Engine
+from edgecnn.runtime.run.interpreter import interpreter_module, open_interpreter
 from edgecnn.runtime.run.preprocess import apply_table, fit, input_table
 from edgecnn.runtime.tasks import task_of
 
 _BATCH = 16
+_LEAST = 1e-9  # probability
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +53,14 @@ class Subject(ABC):
         if fitted.shape[2] == 1:
             return fitted.repeat(3, axis=2)
         return fitted[:, :, ::-1] if self.contract.preprocessing.color == "bgr" else fitted
+
+    @property
+    def classes(self) -> int:
+        """How many classes it tells apart."""
+        if self.contract.labels or self.contract.output in BINARY:
+            return len(self.contract.labels) or 2
+        network = self.report.network
+        return network.values[network.outputs[0]].elements
 
     def layers(self) -> list[LayerReport]:
         """The layers with a feature map, in order."""
@@ -152,8 +165,7 @@ class KerasSubject(Subject):
         with tf.GradientTape() as tape:
             tape.watch(picture)  # so that what is computed from it is recorded, frozen weights or not
             maps, output = part(picture, training=False)
-            score = output[0, index]
-            score = tf.math.log(score + 1e-9) if self.contract.output == "probabilities" else score
+            score = _class_score(output[0], index, self.contract.output)
         weights = tf.reduce_mean(tape.gradient(score, maps), axis=(1, 2))[0]
         result: np.ndarray = tf.nn.relu(tf.reduce_sum(maps[0] * weights, axis=-1)).numpy()
         return result
@@ -194,14 +206,17 @@ class TFLiteSubject(Subject):
     def first_kernel(self) -> tuple[str, np.ndarray]:
         """See `Subject.first_kernel`."""
         layer = self.first_convolution().layer
-        return layer.name, self._constant(self._operator(layer).inputs[1]).transpose(1, 2, 3, 0)
+        return layer.name, self._constant(layer).transpose(1, 2, 3, 0)
 
-    def _operator(self, layer: Layer) -> Any:
-        return next(op for op in self.file.model.graph.operators if op.outputs == layer.outputs)
-
-    def _constant(self, number: int) -> np.ndarray:
-        tensor = self.file.model.graph.tensors[number]
+    def _constant(self, layer: Layer) -> np.ndarray:
+        """The weights of a layer, real values; float16 ones are read from before their conversion."""
+        operator = next(each for each in self._graph.operators if each.outputs == layer.outputs)
+        tensor = self._graph.tensors[operator.inputs[1]]
         return tensor.dequantize(tensor.values())
+
+    @functools.cached_property
+    def _graph(self) -> Graph:
+        return folded(self.file.model.graph)
 
     def class_activation(self, fitted: np.ndarray, index: int, row: LayerReport) -> np.ndarray:
         """Class activation map: Zhou et al., CVPR 2016.
@@ -217,7 +232,9 @@ class TFLiteSubject(Subject):
         return np.maximum(maps @ weights[index], 0)
 
     def _linear_head(self, row: LayerReport) -> np.ndarray:
-        """The weights (classes, channels) that turn the mean of a feature map into class scores."""
+        """The weights (classes, channels) that turn the mean of a feature map into class scores; of a model with one
+        output those of the first class are the negative of the second's.
+        """
         number, pooled = row.layer.outputs[0], False
         for layer in self.report.network.layers:
             if number not in layer.inputs:
@@ -225,8 +242,9 @@ class TFLiteSubject(Subject):
             if layer.op in ("MEAN", "AVERAGE_POOL_2D") and not pooled:
                 pooled = True
             elif pooled and layer.role in (roles.DENSE, roles.CONVOLUTION):
-                weights = self._constant(self._operator(layer).inputs[1])
-                return weights.reshape(weights.shape[0], -1)
+                weights = self._constant(layer)
+                weights = weights.reshape(weights.shape[0], -1)
+                return np.concatenate((-weights, weights)) if self.contract.output in BINARY else weights
             elif layer.role != roles.IN_PLACE and not kind_of(layer.op).converts:
                 break
             number = layer.outputs[0]
@@ -234,6 +252,24 @@ class TFLiteSubject(Subject):
             f"{self.name}: Grad-CAM needs gradients, which a .tflite file does not have, and {row.layer.name} is not "
             "followed by a mean and one linear layer. Give the .keras file, or look at the occlusion map."
         )
+
+
+def _class_score(output: Any, index: int, kind: str) -> Any:
+    """What is differentiated for a class: its logit, or its log probability; `output` is a tensor (classes,)."""
+    from edgecnn.core.compat.tensorflow import tf
+
+    if kind in BINARY:
+        value = output[0]
+        if kind == BINARY_PROBABILITY:
+            value = tf.math.log(value + _LEAST) - tf.math.log(1 - value + _LEAST)
+        return value if index else -value
+    return tf.math.log(output[index] + _LEAST) if kind in (PROBABILITIES, INDEPENDENT_PROBABILITIES) else output[index]
+
+
+def open_subject(path: str, hints: Hints = NO_HINTS, *, trust: bool = False) -> Subject:
+    """The subject for a model file; errors as of `open_model` and `subject`."""
+    size = hints.input_size if path.endswith(".tflite") else None
+    return subject(open_model(path, trust=trust, input_size=size), hints)
 
 
 def subject(source: OpenedModel, hints: Hints = NO_HINTS) -> Subject:
@@ -245,10 +281,11 @@ def subject(source: OpenedModel, hints: Hints = NO_HINTS) -> Subject:
     """
     if source.file is not None:
         guard.isolated(_runs, source.file)
-        file = dataclasses.replace(source.file, contract=hints.applied(source.file.contract))
+        outputs = outputs_of(source.file.model)
+        file = dataclasses.replace(source.file, contract=hints.applied(source.file.contract, outputs))
         return TFLiteSubject(source.network.name, file.contract, analyze(source.network), file)
     if source.keras_model is None:
-        raise UsageError(f"{source.network.name} takes no image; expected an image classifier.")
+        raise UsageError(source.refusal)
     if source.contract is None:
         from edgecnn.float_model.loading import from_model
 

@@ -33,7 +33,8 @@ from edgecnn.runtime.measure.latency import test_tensor, timed_runs
 from edgecnn.runtime.model import model_file
 from edgecnn.runtime.model.contract import Contract
 from edgecnn.runtime.model.model_file import ModelFile
-from edgecnn.runtime.run.engine import Engine, interpreter_module, quiet
+from edgecnn.runtime.run.engine import Engine
+from edgecnn.runtime.run.interpreter import interpreter_module, quiet
 from edgecnn.runtime.run.preprocess import apply_table, fit, input_table
 
 PEER = "ai-edge-quantizer, built-in kernels"

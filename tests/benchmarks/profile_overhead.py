@@ -34,7 +34,8 @@ from edgecnn.profiling import profile  # noqa: E402
 from edgecnn.profiling.noise import median_interval  # noqa: E402
 from edgecnn.runtime.measure import latency  # noqa: E402
 from edgecnn.runtime.model import model_file  # noqa: E402
-from edgecnn.runtime.run.engine import Engine, interpreter_module  # noqa: E402
+from edgecnn.runtime.run.engine import Engine  # noqa: E402
+from edgecnn.runtime.run.interpreter import interpreter_module  # noqa: E402
 
 # Written without edgecnn: what a person would type.
 BARE = """

@@ -20,7 +20,7 @@ from edgecnn.core.compat.tensorflow import tf
 from edgecnn.data import open_data
 from edgecnn.float_model import keras_file
 from edgecnn.quantization import Calibration, quantize
-from edgecnn.runtime.run.engine import quiet
+from edgecnn.runtime.run.interpreter import quiet
 from edgecnn.runtime.run.preprocess import apply_table, fit, input_table
 
 SAMPLES = 100

@@ -10,7 +10,7 @@ from edgecnn.core.compat import converter, keras_graph, litert_schema, tfmot
 from edgecnn.core.compat.tensorflow import keras, tf
 from edgecnn.runtime import compat
 from edgecnn.runtime.model.tflite import parse
-from edgecnn.runtime.run.engine import interpreter_module
+from edgecnn.runtime.run.interpreter import interpreter_module
 
 
 def test_the_nodes_of_a_keras_model_are_its_calls():

@@ -11,7 +11,7 @@ from edgecnn.core.errors import DelegateError, UsageError
 from edgecnn.devices import delegates
 from edgecnn.runtime.delegates import coral, loading
 from edgecnn.runtime.model import model_file, tflite
-from edgecnn.runtime.run import engine
+from edgecnn.runtime.run.interpreter import interpreter_module
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def test_a_delegate_that_fails_says_why_and_is_not_destroyed(double):
 
 def test_a_delegate_that_claims_nothing_changes_nothing(double):
     data = _model()
-    module = engine.interpreter_module()
+    module = interpreter_module()
     outputs = []
     for loaded in ([], loading.load(str(double("claims_nothing")))):
         interpreter = module.Interpreter(model_content=data, experimental_delegates=loaded)

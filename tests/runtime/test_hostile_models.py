@@ -178,11 +178,12 @@ def test_a_convolution_of_a_constant_can_be_inspected(tmp_path: Path) -> None:
 def test_what_the_runtime_says_while_it_runs_is_an_error_of_the_model() -> None:
     made = Graph()
     picture = made.tensor("picture", (1, 8, 8, 3))
-    index = made.tensor("index", (1,), "i4", values=[99])
-    answer = made.tensor("answer", (1, 1, 8, 3))
+    row = made.unary("RESHAPE", "row", picture, shape=(1, 192))
+    index = made.tensor("index", (1,), "i4", values=[999])
+    answer = made.tensor("answer", (1, 1))
     options = schema.GatherOptionsT()
     options.axis = 1
-    made.operator("GATHER", [picture, index], [answer], options)
+    made.operator("GATHER", [row, index], [answer], options)
     contract = Contract(Preprocessing(8, 8, crop=1.0), output="logits")
     file = model_file.from_bytes(artifact.seal(made.build([picture], [answer]), contract), "gather.tflite")
     with pytest.raises(ModelFileError, match=r"gather\.tflite: the TFLite runtime can't run it"):

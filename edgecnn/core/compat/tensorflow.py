@@ -21,7 +21,7 @@ _LOADING = "Is there enough memory (`ulimit -v`), and can `python -c 'import ten
 
 
 def _import_tensorflow() -> None:
-    from edgecnn.runtime.run.engine import quiet  # needs NumPy, which help does without
+    from edgecnn.runtime.run.interpreter import quiet  # needs NumPy, which help does without
 
     _check_address_space()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")

@@ -15,7 +15,7 @@ from edgecnn.devices import Note, batch
 from edgecnn.devices import job as job_module
 from edgecnn.devices.child import converse
 from edgecnn.devices.known import Entry
-from edgecnn.runtime.model.model_file import ModelFile
+from edgecnn.runtime.model.model_file import AnyFile, ModelFile
 
 
 def open(entry: Entry, note: Note) -> LocalDevice:
@@ -32,7 +32,7 @@ class LocalDevice:
         self._folder = temporary.folder()
         self._environment = {**os.environ, "PYTHONPATH": _python_path(), "PYTHONSAFEPATH": "1"}
 
-    def run(self, job: str, files: Sequence[ModelFile] = (), **options: Any) -> dict[str, Any]:
+    def run(self, job: str, files: Sequence[AnyFile] = (), **options: Any) -> dict[str, Any]:
         """See `Device.run`."""
         command = self._command(job, files, {"watch": 0, **options})
         answer = converse(command, job_module.limits(job, self.name, options), self._note, env=self._environment)
@@ -47,12 +47,12 @@ class LocalDevice:
         """See `Device.session`."""
         return batch.Session(self._command("batch", [file], options), self.name, file, env=self._environment)
 
-    def _command(self, job: str, files: Sequence[ModelFile], options: dict[str, Any]) -> list[str]:
+    def _command(self, job: str, files: Sequence[AnyFile], options: dict[str, Any]) -> list[str]:
         paths = [str(self._place(file)) for file in files]
         words = job_module.arguments(job, paths, [file.name for file in files], options)
         return [sys.executable, "-m", "edgecnn.runtime", *words]
 
-    def _place(self, file: ModelFile) -> Path:
+    def _place(self, file: AnyFile) -> Path:
         path = Path(self._folder.name) / f"{file.sha256}.tflite"
         if not path.exists():
             with temporary.writing(f"a copy of {file.name}"):

@@ -9,9 +9,9 @@ from typing import Any
 
 from .. import compat
 from ..errors import DelegateError, UsageError
-from ..model.model_file import ModelFile
+from ..model.model_file import AnyFile
 from ..model.tflite import TFLiteModel
-from ..run.engine import interpreter_module, quiet
+from ..run.interpreter import interpreter_module, quiet
 from .kind import DelegateKind, DelegateSpec, pairs
 
 _KINDS = f"{__package__}.kinds"
@@ -69,7 +69,7 @@ def load(text: str = "cpu", model: TFLiteModel | None = None) -> list[Any]:
         raise DelegateError(_asked(spec, "refused")(spec, str(error))) from None
 
 
-def taken_operators(file: ModelFile, text: str, threads: int | None = None) -> tuple[set[int], set[int]]:
+def taken_operators(file: AnyFile, text: str, threads: int | None = None) -> tuple[set[int], set[int]]:
     """The numbers of the operators that a delegate takes, and of those that any takes (LiteRT's XNNPACK comes last).
 
     Raises:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import resource
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -13,10 +13,11 @@ import numpy as np
 
 from ..delegates.loading import load, taken_operators
 from ..errors import ModelFileError
-from ..model.model_file import ModelFile
+from ..model.model_file import AnyFile, ModelFile
 from ..model.validation import Length, Range, Record
 from ..run import golden
-from ..run.engine import Engine
+from ..run.engine import Engine, Interface
+from ..run.program import Program
 from . import system
 
 MAX_SAMPLES = 2000
@@ -29,7 +30,7 @@ class Plan:
 
     Attributes:
         delegate: what `runtime.delegate.load` takes.
-        threads: processor threads; None takes `engine.default_threads()`.
+        threads: processor threads; None takes `interpreter.default_threads()`.
         runs: measured inferences.
         warmup: inferences before them.
         budget_s: seconds after which the runs end early (but not before `MIN_RUNS`).
@@ -79,6 +80,7 @@ class Measurement(Record):
         before: `system.conditions()` before the runs.
         after: and after them.
         delegated_operators: how many of the graph's operators the delegate took; None where that can't be told.
+        not_finite: values of the first answer that are NaN or infinite.
     """
 
     delegate: str
@@ -98,10 +100,11 @@ class Measurement(Record):
     before: dict[str, Any]
     after: dict[str, Any]
     delegated_operators: int | None = None
+    not_finite: Annotated[int, Range(0)] = 0
 
 
-def measure(read: Callable[[], ModelFile], plan: Plan) -> tuple[Measurement, golden.GoldenResult | None]:
-    """Time a model on one of its golden images, then replay its golden vectors.
+def measure(read: Callable[[], AnyFile], plan: Plan) -> tuple[Measurement, golden.GoldenResult | None]:
+    """Time a model, an image's on one of its golden images, then replay its golden vectors.
 
     Args:
         read: reads the model; what that costs is measured too.
@@ -116,30 +119,43 @@ def measure(read: Callable[[], ModelFile], plan: Plan) -> tuple[Measurement, gol
     rss_before, start = _rss_bytes(), time.perf_counter()
     file = read()
     read_ms, start = _ms_since(start), time.perf_counter()
-    engine = open_engine(file, plan)
+    program = open_program(file, plan)
     init_ms = _ms_since(start)
-    tensor = test_tensor(engine)
-    before = system.conditions()
-    first_ms = timed_runs(engine, tensor, 1)[0]
-    warmup = timed_runs(engine, tensor, plan.warmup, plan.budget_s / 4)
+    tensors = test_tensors(file, program)
+    before, start = system.conditions(), time.perf_counter()
+    answer = program.run(tensors)
+    first_ms = _ms_since(start)
+    warmup = timed_runs(program, tensors, plan.warmup, plan.budget_s / 4)
     with _Usage() as usage:
-        samples = timed_runs(engine, tensor, plan.runs, plan.budget_s)
+        samples = timed_runs(program, tensors, plan.runs, plan.budget_s)
     after, rss_after = system.conditions(), _rss_bytes()
     result = Measurement(
         delegate=plan.delegate,
-        threads=engine.threads,
+        threads=program.threads,
         warmup_runs=len(warmup),
         read_ms=round(read_ms, 3),
         init_ms=round(init_ms, 3),
-        warm_start_ms=round(_warm_start_ms(file, plan, tensor), 3),
+        warm_start_ms=round(_warm_start_ms(file, plan, tensors), 3),
         **_speed(first_ms, samples),
-        **usage.figures(engine.threads),
+        **usage.figures(program.threads),
         model_rss_bytes=rss_after - rss_before,
         before=before,
         after=after,
         delegated_operators=_delegated(file, plan),
+        not_finite=sum(_not_finite(values) for values in answer),
     )
-    return result, golden.replay(engine, engine.run) if file.contract.golden else None
+    return result, _replayed(file, program)
+
+
+def _replayed(file: AnyFile, program: Program) -> golden.GoldenResult | None:
+    if not isinstance(file, ModelFile) or not file.contract.golden:
+        return None
+    engine = Engine(file, program=program)
+    return golden.replay(engine, engine.run)
+
+
+def _not_finite(values: np.ndarray) -> int:
+    return int(np.count_nonzero(~np.isfinite(values))) if values.dtype.kind in "fc" else 0
 
 
 def _speed(first_ms: float, samples: list[float]) -> dict[str, Any]:
@@ -172,34 +188,52 @@ class _Usage:
         }
 
 
+def open_program(file: AnyFile, plan: Plan) -> Program:
+    """Any model, ready to run with the plan's delegate and threads."""
+    return Program(file, plan.threads, load(plan.delegate, file.model))
+
+
 def open_engine(file: ModelFile, plan: Plan) -> Engine:
-    """The model, ready to run with the plan's delegate and threads."""
+    """The same behind its contract."""
     return Engine(file, plan.threads, load(plan.delegate, file.model))
 
 
-def _delegated(file: ModelFile, plan: Plan) -> int | None:
+def _delegated(file: AnyFile, plan: Plan) -> int | None:
     try:
         return None if plan.delegate == "cpu" else len(taken_operators(file, plan.delegate)[0])
     except AttributeError:  # the runtime's listing of its nodes is private to it
         return None
 
 
-def test_tensor(engine: Engine) -> np.ndarray:
+def test_tensor(engine: Interface) -> np.ndarray:
     """The input that is timed: a golden image, because zeros can be faster than what a camera sees."""
     height, width, channels = engine.input.shape[1:]
     return engine.tensor(golden.picture(golden.SEED, 2, (height, width, channels)))
 
 
-def timed_runs(engine: Engine, tensor: np.ndarray, runs: int, budget_s: float = 0.0) -> list[float]:
+def test_tensors(file: AnyFile, program: Program) -> tuple[np.ndarray, ...]:
+    """The same of any model: random values where it takes no image, or one that nothing is known of."""
+    if isinstance(file, ModelFile):
+        return (test_tensor(Interface(file, program.inputs[0], program.outputs)),)
+    return tuple(info.test_values() for info in program.inputs)
+
+
+def timed_runs(
+    program: Program | Engine, tensors: np.ndarray | Sequence[np.ndarray], runs: int, budget_s: float = 0.0
+) -> list[float]:
     """Milliseconds of each `set_tensor, invoke, get_tensor`; with a budget, ends early when it is used up."""
-    interpreter, source, result = engine.interpreter, engine.input.index, engine.output.index
-    clock, samples = time.perf_counter_ns, []
+    interpreter, clock, samples = program.interpreter, time.perf_counter_ns, []
+    given = (tensors,) if isinstance(tensors, np.ndarray) else tensors
+    sources = [(info.index, tensor) for info, tensor in zip(program.inputs, given)]
+    results = [info.index for info in program.outputs]
     deadline = clock() + int(budget_s * 1e9) if budget_s else None
     for _ in range(runs):
         start = clock()
-        interpreter.set_tensor(source, tensor)
+        for index, tensor in sources:
+            interpreter.set_tensor(index, tensor)
         interpreter.invoke()
-        interpreter.get_tensor(result)
+        for index in results:
+            interpreter.get_tensor(index)
         end = clock()
         samples.append((end - start) / 1e6)
         if deadline and end > deadline and len(samples) >= MIN_RUNS:
@@ -232,9 +266,9 @@ def thinned(samples: list[float], count: int = MAX_SAMPLES) -> list[float]:
     return [samples[index * len(samples) // count] for index in range(count)]
 
 
-def _warm_start_ms(file: ModelFile, plan: Plan, tensor: np.ndarray) -> float:
+def _warm_start_ms(file: AnyFile, plan: Plan, tensors: tuple[np.ndarray, ...]) -> float:
     start = time.perf_counter()
-    open_engine(file, plan).invoke(tensor)
+    open_program(file, plan).run(tensors)
     return _ms_since(start)
 
 

@@ -34,10 +34,11 @@ import numpy as np
 from .. import compat
 from ..delegates.loading import load, taken_operators
 from ..errors import ModelFileError
-from ..model.model_file import ModelFile
+from ..model.model_file import AnyFile
 from ..model.tflite import Graph, Operator
-from ..run.engine import Engine, interpreter_module, open_interpreter, quiet
-from .latency import Plan, open_engine, test_tensor, timed_runs
+from ..run.interpreter import interpreter_module, open_interpreter, quiet
+from ..run.program import Program
+from .latency import Plan, open_program, test_tensors, timed_runs
 
 OPERATOR_PREFIX = "op"
 EMPTY_PREFIX = "empty"
@@ -108,7 +109,7 @@ def _open_parts(data: bytes, plan: Plan, threads: int) -> dict[str, _Subgraph]:
     return parts
 
 
-def measure(file: ModelFile, cut: bytes, plan: Plan) -> dict[str, Any]:
+def measure(file: AnyFile, cut: bytes, plan: Plan) -> dict[str, Any]:
     """Time a model and each of its operators in interleaved runs.
 
     Args:
@@ -125,14 +126,16 @@ def measure(file: ModelFile, cut: bytes, plan: Plan) -> dict[str, Any]:
     Raises:
         ModelFileError: the runtime refuses the model or its parts.
     """
-    engine = open_engine(file, plan)
-    parts = _open_parts(cut, plan, engine.threads)
-    rounds, samples = _take_turns(engine, parts, plan)
+    program = open_program(file, plan)
+    tensors = test_tensors(file, program)
+    program.run(tensors)
+    parts = _open_parts(cut, plan, program.threads)
+    rounds, samples = _take_turns(program, tensors, parts, plan)
     whole = samples.pop("")
     whole_ms = statistics.median(whole)
     overheads = [statistics.median(values) for name, values in samples.items() if name.startswith(EMPTY_PREFIX)]
     overhead_ms = statistics.median(overheads) if overheads else 0.0
-    kernel = kernels(file, plan, engine.threads)
+    kernel = kernels(file, plan, program.threads)
     rows = [_row(operator, samples, overhead_ms, kernel) for operator in file.model.graph.operators]
     sum_ms = sum(row["ms"] or 0.0 for row in rows)
     return {
@@ -141,9 +144,9 @@ def measure(file: ModelFile, cut: bytes, plan: Plan) -> dict[str, Any]:
         "difference": round(sum_ms / whole_ms - 1, 4),
         "overhead_ms": round(overhead_ms, 5),
         "rounds": rounds,
-        "clock": "processor" if _has_processor_clock(engine, plan) else "wall",
+        "clock": "processor" if _has_processor_clock(program, plan) else "wall",
         "disturbed": round(1 - len(whole) / rounds, 3),
-        "threads": engine.threads,
+        "threads": program.threads,
         "delegate": plan.delegate,
         "operators": rows,
         "probe": _probe(parts),
@@ -175,16 +178,17 @@ def _repeated(run: Callable[[], float]) -> list[float]:
     return results
 
 
-def _take_turns(engine: Engine, parts: dict[str, _Subgraph], plan: Plan) -> tuple[int, dict[str, list[float]]]:
+def _take_turns(
+    program: Program, tensors: tuple[np.ndarray, ...], parts: dict[str, _Subgraph], plan: Plan
+) -> tuple[int, dict[str, list[float]]]:
     """The number of turns, and the milliseconds of those that count by subgraph ("": the whole model)."""
-    tensor = test_tensor(engine)
-    clock, counts_all = time.perf_counter_ns, _has_processor_clock(engine, plan)
+    clock, counts_all = time.perf_counter_ns, _has_processor_clock(program, plan)
     if counts_all:
         clock = time.thread_time_ns
     runs = {name: part.run for name, part in parts.items() if name not in PROBES}
-    runs[""] = functools.partial(_run_whole, engine, tensor)
+    runs[""] = functools.partial(_run_whole, program, tensors)
     samples: dict[str, list[tuple[bool, float]]] = {name: [] for name in runs}
-    timed_runs(engine, tensor, plan.warmup, plan.budget_s / 4)
+    timed_runs(program, tensors, plan.warmup, plan.budget_s / 4)
     deadline = time.monotonic() + plan.budget_s
     for turn in range(max(plan.runs, MIN_ROUNDS)):
         for name, run in runs.items():
@@ -196,19 +200,18 @@ def _take_turns(engine: Engine, parts: dict[str, _Subgraph], plan: Plan) -> tupl
     return turn + 1, {name: _undisturbed(values) for name, values in samples.items()}
 
 
-def _has_processor_clock(engine: Engine, plan: Plan) -> bool:
+def _has_processor_clock(program: Program, plan: Plan) -> bool:
     """Whether all work is done by the calling thread: an accelerator, or more threads, work beside it."""
-    return engine.threads == 1 and plan.delegate == "cpu"
+    return program.threads == 1 and plan.delegate == "cpu"
 
 
-def _run_whole(engine: Engine, tensor: np.ndarray, clock: Clock) -> float:
+def _run_whole(program: Program, tensors: tuple[np.ndarray, ...], clock: Clock) -> float:
     """Milliseconds of one inference in a row of them, as `measure.timed_runs` has it; one before it makes it a row."""
-    interpreter, source, result = engine.interpreter, engine.input.index, engine.output.index
-    interpreter.invoke()
+    program.interpreter.invoke()
     start = clock()
-    interpreter.set_tensor(source, tensor)
-    interpreter.invoke()
-    interpreter.get_tensor(result)
+    program.feed(tensors)
+    program.interpreter.invoke()
+    program.fetch()
     return (clock() - start) / 1e6
 
 
@@ -238,7 +241,7 @@ def _row(operator: Operator, samples: dict[str, list[float]], overhead_ms: float
     }
 
 
-def kernels(file: ModelFile, plan: Plan, threads: int) -> list[str]:
+def kernels(file: AnyFile, plan: Plan, threads: int) -> list[str]:
     """Which kernels run each operator of the whole model, in order."""
     graph = file.model.graph
     constant = constant_operators(graph)

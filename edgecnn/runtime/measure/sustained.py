@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 
 from ..model.json_text import printable
-from ..model.model_file import ModelFile
+from ..model.model_file import AnyFile
 from . import system
-from .latency import Plan, open_engine, test_tensor, timed_runs
+from .latency import Plan, open_program, test_tensors, timed_runs
 
 WINDOWS = 120
 MIN_WINDOW_S = 0.5
 
 
-def sustain(file: ModelFile, plan: Plan, seconds: float) -> dict[str, Any]:
+def sustain(file: AnyFile, plan: Plan, seconds: float) -> dict[str, Any]:
     """Run without a pause for `seconds`.
 
     Returns:
@@ -28,21 +28,22 @@ def sustain(file: ModelFile, plan: Plan, seconds: float) -> dict[str, Any]:
     Raises:
         ModelFileError: the runtime refuses the model.
     """
-    engine = open_engine(file, plan)
-    tensor = test_tensor(engine)
-    timed_runs(engine, tensor, plan.warmup, plan.budget_s)
+    program = open_program(file, plan)
+    tensors = test_tensors(file, program)
+    program.run(tensors)
+    timed_runs(program, tensors, plan.warmup, plan.budget_s)
     length_s = max(MIN_WINDOW_S, seconds / WINDOWS)
     windows: list[dict[str, Any]] = []
     start = told = time.monotonic()
     while (begin := time.monotonic()) - start < seconds:
         samples: list[float] = []
         while (now := time.monotonic()) - begin < length_s:
-            samples += timed_runs(engine, tensor, 1)
+            samples += timed_runs(program, tensors, 1)
         windows.append(_window(samples, now - start, now - begin))
         if now - told > max(5.0, seconds / 20):
             told = now
             _tell(windows[-1], seconds)
-    return {"threads": engine.threads, "windows": windows}
+    return {"threads": program.threads, "windows": windows}
 
 
 def _window(samples: list[float], end_s: float, length_s: float) -> dict[str, Any]:

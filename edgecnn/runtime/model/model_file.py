@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import ModelFileError, RecordError
-from . import assumptions
+from . import assumptions, free_input, output_kind, purpose
 from . import metadata as standard
 from .contract import Contract, Preprocessing
 from .json_text import parse_json, printable
 from .label_file import read_labels
 from .records import ModelDescription
 from .scaling import guessed_scaling
-from .tflite import TFLiteModel, parse
+from .tflite import Graph, TFLiteModel, parse
 
 BUFFER_NAME = "edgecnn"
 GRAPH_BUFFER_NAME = "edgecnn_graph"  # 16 bytes: where the converter's file starts, and its length
@@ -28,22 +28,18 @@ MAX_SIZE_BYTES = 2 << 30
 
 
 @dataclass(frozen=True)
-class ModelFile:
-    """A model file in memory.
+class AnyFile:
+    """A `.tflite` file in memory, whatever goes in and comes out.
 
     Attributes:
         name: file name, for messages.
         data: the file's bytes.
-        graph: the parsed flatbuffer.
-        contract: how to use it.
-        sealed: whether the file carries our contract and its digest is right: it is what edgecnn wrote.
+        model: the parsed flatbuffer.
     """
 
     name: str
     data: bytes
     model: TFLiteModel
-    contract: Contract
-    sealed: bool
 
     @property
     def sha256(self) -> str:
@@ -51,19 +47,46 @@ class ModelFile:
         return hashlib.sha256(self.data).hexdigest()
 
 
-def read(path: str | Path, labels: str | Path | None = None, said: Collection[str] = ()) -> ModelFile:
-    """Read a `.tflite` file of ours or by others.
+@dataclass(frozen=True)
+class ModelFile(AnyFile):
+    """A file of which it is known what goes in and comes out: ours, or an image classifier by others.
+
+    Attributes:
+        contract: how to use it.
+        sealed: whether the file carries our contract and its digest is right: it is what edgecnn wrote.
+    """
+
+    contract: Contract
+    sealed: bool
+
+
+class NoClassifierError(ModelFileError):
+    """A sound file by others that can't be used as an image classifier."""
+
+
+def read(
+    path: str | Path,
+    labels: str | Path | None = None,
+    said: Collection[str] = (),
+    input_size: int | None = None,
+) -> ModelFile:
+    """Read a `.tflite` file of ours or an image classifier by others.
 
     Args:
         path: the file.
         labels: a file with class names, for a model that has none; see `label_file`.
         said: names of what a person says of a model by others, which needn't be assumed; see `edgecnn.core.hints`.
+        input_size: height and width for a model that leaves them open.
 
     Raises:
         ModelFileError: the file is missing, damaged or of another kind, or has another number of outputs than labels.
+        NoClassifierError: it is by others and no image classifier.
     """
     path = Path(path)
-    file = from_bytes(read_bytes(path), path.name, said)
+    data = read_bytes(path)
+    if input_size is not None:
+        data = free_input.closed(data, parse(data, path.name), input_size)
+    file = from_bytes(data, path.name, said)
     if labels is None:
         return file
     contract = file.contract.replace(labels=read_labels(labels, outputs_of(file.model)))
@@ -80,6 +103,24 @@ def from_bytes(data: bytes, name: str = "the model", said: Collection[str] = ())
         _check_digest(data, own, name)
         return ModelFile(name, data, model, _own_contract(own, name), sealed=True)
     return ModelFile(name, data, model, _guess_contract(model, data, name, said), sealed=False)
+
+
+def read_any(path: str | Path, said: Collection[str] = ()) -> AnyFile:
+    """Read any `.tflite` file: a `ModelFile` where that is possible.
+
+    Raises:
+        ModelFileError: the file is missing or damaged.
+    """
+    path = Path(path)
+    return any_from_bytes(read_bytes(path), path.name, said)
+
+
+def any_from_bytes(data: bytes, name: str = "the model", said: Collection[str] = ()) -> AnyFile:
+    """The same for a file that is in memory already."""
+    try:
+        return from_bytes(data, name, said)
+    except NoClassifierError:
+        return AnyFile(name, data, parse(data, name))
 
 
 def holds_contract(model: TFLiteModel, data: bytes) -> bool:
@@ -135,29 +176,38 @@ def _own_contract(own: memoryview, name: str) -> Contract:
 
 
 def _guess_contract(model: TFLiteModel, data: bytes, name: str, said: Collection[str]) -> Contract:
-    tensor = model.graph.tensors[model.graph.inputs[0]]
-    if len(tensor.shape) != 4 or tensor.shape[0] != 1 or tensor.shape[3] not in (1, 3):
-        raise ModelFileError(
-            f"{name} takes an input of shape {list(tensor.shape)}; expected one image, [1, height, width, 1 or 3]."
+    graph = model.graph
+    if reason := purpose.refusal(graph, name):
+        raise NoClassifierError(reason)
+    tensor = graph.tensors[graph.inputs[0]]
+    if free_input.is_open(tensor):
+        raise NoClassifierError(
+            f"{name} leaves the size of its input open ({purpose.shown(tensor)}). Set height and width with "
+            "--input-size N."
         )
     buffer = model.metadata.get(standard.BUFFER_NAME)
     known = standard.read(buffer, data) if buffer is not None else None
-    output = model.graph.tensors[model.graph.outputs[0]]
     preprocessing = Preprocessing(
         tensor.shape[1],
         tensor.shape[2],
         color="gray" if tensor.shape[3] == 1 else "rgb",
         crop=1.0,
     )
-    preprocessing, assumed = guessed_scaling(model.graph, known, preprocessing, said, name)
+    preprocessing, assumed = guessed_scaling(graph, known, preprocessing, said, name)
     if known is None:
         assumed += assumptions.of_the_image("no metadata", preprocessing, said)
-    ends_in_softmax = any(op.name == "SOFTMAX" and op.outputs[0] == output.index for op in model.graph.operators)
-    looks_like_softmax = output.scale.size == 1 and abs(float(output.scale[0]) - 1 / 256) < 1e-6
+    output, of_output = _guess_output(graph, name, said)
     return Contract(
         preprocessing,
-        output="probabilities" if ends_in_softmax or looks_like_softmax else "logits",
+        output=output,
         labels=tuple(map(printable, known.labels)) if known else (),
         model=ModelDescription(printable(known.name if known and known.name else Path(name).stem)),
-        assumed=tuple(assumed),
+        assumed=(*assumed, *of_output),
     )
+
+
+def _guess_output(graph: Graph, name: str, said: Collection[str]) -> tuple[str, list[str]]:
+    try:
+        return output_kind.guessed(graph, said)
+    except ModelFileError as error:
+        raise NoClassifierError(f"{name}: {error}") from error

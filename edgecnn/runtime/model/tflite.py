@@ -60,7 +60,7 @@ class Tensor:
 
     Attributes:
         index: its number in the graph.
-        shape: static shape; -1 in `signature` marks a dimension that is free.
+        shape: static shape, 0 where a computed tensor's is not known; -1 in `signature` marks a dimension that is free.
         dtype: name of its type, e.g. "INT8".
         scale: quantization scales, one or one per channel; empty for a float tensor.
         zero_point: as many as scales.
@@ -228,16 +228,19 @@ def _tensor(index: int, table: Table, buffers: list[memoryview]) -> Tensor:
         raise ModelFileError(
             f"the file is damaged: tensor {index} has {scale.size} scales and {zero_point.size} zero points."
         )
+    shape, contents = _numbers(table, 0), _pick(buffers, table.scalar(2, "uint32"), "buffer")
+    if not contents:
+        shape = tuple(0 if size == -1 else size for size in shape)
     return Tensor(
         index=index,
         name=table.string(3),
-        shape=_numbers(table, 0),
+        shape=shape,
         signature=_numbers(table, 7) or _numbers(table, 0),
         dtype=TENSOR_TYPES[code][0],
         scale=scale,
         zero_point=zero_point,
         channel_axis=quantization.scalar(6, "int32") if quantization else 0,
-        data=_pick(buffers, table.scalar(2, "uint32"), "buffer"),
+        data=contents,
         sparse=table.table(6) is not None,
     )
 

@@ -19,7 +19,8 @@ import numpy as np
 from ..errors import EdgecnnError
 from ..measure import latency, system
 from ..model import model_file
-from ..run.engine import Engine, Interface, TensorInfo
+from ..run.engine import Engine, Interface
+from ..run.program import TensorInfo
 from .supervise import EXIT_ORPHANED, error_answer
 
 IDLE_S = 600.0  # a host that is silent for so long is gone, though the network did not say so

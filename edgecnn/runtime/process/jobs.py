@@ -10,7 +10,7 @@ from typing import Any
 from ..measure import latency as measuring
 from ..measure import system
 from ..model import model_file
-from ..model.model_file import ModelFile
+from ..model.model_file import AnyFile
 from . import guard, lock
 from .limits import measuring_s
 from .supervise import die_with_parent
@@ -70,10 +70,10 @@ def compare(options: argparse.Namespace) -> dict[str, Any]:
     return {"system": system.describe(), **found}
 
 
-def read_models(options: argparse.Namespace, count: int | None = None) -> list[ModelFile]:
+def read_models(options: argparse.Namespace, count: int | None = None) -> list[AnyFile]:
     """The models that the options name, or the first `count`, under the names that the host knows them by."""
     names: list[str | None] = [*options.name, *[None] * len(options.model)]
-    files = [model_file.read(path) for path in options.model[:count]]
+    files = [model_file.read_any(path) for path in options.model[:count]]
     return [dataclasses.replace(file, name=name or file.name) for file, name in zip(files, names)]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import PictureError
+from ..errors import OutputValueError, PictureError
 from ..model.model_file import ModelFile
 from ..tasks import Answer
 from .engine import Engine
@@ -28,5 +28,7 @@ def answer_files(file: ModelFile, paths: list[str], count: int = 5, threads: int
             found: dict[str, Any] = {engine.task.answers_key: answer(engine, read_picture(path), count)}
         except PictureError as error:
             found = {"error": str(error)}
+        except OutputValueError as error:
+            found = {"error": f"{path}: {error}"}
         results.append({"path": path, **found})
     return results

@@ -2,87 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import math
-import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ..errors import ModelFileError, RuntimeMissingError
+from ..errors import ModelFileError
 from ..model.model_file import ModelFile
-from ..model.quantization import dequantize
 from ..model.tflite import TENSOR_TYPES, Graph
 from ..tasks import task_of
 from .preprocess import apply_table, fit, input_table
-
-
-@dataclass(frozen=True)
-class TensorInfo:
-    """Shape, type and quantization (scale 0: none) of an input or output tensor."""
-
-    index: int
-    shape: tuple[int, ...]
-    dtype: np.dtype
-    scale: float
-    zero_point: int
-
-    @property
-    def shape_of_one(self) -> tuple[int, ...]:
-        """The shape without a batch axis of 1."""
-        return self.shape[1:] if self.shape[:1] == (1,) else self.shape
-
-    def dequantize(self, values: np.ndarray) -> np.ndarray:
-        """Real values, float32."""
-        if not self.scale:
-            return values.astype(np.float32)
-        return dequantize(values, self.scale, self.zero_point)
-
-
-def interpreter_module() -> Any:
-    """LiteRT's interpreter module, or tflite-runtime's where only that exists.
-
-    Raises:
-        RuntimeMissingError: neither is installed.
-    """
-    try:
-        from ai_edge_litert import interpreter
-    except ImportError:
-        try:
-            from tflite_runtime import interpreter
-        except ImportError as error:
-            raise RuntimeMissingError(
-                "No TFLite runtime is installed. Install one with: pip install ai-edge-litert "
-                "(tflite-runtime on Python 3.9 or a 32-bit system)"
-            ) from error
-    return interpreter
-
-
-def open_interpreter(model: bytes | memoryview, threads: int = 1, **options: Any) -> Any:
-    """An allocated TFLite interpreter; what its C++ parts print is dropped.
-
-    Args:
-        model: `.tflite` bytes.
-        threads: processor threads.
-        options: others of the runtime's `Interpreter`, e.g. experimental_delegates.
-
-    Raises:
-        RuntimeError, ValueError: the runtime refuses the model; these are its own exceptions.
-        RuntimeMissingError: no TFLite runtime is installed.
-    """
-    module = interpreter_module()
-    with quiet():
-        interpreter = module.Interpreter(model_content=model, num_threads=threads, **options)
-        interpreter.allocate_tensors()
-    return interpreter
-
-
-def default_threads() -> int:
-    """Processors that this process may use, at most 4: more don't help models of this size."""
-    return min(4, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+from .program import Program, TensorInfo
 
 
 class Interface:
@@ -112,6 +44,10 @@ class Interface:
         if self.input.shape != (1, *self.contract.preprocessing.shape):
             expected = [1, *self.contract.preprocessing.shape]
             raise ModelFileError(f"{file.name}: input {list(self.input.shape)} differs from the contract's {expected}.")
+        try:
+            self.task.check(self.contract, [info.shape_of_one for info in self.outputs])
+        except ModelFileError as error:
+            raise ModelFileError(f"{file.name}: {error}") from error
         self._table = input_table(
             self.contract.preprocessing, self.input.dtype, self.input.scale, self.input.zero_point
         )
@@ -159,20 +95,28 @@ class Engine(Interface):
         file: the model with its contract.
         threads: processor threads; None takes `default_threads()`.
         delegates: delegate objects that the interpreter should hand operators to.
+        program: the file, where it is allocated already.
+
+    Attributes:
+        program: the model without its contract.
+        inputs: of the model; one.
 
     Raises:
-        ModelFileError: the runtime refuses the model.
+        ModelFileError: the runtime refuses the model, or it doesn't fit its contract.
         RuntimeMissingError: no TFLite runtime is installed.
     """
 
-    def __init__(self, file: ModelFile, threads: int | None = None, delegates: list[Any] | None = None) -> None:
-        self.threads = threads or default_threads()
-        try:
-            self.interpreter = open_interpreter(file.data, self.threads, experimental_delegates=delegates)
-        except (RuntimeError, ValueError) as error:
-            raise ModelFileError(f"{file.name}: the TFLite runtime refuses it: {_explain(str(error))}") from error
-        inputs, outputs = self.interpreter.get_input_details(), self.interpreter.get_output_details()
-        super().__init__(file, _info(inputs[0]), [_info(details) for details in outputs])
+    def __init__(
+        self,
+        file: ModelFile,
+        threads: int | None = None,
+        delegates: list[Any] | None = None,
+        program: Program | None = None,
+    ) -> None:
+        self.program = program or Program(file, threads, delegates)
+        self.threads, self.interpreter = self.program.threads, self.program.interpreter
+        self.inputs = self.program.inputs
+        super().__init__(file, self.inputs[0], self.program.outputs)
 
     def invoke(self, tensor: np.ndarray) -> np.ndarray:
         """Run once; returns a copy of the raw output, see `raw`.
@@ -180,14 +124,12 @@ class Engine(Interface):
         Raises:
             ModelFileError: the runtime gives up.
         """
-        try:
-            self.interpreter.set_tensor(self.input.index, tensor)
-            self.interpreter.invoke()
-        except (RuntimeError, ValueError) as error:
+        values = self.program.run((tensor,))
+        if any(value.size != math.prod(info.shape) for value, info in zip(values, self.outputs)):
+            shapes = ", ".join(str(list(value.shape)) for value in values)
             raise ModelFileError(
-                f"{self.file.name}: the TFLite runtime can't run it: {_explain(str(error))}"
-            ) from error
-        values = [self.interpreter.get_tensor(info.index) for info in self.outputs]
+                f"{self.file.name}: its output has no fixed shape: {shapes} once it has run; expected [batch, classes]."
+            )
         if len(values) == 1:
             output: np.ndarray = values[0].reshape(-1)
             return output
@@ -206,17 +148,6 @@ class Engine(Interface):
         return self.interpret(self.invoke(tensor))
 
 
-def _info(details: dict[str, Any]) -> TensorInfo:
-    scale, zero_point = details["quantization"]
-    return TensorInfo(
-        details["index"],
-        tuple(int(size) for size in details["shape"]),
-        np.dtype(details["dtype"]),
-        float(scale),
-        int(zero_point),
-    )
-
-
 def _stored(graph: Graph, index: int) -> TensorInfo:
     tensor = graph.tensors[index]
     dtype = {name: dtype for name, dtype, _ in TENSOR_TYPES}[tensor.dtype]
@@ -228,29 +159,3 @@ def _stored(graph: Graph, index: int) -> TensorInfo:
         float(tensor.scale[0]) if quantized else 0.0,
         int(tensor.zero_point[0]) if quantized else 0,
     )
-
-
-def _explain(message: str) -> str:
-    if "edgetpu-custom-op" in message:
-        return (
-            "it is compiled for a Coral Edge TPU; run it there with its delegate, or use the file it was compiled from."
-        )
-    if "unresolved custom op" in message or "Select TensorFlow op" in message:
-        return f"it needs operators that the runtime doesn't have ({message.strip()})."
-    return message.strip().splitlines()[0] if message.strip() else "no reason given."
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Drop what C++ libraries write to standard error (no setting silences all of it); EDGECNN_TF_LOG=1 keeps it."""
-    if os.environ.get("EDGECNN_TF_LOG"):
-        yield
-        return
-    saved, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, 2)
-    try:
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
-        os.close(null)

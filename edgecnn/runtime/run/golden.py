@@ -15,6 +15,7 @@ import numpy as np
 from ..errors import ModelFileError
 from ..model.records import Golden
 from ..model.validation import Record, renamed
+from ..tasks import check_finite
 from .engine import Engine, Interface
 
 GENERATOR = "splitmix64-blocks-1"
@@ -47,9 +48,15 @@ def _random_bytes(seed: int, count: int) -> np.ndarray:
 
 
 def make(engine: Engine, seed: int = SEED, count: int = COUNT) -> Golden:
-    """Run the test images; returns the contract's golden vectors."""
+    """Run the test images; returns the contract's golden vectors.
+
+    Raises:
+        OutputValueError: an output holds NaN or infinite values, which no device could repeat.
+    """
     shape = engine.contract.preprocessing.shape
     outputs = [engine.invoke(engine.tensor(picture(seed, index, shape))) for index in range(count)]
+    for output in outputs:
+        check_finite(engine.real(output))
     little_endian = outputs[0].dtype.newbyteorder("<")
     encoded = tuple(base64.b64encode(output.astype(little_endian).tobytes()).decode() for output in outputs)
     return Golden(GENERATOR, seed, count, outputs[0].dtype.name, encoded)

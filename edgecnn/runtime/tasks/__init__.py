@@ -13,13 +13,28 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..errors import ModelFileError
+from ..errors import ModelFileError, OutputValueError
 from ..model.contract import Contract
 
 Outputs = Sequence[np.ndarray]
 """A model's output tensors as real values, float32, without the batch axis."""
 Answer = dict[str, Any]
 """One thing that a model says of an image: index, label, probability (0 to 1) and what the task adds; JSON values."""
+
+
+def check_finite(outputs: Outputs, whose: str = "The model's") -> None:
+    """Refuse NaN and infinite values: nothing can be said of them.
+
+    Raises:
+        OutputValueError: there are some.
+    """
+    bad = sum(int(np.count_nonzero(~np.isfinite(values))) for values in outputs)
+    if bad:
+        count = sum(values.size for values in outputs)
+        raise OutputValueError(
+            f"{whose} output holds NaN or infinite values ({bad:,} of {count:,}). Activations that overflow, a "
+            "logarithm or a division by zero inside the model, and the wrong scaling of its input are common causes."
+        )
 
 
 class DeviceTask:
@@ -50,8 +65,13 @@ class DeviceTask:
             ModelFileError: they don't fit; the message says why.
         """
 
-    def described(self, contract: Contract, outputs: Outputs) -> Contract:
-        """The contract with what can be seen in a float model's answer to one random image, e.g. the kind of output.
+    def described(self, contract: Contract, outputs: Outputs, activation: str = "") -> Contract:
+        """The contract with what can be seen of a float model, e.g. the kind of output.
+
+        Args:
+            contract: without that.
+            outputs: of the model for one random image.
+            activation: what the output passes through last, see `model.output_kind`; empty where it isn't known.
 
         Raises:
             ModelFileError: the outputs aren't those of this task.

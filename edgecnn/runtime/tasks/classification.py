@@ -12,15 +12,19 @@ import numpy as np
 from ..errors import ModelFileError
 from ..model.contract import Contract
 from ..model.label_file import check_count
+from ..model.output_kind import (
+    BINARY,
+    BINARY_LOGIT,
+    BINARY_PROBABILITY,
+    INDEPENDENT_LOGITS,
+    INDEPENDENT_PROBABILITIES,
+    LOGITS,
+    ONE_LOGIT,
+    PROBABILITIES,
+    of_activation,
+)
 from ..opencv import ACCENT, GRAY, opencv, shade, unit_of, write_text
-from . import Answer, DeviceTask, Outputs
-
-LOGITS = "logits"
-PROBABILITIES = "probabilities"
-INDEPENDENT_LOGITS = "independent_logits"
-INDEPENDENT_PROBABILITIES = "independent_probabilities"
-BINARY_LOGIT = "binary_logit"
-BINARY_PROBABILITY = "binary_probability"
+from . import Answer, DeviceTask, Outputs, check_finite
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
@@ -55,7 +59,6 @@ TO_PROBABILITIES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 }
 """Kinds of output: of classes that exclude each other (softmax), of classes that don't (a sigmoid each), and of two
 classes in one number, which is that of the second; each as probabilities, or as the logits before."""
-_BINARY = (BINARY_LOGIT, BINARY_PROBABILITY)
 _EXCLUSIVE = (LOGITS, PROBABILITIES)
 
 
@@ -73,23 +76,35 @@ class Classification(DeviceTask):
         size = math.prod(shapes[0])
         if len(shapes) != 1 or size != max(shapes[0], default=1):
             listed = ", ".join(str(["batch", *shape]).replace("'", "") for shape in shapes)
-            raise ModelFileError(f"The model gives an output of shape {listed}; expected [batch, classes].")
-        if contract.output in _BINARY and size != 1:
+            raise ModelFileError(
+                f"The model gives an output of shape {listed}; expected [batch, classes], a score for each class."
+            )
+        if contract.output in BINARY and size != 1:
             raise ModelFileError(f"The contract's output is {contract.output}, one number; the model gives {size}.")
-        classes = 2 if contract.output in _BINARY else size
+        classes = 2 if contract.output in BINARY else size
         check_count(contract.labels, classes, "The model")
 
-    def described(self, contract: Contract, outputs: Outputs) -> Contract:
-        """Tells logits from probabilities; other kinds are as the contract says."""
-        if contract.output in _EXCLUSIVE and len(outputs) == 1:
-            values = outputs[0]
-            sums_to_one = bool((values >= 0).all()) and abs(float(values.sum()) - 1) < 1e-3
-            contract = dataclasses.replace(contract, output=PROBABILITIES if sums_to_one else LOGITS)
+    def described(self, contract: Contract, outputs: Outputs, activation: str = "") -> Contract:
+        """Tells apart what the activation, or a sum of 1, tells; other kinds are as the contract says."""
+        self.check(contract, [output.shape for output in outputs])
+        if contract.output not in _EXCLUSIVE:
+            return contract
+        values = outputs[0]
+        kind = of_activation(activation, values.size)
+        if kind == LOGITS and bool((values >= 0).all()) and abs(float(values.sum()) - 1) < 1e-3:
+            kind = PROBABILITIES
+        assumed = (*contract.assumed, ONE_LOGIT) if kind == BINARY_LOGIT else contract.assumed
+        contract = dataclasses.replace(contract, output=kind, assumed=assumed)
         self.check(contract, [output.shape for output in outputs])
         return contract
 
     def interpret(self, outputs: Outputs, contract: Contract) -> np.ndarray:
-        """Probabilities, float32 (classes,)."""
+        """Probabilities, float32 (classes,).
+
+        Raises:
+            OutputValueError: the output holds NaN or infinite values.
+        """
+        check_finite(outputs)
         return TO_PROBABILITIES[contract.output](outputs[0].reshape(-1))
 
     def answers(self, values: np.ndarray, contract: Contract, count: int = 5) -> list[Answer]:
@@ -99,6 +114,7 @@ class Classification(DeviceTask):
     def same(self, expected: Outputs, found: Outputs, contract: Contract) -> bool:
         """Whether the best class is the same; also where it shares the first place, as rounded scores do."""
         if contract.output in _EXCLUSIVE:
+            check_finite([*expected, *found])
             first, second = expected[0].reshape(-1), found[0].reshape(-1)
         else:
             first, second = self.interpret(expected, contract), self.interpret(found, contract)

@@ -15,8 +15,8 @@ from edgecnn.data import DataSet, Example, class_indices
 from edgecnn.data.augmentation.draw import Draw
 from edgecnn.models.heads import with_dense_head
 from edgecnn.runtime.model.contract import Contract
-from edgecnn.runtime.tasks import Outputs
-from edgecnn.runtime.tasks.classification import LOGITS, PROBABILITIES
+from edgecnn.runtime.model.output_kind import BINARY, LOGITS, PROBABILITIES
+from edgecnn.runtime.tasks import Outputs, check_finite
 from edgecnn.tasks.folder_order import folder_order_doubts
 from edgecnn.tasks.task import Encoder, LossSettings, Score, Task, Truth
 
@@ -134,15 +134,20 @@ class Classification(Task):
     def _scores(self, outputs: Sequence[Outputs], contract: Contract) -> np.ndarray:
         """What ranks the classes, (images, classes): the output itself, or probabilities where it is one number."""
         if contract.output in (LOGITS, PROBABILITIES):
+            check_finite([values for each in outputs for values in each])
             return np.stack([each[0].reshape(-1) for each in outputs])
         return np.stack([self.device.interpret(each, contract) for each in outputs])
 
     def size_of(self, outputs: Outputs) -> str:
         """The number of classes."""
-        return f"{outputs[0].size} output classes"
+        size = outputs[0].size
+        return f"{size} output classes" if size > 1 else "one output for two classes"
 
     def output_sentence(self, contract: Contract) -> str:
         """The kind of output, and the first classes."""
+        if contract.output in BINARY:
+            names = ", ".join(contract.labels) or "without names"
+            return f"{contract.output}: one number for two classes, {names}"
         if not contract.labels:
             return f"{contract.output}, classes without names"
         return f"{contract.output} of {len(contract.labels)} named classes: {', '.join(contract.labels[:3])}, ..."

@@ -33,6 +33,7 @@ from edgecnn.runtime.model.model_file import ModelFile
 from edgecnn.runtime.model.validation import Record
 from edgecnn.runtime.run.engine import Engine
 from edgecnn.runtime.run.preprocess import apply_table, fit, input_table
+from edgecnn.runtime.tasks import check_finite
 from edgecnn.verification.doctor.layers import LayerNoise
 
 LEAST_PICTURES = 8
@@ -156,7 +157,9 @@ class Case:
     @functools.cached_property
     def expected(self) -> np.ndarray:
         """The float network's scores for the shown images, (n, classes)."""
-        return float_outputs(self.float_model, self.tensors(self.shown))
+        scores = float_outputs(self.float_model, self.tensors(self.shown))
+        check_finite([scores], "The float model's")
+        return scores
 
     @functools.cached_property
     def before_snr_db(self) -> float:
@@ -181,7 +184,9 @@ class Case:
         ours, its = self.source.contract.preprocessing.color, file.contract.preprocessing.color
         if {ours, its} == {"rgb", "bgr"}:
             ordered = fitted[..., ::-1]
-        return sqnr_db(self.expected, np.stack([engine.scores(engine.tensor(picture)) for picture in ordered]))
+        scores = np.stack([engine.scores(engine.tensor(picture)) for picture in ordered])
+        check_finite([scores], "The artifact's")
+        return sqnr_db(self.expected, scores)
 
     def layer_of(self, tensor: int) -> str:
         """The Keras layer that an activation belongs to."""

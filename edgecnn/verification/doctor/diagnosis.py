@@ -66,10 +66,12 @@ def diagnose(
         CrashError: the runtime crashes on the artifact.
         QuantizationError: the artifact isn't made from that model.
         DataError: too few images can be read.
+        OutputValueError: an output is NaN or infinite.
     """
     guard.try_out(file)  # a right digest is no signature: whoever damaged the file may have sealed it again
     progress("Reading the images and the float model", 0, 0)
     case = Case.open(file, against, data, hints=hints, trust=trust)
+    before_snr_db = case.before_snr_db  # first, as it refuses NaN and infinite outputs
     case.layers = layer_noise(case.simulation, progress)
     findings = []
     for number, name in enumerate(CAUSES.names()):
@@ -80,7 +82,7 @@ def diagnose(
     findings.sort(key=lambda finding: -finding.gain_db)
     simulation = case.simulation
     diagnosis = Diagnosis(
-        file.name, data.name, len(case.shown), case.before_snr_db,
+        file.name, data.name, len(case.shown), before_snr_db,
         simulation.snr_db(simulation.output(simulation.noisy)), case.layers, findings,
     )  # fmt: skip
     return diagnosis, case

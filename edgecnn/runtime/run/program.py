@@ -1,0 +1,125 @@
+"""Any `.tflite` file, allocated by the TFLite runtime: inputs and outputs as tensors, whatever they are for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..errors import ModelFileError
+from ..model.model_file import AnyFile
+from ..model.quantization import dequantize
+from .interpreter import default_threads, open_interpreter
+
+_SEED = 0
+_LARGEST_STEP = 256
+
+
+@dataclass(frozen=True)
+class TensorInfo:
+    """Shape, type and quantization (scale 0: none) of an input or output tensor."""
+
+    index: int
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    scale: float
+    zero_point: int
+
+    @property
+    def shape_of_one(self) -> tuple[int, ...]:
+        """The shape without a batch axis of 1."""
+        return self.shape[1:] if self.shape[:1] == (1,) else self.shape
+
+    def dequantize(self, values: np.ndarray) -> np.ndarray:
+        """Real values, float32."""
+        if not self.scale:
+            return values.astype(np.float32)
+        return dequantize(values, self.scale, self.zero_point)
+
+    def test_values(self) -> np.ndarray:
+        """Something to run on: random values around zero, any bytes, zeros where numbers may be positions or tokens."""
+        draw = np.random.default_rng(_SEED)
+        if self.dtype.kind in "SO":
+            return np.full(self.shape, b"edgecnn", object)
+        if self.dtype.kind == "f":
+            return draw.uniform(-1, 1, self.shape).astype(self.dtype)
+        if self.dtype.itemsize > 2 or self.dtype.kind not in "iu":
+            return np.zeros(self.shape, self.dtype)
+        return draw.integers(0, _LARGEST_STEP, self.shape).astype(np.uint8).astype(self.dtype)
+
+
+class Program:
+    """A file behind the runtime's interpreter.
+
+    Args:
+        file: what to run.
+        threads: processor threads; None takes `default_threads()`.
+        delegates: delegate objects that the interpreter should hand operators to.
+
+    Attributes:
+        inputs: of the main graph.
+        outputs: the same.
+
+    Raises:
+        ModelFileError: the runtime refuses the model.
+        RuntimeMissingError: no TFLite runtime is installed.
+    """
+
+    def __init__(self, file: AnyFile, threads: int | None = None, delegates: list[Any] | None = None) -> None:
+        self.file = file
+        self.threads = threads or default_threads()
+        try:
+            self.interpreter = open_interpreter(file.data, self.threads, experimental_delegates=delegates)
+        except (RuntimeError, ValueError) as error:
+            raise ModelFileError(f"{file.name}: the TFLite runtime refuses it: {explain(str(error))}") from error
+        self.inputs = tuple(map(_info, self.interpreter.get_input_details()))
+        self.outputs = tuple(map(_info, self.interpreter.get_output_details()))
+
+    def feed(self, tensors: tuple[np.ndarray, ...]) -> None:
+        """Set all inputs."""
+        for info, tensor in zip(self.inputs, tensors):
+            self.interpreter.set_tensor(info.index, tensor)
+
+    def fetch(self) -> list[np.ndarray]:
+        """Copies of all outputs."""
+        return [self.interpreter.get_tensor(info.index) for info in self.outputs]
+
+    def run(self, tensors: tuple[np.ndarray, ...]) -> list[np.ndarray]:
+        """Run once; returns copies of all outputs.
+
+        Raises:
+            ModelFileError: the runtime gives up.
+        """
+        try:
+            self.feed(tensors)
+            self.interpreter.invoke()
+            return self.fetch()
+        except (RuntimeError, ValueError) as error:
+            raise ModelFileError(f"{self.file.name}: the TFLite runtime can't run it: {explain(str(error))}") from error
+
+
+def _info(details: dict[str, Any]) -> TensorInfo:
+    scale, zero_point = details["quantization"]
+    return TensorInfo(
+        details["index"],
+        tuple(int(size) for size in details["shape"]),
+        np.dtype(details["dtype"]),
+        float(scale),
+        int(zero_point),
+    )
+
+
+def explain(message: str) -> str:
+    """The runtime's own message in one sentence, with what to do where that is known."""
+    lines = [line.strip() for line in message.strip().splitlines() if line.strip()]
+    if "edgetpu-custom-op" in message:
+        return (
+            "it is compiled for a Coral Edge TPU; run it there with its delegate, or use the file it was compiled from."
+        )
+    if "unresolved custom op" in message:
+        name = message.split("unresolved custom op:", 1)[-1].strip().splitlines()[0].rstrip(".")
+        return f"it needs the custom operator {name}, which the runtime doesn't have."
+    if "Select TensorFlow op" in message:
+        return f"it needs operators of TensorFlow that the runtime doesn't have ({lines[0]})."
+    return lines[0] if lines else "no reason given."
