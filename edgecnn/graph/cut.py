@@ -2,7 +2,8 @@
 
 Constants are shared, so the file is hardly larger than the model and travels to a device like any model. Operators
 that only read constants (the DEQUANTIZE of float16 weights) run once when a model is loaded; they go along with the
-operators that need them. Operators with graphs or variables of their own (WHILE, IF, CALL_ONCE, ...) are left out.
+operators that need them. Operators with graphs or variables of their own (WHILE, IF, CALL_ONCE, ...) and those of text
+are left out.
 Two large convolutions go along that tell what the machine reaches at best, for the roofline.
 """
 
@@ -17,7 +18,6 @@ import numpy as np
 
 from edgecnn import artifact
 from edgecnn.core.compat.litert_schema import operator_code, pack, schema, unpack
-from edgecnn.core.errors import ModelFileError
 from edgecnn.graph.operator_kinds import kind_of
 from edgecnn.graph.shapes import resolved
 from edgecnn.runtime.measure.per_op import (
@@ -32,6 +32,7 @@ from edgecnn.runtime.model.model_file import AnyFile
 from edgecnn.runtime.model.tflite import Graph, Operator
 
 EMPTY_GRAPHS = 5
+_NO_NUMBERS = ("STRING", "RESOURCE", "VARIANT")
 _SCALES = {"int8": 0.05, "int32": 0.05**2}  # of the probe; a bias has the product of the other two
 
 
@@ -41,9 +42,6 @@ def cut(file: AnyFile, files: bool = False) -> bytes:
     Args:
         file: the model.
         files: a zip with a file per subgraph instead, for runtimes that treat a file's first subgraph specially.
-
-    Raises:
-        ModelFileError: nothing in the model can be cut.
     """
     source = unpack(artifact.graph_bytes(file))
     graph, old = resolved(file.model, file.data).graph, source.subgraphs[0]
@@ -52,16 +50,20 @@ def cut(file: AnyFile, files: bool = False) -> bytes:
     source.subgraphs, source.signatureDefs, source.metadata = [], [], []
     constant = constant_operators(graph)
     makers = {number: graph.operators[index] for index in constant for number in graph.operators[index].outputs}
-    for operator in graph.operators:
-        if operator.index not in constant and not kind_of(operator.name).has_state:
-            _add(source, _single(graph, old, operator, makers), f"{OPERATOR_PREFIX}{operator.index}")
-    if not source.subgraphs:
-        raise ModelFileError(f"{file.name}: none of its operators can be timed individually.")
-    for number in range(EMPTY_GRAPHS):
+    for number in range(EMPTY_GRAPHS):  # first: the runtime refuses a file of which it can't allocate the first graph
         _add(source, _empty(source), f"{EMPTY_PREFIX}{number}")
+    for operator in graph.operators:
+        if operator.index not in constant and _stands_alone(graph, operator):
+            _add(source, _single(graph, old, operator, makers), f"{OPERATOR_PREFIX}{operator.index}")
     for name, kind in PROBES.items():
         _add(source, _probe(source, kind), name)
     return _zip(source) if files else pack(source)
+
+
+def _stands_alone(graph: Graph, operator: Operator) -> bool:
+    """Whether an operator can be run on made-up numbers: it has no graphs, variables or text."""
+    tensors = [graph.tensors[number] for number in (*operator.inputs, *operator.outputs) if number != -1]
+    return not kind_of(operator.name).has_state and not any(tensor.dtype in _NO_NUMBERS for tensor in tensors)
 
 
 def _zip(model: Any) -> bytes:
@@ -104,6 +106,8 @@ def _single(graph: Graph, old: Any, operator: Operator, makers: dict[int, Operat
         node = copy.copy(old.operators[member.index])
         node.inputs = [number(index) for index in member.inputs]
         node.outputs = [number(index) for index in member.outputs]
+        if node.intermediates is not None:  # what a recurrent operator's int8 kernel computes in between
+            node.intermediates = [number(int(index)) for index in node.intermediates]
         subgraph.operators.append(node)
     computed = {index for member in group[:-1] for index in member.outputs}
     given = [index for index in dict.fromkeys(operator.inputs) if index != -1 and index not in computed]

@@ -97,7 +97,9 @@ class PerOperator(Record):
         ]
         if self.clock == "processor":
             lines[0] += " Both are processor time; the table above has wall time."
-        if abs(self.difference) > MAX_DIFFERENCE:
+        if not any(row.latency_ms for row in self.operators):
+            lines = [f"The whole model takes {self.whole_ms:.3f} ms; none of its operators can be timed by itself."]
+        elif abs(self.difference) > MAX_DIFFERENCE:
             lines.append(
                 "That is more than 10 % apart: the machine was busy, or the whole model runs differently from its "
                 "parts (operators that are fused, sparse kernels). Trust the shares, not the sum."
@@ -213,8 +215,8 @@ def _number_format(graph: Graph, operator: Operator) -> str:
     """ "int8" where the kernel multiplies bytes: its weights, or else its first input, are 8-bit integers."""
     tensors = [graph.tensors[number] for number in operator.inputs if number != -1]
     weights = [tensor for tensor in tensors[1:2] if tensor.is_constant and tensor.dtype not in ("INT32", "INT64")]
-    deciding = (weights or tensors or [graph.tensors[operator.outputs[0]]])[0]
-    return "int8" if deciding.dtype in ("INT8", "UINT8", "INT4") else "float32"
+    deciding = [*weights, *tensors, *(graph.tensors[number] for number in operator.outputs)]
+    return "int8" if deciding and deciding[0].dtype in ("INT8", "UINT8", "INT4") else "float32"
 
 
 def _standard_name(model: AnyFile) -> str:

@@ -20,13 +20,14 @@ counted, neither for the operators nor for the whole: they would weigh more, the
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import io
 import resource
 import statistics
 import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -97,16 +98,22 @@ def _open_parts(data: bytes, plan: Plan, threads: int) -> dict[str, _Subgraph]:
     if data[:2] == b"PK":
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             models = [archive.read(name) for name in archive.namelist()]
-    parts = {}
-    try:
-        with quiet():
-            for content in models:
-                interpreter = open_interpreter(content, threads, experimental_delegates=load(plan.delegate))
-                for name in interpreter.get_signature_list():
-                    parts[name] = _Subgraph(interpreter, name, wake=len(models) > 1 and threads > 1)
-    except (RuntimeError, ValueError) as error:
-        raise ModelFileError(f"The TFLite runtime refuses the model cut into operators: {error}") from error
+    parts: dict[str, _Subgraph] = {}
+    with quiet():
+        for content in models:
+            parts.update(_parts_of(content, plan, threads, wake=len(models) > 1 and threads > 1))
+    if not any(name.startswith(EMPTY_PREFIX) for name in parts):
+        raise ModelFileError("The TFLite runtime refuses the model cut into operators.")
     return parts
+
+
+def _parts_of(content: bytes, plan: Plan, threads: int, wake: bool) -> Iterator[tuple[str, _Subgraph]]:
+    """Those of one model; an operator that can't run by itself (on a shape that another computes, ...) is left out."""
+    with contextlib.suppress(RuntimeError, ValueError):
+        interpreter = open_interpreter(content, threads, experimental_delegates=load(plan.delegate))
+        for name in interpreter.get_signature_list():
+            with contextlib.suppress(RuntimeError, ValueError):
+                yield name, _Subgraph(interpreter, name, wake)
 
 
 def measure(file: AnyFile, cut: bytes, plan: Plan) -> dict[str, Any]:

@@ -67,6 +67,11 @@ def _several(tensors: Sequence[Tensor]) -> str:
 def _likeness(graph: Graph, output: Tensor) -> str:
     """What a single output looks like; empty for classes."""
     shape, given = _inner(output.shape), graph.tensors[graph.inputs[0]].shape
+    if -1 in output.signature[1:]:
+        is_map = len(output.shape) == 4
+        return (
+            "an image or a map of the image's size (image-to-image, segmentation)" if is_map else "a row of open length"
+        )
     if not output.shape or (len(shape) <= 1 and output.dtype not in ("STRING", "BOOL", "INT32", "INT64")):
         return _vector(graph, output)
     if len(shape) <= 1:

@@ -35,7 +35,7 @@ class Classification(Task):
         """The output index of an image's class."""
         if not data.classes:
             return None
-        indices = class_indices(data, contract, outputs)
+        indices = class_indices(data, contract, 2 if contract.output in BINARY else outputs)
         return lambda example: indices[str(example.label)]
 
     def doubts(
