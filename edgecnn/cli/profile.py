@@ -67,12 +67,7 @@ def command(
     settings = dataclasses.replace(settings, delegate=delegates.resolve(settings.delegate))
     if further.node_data and not (further.per_op and len(models) == len(devices) == 1):
         raise click.UsageError("--node-data needs --per-op, one model and one device.")
-    files = []
-    for model in models:
-        file, taken = hints.read_any(model)
-        files.append(file)
-        if taken:
-            note(f"Note: {taken}")
+    files = [_read(model, hints) for model in models]
     found, failures = Results(), []
     for target in devices:
         try:
@@ -86,6 +81,13 @@ def command(
         raise failures[0]
     if failures:
         raise EdgecnnError("\n".join(map(str, failures)))
+
+
+def _read(model: str, hints: Hints) -> AnyFile:
+    file, taken = hints.read_any(model)
+    if taken:
+        note(f"Note: {taken}")
+    return file
 
 
 def _measure(

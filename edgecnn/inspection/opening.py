@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,9 @@ class OpenedModel:
         return "written by edgecnn; its digest is right" if self.file.sealed else "by others"
 
 
-def open_model(text: str, *, input_size: int | None = None, trust: bool = False) -> OpenedModel:
+def open_model(
+    text: str, *, input_size: int | None = None, trust: bool = False, said: Collection[str] = ()
+) -> OpenedModel:
     """Open a model by file or by name. A `.tflite` file needs no TensorFlow.
 
     Args:
@@ -58,6 +61,7 @@ def open_model(text: str, *, input_size: int | None = None, trust: bool = False)
         input_size: height and width, for a name, a Keras model, or a `.tflite` file that leaves them open; None takes
             the model's own.
         trust: run code that a Keras file carries.
+        said: names of what a person says of a `.tflite` file by others, see `edgecnn.core.hints`.
 
     Raises:
         ModelFileError: the file is missing or damaged.
@@ -65,7 +69,7 @@ def open_model(text: str, *, input_size: int | None = None, trust: bool = False)
     """
     path = Path(text)
     if path.suffix == ".tflite" or _begins_like_tflite(path):
-        return _open_tflite(path, input_size)
+        return _open_tflite(path, input_size, said)
     if path.suffix in KERAS_SUFFIXES or path.exists():
         return _open_keras(path, input_size, trust)
     from edgecnn.builder import build_model
@@ -82,7 +86,7 @@ def _begins_like_tflite(path: Path) -> bool:
         return False
 
 
-def _open_tflite(path: Path, input_size: int | None) -> OpenedModel:
+def _open_tflite(path: Path, input_size: int | None, said: Collection[str]) -> OpenedModel:
     data = model_file.read_bytes(path)
     parsed = tflite.parse(data, path.name)
     if input_size is not None:
@@ -95,7 +99,7 @@ def _open_tflite(path: Path, input_size: int | None) -> OpenedModel:
     model = shapes.resolved(parsed, data)
     network = tflite_network.read(model, path.name)
     try:
-        file = model_file.from_bytes(data, path.name)
+        file = model_file.from_bytes(data, path.name, said)
     except NoClassifierError as error:  # it has no contract that could be guessed, but it has layers
         return OpenedModel(network, None, model=model, refusal=str(error), remarks=remarks)
     return OpenedModel(network, file.contract, file=file, model=model, remarks=remarks)

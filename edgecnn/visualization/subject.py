@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from edgecnn.core.errors import UsageError
+from edgecnn.core.errors import ModelFileError, UsageError
 from edgecnn.core.hints import NO_HINTS, Hints
 from edgecnn.graph import roles
 from edgecnn.graph.constants import folded
@@ -24,16 +24,16 @@ from edgecnn.inspection.analysis import LayerReport, Report, analyze
 from edgecnn.inspection.opening import OpenedModel, open_model
 from edgecnn.runtime.model.contract import Contract
 from edgecnn.runtime.model.model_file import ModelFile, outputs_of
-from edgecnn.runtime.model.output_kind import BINARY, BINARY_PROBABILITY, INDEPENDENT_PROBABILITIES, PROBABILITIES
+from edgecnn.runtime.model.output_kind import BINARY
 from edgecnn.runtime.model.tflite import Graph
 from edgecnn.runtime.process import guard
 from edgecnn.runtime.run.engine import Engine
 from edgecnn.runtime.run.interpreter import interpreter_module, open_interpreter
 from edgecnn.runtime.run.preprocess import apply_table, fit, input_table
 from edgecnn.runtime.tasks import task_of
+from edgecnn.visualization.class_score import class_score
 
 _BATCH = 16
-_LEAST = 1e-9  # probability
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,7 +165,7 @@ class KerasSubject(Subject):
         with tf.GradientTape() as tape:
             tape.watch(picture)  # so that what is computed from it is recorded, frozen weights or not
             maps, output = part(picture, training=False)
-            score = _class_score(output[0], index, self.contract.output)
+            score = class_score(output[0], index, self.contract.output)
         weights = tf.reduce_mean(tape.gradient(score, maps), axis=(1, 2))[0]
         result: np.ndarray = tf.nn.relu(tf.reduce_sum(maps[0] * weights, axis=-1)).numpy()
         return result
@@ -254,29 +254,17 @@ class TFLiteSubject(Subject):
         )
 
 
-def _class_score(output: Any, index: int, kind: str) -> Any:
-    """What is differentiated for a class: its logit, or its log probability; `output` is a tensor (classes,)."""
-    from edgecnn.core.compat.tensorflow import tf
-
-    if kind in BINARY:
-        value = output[0]
-        if kind == BINARY_PROBABILITY:
-            value = tf.math.log(value + _LEAST) - tf.math.log(1 - value + _LEAST)
-        return value if index else -value
-    return tf.math.log(output[index] + _LEAST) if kind in (PROBABILITIES, INDEPENDENT_PROBABILITIES) else output[index]
-
-
 def open_subject(path: str, hints: Hints = NO_HINTS, *, trust: bool = False) -> Subject:
     """The subject for a model file; errors as of `open_model` and `subject`."""
     size = hints.input_size if path.endswith(".tflite") else None
-    return subject(open_model(path, trust=trust, input_size=size), hints)
+    return subject(open_model(path, trust=trust, input_size=size, said=hints.said), hints)
 
 
 def subject(source: OpenedModel, hints: Hints = NO_HINTS) -> Subject:
     """The subject for an opened model; the hints are what is known of one by others.
 
     Raises:
-        UsageError: it takes no image.
+        ModelFileError: it is no image classifier.
         CrashError: the runtime crashes on the file.
     """
     if source.file is not None:
@@ -285,7 +273,7 @@ def subject(source: OpenedModel, hints: Hints = NO_HINTS) -> Subject:
         file = dataclasses.replace(source.file, contract=hints.applied(source.file.contract, outputs))
         return TFLiteSubject(source.network.name, file.contract, analyze(source.network), file)
     if source.keras_model is None:
-        raise UsageError(source.refusal)
+        raise ModelFileError(source.refusal)
     if source.contract is None:
         from edgecnn.float_model.loading import from_model
 

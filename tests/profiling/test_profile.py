@@ -16,6 +16,7 @@ import pytest
 import tiny_models
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from commands import check_clean_failure, run_cli
+from edgetpu_graphs import options
 from small_graphs import Graph
 
 from edgecnn.core.errors import CrashError, EdgecnnError, UsageError
@@ -95,7 +96,9 @@ def test_outputs_of_prepared_tensors_must_fit(tiny):
 def test_a_model_that_the_runtime_refuses(tmp_path):
     graph = Graph()
     picture = graph.tensor("picture", (1, 8, 8, 3))
-    (tmp_path / "odd.tflite").write_bytes(graph.build([picture], [graph.unary("FLOOR", "floor", picture)]))
+    axes, mean = graph.tensor("axes", (2,), "i4", values=[1, 2]), graph.tensor("mean", (1, 3))
+    graph.operator("MEAN", [picture, axes], [mean], options("Reducer"))
+    (tmp_path / "odd.tflite").write_bytes(graph.build([picture], [graph.unary("FLOOR", "floor", mean)]))
     with pytest.raises(EdgecnnError):
         profile(tmp_path / "odd.tflite", runs=1)
     with open_device() as device, pytest.raises(EdgecnnError):

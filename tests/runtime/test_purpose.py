@@ -52,7 +52,7 @@ def model(
         ([IMAGE], [(1, 8, 8, 17), (1, 8, 8, 34)], "pose estimation or object detection (maps"),
         ([IMAGE], [(1, 5), (1, 1)], "several tasks in one model"),
         ([(1, 16000)], [(1, 12)], "a vector of features or audio samples"),
-        ([(1, 96, 64)], [(1, 12)], "a sequence, e.g. of audio or sensor data"),
+        ([(1, 96, 64)], [(1, 12)], "a sequence of audio or sensor data, or a gray image without"),
         ([(1, 32, 32, 8)], [(1, 12)], "no single image"),
         ([(4, 32, 32, 3)], [(4, 12)], "no single image"),
         ([IMAGE, (1, 5)], [(1, 12)], "takes 2 inputs ([1, 32, 32, 3], [1, 5]); expected one image"),
@@ -98,6 +98,14 @@ def test_open_sizes_are_asked_for(tmp_path: Path) -> None:
     assert file.model.graph.tensors[0].shape == (1, free_input.IMAGE_SIZE, free_input.IMAGE_SIZE, 3)
     assert "took [1, 224, 224, 3]; --input-size says otherwise" in taken
     assert Hints(input_size=64).read_any(path)[1] == ""
+
+
+def test_a_spectrogram_is_no_gray_image_unless_somebody_says_so() -> None:
+    data = model([(1, 49, 40, 1)], [(1, 12)])
+    with pytest.raises(NoClassifierError, match=r"may be a gray image or a spectrogram \(audio\).*--color gray"):
+        model_file.from_bytes(data)
+    assert model_file.from_bytes(data, said=("color",)).contract.preprocessing.color == "gray"
+    assert model_file.from_bytes(model([(1, 28, 28, 1)], [(1, 12)])).contract.preprocessing.color == "gray"
 
 
 def test_a_free_batch_is_one_image() -> None:

@@ -17,6 +17,7 @@ from ..model.model_file import AnyFile, ModelFile
 from ..model.validation import Length, Range, Record
 from ..run import golden
 from ..run.engine import Engine, Interface
+from ..run.preprocess import apply_table, input_table
 from ..run.program import Program
 from . import system
 
@@ -122,29 +123,32 @@ def measure(read: Callable[[], AnyFile], plan: Plan) -> tuple[Measurement, golde
     program = open_program(file, plan)
     init_ms = _ms_since(start)
     tensors = test_tensors(file, program)
-    before, start = system.conditions(), time.perf_counter()
-    answer = program.run(tensors)
-    first_ms = _ms_since(start)
+    before = system.conditions()
+    answer, first_ms = _first(program, tensors)
     warmup = timed_runs(program, tensors, plan.warmup, plan.budget_s / 4)
     with _Usage() as usage:
         samples = timed_runs(program, tensors, plan.runs, plan.budget_s)
-    after, rss_after = system.conditions(), _rss_bytes()
     result = Measurement(
+        after=system.conditions(),
+        model_rss_bytes=_rss_bytes() - rss_before,
+        **_speed(first_ms, samples),
+        **usage.figures(program.threads),
         delegate=plan.delegate,
         threads=program.threads,
         warmup_runs=len(warmup),
         read_ms=round(read_ms, 3),
         init_ms=round(init_ms, 3),
         warm_start_ms=round(_warm_start_ms(file, plan, tensors), 3),
-        **_speed(first_ms, samples),
-        **usage.figures(program.threads),
-        model_rss_bytes=rss_after - rss_before,
         before=before,
-        after=after,
         delegated_operators=_delegated(file, plan),
-        not_finite=sum(_not_finite(values) for values in answer),
+        not_finite=_not_finite(answer),
     )
     return result, _replayed(file, program)
+
+
+def _first(program: Program, tensors: tuple[np.ndarray, ...]) -> tuple[list[np.ndarray], float]:
+    start = time.perf_counter()
+    return program.run(tensors), _ms_since(start)
 
 
 def _replayed(file: AnyFile, program: Program) -> golden.GoldenResult | None:
@@ -154,8 +158,9 @@ def _replayed(file: AnyFile, program: Program) -> golden.GoldenResult | None:
     return golden.replay(engine, engine.run)
 
 
-def _not_finite(values: np.ndarray) -> int:
-    return int(np.count_nonzero(~np.isfinite(values))) if values.dtype.kind in "fc" else 0
+def _not_finite(answer: Sequence[np.ndarray]) -> int:
+    numbers = (values for values in answer if values.dtype.kind in "fc")
+    return sum(int(np.count_nonzero(~np.isfinite(values))) for values in numbers)
 
 
 def _speed(first_ms: float, samples: list[float]) -> dict[str, Any]:
@@ -213,9 +218,12 @@ def test_tensor(engine: Interface) -> np.ndarray:
 
 def test_tensors(file: AnyFile, program: Program) -> tuple[np.ndarray, ...]:
     """The same of any model: random values where it takes no image, or one that nothing is known of."""
-    if isinstance(file, ModelFile):
-        return (test_tensor(Interface(file, program.inputs[0], program.outputs)),)
-    return tuple(info.test_values() for info in program.inputs)
+    first = program.inputs[0]
+    if not isinstance(file, ModelFile) or first.shape != (1, *file.contract.preprocessing.shape):
+        return tuple(info.test_values() for info in program.inputs)
+    preprocessing = file.contract.preprocessing
+    table = input_table(preprocessing, first.dtype, first.scale, first.zero_point)
+    return (apply_table(golden.picture(golden.SEED, 2, preprocessing.shape), table),)
 
 
 def timed_runs(

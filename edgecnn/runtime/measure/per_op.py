@@ -134,10 +134,8 @@ def measure(file: AnyFile, cut: bytes, plan: Plan) -> dict[str, Any]:
         ModelFileError: the runtime refuses the model or its parts.
     """
     program = open_program(file, plan)
-    tensors = test_tensors(file, program)
-    program.run(tensors)
     parts = _open_parts(cut, plan, program.threads)
-    rounds, samples = _take_turns(program, tensors, parts, plan)
+    rounds, samples = _take_turns(program, test_tensors(file, program), parts, plan)
     whole = samples.pop("")
     whole_ms = statistics.median(whole)
     overheads = [statistics.median(values) for name, values in samples.items() if name.startswith(EMPTY_PREFIX)]
@@ -195,6 +193,7 @@ def _take_turns(
     runs = {name: part.run for name, part in parts.items() if name not in PROBES}
     runs[""] = functools.partial(_run_whole, program, tensors)
     samples: dict[str, list[tuple[bool, float]]] = {name: [] for name in runs}
+    program.run(tensors)
     timed_runs(program, tensors, plan.warmup, plan.budget_s / 4)
     deadline = time.monotonic() + plan.budget_s
     for turn in range(max(plan.runs, MIN_ROUNDS)):

@@ -187,6 +187,8 @@ def _guess_contract(model: TFLiteModel, data: bytes, name: str, said: Collection
         )
     buffer = model.metadata.get(standard.BUFFER_NAME)
     known = standard.read(buffer, data) if buffer is not None else None
+    if known is None and "color" not in said and (reason := purpose.doubt(tensor, name)):
+        raise NoClassifierError(reason)
     preprocessing = Preprocessing(
         tensor.shape[1],
         tensor.shape[2],

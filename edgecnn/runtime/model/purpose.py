@@ -27,7 +27,8 @@ def _input(graph: Graph) -> str:
     if is_image(tensor):
         return ""
     looks = {0: "a single number", 1: "a vector, e.g. of audio samples", 2: "a vector of features or audio samples"}
-    likeness = looks.get(rank, "a sequence, e.g. of audio or sensor data" if rank == 3 else "no single image")
+    looks[3] = "a sequence of audio or sensor data, or a gray image without an axis for its channel"
+    likeness = looks.get(rank, "no single image")
     if tensor.dtype == "STRING":
         likeness = "text"
     elif tensor.dtype in _TOKENS and rank < 3:
@@ -35,6 +36,16 @@ def _input(graph: Graph) -> str:
     return (
         f"takes an input of shape {shown(tensor)}, which looks like {likeness}; expected one image, "
         "[1, height, width, 1 or 3]"
+    )
+
+
+def doubt(tensor: Tensor, name: str) -> str:
+    """Why an input may be no image though it has the shape of one; empty if that is unlikely."""
+    if tensor.shape[3] != 1 or tensor.shape[1] == tensor.shape[2]:
+        return ""
+    return (
+        f"{name} takes an input of shape {shown(tensor)}, which may be a gray image or a spectrogram (audio). If it is "
+        f"an image, say so with --color gray. Otherwise: {COMMANDS}."
     )
 
 
@@ -48,8 +59,11 @@ def is_image(tensor: Tensor) -> bool:
 def _output(graph: Graph) -> str:
     tensors = [graph.tensors[number] for number in graph.outputs]
     shapes = ", ".join(map(shown, tensors))
-    if any(operator.name == _DETECTION for operator in graph.operators):
+    names = {operator.name for operator in graph.operators}
+    if _DETECTION in names:
         return f"gives boxes with their classes and scores ({shapes}), which is object detection"
+    if any("pose" in name.lower() for name in names - {"TRANSPOSE", "TRANSPOSE_CONV"}):
+        return f"gives {shapes}, which is pose estimation"
     if len(tensors) != 1:
         return f"gives {len(tensors)} outputs ({shapes}), which looks like {_several(tensors)}"
     likeness = _likeness(graph, tensors[0])
@@ -119,4 +133,5 @@ def shown(tensor: Tensor) -> str:
     sizes = [
         -1 if free == -1 or not size else size for size, free in zip(tensor.shape, tensor.signature or tensor.shape)
     ]
-    return f"{sizes or 'unknown'} {tensor.dtype}" if tensor.dtype == "STRING" else str(sizes)
+    text = str(sizes) if sizes or tensor.is_constant else "unknown"
+    return f"{text} {tensor.dtype}" if tensor.dtype == "STRING" else text
