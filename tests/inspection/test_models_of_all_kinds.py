@@ -57,18 +57,13 @@ MODELS: dict[str, Callable[[], Any]] = {
     "classification": lambda: network((16, 16, 3), lambda x: L.Dense(3)(L.GlobalAveragePooling2D()(features(x)))),
     "segmentation": lambda: network((16, 16, 3), lambda x: L.Softmax()(L.UpSampling2D()(features(x)))),
     "autoencoder": lambda: network((16, 16, 3), lambda x: L.Conv2DTranspose(3, 3, strides=2)(features(x))),
-    "gan": lambda: network((6,), lambda x: L.Conv2DTranspose(3, 3, strides=2)(L.Reshape((4, 4, 2))(L.Dense(32)(x)))),
     "audio": lambda: network((64, 1), lambda x: L.Dense(3)(L.GlobalAveragePooling1D()(L.Conv1D(4, 5, strides=2)(x)))),
-    "lstm": lambda: network((6, 5), lambda x: L.Dense(3)(L.LSTM(4)(x))),
-    "gru": lambda: network((6, 5), lambda x: L.Dense(3)(L.GRU(4)(x))),
-    "attention": lambda: network((6, 8), lambda x: L.MultiHeadAttention(2, 4)(x, x)),
     "text": lambda: network((7,), lambda x: L.Dense(2)(L.GlobalAveragePooling1D()(L.Embedding(9, 4)(x))), "int32"),
     "open": lambda: network((None, None, 3), lambda x: L.Dense(3)(L.GlobalAveragePooling2D()(features(x)))),
-    "heads": lambda: network((16, 16, 3), lambda x: [features(x), L.Flatten()(x)]),
     "two_inputs": two_inputs,
 }
 KINDS = ("float32", "float16", "dynamic", "int8")
-UNCALIBRATED = ("text", "gru", "open", "two_inputs")  # integers, loops, no size, or several inputs to calibrate on
+UNCALIBRATED = ("text", "open", "two_inputs")  # integers, no size, or several inputs to calibrate on
 
 
 def converted(model: Any, kind: str) -> bytes:
