@@ -91,12 +91,12 @@ def _open_tflite(path: Path, input_size: int | None, said: Collection[str]) -> O
     parsed = tflite.parse(data, path.name)
     if input_size is not None:
         _check_size(parsed, path.name, input_size)
-    remarks: tuple[str, ...] = ()
+    sized, remarks = data, () if input_size else _remarks(parsed)
     if not model_file.holds_contract(parsed, data):
-        remarks = _remarks(parsed) if input_size is None else ()
-        data = free_input.closed(data, parsed, input_size, keep=input_size is None)
-        parsed = tflite.parse(data, path.name) if input_size else parsed
-    model = shapes.resolved(parsed, data)
+        sized = free_input.closed(data, parsed, input_size, keep=input_size is None)
+    if input_size is not None:
+        data, parsed = sized, tflite.parse(sized, path.name)
+    model = shapes.resolved(parsed, sized)
     network = tflite_network.read(model, path.name)
     try:
         file = model_file.from_bytes(data, path.name, said)

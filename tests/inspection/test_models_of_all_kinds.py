@@ -112,6 +112,19 @@ def test_float16_is_inspected_like_float32(variants: dict[str, Path]) -> None:
     ]
 
 
+def test_open_sizes_are_counted_as_stored_and_as_said(variants: dict[str, Path]) -> None:
+    if not variants["float32"].name.startswith("open"):
+        pytest.skip("its size is fixed")
+    for path in variants.values():
+        stored, said = open_model(str(path)), open_model(str(path), input_size=16)
+        assert stored.contract is None and "leaves the size of its input open" in stored.refusal
+        assert "the figures are for [1, 1, 1, 3]" in " ".join(stored.remarks)
+        assert said.contract is not None and not said.remarks
+        assert said.contract.preprocessing.shape == (16, 16, 3)
+        # 8 x 8 positions of a 3 x 3 convolution to 4 channels, a depthwise one, a dense layer of 3
+        assert analyze(said.network).total.macs == 8 * 8 * 4 * (27 + 9) + 4 * 3
+
+
 def test_every_kind_is_shown_and_measured(variants: dict[str, Path]) -> None:
     for path in variants.values():
         show(path)
