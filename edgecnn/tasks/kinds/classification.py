@@ -140,8 +140,7 @@ class Classification(Task):
 
     def size_of(self, outputs: Outputs) -> str:
         """The number of classes."""
-        size = outputs[0].size
-        return f"{size} output classes" if size > 1 else "one output for two classes"
+        return f"{outputs[0].size} output classes"
 
     def output_sentence(self, contract: Contract) -> str:
         """The kind of output, and the first classes."""
