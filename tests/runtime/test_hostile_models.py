@@ -178,12 +178,13 @@ def test_a_convolution_of_a_constant_can_be_inspected(tmp_path: Path) -> None:
 def test_what_the_runtime_says_while_it_runs_is_an_error_of_the_model() -> None:
     made = Graph()
     picture = made.tensor("picture", (1, 8, 8, 3))
-    row = made.unary("RESHAPE", "row", picture, shape=(1, 192))
-    index = made.tensor("index", (1,), "i4", values=[999])
-    answer = made.tensor("answer", (1, 1))
+    index = made.tensor("index", (1,), "i4", values=[99])
+    row, answer = made.tensor("row", (1, 1, 8, 3)), made.tensor("answer", (1, 3))
     options = schema.GatherOptionsT()
     options.axis = 1
-    made.operator("GATHER", [row, index], [answer], options)
+    made.operator("GATHER", [picture, index], [row], options)
+    axes = made.tensor("axes", (2,), "i4", values=[1, 2])
+    made.operator("MEAN", [row, axes], [answer], schema.ReducerOptionsT())
     contract = Contract(Preprocessing(8, 8, crop=1.0), output="logits")
     file = model_file.from_bytes(artifact.seal(made.build([picture], [answer]), contract), "gather.tflite")
     with pytest.raises(ModelFileError, match=r"gather\.tflite: the TFLite runtime can't run it"):
