@@ -17,6 +17,7 @@ from edgecnn.cli._output import (
     restart_option,
     say,
     show_data_report,
+    show_notes,
 )
 from edgecnn.compression.settings import Pruning, Tuning
 
@@ -29,7 +30,7 @@ POSITION = 40
 
 
 @click.command(cls=Command)
-@click.argument("model", metavar="MODEL.keras")
+@click.argument("model", metavar="MODEL")
 @output_option("Model file to write; ends with .keras.")
 @options_of(Pruning, "pruning")
 @options_of(Tuning, "tuning")
@@ -47,7 +48,7 @@ def command(
     restart: bool,
     json_path: str | None,
 ) -> None:
-    """Make the trained MODEL.keras smaller, fine-tune it on DATA, and show what that saves.
+    """Make the trained MODEL (.keras or .h5) smaller, fine-tune it on DATA, and show what that saves.
 
     channels removes whole channels: fewer multiplications, faster everywhere. magnitude sets weights to zero: a
     smaller download, and with --for xnnpack faster float kernels on ARM. clusters lets weights share values: a smaller
@@ -69,6 +70,7 @@ def command(
     compressed, proof = _pruned(model, output, pruning, tuning, measure)
     remove_checkpoints(folder)
     result = {"output": output, **compressed.record().to_dict(), "measured": proof.to_dict() if proof else None}
+    show_notes(compressed.contract.assumed)
     emit(result, json_path, lambda: _show(output, compressed, proof))
 
 

@@ -17,6 +17,7 @@ from edgecnn.cli._output import (
     restart_option,
     say,
     show_data_report,
+    show_notes,
 )
 from edgecnn.training.settings import TrainOptions
 
@@ -29,14 +30,14 @@ POSITION = 30
 
 
 @click.command(cls=Command)
-@click.argument("model", metavar="MODEL.keras")
+@click.argument("model", metavar="MODEL")
 @output_option("Model file to write; ends with .keras.")
 @options_of(TrainOptions, "options")
 @click.option("--qat", is_flag=True, help="Quantization-aware training of a trained model; has no --strategy.")
 @restart_option
 @json_option
 def command(model: str, output: str, options: TrainOptions, qat: bool, restart: bool, json_path: str | None) -> None:
-    """Train MODEL.keras on DATA and write the model of the best epoch.
+    """Train MODEL (.keras or .h5) on DATA and write the model of the best epoch.
 
     An interrupted run resumes when the same command is given again; its checkpoint and TensorBoard log are in the
     folder FILE.training. Settings that are not given are the strategy's own.
@@ -72,6 +73,7 @@ def command(model: str, output: str, options: TrainOptions, qat: bool, restart: 
 
     write_json(folder / "result.json", result)
     remove_checkpoints(folder)
+    show_notes(trained.contract.assumed)
     emit(result, json_path, lambda: _show(output, trained))
 
 
@@ -84,10 +86,12 @@ def _train_aware(model: str, output: str, folder: Path, json_path: str | None, o
     from edgecnn.float_model import keras_file
     from edgecnn.training import remove_checkpoints
 
-    for name in ("unfreeze", "crop", "teacher", "cluster", "worker", "strict"):
+    for name in ("unfreeze", "teacher", "cluster", "worker", "strict"):
         if getattr(options, name) not in (None, (), False):
             raise UsageError(f"--{name} can't be used with --qat, which fine-tunes a trained model.")
-    tuning = Tuning(options.data, options.validation, options.test, options.validation_share, options.overrides)
+    tuning = Tuning(
+        options.data, options.validation, options.test, options.validation_share, options.overrides, hints=options.hints
+    )
     progress = Terminal()
     try:
         trained = compress(model, "qat", tuning, folder=folder, progress=progress, show_report=show_data_report)
@@ -97,6 +101,7 @@ def _train_aware(model: str, output: str, folder: Path, json_path: str | None, o
     result = {"output": output, **trained.record().to_dict()}
     write_json(folder / "result.json", result)
     remove_checkpoints(folder)
+    show_notes(trained.contract.assumed)
     emit(result, json_path, lambda: say(_aware_sentence(output, trained.record())))
 
 

@@ -20,9 +20,10 @@ from edgecnn.core.errors import UsageError
 from edgecnn.core.options import Settings
 from edgecnn.core.progress import Progress, silent
 from edgecnn.core.registry import COMPRESSION
+from edgecnn.data import open_data
 from edgecnn.data.report import DataReport
 from edgecnn.data.seen import Seen
-from edgecnn.float_model import keras_file
+from edgecnn.float_model import loading
 from edgecnn.graph import keras_macs
 from edgecnn.runtime.model.contract import Contract
 from edgecnn.runtime.model.records import Change, CompressionStep
@@ -125,6 +126,9 @@ class Compressed:
         )
 
 
+_ASSUMED_CLASSES = "The outputs were taken for the data's classes"
+
+
 def compress(
     model_file: str | Path,
     method: str,
@@ -138,7 +142,7 @@ def compress(
     """Compress a trained model and fine-tune it.
 
     Args:
-        model_file: a .keras file of ours, trained on the classes of the data.
+        model_file: a Keras file, trained on the classes of the data; by others, with their names in `tuning.hints`.
         method: a file of `edgecnn/compression/`.
         tuning: data and fine-tuning.
         options: the method's `Options`, or fields of it.
@@ -153,8 +157,7 @@ def compress(
     plugin = COMPRESSION.plugin(method, Method)
     chosen = options if isinstance(options, Settings) else plugin.Options(**(options or {}))
     settings = tuning.settings(plugin.DEFAULTS)
-    model, contract = keras_file.load(model_file, trust=None)
-    contract = _trained(contract, model_file, tuning)
+    model, contract = _trained(model_file, tuning)
     keras.utils.set_random_seed(settings.seed)
     sources, report = open_rows(
         tuning.data, contract, validation=tuning.validation, test=tuning.test, share=tuning.validation_share,
@@ -173,6 +176,8 @@ def _compressed(
     """Run a method, with a score before and after."""
     split = "test" if "test" in sources else "validation"
     before = _score(job.model, job.contract, sources[split])
+    if any(sentence.startswith(_ASSUMED_CLASSES) for sentence in job.contract.assumed):
+        _check_order(before, job.contract)
     outcome = run()
     after = _score(outcome.model, job.contract, sources[split])
     pictures = (len(sources[split]), split)
@@ -182,15 +187,46 @@ def _compressed(
     return Compressed(outcome.model, contract, outcome.account, before, after, pictures, trainer.history)
 
 
-def _trained(contract: Contract | None, model_file: str | Path, tuning: Tuning) -> Contract:
-    """The contract of a model that has learned something and ends in what the losses take."""
-    problem = "has no contract, so its classes are unknown"
-    if contract is not None:
-        problem = task_of(contract).untrainable(contract)
-        if not problem:
-            return contract
-    command = shlex.join(["edgecnn", "train", str(model_file), "--data", str(tuning.data), "-o", "trained.keras"])
-    raise UsageError(f"{model_file} {problem}. Train it first: {command}")
+def _trained(model_file: str | Path, tuning: Tuning) -> tuple[Any, Contract]:
+    """A model that has learned something."""
+    model, contract = loading.trainable(model_file, tuning.hints)
+    contract = _named(contract, model, tuning.data)
+    _check_trained(contract, model_file, tuning)
+    return model, contract
+
+
+def _named(contract: Contract, model: Any, data: str) -> Contract:
+    """A model by others without class names, but with as many outputs as the data has classes: it has their names."""
+    if contract.labels or contract.output != task_of(contract).trained_output:
+        return contract
+    classes = tuple(open_data(data).part("train").classes)
+    if model.output_shape[-1] != len(classes):
+        return contract
+    said = f"{_ASSUMED_CLASSES} in their order ({', '.join(classes[:3])}, ...); --labels says otherwise."
+    return contract.replace(labels=classes, assumed=(*contract.assumed, said))
+
+
+def _check_order(before: Score, contract: Contract) -> None:
+    """Classes in another order would be learned anew, in silence.
+
+    Raises:
+        UsageError: in the order that was assumed, the model is hardly better than chance.
+    """
+    chance = 100 / len(contract.labels)
+    if before.accuracy_percent < 1.5 * chance:
+        raise UsageError(
+            f"The model has no class names. In the order of the data's classes it is right on "
+            f"{before.accuracy_percent:.1f} % of the images, where chance gives {chance:.1f} %: give the order of its "
+            "outputs with --labels FILE."
+        )
+
+
+def _check_trained(contract: Contract, model_file: str | Path, tuning: Tuning) -> None:
+    """Refuse a model that has learned nothing, or doesn't end in what the losses take."""
+    problem = task_of(contract).untrainable(contract)
+    if problem:
+        command = shlex.join(["edgecnn", "train", str(model_file), "--data", str(tuning.data), "-o", "trained.keras"])
+        raise UsageError(f"{model_file} {problem}. Train it first: {command}")
 
 
 def _sample(source: TrainingRows, contract: Contract, seed: int) -> list[tuple[Any, np.ndarray]]:

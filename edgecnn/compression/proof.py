@@ -130,7 +130,7 @@ def prove(before: str | Path, after: str | Path, data: str, progress: Progress =
         data: `DATA` to calibrate on.
         progress: told what is being done.
     """
-    contracts = [keras_file.read_contract(path) for path in (before, after)]
+    contracts = [keras_file.read_contract(path) if Path(path).suffix == ".keras" else None for path in (before, after)]
     facts = [contract.model if contract else ModelDescription() for contract in contracts]
     sparse = still_holds(keras_file.load(after, trust=None)[0], facts[1].compression, "magnitude")
     figures, refused, ran = {}, {}, None

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from edgecnn.core.options import REQUIRED, Settings, changes, option, plugin_options
+from edgecnn.core.hints import Hints
+from edgecnn.core.options import REQUIRED, Settings, changes, option, part, plugin_options
 from edgecnn.core.registry import COMPRESSION
 from edgecnn.data.settings import SplitSettings
 from edgecnn.training.settings import FitSettings
@@ -28,6 +29,7 @@ class Tuning(SplitSettings):
 
     overrides: Mapping[str, Any] = changes(FitSettings, default_help="the method's")
     distill: bool = option("Distill from the original model.", True)
+    hints: Hints = part(Hints)
 
     def settings(self, defaults: FitSettings) -> FitSettings:
         """A method's defaults with these changes."""

@@ -34,7 +34,7 @@ def bounded(layer: Any, stored: int, path: Path) -> Iterator[None]:
     def add_weight(*args: Any, **kwargs: Any) -> Any:
         nonlocal left, refused
         shape = signature.bind(*args, **kwargs).arguments.get("shape")
-        count = math.prod(shape if isinstance(shape, (tuple, list)) else [shape or 1])
+        count = math.prod([shape or 1] if isinstance(shape, (int, type(None))) else tuple(shape))
         left -= count
         if left < 0:
             refused = refused or f"layer {args[0].name!r} has {count:,} weights"

@@ -16,7 +16,7 @@ from edgecnn.core import temporary
 from edgecnn.core.compat.tensorflow import keras
 from edgecnn.core.errors import EdgecnnError, ModelFileError, RecordError, UsageError
 from edgecnn.core.files import DAMAGED_ZIP, replacing
-from edgecnn.float_model import allocation, safety, safety_hdf5
+from edgecnn.float_model import allocation, safety, safety_hdf5, wrappers
 from edgecnn.float_model.keras_names import OWN_MODULES
 from edgecnn.float_model.safety import CONTRACT, MEMBERS, WEIGHTS
 from edgecnn.runtime.model.contract import Contract
@@ -89,12 +89,12 @@ def load(path: str | Path, *, trust: bool | None = False) -> tuple[Any, Contract
     safety.check(path, trust=trust)
     _register_own_layers(config)
     try:
-        model = _assembled(path, config, bool(trust))
+        with wrappers.known(json.dumps(config)):
+            model = wrappers.taken_off(_assembled(path, config, bool(trust)))
     except (EdgecnnError, MemoryError):
         raise
     except Exception as error:  # Keras raises whatever the damaged part makes it raise
-        reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
-        raise ModelFileError(f"Keras can't load {path}: {reason}. Save it again with tf_keras.") from error
+        raise ModelFileError(f"Keras can't load {path}: {first_line(error)}") from error
     return model, contract
 
 
@@ -147,3 +147,12 @@ def _register_own_layers(config: Any) -> None:
     text = json.dumps(config)
     if any(module in text for module in OWN_MODULES):
         import edgecnn.models.layers  # noqa: F401
+
+
+def first_line(error: BaseException) -> str:
+    """What an error of Keras or TensorFlow says first, without the Python objects that it may go on with."""
+    text = str(error).strip().partition("Full object config")[0].strip()
+    if not text:
+        return type(error).__name__
+    line = text.splitlines()[0]
+    return line if len(line) <= 200 else f"{line[:200].rpartition(' ')[0]} ..."

@@ -90,6 +90,36 @@ Accuracy AUC BinaryAccuracy CategoricalAccuracy F1Score FBetaScore Mean Precisio
 SparseCategoricalAccuracy SparseTopKCategoricalAccuracy TopKCategoricalAccuracy
 """
 
+_TFMOT = "tensorflow_model_optimization.python.core"
+_TFMOT_CLASSES = {
+    f"{_TFMOT}.sparsity.keras.pruning_wrapper": "PruneLowMagnitude",
+    f"{_TFMOT}.sparsity.keras.pruning_schedule": "ConstantSparsity PolynomialDecay",
+    f"{_TFMOT}.clustering.keras.cluster_wrapper": "ClusterWeights",
+    f"{_TFMOT}.quantization.keras.quantize_annotate": "QuantizeAnnotate",
+    f"{_TFMOT}.quantization.keras.quantize_layer": "QuantizeLayer",
+    f"{_TFMOT}.quantization.keras.quantize_wrapper": "QuantizeWrapper QuantizeWrapperV2",
+    f"{_TFMOT}.quantization.keras.quantize_aware_activation": "QuantizeAwareActivation NoOpActivation",
+    f"{_TFMOT}.quantization.keras.quantizers": """
+AllValuesQuantizer FixedQuantizer LastValueQuantizer MovingAverageQuantizer NoQuantizer
+""",
+    f"{_TFMOT}.quantization.keras.default_8bit.default_8bit_quantizers": """
+Default8BitConvTransposeWeightsQuantizer Default8BitConvWeightsQuantizer
+""",
+    f"{_TFMOT}.quantization.keras.default_8bit.default_8bit_quantize_configs": """
+Default8BitOutputQuantizeConfig NoOpQuantizeConfig
+""",
+    f"{_TFMOT}.quantization.keras.default_8bit.default_8bit_quantize_registry": """
+Default8BitConvQuantizeConfig Default8BitConvTransposeQuantizeConfig Default8BitQuantizeConfig
+""",
+}
+WRAPPERS = frozenset(" ".join(_TFMOT_CLASSES.values()).split())
+"""What tensorflow-model-optimization puts around layers for pruning, clustering and quantization-aware training."""
+_WRAPPER_TEXTS = """
+AVG MAX CentroidInitialization.LINEAR CentroidInitialization.RANDOM CentroidInitialization.DENSITY_BASED
+CentroidInitialization.KMEANS_PLUS_PLUS GradientAggregation.SUM GradientAggregation.AVG
+kernel depthwise_kernel pointwise_kernel activation
+"""
+
 _KERAS_2_OPERATION_MODULES = tuple(
     f"{root}.layers.core.tf_op_layer" for root in ("keras", "keras.src", "tf_keras", "tf_keras.src")
 )
@@ -123,6 +153,7 @@ CLASSES: tuple[tuple[frozenset[str], frozenset[str]], ...] = tuple(
         (("keras.optimizers.schedules", "tf_keras.optimizers.schedules"), _SCHEDULES.split()),
         (("keras.losses", "tf_keras.losses"), _LOSSES.split()),
         (("keras.metrics", "tf_keras.metrics"), _METRICS.split()),
+        *(((module,), classes.split()) for module, classes in _TFMOT_CLASSES.items()),
     )
 )
 """Pairs of (modules, classes): each of the classes may be asked of each of the modules."""
@@ -155,6 +186,7 @@ sparse_top_k_categorical_accuracy
 """
 _PENALTIES = "l1 l2 l1_l2 orthogonal_regularizer max_norm min_max_norm non_neg radial_constraint unit_norm"
 TEXTS = frozenset(
-    f"{_DTYPES} {_KEYWORDS} {_COMPILED} {_INITIALIZERS} {_INITIALIZER_NAMES} {_PENALTIES} {_ACTIVATIONS}".split()
+    f"{_DTYPES} {_KEYWORDS} {_COMPILED} {_INITIALIZERS} {_INITIALIZER_NAMES} {_PENALTIES} {_ACTIVATIONS} "
+    f"{_WRAPPER_TEXTS}".split()
 )
 """The texts that a configuration may hold beside names: element types, layouts, modes, functions of Keras by name."""

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import io
 import shlex
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgecnn.core.compat.tensorflow import keras, tf
-from edgecnn.core.errors import MissingExtraError, ModelFileError, RecordError
-from edgecnn.core.files import DAMAGED_ZIP
+from edgecnn.core.compat.tensorflow import tf
+from edgecnn.core.errors import ModelFileError
 from edgecnn.core.hints import Hints
-from edgecnn.float_model import allocation, keras_file, safety, safety_hdf5
+from edgecnn.float_model import keras_model, saved_model
 from edgecnn.float_model.foreign import foreign_contract
+from edgecnn.float_model.pure_graph import pure
+from edgecnn.models.heads import without_softmax
 from edgecnn.runtime.model.contract import Contract
-from edgecnn.runtime.model.json_text import parse_json
-from edgecnn.runtime.run.interpreter import quiet
 from edgecnn.runtime.tasks import task_of
+from edgecnn.runtime.model.output_kind import LOGITS, PROBABILITIES
 
 
 @dataclass(frozen=True)
@@ -55,7 +53,30 @@ def from_model(model: Any, contract: Contract | None = None, hints: Hints | None
     if contract is None:
         contract, activation = foreign_contract(str(model.name), tuple(spec.shape), spec.dtype, call, hints)
     contract = hints.applied(_fitting(contract, tuple(spec.shape), str(model.name)))
-    return TraceableModel(call, _with_output_kind(contract, call, hints, activation), model)
+    graph = pure(call, contract.preprocessing.shape) if tf.as_dtype(spec.dtype).is_integer else call
+    return TraceableModel(graph, _with_output_kind(contract, call, hints, activation), model)
+
+
+def trainable(path: str | Path, hints: Hints | None = None) -> tuple[Any, Contract]:
+    """A tf_keras model to train further, and its contract.
+
+    Args:
+        path: a Keras file, ours or by others. A softmax at the end of one by others is left out: losses take logits.
+        hints: what is known of a model by others; of ours, what replaces its contract.
+
+    Raises:
+        ModelFileError: the file is missing, damaged, of another kind, or holds what Keras 2 can't express.
+        UntrustedModelError: it asks for code.
+        UsageError: what was said can't be of this model.
+    """
+    hints = hints or Hints()
+    model, contract = keras_model.load(path, trust=None)
+    if contract is not None:
+        return model, hints.applied(contract)
+    contract = from_model(model, None, hints).contract
+    if contract.output == PROBABILITIES:
+        model, contract = without_softmax(model), contract.replace(output=LOGITS)
+    return model, contract
 
 
 def load(
@@ -79,112 +100,23 @@ def load(
         raise ModelFileError(f"There is no model {path}. Make one with: edgecnn build MODEL -o {output}")
     if path.is_dir():
         return _saved_model(path, trust, hints or Hints(), like)
-    if path.suffix == ".keras":
-        if _keras_version(path) < 3:
-            model, contract = keras_file.load(path, trust=trust)
-            return from_model(model, contract or like, hints)
-        return from_model(_keras3_model(path, trust), like, hints)
-    if path.suffix in (".h5", ".hdf5"):
-        return from_model(_h5_model(path, trust), like, hints)
+    if path.suffix in keras_model.SUFFIXES:
+        model, contract = keras_model.load_as_saved(path, trust=trust)
+        return from_model(model, contract or like, hints)
     raise ModelFileError(
         f"{path} is not a Keras model; expected a .keras, .h5 or .hdf5 file or a SavedModel folder"
         + (" (it is quantized already?)." if path.suffix == ".tflite" else ".")
     )
 
 
-def _keras_version(path: Path) -> int:
-    version = str(_zip_json(path, "metadata.json").get("keras_version", "2"))
-    return int(version.split(".")[0]) if version.split(".")[0].isdigit() else 2
-
-
-def _zip_json(path: Path, member: str) -> dict[str, Any]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            values: dict[str, Any] = parse_json(safety.read_text(archive, member, path), constants=True)
-            return values
-    except (OSError, RecordError, *DAMAGED_ZIP) as error:
-        raise ModelFileError(f"{path} is not a valid .keras file ({error}). Save it again.") from error
-
-
-def _keras3_model(path: Path, trust: bool) -> Any:
-    """Load by Keras 3 itself, which lives beside tf_keras and runs on the same TensorFlow."""
-    safety.check(path, trust=trust)
-    _ = tf.float32  # TensorFlow first, with its logging set up
-    try:
-        import keras as keras3
-    except ModuleNotFoundError as error:
-        raise MissingExtraError(f"{path} was saved by Keras 3; reading it needs: pip install keras") from error
-    try:
-        with quiet(), allocation.bounded(keras3.layers.Layer, _stored_weights(path), path):
-            model = keras3.models.load_model(path, compile=False, safe_mode=not trust)
-        allocation.check_outputs(model, path)
-        return model
-    except ModelFileError:
-        raise
-    except Exception as error:  # a damaged file makes Keras raise anything
-        raise ModelFileError(f"Keras 3 can't load {path}: {_first_line(error)}") from error
-
-
-def _stored_weights(path: Path) -> int:
-    if path.suffix != ".keras":
-        return safety_hdf5.values(path)
-    with zipfile.ZipFile(path) as archive:
-        return safety_hdf5.values(io.BytesIO(archive.read(safety.WEIGHTS)))
-
-
-def _h5_model(path: Path, trust: bool) -> Any:
-    import h5py
-
-    try:
-        with h5py.File(path, "r") as file:
-            parse_json(file.attrs["model_config"], constants=True)
-            version = str(file.attrs.get("keras_version", "2"))
-    except (OSError, KeyError, TypeError, ValueError, RecordError) as error:
-        raise ModelFileError(
-            f"{path} contains no complete Keras model ({_first_line(error)}). Weights alone are not enough."
-        ) from error
-    if version.startswith("3"):
-        return _keras3_model(path, trust)
-    safety.check(path, trust=trust)
-    try:
-        with allocation.bounded(keras.layers.Layer, safety_hdf5.values(path), path):
-            model = keras.models.load_model(path, compile=False, safe_mode=not trust)
-        allocation.check_outputs(model, path)
-        return model
-    except ModelFileError:
-        raise
-    except Exception as error:  # a damaged file makes Keras raise anything
-        raise ModelFileError(f"Keras can't load {path}: {_first_line(error)}") from error
-
-
 def _saved_model(path: Path, trust: bool, hints: Hints, like: Contract | None) -> TraceableModel:
-    graph_file = path / "saved_model.pb"
-    if not graph_file.is_file():
-        raise ModelFileError(
-            f"{path} is a folder without saved_model.pb; expected a SavedModel folder or a .keras file."
-        )
-    safety.check(path, trust=trust)
-    try:
-        with quiet():
-            module = tf.saved_model.load(str(path))
-        signature = module.signatures["serving_default"]
-    except (OSError, KeyError, ValueError, AttributeError, tf.errors.OpError) as error:
-        raise ModelFileError(f"TensorFlow can't load the SavedModel {path}: {_first_line(error)}") from error
-    inputs = list(signature.structured_input_signature[1].items())
-    if len(inputs) != 1 or len(signature.structured_outputs) != 1:
-        raise ModelFileError(
-            f"{path}: expected one input and one output; got {len(inputs)} and {len(signature.structured_outputs)}."
-        )
-    name, spec = inputs[0]
-
-    def call(image: Any) -> Any:
-        return next(iter(signature(**{name: tf.cast(image, spec.dtype)}).values()))
-
-    call.module = module  # type: ignore[attr-defined]  # the variables live as long as the function
+    signature, name, spec = saved_model.load(path, trust)
+    call = saved_model.call(signature, name, spec)
     contract, activation = like, ""
     if contract is None:
         contract, activation = foreign_contract(path.name, tuple(spec.shape), spec.dtype, call, hints)
     contract = hints.applied(_fitting(contract, tuple(spec.shape), path.name))
+    call = pure(call, contract.preprocessing.shape, None if spec.shape[0] is None else 1)
     return TraceableModel(call, _with_output_kind(contract, call, hints, activation))
 
 
@@ -208,8 +140,3 @@ def _with_output_kind(contract: Contract, call: Callable[[Any], Any], hints: Hin
         return task.described(contract, outputs, activation)
     task.check(contract, [output.shape for output in outputs])
     return contract
-
-
-def _first_line(error: BaseException) -> str:
-    text = str(error).strip()
-    return text.splitlines()[0][:200] if text else type(error).__name__

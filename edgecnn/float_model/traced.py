@@ -47,6 +47,27 @@ class FloatModel:
         return converter
 
     @functools.cached_property
+    def is_quantization_aware(self) -> bool:
+        """Whether it rounds by itself, as a model does after quantization-aware training by others."""
+        graph = self.function.graph.as_graph_def()
+        nodes = [*graph.node, *(node for function in graph.library.function for node in function.node_def)]
+        return any(node.op.startswith("FakeQuant") for node in nodes)
+
+    def with_own_ranges(self, io: str) -> bytes:
+        """The integer `.tflite` with the ranges that a quantization-aware model brings.
+
+        Args:
+            io: type of its input and output: "uint8", "int8" or "float32".
+
+        Raises:
+            QuantizationError: the converter refuses the model.
+        """
+        converter = self.converter()
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.inference_input_type = converter.inference_output_type = getattr(tf, io)
+        return convert(converter)
+
+    @functools.cached_property
     def float32(self) -> bytes:
         """The float `.tflite`."""
         return convert(self.converter())

@@ -127,20 +127,9 @@ def _remarks(model: TFLiteModel) -> tuple[str, ...]:
 
 
 def _open_keras(path: Path, input_size: int | None, trust: bool) -> OpenedModel:
-    if path.suffix == ".keras":
-        from edgecnn.float_model import keras_file
+    from edgecnn.float_model import keras_model
 
-        model, contract = keras_file.load(path, trust=trust)
-    else:
-        from edgecnn.float_model import loading
-
-        found = loading.load(path, trust=trust)
-        model, contract = found.keras_model, found.contract
-    if model is None or type(model).__module__.startswith("keras."):
-        raise UsageError(
-            f"{path} is not a Keras 2 model; expected a .keras or .h5 file of tf_keras. Convert it with `edgecnn "
-            "quantize --scheme float32` and inspect the .tflite file."
-        )
+    model, contract = keras_model.load(path, trust=trust)
     keras_graph.rename(model, model.name if contract else path.name)
     return _keras_source(resized(model, input_size) if input_size else model, contract)
 

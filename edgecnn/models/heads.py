@@ -22,6 +22,25 @@ def with_dense_head(model: Any, outputs: int) -> Any:
     return keras.Model(model.input, answers, name=model.name)
 
 
+def without_softmax(model: Any) -> Any:
+    """The model up to its logits, if it ends in a softmax of its own; the same weights.
+
+    Raises:
+        UsageError: it ends in probabilities by something else.
+    """
+    last = model.layers[-1]
+    if isinstance(last, keras.layers.Softmax):
+        return keras.Model(model.input, last.input, name=model.name)
+    if getattr(last, "activation", None) is not keras.activations.softmax:
+        raise UsageError(f"{model.name} ends in probabilities, but not in a softmax; training needs its logits.")
+    if isinstance(last, keras.layers.Activation):
+        return keras.Model(model.input, last.input, name=model.name)
+    linear = type(last).from_config({**last.get_config(), "activation": "linear"})
+    logits = keras.Model(model.input, linear(last.input), name=model.name)
+    linear.set_weights(last.get_weights())
+    return logits
+
+
 def last_dense(model: Any) -> Any:
     """The last layer with weights.
 

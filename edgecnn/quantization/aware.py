@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from edgecnn.core.compat.tensorflow import keras, tf
+from edgecnn.core.compat.tensorflow import keras
 from edgecnn.core.errors import QuantizationError
 from edgecnn.float_model.loading import TraceableModel
-from edgecnn.float_model.traced import FloatModel, convert
+from edgecnn.float_model.traced import FloatModel
 from edgecnn.graph.layer_names import mentioned
 from edgecnn.runtime.model.contract import Contract
 from edgecnn.runtime.model.quantization import quantize
@@ -68,10 +68,7 @@ class Aware:
         emulation = Emulation.of(self.model, kernels=False)
         emulation.set_ranges(self.ranges)
         source = TraceableModel(lambda image: emulation.model(image, training=False), self.contract, emulation.model)
-        converter = FloatModel.trace(source).converter()
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        converter.inference_input_type = converter.inference_output_type = getattr(tf, io)
-        graph = convert(converter)
+        graph = FloatModel.trace(source).with_own_ranges(io)
         twin = Emulation.of(self.model)
         twin.set_ranges(self.ranges)
         check(twin, graph, list(inputs))

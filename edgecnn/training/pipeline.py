@@ -14,6 +14,7 @@ import numpy as np
 from edgecnn import tasks
 from edgecnn.core.compat.tensorflow import keras, tf
 from edgecnn.core.errors import DataError, UsageError
+from edgecnn.core.hints import Hints
 from edgecnn.core.progress import Progress, silent
 from edgecnn.core.registry import MODEL_FAMILIES, TRAINING_STRATEGIES
 from edgecnn.core.version import __version__
@@ -21,7 +22,7 @@ from edgecnn.data import DataSet
 from edgecnn.data.report import DataReport, examine
 from edgecnn.data.seen import Seen
 from edgecnn.data.split import open_splits
-from edgecnn.float_model import keras_file
+from edgecnn.float_model import keras_file, loading
 from edgecnn.graph import keras_macs
 from edgecnn.models.spec import Family
 from edgecnn.runtime.model.contract import Contract
@@ -94,7 +95,7 @@ def train(
     """Train a model on a data set.
 
     Args:
-        model_file: a .keras file of ours.
+        model_file: a Keras file, ours or by others.
         options: what is asked for.
         folder: where checkpoints and the TensorBoard log live; an interrupted run with the same files and options
             goes on there.
@@ -111,7 +112,7 @@ def train(
     strategy.DEFAULTS.replace(**options.overrides)  # refuses what is out of range before anything is read
     _check_options(options, strategy)
     config = cluster_config(options.cluster, options.worker, os.environ)
-    contract = _contract(model_file, options.crop)
+    contract = loading.trainable(model_file, options.hints)[1]
     splits = open_splits(options.data, validation=options.validation, test=options.test, share=options.validation_share)
     parts = decoded(splits, contract.preprocessing, progress)
     report = examine(parts)
@@ -121,7 +122,7 @@ def train(
     distribution = strategy_of(config)
     with distribution.scope():
         keras.utils.set_random_seed(int(options.overrides.get("seed") or 0))
-        model, contract = _fitting_model(model_file, contract, splits.train, task)
+        model, contract = _fitting_model(model_file, options.hints, splits.train, task)
         check_blocks(model, options.unfreeze)  # `auto` would find out only after it trained the head
         show_model(model)
         rows = annotated(parts, contract)
@@ -159,18 +160,6 @@ def _check_options(options: TrainOptions, strategy: Strategy) -> None:
         keras_file.read_contract(options.teacher)  # refuses a file that isn't there before the data is decoded
 
 
-def _contract(model_file: str | Path, crop: float | None) -> Contract:
-    contract = keras_file.read_contract(model_file)
-    if contract is None:
-        raise UsageError(
-            f"{model_file} has no contract, so its preprocessing is unknown. Build the model with `edgecnn build "
-            "MODEL --weights FILE`."
-        )
-    if crop is None:
-        return contract
-    return contract.replace(preprocessing=dataclasses.replace(contract.preprocessing, crop=crop, fit="crop"))
-
-
 def _check(report: DataReport, options: TrainOptions, task: Task) -> None:
     if options.strict and report.unreadable_count:
         names = [name for rows in report.unreadable.values() for name, _ in rows]
@@ -178,9 +167,9 @@ def _check(report: DataReport, options: TrainOptions, task: Task) -> None:
     task.check_data(report.counts["train"], options.data)
 
 
-def _fitting_model(model_file: str | Path, contract: Contract, data: DataSet, task: Task) -> tuple[Any, Contract]:
+def _fitting_model(model_file: str | Path, hints: Hints, data: DataSet, task: Task) -> tuple[Any, Contract]:
     """The model with a head for what the data set says: its own if it fits, otherwise a new one."""
-    model, _ = keras_file.load(model_file, trust=None)
+    model, contract = loading.trainable(model_file, hints)
     fitted, changed = task.fitted(model, contract, data)
     if fitted is model:
         return model, changed

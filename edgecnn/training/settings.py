@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from edgecnn.core.options import COMMANDS, PROGRAMS, Settings, changes, option, same_as
+from edgecnn.core.hints import Hints
+from edgecnn.core.options import COMMANDS, PROGRAMS, Settings, changes, option, part, same_as
 from edgecnn.core.registry import TRAINING_STRATEGIES
 from edgecnn.data.augmentation import PRESETS
 from edgecnn.data.settings import SplitSettings
@@ -84,10 +85,6 @@ class TrainOptions(Settings):
     validation_share: float = same_as(SplitSettings, "validation_share")
     strict: bool = option("Fail on unreadable images instead of skipping them.", False)
     unfreeze: int | None = option("Fine-tune the last N blocks only.", low=0, metavar="N", default_help="all blocks")
-    crop: float | None = option(
-        "Central crop of each image, as a share; 1 keeps the whole image.",
-        above=0, high=1, metavar="SHARE", default_help="the model's",
-    )  # fmt: skip
     teacher: str | None = option("Distill from this model, trained on the same classes.", metavar="FILE.keras")
     cluster: tuple[str, ...] = option(
         "All workers, to train on several machines; TF_CONFIG works too.",
@@ -97,3 +94,4 @@ class TrainOptions(Settings):
         "Number of this worker.",
         low=0, metavar="N", offered=COMMANDS, default_help="asks Slurm, Kubernetes or MPI",
     )  # fmt: skip
+    hints: Hints = part(Hints)

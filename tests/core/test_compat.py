@@ -6,7 +6,7 @@ import pytest
 from ai_edge_litert import schema_py_generated
 from small_graphs import Graph
 
-from edgecnn.core.compat import converter, keras_graph, litert_schema, tfmot
+from edgecnn.core.compat import converter, keras3, keras_graph, litert_schema, tfmot
 from edgecnn.core.compat.tensorflow import keras, tf
 from edgecnn.runtime import compat
 from edgecnn.runtime.model.tflite import parse
@@ -113,3 +113,44 @@ def test_the_interpreter_shows_its_nodes_and_its_inside():
     assert {"inputs", "outputs"} <= set(compat.nodes(interpreter)[0])
     assert callable(compat.wrapper(interpreter).AllocateTensors) and callable(compat.wrapper(interpreter).Invoke)
     assert not compat.is_alive(object.__new__(interpreter_module().Delegate))
+
+
+def test_keras_3_walks_its_graph_with_other_callables():
+    framework = keras3.module()
+    image = framework.Input((4, 4, 3))
+    layer = framework.layers.Conv2D(2, 1, name="conv")
+    model = framework.Model(image, layer(image) + 1.0)
+    assert keras3.is_model(model) and keras3.is_functional(model) and not keras3.is_functional(layer)
+    assert not keras3.is_model(keras.Sequential())
+    seen = []
+
+    def twin_of(operation):
+        seen.append(type(operation).__name__)
+        return lambda *tensors: [tensors[0]]
+
+    assert keras3.run(model, ["image"], twin_of) == "image"
+    assert seen == ["Conv2D", "Add"]
+    mixed = framework.Sequential([image, framework.layers.Conv2D(2, 1, dtype="mixed_float16")])
+    keras3.compute_in_float32(mixed)
+    assert mixed.layers[-1].compute_dtype == "float32"
+
+
+def test_counters_stay_inputs_of_a_frozen_graph():
+    steps, weight = tf.Variable(0, dtype=tf.int64), tf.Variable([[2.0]])
+
+    @tf.function(input_signature=[tf.TensorSpec((1, 1), tf.float32)])
+    def counting(values):
+        steps.assign_add(1)
+        return values @ weight
+
+    graph = converter.frozen_but_counters(counting.get_concrete_function())
+    assert sorted(tensor.dtype.name for tensor in graph.inputs) == ["float32", "resource"]
+    doubled = tf.function(lambda values: values * 2).get_concrete_function(tf.TensorSpec((1,), tf.float32))
+    again = converter.function_of(doubled.graph.as_graph_def(), [doubled.inputs[0].name], [doubled.outputs[0].name])
+    assert again(tf.constant([3.0]))[0].numpy() == [6.0]
+
+
+def test_keras_2_computes_in_float32_whatever_its_policy():
+    mixed = keras.Sequential([keras.Input((4, 4, 3)), keras.layers.Conv2D(2, 1, dtype="mixed_float16")])
+    keras_graph.compute_in_float32(mixed)
+    assert mixed.layers[-1].compute_dtype == "float32" and mixed(tf.zeros((1, 4, 4, 3))).dtype == tf.float32

@@ -40,3 +40,23 @@ def frozen(traced: Any) -> Any:
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
     return convert_variables_to_constants_v2(traced, lower_control_flow=True, aggressive_inlining=True)
+
+
+def frozen_but_counters(traced: Any) -> Any:
+    """The same, but variables of whole numbers stay inputs: generators of random layers, which a graph may advance."""
+    from tensorflow.python.framework import convert_to_constants
+
+    counters = {id(variable.handle) for variable in traced.graph.variables if variable.dtype.is_integer}
+    kept = [inside.name.split(":")[0] for outside, inside in traced.graph.captures if id(outside) in counters]
+    found = convert_to_constants._FunctionConverterDataInEager(
+        func=traced, lower_control_flow=True, aggressive_inlining=True, variable_names_denylist=kept
+    )
+    graph, converted = convert_to_constants._replace_variables_by_constants(converter_data=found)
+    return convert_to_constants._construct_concrete_function(traced, graph, converted)
+
+
+def function_of(graph: Any, inputs: Sequence[str], outputs: Sequence[str]) -> Any:
+    """A concrete function from a GraphDef and the names of its tensors."""
+    from tensorflow.python.eager.wrap_function import function_from_graph_def
+
+    return function_from_graph_def(graph, list(inputs), list(outputs))

@@ -61,3 +61,10 @@ def random_generators(model: Any) -> list[tuple[Any, Any]]:
 def set_random_generator(layer: Any, generator: Any) -> None:
     """Let a layer draw from another generator."""
     layer._random_generator = generator
+
+
+def compute_in_float32(model: Any) -> None:
+    """Let every layer compute in float32, whatever its policy was: mixed_float16 and the like are for training."""
+    for layer in model.submodules:
+        if "float16" in str(getattr(layer, "compute_dtype", "")):
+            layer._set_dtype_policy("float32")

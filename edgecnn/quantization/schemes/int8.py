@@ -20,14 +20,14 @@ def convert(job: Job) -> bytes:
     Raises:
         QuantizationError: an improvement was asked for, which that training leaves no room for.
     """
-    if job.aware is not None:
+    if job.aware is not None or job.model.is_quantization_aware:
         if job.improve not in (None, "none"):
             raise QuantizationError(
                 "The model was trained with quantization (QAT): its weights and ranges are kept. --improve "
                 f"{job.improve} is for models trained without QAT; remove it."
             )
         job.notes["qat"] = True
-        return job.aware.convert(job.io, job.inputs())
+        return job.aware.convert(job.io, job.inputs()) if job.aware else job.model.with_own_ranges(job.io)
     return quantize_with_ranges(*job.prepare(True), job.io, per_channel=True)
 
 

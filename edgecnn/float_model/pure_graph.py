@@ -1,0 +1,109 @@
+"""A model as one graph that only computes: no variables, no updates, no detour of the image through whole numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from edgecnn.core.compat.converter import frozen_but_counters, function_of
+from edgecnn.core.compat.tensorflow import tf
+from edgecnn.core.errors import ModelFileError
+from edgecnn.runtime.run.interpreter import quiet
+
+
+def pure(call: Callable[[Any], Any], shape: Sequence[int], batch: int | None = None) -> Callable[[Any], Any]:
+    """The function frozen, and cut down to what its output is computed from.
+
+    An exported model counts on: random layers advance their generators, batch norms may hold updates. TFLite has no
+    variables to assign to. A model of uint8 images begins with a cast that an integer graph does by itself.
+
+    Args:
+        call: float32 (batch, *shape) -> the output.
+        shape: (height, width, channels).
+        batch: 1 where the function takes one image only; None where it takes any number.
+
+    Raises:
+        ModelFileError: the output itself is random.
+    """
+    with quiet():
+        traced = tf.function(call).get_concrete_function(tf.TensorSpec((batch, *shape), tf.float32, name="image"))
+        graph = frozen_but_counters(traced)
+        _refuse_random(graph)
+        images = [each.name for each in graph.inputs if each.dtype != tf.resource]
+        outputs = [each.name for each in graph.outputs]
+        plain = function_of(_without_integer_images(_only_computing(graph, outputs)), images, outputs)
+    if batch is None:
+        return lambda images: plain(images)[0]
+    return lambda images: (
+        plain(images)[0] if images.shape[0] == 1 else tf.map_fn(lambda one: plain(one[None])[0][0], images)
+    )
+
+
+def _refuse_random(graph: Any) -> None:
+    """Walk back from the output: what it is computed from must not be drawn."""
+    waiting, seen = [tensor.op for tensor in graph.outputs], set()
+    while waiting:
+        operation = waiting.pop()
+        if operation.name in seen:
+            continue
+        seen.add(operation.name)
+        if "Random" in operation.type:
+            raise ModelFileError(
+                f"The model draws random numbers for its answer ({operation.name}): augmentation was exported as in "
+                "training. Export the model for inference (training=False), or give the .keras file."
+            )
+        waiting += [tensor.op for tensor in operation.inputs]
+
+
+def _only_computing(graph: Any, outputs: Sequence[str]) -> Any:
+    """The operations that the outputs are computed from. Order alone (control inputs) is for side effects."""
+    definition = graph.graph.as_graph_def()
+    for node in definition.node:
+        values = [name for name in node.input if not name.startswith("^")]
+        node.ClearField("input")
+        node.input.extend(values)
+    return tf.compat.v1.graph_util.extract_sub_graph(definition, [name.split(":")[0] for name in outputs])
+
+
+def _without_integer_images(graph: Any) -> Any:
+    """Float image -> whole numbers -> float is left out: the pixels of an image are whole numbers already."""
+    users: dict[str, list[Any]] = {}
+    for node in graph.node:
+        for name in node.input:
+            users.setdefault(name.split(":")[0], []).append(node)
+    for node in graph.node:
+        if _casts(node, to_integer=True):
+            inside, readers = _readers(node, users)
+            if readers and all(_casts(reader, to_integer=False) for reader in readers):
+                for each in (node, *inside, *readers):
+                    _become_identity(each)
+    return graph
+
+
+def _readers(node: Any, users: dict[str, list[Any]]) -> tuple[list[Any], list[Any]]:
+    """The identities behind a node, and what reads the node or one of them."""
+    inside: list[Any] = []
+    readers: list[Any] = []
+    waiting = list(users.get(node.name, ()))
+    while waiting:
+        each = waiting.pop()
+        if each.op == "Identity":
+            inside.append(each)
+            waiting += users.get(each.name, ())
+        else:
+            readers.append(each)
+    return inside, readers
+
+
+def _casts(node: Any, *, to_integer: bool) -> bool:
+    if node.op != "Cast":
+        return False
+    source, result = (tf.as_dtype(node.attr[key].type) for key in ("SrcT", "DstT"))
+    pair = (source, result) if to_integer else (result, source)
+    return bool(pair[0] == tf.float32 and pair[1].is_integer)
+
+
+def _become_identity(node: Any) -> None:
+    node.op = "Identity"
+    node.attr.clear()
+    node.attr["T"].type = tf.float32.as_datatype_enum
