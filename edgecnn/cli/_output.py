@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 import click
 
+from edgecnn.core.layout import Table, wrapped
 from edgecnn.runtime.model.json_text import escape_json, printable, printable_lines
 
 if TYPE_CHECKING:
     from edgecnn.data.report import DataReport
 
 F = TypeVar("F", bound=Callable[..., Any])
+_WIDE = "edgecnn.wide"
 
 
 def json_option(function: F) -> F:
@@ -61,38 +65,77 @@ def emit(value: Any, json_path: str | None, show: Callable[[], None]) -> None:
     show()
 
 
-def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str | None = None) -> None:
-    """A plain table; the columns after the first are right-aligned when all their values look like numbers."""
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+def wide_option(function: F) -> F:
+    """Add `--wide` to a command that prints tables; `print_table` finds it."""
 
+    def remember(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+        ctx.meta[_WIDE] = value
+
+    help = "Show all columns of tables, however narrow the terminal is."
+    return click.option("--wide", is_flag=True, expose_value=False, callback=remember, help=help)(function)
+
+
+def print_table(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    title: str | None = None,
+    *,
+    drop_first: Sequence[str] = (),
+) -> None:
+    """A plain table that fits the terminal; see `edgecnn.core.layout`. A file or a program gets all of it.
+
+    Args:
+        columns: headings.
+        rows: a cell for each column.
+        title: a line above it.
+        drop_first: headings of the columns that a narrow terminal does without, the least important first.
+    """
     if title:
         say(title)
-    table = Table(box=box.SIMPLE_HEAD)
-    for index, column in enumerate(columns):
-        numeric = all(row[index][:1].isdigit() or row[index][:1] in "-+<" for row in rows if row[index])
-        table.add_column(Text(printable(column)), justify="right" if numeric and index else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(printable(cell)) for cell in row))  # a name in brackets is no markup
-    width = None if sys.stdout.isatty() else 140
-    console = Console(width=width, highlight=False)
-    with console.capture() as drawn:
-        console.print(table)
-    click.echo(drawn.get(), nl=False)
+    context = click.get_current_context(silent=True)
+    width = None if context and context.meta.get(_WIDE) else _width(sys.stdout)
+    cells = [[printable(cell) for cell in row] for row in rows]
+    layout = Table([printable(column) for column in columns], cells, drop_first).laid_out(width)
+    click.echo("\n".join(layout.lines).rstrip("\n") + "\n")
+    if layout.hidden:
+        note(f"The terminal is too narrow for: {', '.join(layout.hidden)}. --wide shows all columns.")
+
+
+def print_pairs(pairs: Sequence[tuple[str, str]]) -> None:
+    """Names and values, a line each, wrapped between words."""
+    longest = max(len(name) for name, _ in pairs)
+    for name, text in pairs:
+        label = f"  {printable(name):<{longest}}  "
+        click.echo("\n".join(wrapped(label + printable(text), _width(sys.stdout), " " * len(label))))
+    click.echo()
+
+
+def _width(stream: TextIO) -> int | None:
+    """Columns of the terminal behind a stream, as $COLUMNS or the terminal says; None where there is none."""
+    if not stream.isatty():
+        return None
+    told = os.environ.get("COLUMNS", "")
+    with contextlib.suppress(OSError, ValueError):
+        return int(told) if told.isdecimal() and int(told) else os.get_terminal_size(stream.fileno()).columns or 80
+    return 80
+
+
+def _fitted(text: str, stream: TextIO) -> str:
+    """Printable lines, wrapped between words on a terminal."""
+    width = _width(stream)
+    return "\n".join(line for each in _shown(text).split("\n") for line in wrapped(each, width))
 
 
 def say(text: str = "") -> None:
     """Lines on standard output. All that a command prints passes here or through `note`, `say_json`, `print_table`:
     names, paths and labels come from strangers, and a terminal obeys what is in them.
     """
-    click.echo(_shown(text))
+    click.echo(_fitted(text, sys.stdout))
 
 
 def note(message: str) -> None:
     """Lines for a person, on standard error."""
-    click.echo(_shown(message), err=True)
+    click.echo(_fitted(message, sys.stderr), err=True)
 
 
 def _shown(text: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from edgecnn.cli._options import Command, options_of
-from edgecnn.cli._output import emit, json_option, note, print_table, say
+from edgecnn.cli._output import emit, json_option, note, print_table, say, wide_option
 from edgecnn.core.options import REQUIRED, Settings, option
 from edgecnn.core.registry import TARGETS
 
@@ -28,6 +28,7 @@ class CompileSettings(Settings):
 @options_of(CompileSettings, "settings")
 @click.option("-o", "--output", metavar="FILE", help="Model file to write.  [default: MODEL_TARGET.tflite]")
 @json_option
+@wide_option
 def command(model: str, settings: CompileSettings, output: str | None, json_path: str | None) -> None:
     """Compile MODEL, any .tflite file, for an accelerator; a contract stays inside the file.
 
@@ -41,7 +42,7 @@ def command(model: str, settings: CompileSettings, output: str | None, json_path
     """
     from edgecnn import targets
     from edgecnn.targets.model import read
-    from edgecnn.targets.text import table
+    from edgecnn.targets.text import DROP_FIRST, table
 
     path, target = Path(model), settings.target
     destination = Path(output) if output else path.with_name(f"{path.stem}_{target}.tflite")
@@ -52,7 +53,7 @@ def command(model: str, settings: CompileSettings, output: str | None, json_path
     note(f"Wrote {destination}.")
 
     def show() -> None:
-        print_table(*table(report), title=f"{path.name} on the {report.target}")
+        print_table(*table(report), title=f"{path.name} on the {report.target}", drop_first=DROP_FIRST)
         for line in report.summary():
             say(line)
 

@@ -8,12 +8,8 @@ import click
 
 from edgecnn.camera.settings import DemoOptions
 from edgecnn.cli._options import Command, options_of
-from edgecnn.cli._output import draw, emit, json_option, note, print_table, say_json
+from edgecnn.cli._output import draw, emit, json_option, note, print_table, say_json, wide_option
 from edgecnn.profiling.settings import Place
-
-GROUP = "Boards and cameras"
-POSITION = 230
-
 
 GROUP = "Boards and cameras"
 POSITION = 230
@@ -35,6 +31,7 @@ class _Size(click.ParamType):  # type: ignore[type-arg]
 @click.option("--window", is_flag=True, help="Open a window instead of serving the page; needs opencv-python.")
 @options_of(Place, "place", without=("delegate",))
 @json_option
+@wide_option
 def command(model: str, given: dict[str, Any], window: bool, place: Place, json_path: str | None) -> None:
     """Show a camera's live image with the answers of a .tflite MODEL, and where every millisecond goes.
 

@@ -8,7 +8,7 @@ import shlex
 import click
 
 from edgecnn.cli._listing import CommandGroup
-from edgecnn.cli._output import emit, json_option, note, print_table, say
+from edgecnn.cli._output import emit, json_option, note, print_table, say, wide_option
 
 GROUP = "Boards and cameras"
 POSITION = 240
@@ -27,6 +27,7 @@ def command() -> None:
 
 @command.command("list")
 @json_option
+@wide_option
 def list_devices(json_path: str | None) -> None:
     """List the boards that have names.
 
@@ -81,6 +82,7 @@ def remove(name: str) -> None:
 @click.option("--camera", is_flag=True, help="With --fix: also OpenCV, for images and cameras on the board.")
 @click.option("--from-host", is_flag=True, help="With --fix: fetch the wheels here, for a board without network.")
 @json_option
+@wide_option
 def check(device: str, fix: bool, camera: bool, from_host: bool, json_path: str | None) -> int:
     """Check a board, and show how to fix what is wrong.
 

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from edgecnn.cli._options import Command, options_of
-from edgecnn.cli._output import emit, json_option, note, print_table, say, show_notes, trust_option
+from edgecnn.cli._output import emit, json_option, note, print_table, say, show_notes, trust_option, wide_option
 from edgecnn.core.hints import Hints
 from edgecnn.verification.settings import DoctorSettings
 
@@ -23,6 +23,7 @@ POSITION = 130
 @click.option("-o", "--output", metavar="FILE", help="Page with drawings to write, .html.")
 @trust_option
 @json_option
+@wide_option
 def command(
     model: str,
     against: str,
@@ -66,7 +67,7 @@ def _show(diagnosis: Any) -> None:
         for layer in diagnosis.worst()
     ]  # fmt: skip
     columns = ("worst layers", "operator", "% of noise", "only this layer dB", "all but this layer dB", "own output dB")
-    print_table(columns, rows)
+    print_table(columns, rows, drop_first=("operator", "own output dB"))
     for finding in diagnosis.findings:
         say(f"{finding.cause}: {finding.summary}\n  {finding.evidence}\n  Remedy: {finding.remedy}")
         if finding.after_snr_db is not None:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from edgecnn.cli._options import Command, options_of
-from edgecnn.cli._output import emit, json_option, note, print_table, say, trust_option
+from edgecnn.cli._output import emit, json_option, note, print_pairs, print_table, say, trust_option, wide_option
 from edgecnn.inspection.settings import InspectSettings
 
 GROUP = "Look inside"
@@ -21,6 +21,7 @@ POSITION = 310
 @click.option("--html", "html_path", metavar="FILE", help="Self-contained page to write.")
 @trust_option
 @json_option
+@wide_option
 def command(
     models: tuple[str, ...], settings: InspectSettings, html_path: str | None, trust: bool, json_path: str | None
 ) -> None:
@@ -117,29 +118,21 @@ def _show(source: Any, report: Any, settings: InspectSettings, fields: list[Any]
     from edgecnn.inspection import contract_view, view
 
     say(f"{report.network.name}\n")
-    _print_pairs(contract_view.of(source))
+    print_pairs(contract_view.of(source))
     for sentence in source.remarks:
         say(f"{sentence}\n")
     rows = view.rows(report, settings.all)
-    print_table(view.COST_COLUMNS, [view.cost_row(row) for row in rows])
+    print_table(view.COST_COLUMNS, [view.cost_row(row) for row in rows], drop_first=view.COST_DROP)
     say(f"{view.LEGEND}.\n")
     if settings.geometry:
-        print_table(view.GEOMETRY_COLUMNS, [view.geometry_row(row) for row in rows])
-    _print_pairs(view.totals(report))
+        found = [view.geometry_row(row) for row in rows]
+        print_table(view.GEOMETRY_COLUMNS, found, drop_first=view.GEOMETRY_DROP)
+    print_pairs(view.totals(report))
     if fields:
-        print_table(view.EFFECTIVE_COLUMNS, view.effective_rows(report, fields))
+        print_table(view.EFFECTIVE_COLUMNS, view.effective_rows(report, fields), drop_first=view.EFFECTIVE_DROP)
     if mapping is not None:
-        print_table(view.TARGET_COLUMNS, view.target_rows(mapping))
+        print_table(view.TARGET_COLUMNS, view.target_rows(mapping), drop_first=view.TARGET_DROP)
         say("\n".join(mapping.summary()))
-
-
-def _print_pairs(pairs: list[tuple[str, str]]) -> None:
-    if not pairs:
-        return
-    width = max(len(name) for name, _ in pairs)
-    for name, text in pairs:
-        say(f"  {name:<{width}}  {text}")
-    say()
 
 
 def _compare(models: tuple[str, ...], asked: _Asked) -> None:
@@ -196,5 +189,5 @@ def _show_sweep(found: dict[str, list[Any]]) -> None:
     from edgecnn.inspection import view
 
     for model, points in found.items():
-        print_table(view.SWEEP_COLUMNS, view.sweep_rows(points), title=model)
+        print_table(view.SWEEP_COLUMNS, view.sweep_rows(points), title=model, drop_first=view.SWEEP_DROP)
         say(f"{view.growth_sentence(points)}\n")

@@ -7,16 +7,18 @@ from typing import Any
 
 import click
 
-from edgecnn.cli._output import emit, json_option, note, print_table, say
+from edgecnn.cli._output import emit, json_option, note, print_table, say, wide_option
 
 GROUP = "Make a model"
 POSITION = 10
 _COLUMNS = ("model", "params", "MACs", "float32", "int8", "input", "top-1", "paper", "TPU", "weights")
+_DROP_FIRST = ("paper", "float32", "input", "params", "weights", "TPU")
 
 
 @click.command()
 @click.argument("filter_text", metavar="[FILTER]", default="")
 @json_option
+@wide_option
 def command(filter_text: str, json_path: str | None) -> None:
     """List the models that can be built; FILTER is a part of their names.
 
@@ -59,7 +61,7 @@ def _show(rows: list[dict[str, Any]], filter_text: str) -> None:
     if not rows:
         note(f"No model has {filter_text!r} in its name. `edgecnn models` lists all.")
         return
-    print_table(_COLUMNS, [_cells(row) for row in rows])
+    print_table(_COLUMNS, [_cells(row) for row in rows], drop_first=_DROP_FIRST)
     for reason, names in _limited(rows).items():
         say(f"{', '.join(names)}: {reason}.")
     if any("macs" not in row for row in rows):

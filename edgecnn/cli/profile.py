@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgecnn.cli._options import Command, options_of
-from edgecnn.cli._output import emit, json_option, note, print_table, say
+from edgecnn.cli._output import emit, json_option, note, print_table, say, wide_option
 from edgecnn.core.hints import Hints
 from edgecnn.profiling.settings import FurtherSettings, Place, ProfileSettings
 
@@ -18,10 +18,6 @@ if TYPE_CHECKING:
     from edgecnn.profiling.per_op import PerOperator
     from edgecnn.profiling.results import Results
     from edgecnn.runtime.model.model_file import AnyFile
-
-
-GROUP = "Boards and cameras"
-POSITION = 210
 
 
 class _Numbers(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic since click 8.2
@@ -41,6 +37,7 @@ class _Numbers(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # gene
 @options_of(FurtherSettings, "further")
 @options_of(Hints, "hints")
 @json_option
+@wide_option
 def command(
     models: tuple[str, ...],
     settings: ProfileSettings,
@@ -135,10 +132,10 @@ def _per_op(file: AnyFile, device: Device, node_data: str | None, **options: Any
 
 def _show(found: Results) -> None:
     """The table, and below it what a person should know before believing it."""
-    from edgecnn.profiling.text import remarks, table
+    from edgecnn.profiling.text import DROP_FIRST, remarks, table
 
     columns, rows = table(list(found.profiles))
-    print_table(columns, rows, title="Milliseconds per inference")
+    print_table(columns, rows, title="Milliseconds per inference", drop_first=DROP_FIRST)
     lines = [*remarks(list(found.profiles)), *(entry.sentence() for entry in found.comparisons)]
     for line in [*lines, *(line for entry in found.sustained for line in entry.sentences())]:
         say(line)
@@ -151,7 +148,7 @@ def _show_operators(result: PerOperator) -> None:
     from edgecnn.profiling import per_op_text
 
     where = f"{result.model} on {result.device}, {counted(result.threads, 'thread')}"
-    print_table(*per_op_text.table(result), title=f"Operators of {where}")
+    print_table(*per_op_text.table(result), title=f"Operators of {where}", drop_first=per_op_text.DROP_FIRST)
     print_table(*per_op_text.by_type(result.operators), title="By type")
     for line in result.remarks:
         say(line)

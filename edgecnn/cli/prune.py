@@ -18,6 +18,7 @@ from edgecnn.cli._output import (
     say,
     show_data_report,
     show_notes,
+    wide_option,
 )
 from edgecnn.compression.settings import Pruning, Tuning
 
@@ -39,6 +40,7 @@ POSITION = 40
 )
 @restart_option
 @json_option
+@wide_option
 def command(
     model: str,
     output: str,

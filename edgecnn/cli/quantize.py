@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgecnn.cli._options import Command, flag, options_of
-from edgecnn.cli._output import emit, json_option, note, output_option, print_table, say, show_notes, trust_option
+from edgecnn.cli._output import (
+    emit,
+    json_option,
+    note,
+    output_option,
+    print_table,
+    say,
+    show_notes,
+    trust_option,
+    wide_option,
+)
 from edgecnn.core.registry import SCHEMES
 from edgecnn.ladder.settings import LadderSettings
 from edgecnn.quantization.settings import QuantizeSettings
@@ -27,6 +37,7 @@ POSITION = 110
 @trust_option
 @options_of(LadderSettings, "ladder")
 @json_option
+@wide_option
 def command(
     model: str,
     output: str,
@@ -133,9 +144,8 @@ def _show(climbed: Climb) -> None:
         if isinstance(entry, Tried) else [entry.configuration, "skipped", *[""] * 5, entry.what]
         for entry in climbed.entries
     ]  # fmt: skip
-    print_table(
-        ["configuration", "verdict", "agreement", "drop, points", "MB", "ms here", "added ms", "what it is"], rows
-    )
+    columns = ["configuration", "verdict", "agreement", "drop, points", "MB", "ms here", "added ms", "what it is"]
+    print_table(columns, rows, drop_first=("what it is", "added ms", "MB", "ms here"))
     if climbed.reached:
         say(f"{climbed.path}: {climbed.tried[-1].configuration}")
 

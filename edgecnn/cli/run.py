@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgecnn.cli._output import emit, json_option, note, print_table, say, say_json, show_notes
+from edgecnn.cli._output import emit, json_option, note, print_table, say, say_json, show_notes, wide_option
 from edgecnn.core.text import counted
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ def _print_schema(ctx: click.Context, param: click.Parameter, asked: bool) -> No
     help="Print the JSON schema of recipes, with which editors complete them, and exit.",
 )  # fmt: skip
 @json_option
+@wide_option
 def command(recipe: str, output: str | None, json_path: str | None) -> None:
     """Run RECIPE, a TOML file with a section for each stage: from building a model to the report.
 

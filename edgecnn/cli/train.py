@@ -18,6 +18,7 @@ from edgecnn.cli._output import (
     say,
     show_data_report,
     show_notes,
+    wide_option,
 )
 from edgecnn.training.settings import TrainOptions
 
@@ -36,6 +37,7 @@ POSITION = 30
 @click.option("--qat", is_flag=True, help="Quantization-aware training of a trained model; has no --strategy.")
 @restart_option
 @json_option
+@wide_option
 def command(model: str, output: str, options: TrainOptions, qat: bool, restart: bool, json_path: str | None) -> None:
     """Train MODEL (.keras or .h5) on DATA and write the model of the best epoch.
 
@@ -133,6 +135,7 @@ def _show(output: str, trained: Trained) -> None:
         for phase in trained.phases
     ]
     metric = trained.record().metric
-    print_table(("phase", "epochs", "best", f"validation {metric}", "time", "processor time"), rows)
+    columns = ("phase", "epochs", "best", f"validation {metric}", "time", "processor time")
+    print_table(columns, rows, drop_first=("processor time", "time"))
     test = f", test {metric} {trained.test.accuracy_percent:.2f} %" if trained.test else ""
     say(f"{output}: validation {metric} {trained.validation.accuracy_percent:.2f} %{test}.")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgecnn.cli._options import Command, options_of
-from edgecnn.cli._output import emit, json_option, note, print_table, say, show_notes, trust_option
+from edgecnn.cli._output import emit, json_option, note, print_table, say, show_notes, trust_option, wide_option
 from edgecnn.core.hints import Hints
 from edgecnn.profiling.settings import Place
 from edgecnn.verification.settings import VerifySettings
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 @options_of(Hints, "hints")
 @trust_option
 @json_option
+@wide_option
 def command(
     model: str, against: str, settings: VerifySettings, place: Place, hints: Hints, trust: bool, json_path: str | None
 ) -> None:

@@ -24,7 +24,10 @@ COST_COLUMNS = (
     "step",
     "saves",
 )
+COST_DROP = ("saves", "MAC/B", "step", "out", "window", "params", "op", "field")
+"""What a narrow terminal does without, the least important first; so are the other `..._DROP`."""
 GEOMETRY_COLUMNS = ("layer", "output size", "dilation", "padding", "field", "step", "center", "sees all", "paths meet")
+GEOMETRY_DROP = ("dilation", "padding", "paths meet", "center", "step", "sees all")
 LEGEND = (
     "window: kernel /stride padding · out: bytes of the output · MAC/B: multiply-accumulates per byte moved · field: "
     "receptive field in pixels, as if the image had no edges (+: attention or squeeze-excite sees further) · step: "
@@ -192,8 +195,10 @@ def stage_rows(values: dict[str, Any]) -> list[list[str]]:
 
 
 EFFECTIVE_COLUMNS = ("layer", "output", "field", "within the picture", "gradient's support", "effective")
+EFFECTIVE_DROP = ("output", "gradient's support", "within the picture")
 CHANGED_COLUMNS = ("layer", "output", "", "MACs", "")
 SWEEP_COLUMNS = ("input", "MACs", "activations", "processor ms", "runs", "MACs per pixel")
+SWEEP_DROP = ("runs", "activations", "MACs per pixel")
 
 
 def effective_rows(report: Report, fields: Sequence[Any]) -> list[list[str]]:
@@ -262,6 +267,7 @@ def growth_sentence(points: Sequence[Point]) -> str:
 
 
 TARGET_COLUMNS = ("operator", "layer", "runs on the target", "status", "reason")
+TARGET_DROP = ("status",)
 
 
 def target_rows(mapping: Any) -> list[list[str]]:

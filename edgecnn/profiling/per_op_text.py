@@ -8,6 +8,8 @@ from edgecnn.profiling.per_op import OperatorTime, PerOperator
 from edgecnn.profiling.text import digits
 
 COLUMNS = ["#", "layer", "type", "kernel", "output", "MMAC", "kB", "ms", "share", "GMAC/s", "GB/s", "limit", "reached"]
+DROP_FIRST = ("kB", "GB/s", "MMAC", "limit", "GMAC/s", "kernel", "reached", "output", "#")
+"""Columns that a narrow terminal does without, the least important first."""
 
 
 def table(result: PerOperator) -> tuple[list[str], list[list[str]]]:

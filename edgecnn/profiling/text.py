@@ -8,6 +8,8 @@ from edgecnn.core.text import counted
 from edgecnn.profiling.latency import Profile, Row
 
 EMULATED = "emulated"
+DROP_FIRST = ("std", "p90", "init", "GMAC/s", "MB", "first", "min", "peak MB", "p99", "delegate")
+"""Columns that a narrow terminal does without, the least important first."""
 _COLUMNS = ("first", "min", "median", "p90", "p95", "p99", "std")
 
 

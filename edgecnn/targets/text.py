@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from edgecnn.targets import TargetReport, Verdict
 
+DROP_FIRST = ("first layer", "status")
+"""Columns that a narrow terminal does without, the least important first."""
+
 
 def table(report: TargetReport) -> tuple[list[str], list[list[str]]]:
     """Columns and rows, in the order in which the model reaches them."""
