@@ -103,7 +103,7 @@ def print_table(
 
 def print_pairs(pairs: Sequence[tuple[str, str]]) -> None:
     """Names and values, a line each, wrapped between words."""
-    longest = max(len(name) for name, _ in pairs)
+    longest = max((len(name) for name, _ in pairs), default=0)
     for name, text in pairs:
         label = f"  {printable(name):<{longest}}  "
         click.echo("\n".join(wrapped(label + printable(text), _width(sys.stdout), " " * len(label))))

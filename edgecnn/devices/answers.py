@@ -149,6 +149,10 @@ class Compare(Record):
     system: System
     threads: Threads
     rounds: Annotated[tuple[tuple[Duration, Duration], ...], Length(1 << 20, 1)]
+    clock: Literal["processor", "wall"]
+    disturbed: Annotated[float, Range(0, 1)]
+    others: Rate | None
+    stolen: Rate | None
 
 
 @dataclass(frozen=True)
@@ -168,6 +172,8 @@ class Sustained(Record):
     system: System
     threads: Threads
     windows: Annotated[tuple[Window, ...], Length(2 * WINDOWS, 1)]
+    others: Rate | None
+    stolen: Rate | None
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edgecnn.devices import Device
-from edgecnn.profiling.noise import median_interval
+from edgecnn.profiling.noise import NO_VERDICT, Verdict, judge_company, median_interval
 from edgecnn.runtime.model.model_file import AnyFile
 from edgecnn.runtime.model.validation import Record
 
@@ -23,6 +23,8 @@ class Comparison(Record):
         ratio: median over the rounds of first / second; the two blocks of a round were timed one after the other.
         interval: 95 % confidence interval of that median, by order statistics.
         emulated: whether the device is an emulator, whose times say nothing about a real board.
+        clock: "processor" (one thread: other programs don't stretch the times) or "wall".
+        noise: whether the ratio can be trusted.
     """
 
     DERIVED = ("differs",)
@@ -38,14 +40,18 @@ class Comparison(Record):
     ratio: float
     interval: tuple[float, float]
     emulated: bool
+    clock: str = "wall"
+    noise: Verdict = NO_VERDICT
 
     @property
     def differs(self) -> bool:
-        """Whether the interval leaves out 1."""
-        return not self.interval[0] <= 1 <= self.interval[1]
+        """Whether the interval leaves out 1, and can be trusted."""
+        return not self.noise.too_noisy and not self.interval[0] <= 1 <= self.interval[1]
 
     def sentence(self) -> str:
         """The result for a person."""
+        if self.noise.too_noisy:
+            return self._refused()
         marked = ", EMULATED" if self.emulated else ""
         low, high = self.interval
         numbers = f"ratio {self.ratio:.3f}, 95 %: {low:.3f} to {high:.3f}, {self.rounds} interleaved rounds{marked}"
@@ -54,6 +60,13 @@ class Comparison(Record):
         faster, factor = (self.second, self.ratio) if self.ratio > 1 else (self.first, 1 / self.ratio)
         slower = self.first if self.ratio > 1 else self.second
         return f"{faster} is {factor:.2f} times as fast as {slower} on {self.device} ({numbers})."
+
+    def _refused(self) -> str:
+        one = "" if self.threads == 1 else ", or use --threads 1, which is timed by processor time"
+        return (
+            f"{self.first} and {self.second} on {self.device}: no ratio, the machine was too busy. "
+            f"{' '.join(self.noise.reasons)} Close other programs and repeat{one}."
+        )
 
 
 def compare(first: AnyFile, second: AnyFile, device: Device, **options: Any) -> Comparison:
@@ -83,6 +96,8 @@ def compare(first: AnyFile, second: AnyFile, device: Device, **options: Any) -> 
         ratio=round(ratio, 5),
         interval=(round(interval[0], 5), round(interval[1], 5)),
         emulated=answer["system"]["emulated"],
+        clock=answer["clock"],
+        noise=judge_company(answer, answer["threads"]),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,10 @@ from edgecnn.runtime.model.validation import Record
 MAX_SPREAD = 0.25
 MAX_DRIFT = 0.05
 MAX_HALF_WIDTH = 0.03
+MAX_DISTURBED = 0.5
+MAX_STOLEN = 0.05
+SPARE = 0.25
+"""Processors that other programs may use beyond those that are free: a desktop, the measuring itself."""
 _Z95 = 1.96
 
 
@@ -46,6 +50,34 @@ def judge(measurement: Measurement, system: dict[str, Any]) -> Verdict:
     """The verdict on one measurement made on a machine with that `runtime.system.describe()`."""
     reasons = tuple(_reasons(measurement.samples_ms))
     return Verdict(bool(reasons), reasons, tuple(_causes(measurement, system)) if reasons else ())
+
+
+NO_VERDICT = Verdict(False, (), ())
+
+
+def judge_company(answer: Mapping[str, Any], threads: int) -> Verdict:
+    """The verdict on times that were taken while other programs may have used the processors.
+
+    Args:
+        answer: of a job: system, others and stolen (processors on average; None where it isn't known), and for a
+            comparison clock and disturbed. An emulator's times are never judged.
+        threads: of the model.
+    """
+    system, others = answer["system"], answer.get("others")
+    if system["emulated"]:
+        return NO_VERDICT
+    found = []
+    stretched = answer.get("clock") != "processor"
+    if stretched and others is not None and threads + others > system["cores"] + SPARE:
+        found.append(
+            f"Other programs used {others:.1f} of the {system['cores']} processors meanwhile, and the model needs "
+            f"{threads}."
+        )
+    if answer.get("disturbed", 0) > MAX_DISTURBED:
+        found.append(f"The system took the processor away in {answer['disturbed']:.0%} of the rounds.")
+    if (answer.get("stolen") or 0) > MAX_STOLEN:
+        found.append(f"The hypervisor gave {answer['stolen']:.1f} processors to other virtual machines.")
+    return Verdict(bool(found), tuple(found), ())
 
 
 def _reasons(samples: list[float]) -> list[str]:

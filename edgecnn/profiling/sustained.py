@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from edgecnn.core.errors import UsageError
 from edgecnn.devices import Device
+from edgecnn.profiling.noise import NO_VERDICT, Verdict, judge_company
 from edgecnn.runtime.model.model_file import AnyFile
 from edgecnn.runtime.model.validation import Length, Range, Record
 
@@ -51,6 +52,7 @@ class Sustained(Record):
         fall: 1 - steady / initial; below 0 where it became faster.
         throttled: flags that were up at some time, e.g. "under-voltage".
         emulated: whether the device is an emulator, whose times say nothing about a real board.
+        noise: whether other programs used the processors meanwhile.
     """
 
     model: str
@@ -64,6 +66,7 @@ class Sustained(Record):
     fall: float
     throttled: tuple[str, ...]
     emulated: bool
+    noise: Verdict = NO_VERDICT
 
     def sentences(self) -> list[str]:
         """The result for a person."""
@@ -77,6 +80,8 @@ class Sustained(Record):
         lines += [f"Temperature {heat[0]:.0f} to {max(heat):.0f} °C."] if heat else []
         lines += [f"Clock {max(clock):.0f} MHz at most, {min(clock):.0f} at least."] if clock else []
         lines += [f"The board throttled itself: {', '.join(self.throttled)}."] if self.throttled else []
+        if self.noise.too_noisy:
+            lines.append(f"Too noisy ({where}, sustained): {' '.join(self.noise.reasons)} A fall may be theirs.")
         return lines
 
 
@@ -112,4 +117,5 @@ def sustain(model: AnyFile, device: Device, seconds: float, **options: Any) -> S
         fall=round(1 - steady / initial, 4),
         throttled=tuple(sorted({flag for window in windows for flag in window.throttled_now})),
         emulated=answer["system"]["emulated"],
+        noise=judge_company(answer, answer["threads"]),
     )

@@ -26,6 +26,8 @@ def sustained(measured: Sustained) -> str:
     parts.append(paragraph(text))
     if measured.throttled:
         parts.append(paragraph(f"The board throttled itself: {', '.join(measured.throttled)}.", "warning"))
+    if measured.noise.too_noisy:
+        parts.append(paragraph(f"Too noisy: {' '.join(measured.noise.reasons)}", "warning"))
     if measured.emulated:
         warning = "Measured on an emulated processor: these times say nothing about a real board."
         parts.insert(0, paragraph(warning, "warning"))

@@ -227,10 +227,22 @@ def test_tensors(file: AnyFile, program: Program) -> tuple[np.ndarray, ...]:
 
 
 def timed_runs(
-    program: Program | Engine, tensors: np.ndarray | Sequence[np.ndarray], runs: int, budget_s: float = 0.0
+    program: Program | Engine,
+    tensors: np.ndarray | Sequence[np.ndarray],
+    runs: int,
+    budget_s: float = 0.0,
+    clock: Callable[[], int] = time.perf_counter_ns,
 ) -> list[float]:
-    """Milliseconds of each `set_tensor, invoke, get_tensor`; with a budget, ends early when it is used up."""
-    interpreter, clock, samples = program.interpreter, time.perf_counter_ns, []
+    """Milliseconds of each `set_tensor, invoke, get_tensor`; with a budget, ends early when it is used up.
+
+    Args:
+        program: the model.
+        tensors: its inputs.
+        runs: how many.
+        budget_s: on the same clock; 0 for none.
+        clock: in nanoseconds.
+    """
+    interpreter, samples = program.interpreter, []
     given = (tensors,) if isinstance(tensors, np.ndarray) else tensors
     sources = [(info.index, tensor) for info, tensor in zip(program.inputs, given)]
     results = [info.index for info in program.outputs]

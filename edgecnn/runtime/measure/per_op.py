@@ -23,7 +23,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import io
-import resource
 import statistics
 import time
 import zipfile
@@ -40,6 +39,7 @@ from ..model.tflite import Graph, Operator
 from ..run.interpreter import interpreter_module, open_interpreter, quiet
 from ..run.program import Program
 from .latency import Plan, open_program, test_tensors, timed_runs
+from .others import has_processor_clock, preemptions
 
 OPERATOR_PREFIX = "op"
 EMPTY_PREFIX = "empty"
@@ -149,7 +149,7 @@ def measure(file: AnyFile, cut: bytes, plan: Plan) -> dict[str, Any]:
         "difference": round(sum_ms / whole_ms - 1, 4),
         "overhead_ms": round(overhead_ms, 5),
         "rounds": rounds,
-        "clock": "processor" if _has_processor_clock(program, plan) else "wall",
+        "clock": "processor" if has_processor_clock(program, plan) else "wall",
         "disturbed": round(1 - len(whole) / rounds, 3),
         "threads": program.threads,
         "delegate": plan.delegate,
@@ -187,7 +187,7 @@ def _take_turns(
     program: Program, tensors: tuple[np.ndarray, ...], parts: dict[str, _Subgraph], plan: Plan
 ) -> tuple[int, dict[str, list[float]]]:
     """The number of turns, and the milliseconds of those that count by subgraph ("": the whole model)."""
-    clock, counts_all = time.perf_counter_ns, _has_processor_clock(program, plan)
+    clock, counts_all = time.perf_counter_ns, has_processor_clock(program, plan)
     if counts_all:
         clock = time.thread_time_ns
     runs = {name: part.run for name, part in parts.items() if name not in PROBES}
@@ -198,17 +198,12 @@ def _take_turns(
     deadline = time.monotonic() + plan.budget_s
     for turn in range(max(plan.runs, MIN_ROUNDS)):
         for name, run in runs.items():
-            before = _preemptions()
+            before = preemptions()
             ms = run(clock)
-            samples[name].append((not counts_all and _preemptions() > before, ms))
+            samples[name].append((not counts_all and preemptions() > before, ms))
         if turn + 1 >= MIN_ROUNDS and time.monotonic() > deadline:
             break
     return turn + 1, {name: _undisturbed(values) for name, values in samples.items()}
-
-
-def _has_processor_clock(program: Program, plan: Plan) -> bool:
-    """Whether all work is done by the calling thread: an accelerator, or more threads, work beside it."""
-    return program.threads == 1 and plan.delegate == "cpu"
 
 
 def _run_whole(program: Program, tensors: tuple[np.ndarray, ...], clock: Clock) -> float:
@@ -219,10 +214,6 @@ def _run_whole(program: Program, tensors: tuple[np.ndarray, ...], clock: Clock) 
     program.interpreter.invoke()
     program.fetch()
     return (clock() - start) / 1e6
-
-
-def _preemptions() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
 
 
 def _undisturbed(samples: list[tuple[bool, float]]) -> list[float]:

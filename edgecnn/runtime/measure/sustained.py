@@ -13,6 +13,7 @@ from ..model.json_text import printable
 from ..model.model_file import AnyFile
 from . import system
 from .latency import Plan, open_program, test_tensors, timed_runs
+from .others import Others
 
 WINDOWS = 120
 MIN_WINDOW_S = 0.5
@@ -22,8 +23,8 @@ def sustain(file: AnyFile, plan: Plan, seconds: float) -> dict[str, Any]:
     """Run without a pause for `seconds`.
 
     Returns:
-        threads, and windows in order: end_s (since the start), fps, median_ms, p95_ms, and what `system.conditions`
-        says at their end.
+        threads; windows in order: end_s (since the start), fps, median_ms, p95_ms, and what `system.conditions` says at
+        their end; others and stolen of `Others.figures`.
 
     Raises:
         ModelFileError: the runtime refuses the model.
@@ -34,6 +35,7 @@ def sustain(file: AnyFile, plan: Plan, seconds: float) -> dict[str, Any]:
     timed_runs(program, tensors, plan.warmup, plan.budget_s)
     length_s = max(MIN_WINDOW_S, seconds / WINDOWS)
     windows: list[dict[str, Any]] = []
+    others = Others()
     start = told = time.monotonic()
     while (begin := time.monotonic()) - start < seconds:
         samples: list[float] = []
@@ -43,7 +45,7 @@ def sustain(file: AnyFile, plan: Plan, seconds: float) -> dict[str, Any]:
         if now - told > max(5.0, seconds / 20):
             told = now
             _tell(windows[-1], seconds)
-    return {"threads": program.threads, "windows": windows}
+    return {"threads": program.threads, "windows": windows, **others.figures()}
 
 
 def _window(samples: list[float], end_s: float, length_s: float) -> dict[str, Any]:

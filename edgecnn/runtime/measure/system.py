@@ -144,9 +144,17 @@ def _voltage_alarm(root: Path) -> str | None:
 
 def _steal_s() -> float | None:
     """Seconds that a hypervisor gave to others, over all processors, since the start."""
+    seconds = stat_seconds()
+    return seconds[7] if seconds else None
+
+
+def stat_seconds() -> list[float]:
+    """Seconds of all processors since the start, as Linux counts them: user, nice, system, idle, waiting for input and
+    output, interrupts, soft interrupts, stolen by a hypervisor; empty where there is no such count.
+    """
     fields = (_read(Path("/proc/stat")) or "").splitlines()[:1]
-    values = fields[0].split() if fields else []
-    return int(values[8]) / os.sysconf("SC_CLK_TCK") if len(values) > 8 else None
+    values = fields[0].split()[1:9] if fields else []
+    return [int(value) / os.sysconf("SC_CLK_TCK") for value in values] if len(values) == 8 else []
 
 
 def _read(path: Path) -> str | None:
