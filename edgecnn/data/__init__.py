@@ -5,9 +5,14 @@ One file per kind. A kind defines `SYNTAX` (for help), `accepts(spec) -> bool` a
 
 from __future__ import annotations
 
+import contextlib
+from pathlib import Path
+
+from edgecnn.core import file_kind
 from edgecnn.core.errors import DataError
+from edgecnn.core.text import did_you_mean
 from edgecnn.data.dataset import DataSet, Example, FileExample, class_indices, readable
-from edgecnn.data.kind import data_kinds, kind_of
+from edgecnn.data.kind import data_kinds, kind_of, named_sets
 
 __all__ = ["DataSet", "Example", "FileExample", "class_indices", "open_data", "readable"]
 
@@ -21,5 +26,16 @@ def open_data(spec: str) -> DataSet:
     kind = kind_of(spec)
     if kind is None:
         choices = "; ".join(kind.SYNTAX for kind in data_kinds())
-        raise DataError(f"There is no data set {spec!r}. Expected one of: {choices}.")
+        other = file_kind.kind_of(spec)
+        told = f"{spec} is {other.words}, and no data set." if other else f"There is no data set {spec!r}."
+        raise DataError(f"{told}{_meant(spec)} Expected one of: {choices}.")
     return kind.open_data(spec)
+
+
+def _meant(spec: str) -> str:
+    """What a mistyped name may have meant: a named set, or a folder or file in the same place."""
+    names = named_sets()
+    with contextlib.suppress(OSError, ValueError):
+        names += [str(each) for each in Path(spec).parent.iterdir() if each.is_dir()]
+    meant = did_you_mean(spec, names)
+    return f" {meant}" if meant else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Protocol
 
 from edgecnn.core.registry import DATA_KINDS
@@ -40,6 +41,12 @@ class DataKind(DataKindFile, Protocol):
 def kind_of(spec: str) -> DataKind | None:
     """The kind that such data is of; None for none."""
     return next((kind for kind in data_kinds() if kind.accepts(spec)), None)
+
+
+def named_sets() -> list[str]:
+    """Data sets that have a name, e.g. "photos"."""
+    first = (re.match(r"[a-z][a-z-]{2,}(?=[\[ ])", kind.SYNTAX) for kind in data_kinds())
+    return [found[0] for found in first if found]
 
 
 def data_kinds() -> list[DataKind]:

@@ -6,7 +6,9 @@ another distribution's entry point, which becomes a library's path: the device h
 
 from __future__ import annotations
 
+from edgecnn.core.errors import UsageError
 from edgecnn.core.registry import DELEGATES
+from edgecnn.core.text import did_you_mean
 from edgecnn.runtime.delegates import loading
 from edgecnn.runtime.delegates.kind import DelegateKind, pairs
 
@@ -25,5 +27,9 @@ def resolve(text: str) -> str:
     if name in DELEGATES.names() and name not in loading.names():
         spec = DELEGATES.plugin(name, DelegateKind).spec(argument, pairs(options))
         return ",".join([spec.library, *(f"{key}={value}" for key, value in spec.options.items())])
-    loading.parse(text)
+    try:
+        loading.parse(text)
+    except UsageError as error:
+        meant = "" if name in loading.names() else did_you_mean(name, DELEGATES.names())
+        raise UsageError(f"{error}{' ' if meant else ''}{meant}") from error
     return text

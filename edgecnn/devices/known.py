@@ -19,7 +19,7 @@ from edgecnn.core import files
 from edgecnn.core.errors import EdgecnnError, RecordError, UsageError
 from edgecnn.core.files import parse_toml
 from edgecnn.core.registry import DEVICES
-from edgecnn.core.text import printable
+from edgecnn.core.text import did_you_mean, printable
 
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
 
@@ -103,8 +103,9 @@ def remove(name: str) -> None:
     with files.locked(path()):
         known = entries()
         if name not in known:
-            choices = ", ".join(known) or "none yet"
-            raise UsageError(f"There is no device {name!r} in {path()}. Choose one of: {choices}.")
+            choices = f"Choose one of: {', '.join(known)}." if known else "It names none yet."
+            sentences = (f"There is no device {name!r} in {path()}.", did_you_mean(name, known), choices)
+            raise UsageError(" ".join(sentence for sentence in sentences if sentence))
         del known[name]
         _write(known)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
@@ -11,7 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgecnn.core.errors import DeviceError, UsageError
+from edgecnn.core.errors import DeviceError, EdgecnnError, UsageError
+from edgecnn.core.text import did_you_mean
+from edgecnn.devices import known
 from edgecnn.devices.child import Answer, Limits, converse
 
 TRANSPORT_FAILED = 255
@@ -165,7 +168,7 @@ _EXPLANATIONS = (
     ),
     (
         "Could not resolve hostname",
-        "There is no host {host!r}. Check the name (`ping {host}`), use the board's IP address, or add it: "
+        "There is no host {host!r}.{meant} Check the name (`ping {host}`), use the board's IP address, or add it: "
         "edgecnn devices add NAME user@address",
     ),
     (
@@ -181,6 +184,14 @@ _EXPLANATIONS = (
 )
 
 
+def _meant(host: str) -> str:
+    """What a mistyped name of a board may have meant; a file of names that can't be read is told elsewhere."""
+    with contextlib.suppress(EdgecnnError):
+        meant = did_you_mean(host, known.entries())
+        return f" {meant}" if meant else ""
+    return ""
+
+
 def explain(stderr: str, address: Address, doing: str) -> str:
     """One message for what ssh complained about."""
     port = f"-p {address.port} " if address.port else ""
@@ -189,6 +200,7 @@ def explain(stderr: str, address: Address, doing: str) -> str:
         "target": str(address),
         "typed": f"{port}{f'{address.user}@' if address.user else ''}{address.host}",
         "known": shlex.quote(f"[{address.host}]:{address.port}") if address.port else address.host,
+        "meant": _meant(address.host),
         "last": (stderr.strip().splitlines() or ["no reason given"])[-1].strip(),
     }
     for sign, text in _EXPLANATIONS:

@@ -34,6 +34,19 @@ def read_regular(path: str | Path, limit_bytes: int) -> bytes:
         return stream.read(limit_bytes + 1)
 
 
+def likely_meant(path: str | Path) -> str:
+    """For the message about a missing file: " Did you mean X?", a file of a similar name beside it; else empty."""
+    import difflib  # only a mistake needs it
+
+    path = Path(path)
+    try:
+        names = [each.name for each in path.parent.iterdir() if each.suffix == path.suffix or each.stem == path.stem]
+    except (OSError, ValueError):
+        return ""
+    found = difflib.get_close_matches(path.name, names, n=1, cutoff=0.7)
+    return f" Did you mean {path.with_name(found[0])}?" if found else ""
+
+
 def _check(status: os.stat_result, path: str | Path, limit_bytes: int) -> None:
     special = next((name for is_kind, name in _KINDS if is_kind(status.st_mode)), None)
     if special:

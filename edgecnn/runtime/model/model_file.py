@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import ModelFileError, RecordError
+from ..regular_file import likely_meant
 from . import assumptions, free_input, output_kind, purpose
 from . import metadata as standard
 from .contract import Contract, Preprocessing
@@ -150,7 +151,7 @@ def read_bytes(path: Path) -> bytes:
             )
         return path.read_bytes()
     except FileNotFoundError as error:
-        raise ModelFileError(f"There is no file {path}.") from error
+        raise ModelFileError(f"There is no file {path}.{likely_meant(path)}") from error
     except (OSError, MemoryError) as error:
         raise ModelFileError(f"Can't read {path}: {error}.") from error
 
