@@ -6,10 +6,13 @@ block for each row, a line for each cell.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TextIO
 
 _GAP = 2  # spaces between columns
 _INDENT = 1
@@ -25,6 +28,16 @@ def cells(text: str) -> int:
     return sum(
         0 if unicodedata.combining(each) else 2 if unicodedata.east_asian_width(each) in "WF" else 1 for each in text
     )
+
+
+def terminal_width(stream: TextIO) -> int | None:
+    """Columns of the terminal behind a stream, as $COLUMNS or the terminal says; None where there is none."""
+    if not stream.isatty():
+        return None
+    told = os.environ.get("COLUMNS", "")
+    with contextlib.suppress(OSError, ValueError):
+        return int(told) if told.isdecimal() and int(told) else os.get_terminal_size(stream.fileno()).columns or 80
+    return 80
 
 
 def wrapped(text: str, width: int | None, indent: str | None = None) -> list[str]:

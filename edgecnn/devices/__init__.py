@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from edgecnn.core.progress import Progress, silent
 from edgecnn.core.registry import DEVICES
 from edgecnn.runtime.model.json_text import printable_lines
 from edgecnn.runtime.model.model_file import AnyFile, ModelFile
@@ -56,12 +58,29 @@ class Device(Protocol):
 class DeviceKind(Protocol):
     """A file of `edgecnn/devices/kinds/`."""
 
-    def open(self, entry: Entry, note: Note) -> Device:
-        """Reach a machine; `note` is told what a person who waits wants to know.
+    def open(self, entry: Entry, note: Listener) -> Device:
+        """Reach a machine; `note` is told what a person who waits wants to know, `note.progress` how far a job is.
 
         Raises:
             DeviceError: it can't be reached.
         """
+
+
+@dataclass(frozen=True)
+class Listener:
+    """What a person who waits is told; called with a note.
+
+    Attributes:
+        note: told a line for a person.
+        progress: told how far a job is: what is being done, how much of it, of how much.
+    """
+
+    note: Note
+    progress: Progress = silent
+
+    def __call__(self, text: str) -> None:
+        """Tell a line."""
+        self.note(text)
 
 
 def to_stderr(message: str) -> None:
@@ -69,12 +88,13 @@ def to_stderr(message: str) -> None:
     print(printable_lines(message), file=sys.stderr, flush=True)
 
 
-def open_device(target: str = "local", note: Note = to_stderr) -> Device:
+def open_device(target: str = "local", note: Note = to_stderr, progress: Progress = silent) -> Device:
     """Reach a machine.
 
     Args:
         target: "local", a name from devices.toml, or `[ssh://][user@]host[:port]`.
         note: is told what a person who waits wants to know.
+        progress: is told how far a job is.
 
     Raises:
         UsageError: the target can't be understood.
@@ -83,4 +103,4 @@ def open_device(target: str = "local", note: Note = to_stderr) -> Device:
     from edgecnn.devices.known import locate
 
     kind, entry = locate(target)
-    return DEVICES.plugin(kind, DeviceKind).open(entry, note)
+    return DEVICES.plugin(kind, DeviceKind).open(entry, Listener(note, progress))

@@ -13,14 +13,17 @@ from dataclasses import dataclass
 from typing import IO, Any
 
 from edgecnn.core.errors import DeviceError
+from edgecnn.core.progress import Progress, silent
 from edgecnn.core.text import printable
-from edgecnn.runtime.process.supervise import BEAT, NOTE
+from edgecnn.runtime.process.supervise import BEAT, NOTE, PROGRESS
 
 HEARTBEAT_S = 5.0
 MAX_BYTES = 16 << 20
 MAX_NOTES = 1000
 _LONGEST_LINE = 4096
 _KEPT_LINES = 100
+_DIGITS = 10
+_LONGEST_STAGE = 200
 _END_S = 10.0
 _LOOK_S = 0.5
 
@@ -92,11 +95,13 @@ class _Listener(threading.Thread):
 
 
 class Complaints(_Listener):
-    """A child's standard error: notes are passed on, the last other lines are kept, printable."""
+    """A child's standard error: notes and progress are passed on, the last other lines are kept, printable."""
 
-    def __init__(self, stream: IO[bytes], note: Callable[[str], None] = lambda text: None) -> None:
+    def __init__(
+        self, stream: IO[bytes], note: Callable[[str], None] = lambda text: None, progress: Progress = silent
+    ) -> None:
         super().__init__(stream)
-        self._note, self._notes = note, 0
+        self._note, self._notes, self._progress = note, 0, progress
         self._lines: collections.deque[str] = collections.deque(maxlen=_KEPT_LINES)
         self.start()
 
@@ -107,11 +112,19 @@ class Complaints(_Listener):
                 self._take(raw.decode(errors="replace"))
 
     def _take(self, line: str) -> None:
-        if not line.startswith(NOTE):
+        if line.startswith(PROGRESS):
+            self._advance(line[len(PROGRESS) :].split(" ", 2))
+        elif not line.startswith(NOTE):
             self._lines.append(printable(line.rstrip()))
         elif self._notes < MAX_NOTES:
             self._notes += 1
             self._note(printable(line[len(NOTE) :].rstrip()))
+
+    def _advance(self, words: list[str]) -> None:
+        """A board may say anything: what makes no sense is no progress."""
+        if len(words) == 3 and all(word.isascii() and word.isdecimal() and len(word) < _DIGITS for word in words[:2]):
+            done, total = map(int, words[:2])
+            self._progress(printable(words[2].strip())[:_LONGEST_STAGE], min(done, total), total)
 
     def text(self) -> str:
         """What is there once the child has ended."""
@@ -146,6 +159,7 @@ def converse(
     note: Callable[[str], None] = lambda text: None,
     content: bytes | None = None,
     env: Mapping[str, str] | None = None,
+    progress: Progress = silent,
 ) -> Answer:
     """Run a child to its end.
 
@@ -156,6 +170,7 @@ def converse(
         content: its standard input; None holds that open and sends a byte every `HEARTBEAT_S`, which says to a job that
             watches it that we still want the answer.
         env: its environment.
+        progress: told how far the job is, as it says on its standard error.
 
     Raises:
         DeviceError: it went beyond its limits.
@@ -163,7 +178,7 @@ def converse(
     pipes: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
     process = subprocess.Popen(command, **pipes, bufsize=0, env=env)
     assert process.stdin and process.stdout and process.stderr
-    output, complaints = _Output(process.stdout, limits.bytes), Complaints(process.stderr, note)
+    output, complaints = _Output(process.stdout, limits.bytes), Complaints(process.stderr, note, progress)
     if content is not None:
         threading.Thread(target=_feed, args=(process.stdin, content), daemon=True).start()
     try:

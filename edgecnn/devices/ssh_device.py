@@ -11,7 +11,7 @@ import numpy as np
 
 from edgecnn.core.errors import DeviceError, RuntimeMissingError
 from edgecnn.core.text import printable
-from edgecnn.devices import Note, batch, zipapp
+from edgecnn.devices import Listener, batch, zipapp
 from edgecnn.devices import job as job_module
 from edgecnn.devices.child import Answer, converse
 from edgecnn.devices.ssh_client import Client
@@ -66,7 +66,7 @@ class Board:
 class SshDevice:
     """Runs jobs at the other end of ssh."""
 
-    def __init__(self, name: str, client: Client, note: Note) -> None:
+    def __init__(self, name: str, client: Client, note: Listener) -> None:
         self.name = name
         self.client = client
         self.note = note
@@ -74,7 +74,7 @@ class SshDevice:
     def run(self, job: str, files: Sequence[AnyFile] = (), **options: Any) -> dict[str, Any]:
         """See `Device.run`."""
         command = self._command(job, files, {"watch": SILENCE_S, **options})
-        answer = converse(command, job_module.limits(job, self.name, options), self.note)
+        answer = converse(command, job_module.limits(job, self.name, options), self.note, progress=self.note.progress)
         self._check(answer, f"`{job}` ran")
         try:
             return job_module.result(job, answer, self.name)

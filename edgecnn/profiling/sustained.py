@@ -81,7 +81,9 @@ class Sustained(Record):
         lines += [f"Clock {max(clock):.0f} MHz at most, {min(clock):.0f} at least."] if clock else []
         lines += [f"The board throttled itself: {', '.join(self.throttled)}."] if self.throttled else []
         if self.noise.too_noisy:
-            lines.append(f"Too noisy ({where}, sustained): {' '.join(self.noise.reasons)} A fall may be theirs.")
+            lines.append(
+                f"Too noisy ({where}, sustained): {' '.join(self.noise.reasons)} What changed may be their doing."
+            )
         return lines
 
 

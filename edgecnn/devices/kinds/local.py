@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 
 from edgecnn.core import temporary
-from edgecnn.devices import Note, batch
+from edgecnn.devices import Listener, batch
 from edgecnn.devices import job as job_module
 from edgecnn.devices.child import converse
 from edgecnn.devices.known import Entry
 from edgecnn.runtime.model.model_file import AnyFile, ModelFile
 
 
-def open(entry: Entry, note: Note) -> LocalDevice:
+def open(entry: Entry, note: Listener) -> LocalDevice:
     """The machine that this runs on."""
     return LocalDevice(note)
 
@@ -26,7 +26,7 @@ def open(entry: Entry, note: Note) -> LocalDevice:
 class LocalDevice:
     """Runs jobs by `python -m edgecnn.runtime`."""
 
-    def __init__(self, note: Note) -> None:
+    def __init__(self, note: Listener) -> None:
         self.name = "local"
         self._note = note
         self._folder = temporary.folder()
@@ -35,7 +35,13 @@ class LocalDevice:
     def run(self, job: str, files: Sequence[AnyFile] = (), **options: Any) -> dict[str, Any]:
         """See `Device.run`."""
         command = self._command(job, files, {"watch": 0, **options})
-        answer = converse(command, job_module.limits(job, self.name, options), self._note, env=self._environment)
+        answer = converse(
+            command,
+            job_module.limits(job, self.name, options),
+            self._note,
+            env=self._environment,
+            progress=self._note.progress,
+        )
         return job_module.result(job, answer, self.name)
 
     def outputs(self, file: ModelFile, tensors: Iterable[np.ndarray], **options: Any) -> Iterator[np.ndarray]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from edgecnn.devices import Note
+from edgecnn.devices import Listener
 from edgecnn.devices.known import Entry
 from edgecnn.devices.ssh_client import Address, Client
 from edgecnn.devices.ssh_device import SshDevice
 
 
-def open(entry: Entry, note: Note) -> SshDevice:
+def open(entry: Entry, note: Listener) -> SshDevice:
     """A board by `[user@]host[:port]`; connects when it is first used."""
     return SshDevice(entry.name, Client(Address.parse(entry.target), entry.ssh_config), note)

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import statistics
 import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from ..model.model_file import AnyFile
-from .latency import Plan, open_program, test_tensors, timed_runs
+from ..run.program import Program
+from .latency import Plan, Progress, open_program, silent, test_tensors, timed_runs
 from .others import Others, has_processor_clock, preemptions
 
 BLOCK = 5  # inferences before the other model's turn; the first of them refills the caches and isn't counted
 MIN_ROUNDS = 20
 
 
-def compare(first: AnyFile, second: AnyFile, plan: Plan) -> dict[str, Any]:
+def compare(first: AnyFile, second: AnyFile, plan: Plan, progress: Progress = silent) -> dict[str, Any]:
     """Time two models block by block in the order A B, B A, A B, ... which cancels a steady drift.
 
     On one thread and without a delegate that is processor time, which other programs don't stretch. Otherwise it is
@@ -35,18 +39,9 @@ def compare(first: AnyFile, second: AnyFile, plan: Plan) -> dict[str, Any]:
         timed_runs(program, given, plan.warmup, plan.budget_s / 4)
     by_processor = all(has_processor_clock(program, plan) for program in programs)
     clock = time.thread_time_ns if by_processor else time.perf_counter_ns
-    rounds: list[tuple[float, float]] = []
-    disturbed: list[bool] = []
     others = Others()
-    deadline = time.monotonic() + plan.budget_s
-    for turn in range(max(MIN_ROUNDS, plan.runs // BLOCK)):
-        medians, before = [0.0, 0.0], preemptions()
-        for which in (0, 1) if turn % 2 == 0 else (1, 0):
-            medians[which] = statistics.median(timed_runs(programs[which], tensors[which], BLOCK + 1, clock=clock)[1:])
-        rounds.append((round(medians[0], 5), round(medians[1], 5)))
-        disturbed.append(not by_processor and preemptions() > before)
-        if time.monotonic() > deadline and len(rounds) >= MIN_ROUNDS // 2:
-            break
+    rounds, disturbed = _take_turns((first.name, second.name), programs, tensors, plan, clock, progress)
+    disturbed = [seized and not by_processor for seized in disturbed]
     calm = [each for each, seized in zip(rounds, disturbed) if not seized]
     return {
         "threads": programs[0].threads,
@@ -55,3 +50,29 @@ def compare(first: AnyFile, second: AnyFile, plan: Plan) -> dict[str, Any]:
         "disturbed": round(sum(disturbed) / len(disturbed), 3),
         **others.figures(),
     }
+
+
+def _take_turns(
+    names: Sequence[str],
+    programs: Sequence[Program],
+    tensors: Sequence[tuple[np.ndarray, ...]],
+    plan: Plan,
+    clock: Callable[[], int],
+    progress: Progress,
+) -> tuple[list[tuple[float, float]], list[bool]]:
+    """Milliseconds of both in each round, and whether the system took the processor away meanwhile."""
+    stage = f"Comparing {' and '.join(names)}"
+    rounds: list[tuple[float, float]] = []
+    disturbed: list[bool] = []
+    deadline, count = time.monotonic() + plan.budget_s, max(MIN_ROUNDS, plan.runs // BLOCK)
+    for turn in range(count):
+        progress(stage, turn, count)
+        medians, before = [0.0, 0.0], preemptions()
+        for which in (0, 1) if turn % 2 == 0 else (1, 0):
+            medians[which] = statistics.median(timed_runs(programs[which], tensors[which], BLOCK + 1, clock=clock)[1:])
+        rounds.append((round(medians[0], 5), round(medians[1], 5)))
+        disturbed.append(preemptions() > before)
+        if time.monotonic() > deadline and len(rounds) >= MIN_ROUNDS // 2:
+            break
+    progress(stage, count, count)
+    return rounds, disturbed

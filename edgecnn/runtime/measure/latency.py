@@ -7,7 +7,7 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Optional
 
 import numpy as np
 
@@ -42,6 +42,14 @@ class Plan:
     runs: int = 100
     warmup: int = 10
     budget_s: float = 60.0
+
+
+# (what is being done, how many are done, how many there are)
+Progress = Callable[[str, int, int], None]
+
+
+def silent(stage: str, done: int, total: int) -> None:
+    """No progress."""
 
 
 Milliseconds = Annotated[float, Range(0, 1e9)]
@@ -104,12 +112,16 @@ class Measurement(Record):
     not_finite: Annotated[int, Range(0)] = 0
 
 
-def measure(read: Callable[[], AnyFile], plan: Plan) -> tuple[Measurement, golden.GoldenResult | None]:
+Measured = tuple[Measurement, Optional[golden.GoldenResult]]
+
+
+def measure(read: Callable[[], AnyFile], plan: Plan, progress: Progress = silent) -> Measured:
     """Time a model, an image's on one of its golden images, then replay its golden vectors.
 
     Args:
         read: reads the model; what that costs is measured too.
         plan: what to measure.
+        progress: told between two runs, never within one.
 
     Returns:
         The measurement, and the golden vectors replayed; None for a file that carries no vectors.
@@ -127,7 +139,8 @@ def measure(read: Callable[[], AnyFile], plan: Plan) -> tuple[Measurement, golde
     answer, first_ms = _first(program, tensors)
     warmup = timed_runs(program, tensors, plan.warmup, plan.budget_s / 4)
     with _Usage() as usage:
-        samples = timed_runs(program, tensors, plan.runs, plan.budget_s)
+        tell = _telling(file.name, program, plan, progress)
+        samples = timed_runs(program, tensors, plan.runs, plan.budget_s, tell=tell)
     result = Measurement(
         after=system.conditions(),
         model_rss_bytes=_rss_bytes() - rss_before,
@@ -161,6 +174,13 @@ def _replayed(file: AnyFile, program: Program) -> golden.GoldenResult | None:
 def _not_finite(answer: Sequence[np.ndarray]) -> int:
     numbers = (values for values in answer if values.dtype.kind in "fc")
     return sum(int(np.count_nonzero(~np.isfinite(values))) for values in numbers)
+
+
+def _telling(name: str, program: Program, plan: Plan, progress: Progress) -> Callable[[int], None]:
+    """Progress of the runs that are measured."""
+    stage = f"Measuring {name}, {program.threads} thread{'s'[: program.threads - 1]}"
+    progress(stage, 0, plan.runs)
+    return lambda done: progress(stage, done, plan.runs)
 
 
 def _speed(first_ms: float, samples: list[float]) -> dict[str, Any]:
@@ -232,6 +252,7 @@ def timed_runs(
     runs: int,
     budget_s: float = 0.0,
     clock: Callable[[], int] = time.perf_counter_ns,
+    tell: Callable[[int], None] = lambda done: None,
 ) -> list[float]:
     """Milliseconds of each `set_tensor, invoke, get_tensor`; with a budget, ends early when it is used up.
 
@@ -241,6 +262,7 @@ def timed_runs(
         runs: how many.
         budget_s: on the same clock; 0 for none.
         clock: in nanoseconds.
+        tell: told between two runs how many are done.
     """
     interpreter, samples = program.interpreter, []
     given = (tensors,) if isinstance(tensors, np.ndarray) else tensors
@@ -256,6 +278,7 @@ def timed_runs(
             interpreter.get_tensor(index)
         end = clock()
         samples.append((end - start) / 1e6)
+        tell(len(samples))
         if deadline and end > deadline and len(samples) >= MIN_RUNS:
             break
     return samples

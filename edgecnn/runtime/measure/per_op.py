@@ -38,7 +38,7 @@ from ..model.model_file import AnyFile
 from ..model.tflite import Graph, Operator
 from ..run.interpreter import interpreter_module, open_interpreter, quiet
 from ..run.program import Program
-from .latency import Plan, open_program, test_tensors, timed_runs
+from .latency import Plan, Progress, open_program, silent, test_tensors, timed_runs
 from .others import has_processor_clock, preemptions
 
 OPERATOR_PREFIX = "op"
@@ -116,7 +116,7 @@ def _parts_of(content: bytes, plan: Plan, threads: int, wake: bool) -> Iterator[
                 yield name, _Subgraph(interpreter, name, wake)
 
 
-def measure(file: AnyFile, cut: bytes, plan: Plan) -> dict[str, Any]:
+def measure(file: AnyFile, cut: bytes, plan: Plan, progress: Progress = silent) -> dict[str, Any]:
     """Time a model and each of its operators in interleaved runs.
 
     Args:
@@ -135,7 +135,8 @@ def measure(file: AnyFile, cut: bytes, plan: Plan) -> dict[str, Any]:
     """
     program = open_program(file, plan)
     parts = _open_parts(cut, plan, program.threads)
-    rounds, samples = _take_turns(program, test_tensors(file, program), parts, plan)
+    tell = functools.partial(progress, f"Timing operators of {file.name}")
+    rounds, samples = _take_turns(program, test_tensors(file, program), parts, plan, tell)
     whole = samples.pop("")
     whole_ms = statistics.median(whole)
     overheads = [statistics.median(values) for name, values in samples.items() if name.startswith(EMPTY_PREFIX)]
@@ -184,7 +185,11 @@ def _repeated(run: Callable[[], float]) -> list[float]:
 
 
 def _take_turns(
-    program: Program, tensors: tuple[np.ndarray, ...], parts: dict[str, _Subgraph], plan: Plan
+    program: Program,
+    tensors: tuple[np.ndarray, ...],
+    parts: dict[str, _Subgraph],
+    plan: Plan,
+    tell: Callable[[int, int], None],
 ) -> tuple[int, dict[str, list[float]]]:
     """The number of turns, and the milliseconds of those that count by subgraph ("": the whole model)."""
     clock, counts_all = time.perf_counter_ns, has_processor_clock(program, plan)
@@ -196,13 +201,16 @@ def _take_turns(
     program.run(tensors)
     timed_runs(program, tensors, plan.warmup, plan.budget_s / 4)
     deadline = time.monotonic() + plan.budget_s
-    for turn in range(max(plan.runs, MIN_ROUNDS)):
+    count = max(plan.runs, MIN_ROUNDS)
+    for turn in range(count):
+        tell(turn, count)
         for name, run in runs.items():
             before = preemptions()
             ms = run(clock)
             samples[name].append((not counts_all and preemptions() > before, ms))
         if turn + 1 >= MIN_ROUNDS and time.monotonic() > deadline:
             break
+    tell(count, count)
     return turn + 1, {name: _undisturbed(values) for name, values in samples.items()}
 
 

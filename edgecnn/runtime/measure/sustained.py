@@ -12,14 +12,14 @@ import numpy as np
 from ..model.json_text import printable
 from ..model.model_file import AnyFile
 from . import system
-from .latency import Plan, open_program, test_tensors, timed_runs
+from .latency import Plan, Progress, open_program, silent, test_tensors, timed_runs
 from .others import Others
 
 WINDOWS = 120
 MIN_WINDOW_S = 0.5
 
 
-def sustain(file: AnyFile, plan: Plan, seconds: float) -> dict[str, Any]:
+def sustain(file: AnyFile, plan: Plan, seconds: float, progress: Progress = silent) -> dict[str, Any]:
     """Run without a pause for `seconds`.
 
     Returns:
@@ -35,9 +35,10 @@ def sustain(file: AnyFile, plan: Plan, seconds: float) -> dict[str, Any]:
     timed_runs(program, tensors, plan.warmup, plan.budget_s)
     length_s = max(MIN_WINDOW_S, seconds / WINDOWS)
     windows: list[dict[str, Any]] = []
-    others = Others()
+    others, stage = Others(), f"Running {file.name} without a pause, seconds"
     start = told = time.monotonic()
     while (begin := time.monotonic()) - start < seconds:
+        progress(stage, int(begin - start), int(seconds))
         samples: list[float] = []
         while (now := time.monotonic()) - begin < length_s:
             samples += timed_runs(program, tensors, 1)
@@ -45,6 +46,7 @@ def sustain(file: AnyFile, plan: Plan, seconds: float) -> dict[str, Any]:
         if now - told > max(5.0, seconds / 20):
             told = now
             _tell(windows[-1], seconds)
+    progress(stage, int(seconds), int(seconds))
     return {"threads": program.threads, "windows": windows, **others.figures()}
 
 

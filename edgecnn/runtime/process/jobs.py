@@ -13,7 +13,7 @@ from ..model import model_file
 from ..model.model_file import AnyFile
 from . import guard, lock
 from .limits import measuring_s
-from .supervise import die_with_parent
+from .supervise import Telling, die_with_parent
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
@@ -44,7 +44,9 @@ def per_op(options: argparse.Namespace) -> dict[str, Any]:
     if timing.needs_files() and parts[:2] != b"PK":
         return {"needs_files": True}
     with lock.measuring(options.wait):
-        times = guard.isolated(_in_child, timing.measure, file, parts, plan, timeout_s=measuring_s(plan.budget_s))
+        times = guard.isolated(
+            _in_child, timing.measure, file, parts, plan, Telling(), timeout_s=measuring_s(plan.budget_s)
+        )
     return {"system": system.describe(), "times": times}
 
 
@@ -55,7 +57,7 @@ def sustained(options: argparse.Namespace) -> dict[str, Any]:
     file, plan = read_models(options)[0], plan_of(options)
     with lock.measuring(options.wait):
         limit_s = options.seconds + measuring_s(plan.budget_s)
-        found = guard.isolated(_in_child, sustain, file, plan, options.seconds, timeout_s=limit_s)
+        found = guard.isolated(_in_child, sustain, file, plan, options.seconds, Telling(), timeout_s=limit_s)
     return {"system": system.describe(), **found}
 
 
@@ -66,7 +68,9 @@ def compare(options: argparse.Namespace) -> dict[str, Any]:
     first, second = read_models(options)
     plan = plan_of(options)
     with lock.measuring(options.wait):
-        found = guard.isolated(_in_child, in_turns, first, second, plan, timeout_s=measuring_s(plan.budget_s))
+        found = guard.isolated(
+            _in_child, in_turns, first, second, plan, Telling(), timeout_s=measuring_s(plan.budget_s)
+        )
     return {"system": system.describe(), **found}
 
 
@@ -83,7 +87,7 @@ def plan_of(options: argparse.Namespace) -> measuring.Plan:
 
 
 def _measure_one(options: argparse.Namespace, plan: measuring.Plan) -> dict[str, Any]:
-    measurement, golden = measuring.measure(lambda: read_models(options)[0], plan)
+    measurement, golden = measuring.measure(lambda: read_models(options)[0], plan, Telling())
     return {"measurement": measurement.to_dict(), "golden": golden.to_dict() if golden else None}
 
 

@@ -19,10 +19,14 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import errors
+from ..model.json_text import printable
 
 EXIT_ORPHANED = 75
 NOTE = "note: "
 """Begins a line of standard error that the host passes on to a person."""
+PROGRESS = "progress: "
+"""Begins a line of standard error that says how far the job is: done, total, and what is being done."""
+PROGRESS_EVERY_S = 0.5
 BEAT = b"still running"
 """A line of standard error that says so, every `BEAT_S`, to a host that watches."""
 BEAT_S = 5.0
@@ -57,6 +61,22 @@ def supervised(job: Callable[[], Any], silence_s: float | None = None) -> int:
     sys.stdout.write(answer + "\n")
     sys.stdout.flush()
     return 1 if answer.startswith('{"error"') else 0
+
+
+class Telling:
+    """Tells the host how far a job is, now and then: a step costs next to nothing."""
+
+    def __init__(self) -> None:
+        self._told = 0.0
+        self._stage = ""
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        """One step of a stage."""
+        now = time.monotonic()
+        if stage != self._stage or done >= total or now - self._told > PROGRESS_EVERY_S:
+            self._told, self._stage = now, stage
+            with contextlib.suppress(OSError):
+                os.write(2, f"\n{PROGRESS}{done} {total} {printable(stage)}\n".encode())
 
 
 def error_answer(error: errors.EdgecnnError) -> dict[str, Any]:
