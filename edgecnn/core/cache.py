@@ -12,7 +12,8 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -26,6 +27,23 @@ _OURS = re.compile(r"\.?(pictures|features|archive|trash)-")  # the folder may b
 _DAMAGED = (OSError, *DAMAGED_ZIP)
 
 Found = TypeVar("Found")
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Something that is kept, here or on a board.
+
+    Attributes:
+        name: of its folder or file.
+        kind: here "pictures" (decoded images), "features" (of a frozen backbone) or "archive" (unpacked data).
+        size_bytes: of its files.
+        age_s: seconds since it was used last.
+    """
+
+    name: str
+    kind: str
+    size_bytes: int
+    age_s: float
 
 
 def cache_folder() -> Path:
@@ -63,6 +81,29 @@ def cached(name: str, size_bytes: int, read: Callable[[Path], Found], fill: Call
     with _new_folder(name, size_bytes) as temporary:
         fill(temporary)
         return _publish(temporary, folder, read)
+
+
+def kept() -> list[Kept]:
+    """What this machine keeps, the longest unused first."""
+    root, now_s = cache_folder(), time.time()
+    if not root.is_dir():
+        return []
+    entries = _entries(root)
+    return [Kept(path.name, path.name.partition("-")[0], size, max(0.0, now_s - used)) for used, size, path in entries]
+
+
+def clear(entries: Iterable[Kept]) -> None:
+    """Give entries up; what uses one of them makes it again.
+
+    Raises:
+        DataError: one can't be removed.
+    """
+    for entry in entries:
+        path = cache_folder() / entry.name
+        try:
+            _discard(path)
+        except OSError as error:
+            raise DataError(f"Can't remove {path}: {error.strerror}. Remove it by hand.") from error
 
 
 def _publish(temporary: Path, folder: Path, read: Callable[[Path], Found]) -> Found:

@@ -6,12 +6,20 @@ from collections.abc import Iterable
 
 from edgecnn.runtime.model.json_text import printable
 
-__all__ = ["counted", "did_you_mean", "printable", "similar"]
+__all__ = ["age", "counted", "did_you_mean", "printable", "similar"]
 
 
 def counted(count: int, thing: str) -> str:
     """For example "1 thread", "2 threads"; for things whose plural only adds an s."""
     return f"{count:,} {thing}{'' if count == 1 else 's'}"
+
+
+def age(seconds: float) -> str:
+    """For example "5 min" or "3 days", in the largest unit of which there are two."""
+    for name, length_s in (("day", 86_400), ("hour", 3600)):
+        if seconds >= 2 * length_s:
+            return counted(int(seconds // length_s), name)
+    return f"{int(seconds // 60)} min"
 
 
 def similar(word: str, choices: Iterable[str]) -> list[str]:
