@@ -203,6 +203,16 @@ def read_record(path: str | Path, kind: type[R], expected: str) -> R:
         raise EdgecnnError(f"Can't read {path}: {error} Expected {expected}.") from error
 
 
+def same_file(first: str | Path, second: str | Path) -> bool:
+    """Whether two paths lead to one file: by links, by another spelling, or before either is there."""
+    try:
+        return Path(first).samefile(second)
+    except (OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError):
+            return os.path.realpath(first) == os.path.realpath(second)
+        return False
+
+
 def sha256(content: bytes) -> str:
     """Hexadecimal SHA-256."""
     return hashlib.sha256(content).hexdigest()

@@ -26,7 +26,7 @@ class Hints(Settings):
     mean: tuple[float, ...] | None = option(
         "Input normalization in pixel values, 0 to 255: one number, or one per channel.", metavar="M[,M,M]"
     )
-    std: tuple[float, ...] | None = option("The model's input is (pixel - mean) / std.", metavar="S[,S,S]")
+    std: tuple[float, ...] | None = option("The model's input is (pixel - mean) / std.", low=0, metavar="S[,S,S]")
     color: str | None = option("Channel order of the model's input.", choices=COLORS)
     fit: str | None = option("How an image of another aspect ratio is fitted to the input.", choices=FITS)
     crop: float | None = option(

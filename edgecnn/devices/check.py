@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -42,6 +43,13 @@ class Fix(NamedTuple):
 def findings(inventory: Inventory, fix: Fix) -> list[Finding]:
     """Evaluate the answer of the job `check`."""
     return [finding for judge in _JUDGES for finding in judge(inventory, fix)]
+
+
+def problems(inventory: Inventory, device: str) -> list[str]:
+    """What keeps a board from running a model at all, with the remedy of each."""
+    command = f"edgecnn devices check {shlex.quote(device)} --fix"
+    found = [entry for judge in (_python, _runtime) for entry in judge(inventory, Fix(command, command))]
+    return [f"{entry.topic}: {entry.value}. {entry.remedy}" for entry in found if entry.level == PROBLEM]
 
 
 def litert_fits(system: dict[str, Any]) -> bool:

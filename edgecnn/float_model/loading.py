@@ -11,11 +11,12 @@ from typing import Any
 from edgecnn.core.compat.tensorflow import tf
 from edgecnn.core.errors import ModelFileError
 from edgecnn.core.hints import Hints
-from edgecnn.float_model import keras_model, saved_model
+from edgecnn.float_model import keras_file, keras_model, saved_model
 from edgecnn.float_model.foreign import foreign_contract
 from edgecnn.float_model.pure_graph import pure
 from edgecnn.models.heads import without_softmax
 from edgecnn.runtime.model.contract import Contract
+from edgecnn.runtime.regular_file import likely_meant
 from edgecnn.runtime.tasks import task_of
 from edgecnn.runtime.model.output_kind import LOGITS, PROBABILITIES
 
@@ -97,10 +98,14 @@ def load(
     path = Path(path)
     if not path.exists():
         output = shlex.quote(str(path.with_suffix(".keras")))
-        raise ModelFileError(f"There is no model {path}. Make one with: edgecnn build MODEL -o {output}")
+        meant = likely_meant(path)
+        raise ModelFileError(f"There is no model {path}.{meant} Make one with: edgecnn build MODEL -o {output}")
     if path.is_dir():
         return _saved_model(path, trust, hints or Hints(), like)
     if path.suffix in keras_model.SUFFIXES:
+        known = keras_file.read_contract(path) if path.suffix == ".keras" else None
+        if hints and known:
+            hints.applied(known)  # what can't be is told before TensorFlow is loaded
         model, contract = keras_model.load_as_saved(path, trust=trust)
         return from_model(model, contract or like, hints)
     raise ModelFileError(

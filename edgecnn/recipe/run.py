@@ -8,18 +8,19 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgecnn.core import files
-from edgecnn.core.errors import EdgecnnError, RecipeError
+from edgecnn.core.errors import EdgecnnError, RecipeError, UsageError
+from edgecnn.core.files import same_file
 from edgecnn.core.options import SettingError
 from edgecnn.core.progress import Progress, silent
 from edgecnn.core.version import __version__
 from edgecnn.recipe import sections
-from edgecnn.recipe.stage import Context, Stage, digest, stages_of
+from edgecnn.recipe.stage import Context, Stage, check_model_file, digest, stages_of
 
 if TYPE_CHECKING:
     from edgecnn.profiling import Profile
@@ -56,13 +57,52 @@ def run(path: str | Path, *, folder: str | Path | None = None, progress: Progres
     name = Path(path).stem
     context = Context(settings, text, Path(folder or Path("runs") / name), name, progress)
     stages = stages_of(settings)
-    for stage in stages:
-        stage.refuse(context)
+    _refuse(stages, context, path)
     with _locked(context.folder):
         ran = tuple(stage.name for stage in stages if _bring_up_to_date(stage, context))
         for stage in stages:
             stage.check_bounds(context)
     return Result(context.artifact, context.report, context.found_verification(), context.found_profile(), ran)
+
+
+def _refuse(stages: Sequence[Stage], context: Context, path: str | Path) -> None:
+    """Say before any stage works what is bound to fail, or to destroy an input."""
+    file = context.recipe.keys_of("model").get("file")
+    if file:
+        check_model_file("model.file", str(file))
+    for stage in stages:
+        with _naming(stage):
+            stage.refuse(context)
+    inputs = {**_files_of(context), "the recipe": str(path)}
+    for key, given in inputs.items():
+        for stage in stages:
+            if any(same_file(given, output) for output in stage.outputs(context)):
+                raise RecipeError(
+                    f"{key} is {given}, which the stage {stage.name} would overwrite. Choose another folder with "
+                    "--output."
+                )
+
+
+def _files_of(context: Context) -> dict[str, str]:
+    """Files that the recipe names, by key."""
+    keys = (("model", "file"), ("model", "weights"), ("train", "teacher"), ("quantize", "labels"))
+    found = {f"{section}.{key}": context.recipe.keys_of(section).get(key) for section, key in keys}
+    return {key: str(file) for key, file in found.items() if file}
+
+
+@contextlib.contextmanager
+def _naming(stage: Stage) -> Iterator[None]:
+    """Put the section's name before what is refused."""
+    try:
+        yield
+    except SettingError as error:
+        raise RecipeError(f"{stage.name}.{error}") from error
+    except RecipeError:  # names its key
+        raise
+    except UsageError as error:
+        raise RecipeError(f"[{stage.name}] {error}") from error
+    except EdgecnnError as error:
+        raise type(error)(f"[{stage.name}] {error}") from error
 
 
 @contextlib.contextmanager
@@ -93,10 +133,8 @@ def _bring_up_to_date(stage: Stage, context: Context) -> bool:
         context.progress(f"{stage.name}: done before", 0, 0)
         return False
     context.progress(stage.name, 0, 0)
-    try:
+    with _naming(stage):
         stage.work(context)
-    except SettingError as error:  # of a setting together with what it was used on
-        raise RecipeError(f"{stage.name}.{error}") from error
     state[stage.name] = {"fingerprint": fingerprint, "outputs": _digests(stage, context)}
     files.write_json(context.folder / STATE, state)
     return True

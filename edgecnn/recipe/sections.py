@@ -18,6 +18,7 @@ from edgecnn.core.options import SettingError, options, unknown
 from edgecnn.core.text import counted
 from edgecnn.recipe.section import Recipe, Section
 from edgecnn.recipe.stage import kinds
+from edgecnn.runtime.regular_file import likely_meant
 
 
 @functools.cache
@@ -79,7 +80,9 @@ def read(path: str | Path) -> tuple[Recipe, str]:
     except UnicodeDecodeError as error:
         raise RecipeError(f"Can't read the recipe {path}: {error}; expected TOML in UTF-8.") from error
     except OSError as error:
-        raise RecipeError(f"Can't read the recipe {path}: {error.strerror}; expected a TOML file.") from error
+        meant = likely_meant(path) if isinstance(error, FileNotFoundError) else ""
+        reason = f"{error.strerror}; expected a TOML file."
+        raise RecipeError(f"Can't read the recipe {path}: {reason}{meant}") from error
     except RecordError as error:
         raise RecipeError(f"The recipe {path} can't be read: {error}") from error
     try:

@@ -13,9 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from edgecnn.core import files
+from edgecnn.core.errors import RecipeError
+from edgecnn.core.file_kind import kind_of
 from edgecnn.core.progress import Progress
 from edgecnn.core.registry import STAGES
 from edgecnn.recipe.section import Recipe, Section
+from edgecnn.runtime.regular_file import likely_meant
 
 if TYPE_CHECKING:
     from edgecnn.profiling import Profile
@@ -173,6 +176,24 @@ def kinds() -> list[StageKind]:
 def stages_of(recipe: Recipe) -> list[Stage]:
     """The stages that a recipe asks for, in order; each step of pruning is one: a later one can be changed alone."""
     return [stage for kind in kinds() for stage in kind.stages(recipe)]
+
+
+def check_model_file(key: str, path: str) -> None:
+    """Refuse what is no Keras model before any stage works.
+
+    Args:
+        key: of the recipe, for the message.
+        path: of the file.
+
+    Raises:
+        RecipeError: it is missing, or of another kind.
+    """
+    kind = kind_of(path)
+    if kind is None and not Path(path).exists():
+        raise RecipeError(f"{key} is {path!r}, and there is no such file.{likely_meant(path)}")
+    if kind is None or kind.name not in ("keras", "saved_model"):
+        words = f"{path} is {kind.words}; " if kind else ""
+        raise RecipeError(f"{key} is {path!r}; {words}expected a Keras model, a .keras file.")
 
 
 def digest(path: str | Path) -> str:

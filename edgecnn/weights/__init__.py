@@ -36,12 +36,17 @@ def check(spec: ModelSpec, name: str, weights: str) -> None:
 
     Raises:
         UsageError: nobody publishes ImageNet weights of this variant in a form that can be read here.
+        WeightsError: there is no such file of weights.
     """
     if weights == "imagenet" and not spec.weights:
         raise UsageError(
             f"There are no ImageNet weights of {name} installed or to download. Use --weights none, --weights FILE, "
             "or a model that `edgecnn models` shows with weights."
         )
+    if weights not in ("none", "imagenet"):
+        from edgecnn.weights import file
+
+        file.check(weights)
 
 
 def load(

@@ -9,7 +9,9 @@ import numpy as np
 
 from edgecnn.core.errors import ModelFileError, WeightsError
 from edgecnn.core.files import file_sha256
+from edgecnn.core.text import did_you_mean
 from edgecnn.float_model import keras_file, safety
+from edgecnn.runtime.regular_file import likely_meant
 from edgecnn.weights.assign import LayerWeights, assign
 
 
@@ -29,13 +31,25 @@ def load(model: Any, path: str | Path, *, new_head: bool = False) -> dict[str, s
         UntrustedModelError: the file asks for code.
     """
     path = Path(path)
-    if not path.is_file():
-        raise WeightsError(f"There is no weights file {path}. Give imagenet, none, or a .keras or .h5 file.")
-    readers = {".keras": _read_keras, ".h5": _read_h5}
-    if path.suffix not in readers:
-        raise WeightsError(f"The weights file is {path}; expected a name that ends with .keras or .h5.")
-    assign(model, readers[path.suffix](path), str(path), new_head=new_head)
+    check(path)
+    read = _read_keras if path.suffix == ".keras" else _read_h5
+    assign(model, read(path), str(path), new_head=new_head)
     return {"source": "file", "file": path.name, "sha256": file_sha256(path)}
+
+
+def check(path: str | Path) -> None:
+    """Refuse what is no file of weights, by its name.
+
+    Raises:
+        WeightsError: it is missing, or has another ending.
+    """
+    path = Path(path)
+    if not path.is_file():
+        meant = did_you_mean(str(path), ("imagenet", "none")) or likely_meant(path).strip()
+        choices = "Give imagenet, none, or a .keras or .h5 file."
+        raise WeightsError(" ".join(filter(None, (f"There is no weights file {path}.", meant, choices))))
+    if path.suffix not in (".keras", ".h5"):
+        raise WeightsError(f"The weights file is {path}; expected a name that ends with .keras or .h5.")
 
 
 def _read_keras(path: Path) -> LayerWeights:

@@ -46,6 +46,13 @@ class Build(Stage):
     def __init__(self, settings: ModelSettings) -> None:
         self._settings = settings
 
+    def refuse(self, context: Context) -> None:
+        from edgecnn import weights
+        from edgecnn.models import spec
+
+        name = str(self._settings.name)
+        weights.check(spec(name), name, str(self._settings.build.get("weights", BuildSettings.weights)))
+
     def inputs(self, context: Context) -> Any:
         weights = self._settings.build.get("weights", BuildSettings.weights)
         own_file = digest(weights) if weights not in ("none", "imagenet") else ""

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from edgecnn.core import files
+from edgecnn.core.errors import DeviceError, RecipeError
+from edgecnn.core.registry import TARGETS
 from edgecnn.profiling.settings import ProfileSettings
 from edgecnn.recipe.section import Recipe, Section
 from edgecnn.recipe.stage import Context, Stage, digest
@@ -25,6 +27,26 @@ class Profile(Stage):
     def __init__(self, settings: ProfileSettings) -> None:
         self._settings = settings
 
+    def refuse(self, context: Context) -> None:
+        from edgecnn.devices import delegates, open_device
+        from edgecnn.devices.check import problems
+
+        settings = self._settings
+        delegates.resolve(settings.delegate)
+        name = settings.delegate.partition(",")[0].partition(":")[0]
+        if name in TARGETS.names():
+            raise RecipeError(
+                f"profile.delegate is {settings.delegate!r}, which runs only what its compiler made, and a recipe "
+                f"compiles nothing. Profile on the processor, or afterwards: edgecnn compile ARTIFACT --target {name}"
+            )
+        if settings.device == "local" or context.profile.exists():  # a board may be off once it was measured
+            return
+        context.progress(f"Looking at {settings.device}", 0, 0)
+        with open_device(settings.device) as device:
+            found = problems(device.run("check"), settings.device)
+        if found:
+            raise DeviceError(f"{settings.device} can't run a model yet. {found[0]}")
+
     def inputs(self, context: Context) -> Any:
         return [dataclasses.asdict(self._settings), digest(context.artifact)]
 
@@ -32,19 +54,21 @@ class Profile(Stage):
         return [context.profile]
 
     def work(self, context: Context) -> None:
+        from edgecnn.devices import open_device
         from edgecnn.profiling import profile
 
         settings = self._settings
         context.progress("Measuring the latency", 0, 0)
-        found = profile(
-            context.artifact,
-            settings.device,
-            settings.delegate,
-            list(settings.threads) or None,
-            settings.runs,
-            settings.warmup,
-            settings.budget,
-        )
+        with open_device(settings.device, progress=context.progress) as device:
+            found = profile(
+                context.artifact,
+                device,
+                settings.delegate,
+                list(settings.threads) or None,
+                settings.runs,
+                settings.warmup,
+                settings.budget,
+            )
         files.write_json(context.profile, found.to_dict())
 
 

@@ -9,8 +9,10 @@ from typing import Any
 
 from edgecnn.quantization.settings import QuantizeSettings
 from edgecnn.recipe.held_out import training_data
+from edgecnn.recipe.known_labels import expected_outputs
 from edgecnn.recipe.section import Recipe, Section
 from edgecnn.recipe.stage import Context, Stage, data_digest, digest
+from edgecnn.runtime.model.label_file import read_labels
 
 POSITION = 50
 QUANTIZE = Section("quantize", QuantizeSettings, always=True)
@@ -29,6 +31,9 @@ class Quantize(Stage):
         from edgecnn.data import open_data
 
         open_data(self._settings.calibration.data)
+        labels = self._settings.hints.labels
+        if labels is not None:
+            read_labels(labels, expected_outputs(context.recipe))
 
     def inputs(self, context: Context) -> Any:
         calibration = self._settings.calibration

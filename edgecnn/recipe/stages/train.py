@@ -12,7 +12,7 @@ from typing import Any
 from edgecnn.core import files
 from edgecnn.core.errors import RecordError, UsageError
 from edgecnn.recipe.section import Recipe, Section
-from edgecnn.recipe.stage import Context, Stage, data_digest, digest
+from edgecnn.recipe.stage import Context, Stage, check_model_file, data_digest, digest
 from edgecnn.runtime.model.json_text import parse_json
 from edgecnn.training.settings import TrainOptions
 
@@ -35,6 +35,8 @@ class Train(Stage):
 
         for spec in self._data():
             open_data(spec)
+        if self._options.teacher:
+            check_model_file("train.teacher", self._options.teacher)
         # Only `edgecnn train` knows which worker writes; here each would run all stages into the same folder.
         with contextlib.suppress(RecordError, KeyError, TypeError):  # what is no cluster, training names
             workers = parse_json(os.environ["TF_CONFIG"])["cluster"]["worker"]

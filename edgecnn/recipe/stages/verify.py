@@ -13,8 +13,11 @@ from edgecnn.core import files
 from edgecnn.core.errors import RecipeError
 from edgecnn.core.options import option
 from edgecnn.recipe.held_out import held_out_data
+from edgecnn.recipe.known_labels import expected_contract
 from edgecnn.recipe.section import Recipe, Section
 from edgecnn.recipe.stage import Context, Stage, data_digest, digest
+from edgecnn.runtime.model.contract import Contract, Preprocessing
+from edgecnn.runtime.model.label_file import read_labels
 from edgecnn.verification.settings import VerifySettings
 
 POSITION = 60
@@ -52,16 +55,27 @@ class Verify(Stage):
         self._settings = settings
 
     def refuse(self, context: Context) -> None:
-        from edgecnn.data import open_data
+        from edgecnn.data import class_indices, open_data
 
         if self._settings is None:
             return
-        labeled = open_data(self._settings.data).classes
+        data = open_data(self._settings.data)
+        labeled, contract = data.classes, self._labels(context)
+        if labeled and contract is not None and contract.labels:
+            class_indices(data, contract)
         if self._settings.max_drop is not None and not labeled:
             raise RecipeError(
                 f"verify.max_drop is {self._settings.max_drop}, which needs labels, and {self._settings.data} has "
                 "none. Use min_agreement."
             )
+
+    @staticmethod
+    def _labels(context: Context) -> Contract | None:
+        """What the artifact will call its classes, as far as that is known."""
+        given = context.recipe.keys_of("quantize").get("labels")
+        if given is not None:
+            return Contract(Preprocessing(32, 32), labels=read_labels(given))
+        return expected_contract(context.recipe)
 
     def inputs(self, context: Context) -> Any:
         models = [digest(context.quantized), digest(context.float_model)]
