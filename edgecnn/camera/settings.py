@@ -37,7 +37,7 @@ class DemoOptions(Settings):
     port: int | None = option(
         "Port of the page.", low=1, high=65535, metavar="N", default_help="the first free one from 8000"
     )
-    record: str = option("Record a video with the answers: .mp4, .avi or .mkv.", "", metavar="FILE")
+    record: str = option("Record a video with the answers: .mp4, .avi or .mkv.", "", metavar="FILE", writes=True)
     smooth_s: float = option(
         "Time constant over which answers are averaged; 0 for none.",
         0.3, low=0, high=60, unit="seconds", key="smooth", metavar="SECONDS",

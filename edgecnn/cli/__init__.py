@@ -79,9 +79,19 @@ def _interruptible() -> int:
         _streams.prepare()
         _signals.catch()
         return _status()
-    except (click.Abort, KeyboardInterrupt):
+    except (click.Abort, KeyboardInterrupt) as stopped:
         note("Interrupted; no half-written file is left.")
+        _show_resume(stopped)
         return 130
+
+
+def _show_resume(stopped: BaseException) -> None:
+    """The command that goes on, where one does; click wraps a Ctrl-C."""
+    from edgecnn.cli._options import Interrupted
+
+    cause = stopped.__cause__ if isinstance(stopped, click.Abort) else stopped
+    if isinstance(cause, Interrupted):
+        note(f"Go on with: {cause.resume}")
 
 
 def _status() -> int:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
+from edgecnn.cli._arguments import SUGGESTED, completed
+from edgecnn.cli._outputs import refuse_overwriting
 from edgecnn.core.option import Option, SettingError
 from edgecnn.core.options import Settings, optional, options
 
@@ -15,6 +19,7 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 _METAVARS = {"int": "N", "float": "F", "str": "TEXT", "Path": "FILE"}
+_NO_FILE = ("DEVICE", "WxH", "HOST", "TEXT")
 _NARROW = 34  # characters of choices that fit beside the option's name
 
 
@@ -29,9 +34,14 @@ def spelled(error: Exception) -> str:
 
 
 class Command(click.Command):
-    """A command whose options come from settings, and whose help has a part for each kind of them."""
+    """A command whose options come from settings, and whose help has a part for each kind of them.
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    Args:
+        resumes: whether the same command goes on where it was interrupted.
+    """
+
+    def __init__(self, *args: Any, resumes: bool = False, **kwargs: Any) -> None:
+        self._resumes = resumes
         self._declared: list[Any] = []
         self._expanded: list[click.Parameter] | None = None
         super().__init__(*args, **kwargs)
@@ -54,12 +64,18 @@ class Command(click.Command):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Hand the values over as settings objects, under the names that the command gave them."""
+        refuse_overwriting(ctx)
         for group in (each for each in self._declared if isinstance(each, _Group)):
             ctx.params[group.name] = group.made(ctx.params)
         for param in self.params:
             if isinstance(param, SettingOption):
                 ctx.params.pop(str(param.name), None)
-        return super().invoke(ctx)
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as stopped:
+            if self._resumes:
+                raise Interrupted(shlex.join(["edgecnn", *_without_restart(sys.argv[1:])])) from stopped
+            raise
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """A part for each title of settings, after those without."""
@@ -71,6 +87,22 @@ class Command(click.Command):
         for title, records in parts.items():
             with formatter.section(title or "Options"):
                 formatter.write_dl(records)
+
+
+class Interrupted(KeyboardInterrupt):
+    """A Ctrl-C that stopped what can go on.
+
+    Attributes:
+        resume: the command that goes on.
+    """
+
+    def __init__(self, resume: str) -> None:
+        super().__init__()
+        self.resume = resume
+
+
+def _without_restart(words: list[str]) -> list[str]:
+    return [word for word in words if word != "--restart"]
 
 
 def _title(param: click.Parameter) -> str:
@@ -143,11 +175,10 @@ class _Value(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generi
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         from click.shell_completion import CompletionItem  # only a shell's request needs it
 
-        choices = [choice for choice in self.declared.choices if choice.startswith(incomplete)]
-        files = [] if self.declared.choices or self.declared.kind in ("int", "float") else ["file"]
-        return [CompletionItem(choice) for choice in choices] + [
-            CompletionItem(incomplete, type=kind) for kind in files
-        ]
+        declared = self.declared
+        suggested = declared.choices or SUGGESTED.get(declared.metavar, tuple)()
+        takes_file = not declared.choices and declared.kind in ("str", "Path") and declared.metavar not in _NO_FILE
+        return completed(suggested, incomplete) + [CompletionItem(incomplete, type="file")] * takes_file
 
 
 class _Group(NamedTuple):

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 import click
 
-from edgecnn.core.layout import Table, wrapped
+from edgecnn.cli._outputs import OutputFile
+from edgecnn.core.layout import Table, terminal_width, wrapped
 from edgecnn.runtime.model.json_text import escape_json, printable, printable_lines
 
 if TYPE_CHECKING:
@@ -24,12 +24,16 @@ _WIDE = "edgecnn.wide"
 def json_option(function: F) -> F:
     """Add `--json FILE`; the command passes the value on to `emit`."""
     help = "Write the result as JSON; - is standard output."
-    return click.option("--json", "json_path", metavar="FILE", help=help, callback=_checked)(function)
+    return click.option("--json", "json_path", type=OutputFile(), metavar="FILE", help=help, callback=_checked)(
+        function
+    )
 
 
 def output_option(help: str) -> Callable[[F], F]:
     """Add `-o, --output FILE`."""
-    return click.option("-o", "--output", required=True, metavar="FILE", help=help, callback=_checked)
+    return click.option(
+        "-o", "--output", type=OutputFile(), required=True, metavar="FILE", help=help, callback=_checked
+    )
 
 
 def _checked(context: click.Context, option: click.Parameter, path: str | None) -> str | None:
@@ -93,10 +97,10 @@ def print_table(
     if title:
         say(title)
     context = click.get_current_context(silent=True)
-    width = None if context and context.meta.get(_WIDE) else _width(sys.stdout)
+    width = None if context and context.meta.get(_WIDE) else terminal_width(sys.stdout)
     cells = [[printable(cell) for cell in row] for row in rows]
     layout = Table([printable(column) for column in columns], cells, drop_first).laid_out(width)
-    click.echo("\n".join(layout.lines).rstrip("\n") + "\n")
+    click.echo(_encodable("\n".join(layout.lines).rstrip("\n") + "\n", sys.stdout))
     if layout.hidden:
         note(f"The terminal is too narrow for: {', '.join(layout.hidden)}. --wide shows all columns.")
 
@@ -106,24 +110,24 @@ def print_pairs(pairs: Sequence[tuple[str, str]]) -> None:
     longest = max((len(name) for name, _ in pairs), default=0)
     for name, text in pairs:
         label = f"  {printable(name):<{longest}}  "
-        click.echo("\n".join(wrapped(label + printable(text), _width(sys.stdout), " " * len(label))))
+        click.echo("\n".join(wrapped(label + printable(text), terminal_width(sys.stdout), " " * len(label))))
     click.echo()
-
-
-def _width(stream: TextIO) -> int | None:
-    """Columns of the terminal behind a stream, as $COLUMNS or the terminal says; None where there is none."""
-    if not stream.isatty():
-        return None
-    told = os.environ.get("COLUMNS", "")
-    with contextlib.suppress(OSError, ValueError):
-        return int(told) if told.isdecimal() and int(told) else os.get_terminal_size(stream.fileno()).columns or 80
-    return 80
 
 
 def _fitted(text: str, stream: TextIO) -> str:
     """Printable lines, wrapped between words on a terminal."""
-    width = _width(stream)
-    return "\n".join(line for each in _shown(text).split("\n") for line in wrapped(each, width))
+    width = terminal_width(stream)
+    lines = (line for each in _shown(text).split("\n") for line in wrapped(each, width))
+    return _encodable("\n".join(lines), stream)
+
+
+def _encodable(text: str, stream: TextIO) -> str:
+    """The text with replacements for what the stream's encoding lacks, where that isn't UTF-8."""
+    encoding = stream.encoding or "utf-8"
+    with contextlib.suppress(UnicodeEncodeError):
+        text.encode(encoding)
+        return text
+    return text.replace("─", "-").replace("…", "...").encode(encoding, "replace").decode(encoding)
 
 
 def say(text: str = "") -> None:
@@ -149,6 +153,11 @@ def _shown(text: str) -> str:
 def say_json(text: str) -> None:
     """A JSON text on standard output; nothing of it is lost."""
     click.echo(escape_json(text, sys.stdout.encoding or "utf-8"))
+
+
+def say_script(text: str) -> None:
+    """A script for a shell on standard output; nothing in it comes from outside."""
+    click.echo(text)
 
 
 def draw(text: str) -> None:

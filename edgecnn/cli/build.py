@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from edgecnn.cli._arguments import ModelName
 from edgecnn.cli._options import Command, options_of
 from edgecnn.cli._output import emit, json_option, note, output_option, say
 from edgecnn.models.settings import BuildSettings
@@ -16,7 +17,7 @@ POSITION = 20
 
 
 @click.command(cls=Command)
-@click.argument("model")
+@click.argument("model", type=ModelName())
 @output_option("Model file to write; ends with .keras.")
 @options_of(BuildSettings, "settings")
 @json_option

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from edgecnn.cli._arguments import IMAGE, TFLITE_AND_IMAGES
 from edgecnn.cli._options import Command, options_of
 from edgecnn.cli._output import emit, json_option, note, say
 from edgecnn.core.hints import Hints
@@ -27,8 +28,8 @@ class ClassifySettings(Settings):
 
 
 @click.command(cls=Command)
-@click.argument("model", type=click.Path())
-@click.argument("images", nargs=-1, required=True, type=click.Path(), metavar="IMAGE...")
+@click.argument("model", type=TFLITE_AND_IMAGES)
+@click.argument("images", nargs=-1, required=True, type=IMAGE, metavar="IMAGE...")
 @options_of(ClassifySettings, "settings")
 @options_of(Hints, "hints")
 @json_option

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import click
 
+from edgecnn.cli._arguments import TFLITE
 from edgecnn.cli._options import Command, options_of
 from edgecnn.cli._output import emit, json_option, note, print_table, say, wide_option
+from edgecnn.cli._outputs import OutputFile
 from edgecnn.core.options import REQUIRED, Settings, option
 from edgecnn.core.registry import TARGETS
 
@@ -24,9 +26,11 @@ class CompileSettings(Settings):
 
 
 @click.command(cls=Command)
-@click.argument("model", type=click.Path(), metavar="MODEL.tflite")
+@click.argument("model", type=TFLITE, metavar="MODEL.tflite")
 @options_of(CompileSettings, "settings")
-@click.option("-o", "--output", metavar="FILE", help="Model file to write.  [default: MODEL_TARGET.tflite]")
+@click.option(
+    "-o", "--output", type=OutputFile(), metavar="FILE", help="Model file to write.  [default: MODEL_TARGET.tflite]"
+)
 @json_option
 @wide_option
 def command(model: str, settings: CompileSettings, output: str | None, json_path: str | None) -> None:

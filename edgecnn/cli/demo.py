@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from edgecnn.camera.settings import DemoOptions
+from edgecnn.cli._arguments import TFLITE
 from edgecnn.cli._options import Command, options_of
 from edgecnn.cli._output import draw, emit, json_option, note, print_table, say_json, wide_option
 from edgecnn.profiling.settings import Place
@@ -15,18 +16,8 @@ GROUP = "Boards and cameras"
 POSITION = 230
 
 
-class _Size(click.ParamType):  # type: ignore[type-arg]
-    name = "WxH"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
-        width, _, height = str(value).lower().partition("x")
-        if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
-            self.fail(f"{value!r} is not a size; expected for example 640x480.", param, ctx)
-        return int(width), int(height)
-
-
 @click.command(cls=Command)
-@click.argument("model", type=click.Path())
+@click.argument("model", type=TFLITE)
 @options_of(DemoOptions, "given", partial=True)
 @click.option("--window", is_flag=True, help="Open a window instead of serving the page; needs opencv-python.")
 @options_of(Place, "place", without=("delegate",))

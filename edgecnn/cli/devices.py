@@ -7,6 +7,7 @@ import shlex
 
 import click
 
+from edgecnn.cli._arguments import DeviceName
 from edgecnn.cli._listing import CommandGroup
 from edgecnn.cli._output import emit, json_option, note, print_table, say, wide_option
 
@@ -77,7 +78,7 @@ def remove(name: str) -> None:
 
 
 @command.command()
-@click.argument("device", metavar="DEVICE")
+@click.argument("device", type=DeviceName(), metavar="DEVICE")
 @click.option("--fix", is_flag=True, help="Make a virtual environment on the board with the wheels that fit it.")
 @click.option("--camera", is_flag=True, help="With --fix: also OpenCV, for images and cameras on the board.")
 @click.option("--from-host", is_flag=True, help="With --fix: fetch the wheels here, for a board without network.")

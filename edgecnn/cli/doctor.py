@@ -6,8 +6,10 @@ from typing import Any
 
 import click
 
+from edgecnn.cli._arguments import AGAINST_KERAS, ARTIFACT
 from edgecnn.cli._options import Command, options_of
 from edgecnn.cli._output import emit, json_option, note, print_table, say, show_notes, trust_option, wide_option
+from edgecnn.cli._outputs import OutputFile
 from edgecnn.core.hints import Hints
 from edgecnn.verification.settings import DoctorSettings
 
@@ -16,11 +18,13 @@ POSITION = 130
 
 
 @click.command(cls=Command)
-@click.argument("model", type=click.Path())
-@click.option("--against", required=True, metavar="FLOAT", help="The Keras model that MODEL was made from.")
+@click.argument("model", type=ARTIFACT)
+@click.option(
+    "--against", type=AGAINST_KERAS, required=True, metavar="FLOAT", help="The Keras model that MODEL was made from."
+)
 @options_of(DoctorSettings, "settings")
 @options_of(Hints, "hints")
-@click.option("-o", "--output", metavar="FILE", help="Page with drawings to write, .html.")
+@click.option("-o", "--output", type=OutputFile(".html"), metavar="FILE", help="Page with drawings to write, .html.")
 @trust_option
 @json_option
 @wide_option

@@ -7,18 +7,22 @@ from typing import Any
 
 import click
 
+from edgecnn.cli._arguments import ANY_MODEL
 from edgecnn.cli._options import Command, options_of
 from edgecnn.cli._output import emit, json_option, note, print_pairs, print_table, say, trust_option, wide_option
+from edgecnn.cli._outputs import OutputFile
+from edgecnn.core.file_kind import kind_of
 from edgecnn.inspection.settings import InspectSettings
 
 GROUP = "Look inside"
 POSITION = 310
+_TARGET_TAKES = "--target needs a .tflite file; run `edgecnn quantize` first."
 
 
 @click.command(cls=Command)
-@click.argument("models", nargs=-1, required=True, metavar="MODEL [MODEL]")
+@click.argument("models", nargs=-1, required=True, type=ANY_MODEL, metavar="MODEL [MODEL]")
 @options_of(InspectSettings, "settings")
-@click.option("--html", "html_path", metavar="FILE", help="Self-contained page to write.")
+@click.option("--html", "html_path", type=OutputFile(".html"), metavar="FILE", help="Self-contained page to write.")
 @trust_option
 @json_option
 @wide_option
@@ -44,6 +48,8 @@ def command(
         raise click.UsageError(f"Expected one model, or two to compare; got {len(models)}.")
     if (settings.effective or settings.layers) and (len(models) > 1 or len(sizes) > 1):
         raise click.UsageError("--effective and --layer measure one model at one input size; give just one of each.")
+    if settings.target is not None and any(kind and kind.name == "keras" for kind in map(kind_of, models)):
+        raise click.UsageError(_TARGET_TAKES)
     if len(sizes) > 1:
         _sweep(models, asked)
     elif len(models) == 2:
@@ -108,7 +114,7 @@ def _target(source: Any, target: str | None) -> Any:
     if target is None:
         return None
     if source.model is None:
-        raise click.UsageError("--target needs a .tflite file; run `edgecnn quantize` first.")
+        raise click.UsageError(_TARGET_TAKES)
     from edgecnn.targets import check
 
     return check(source.model, target, source.network.name)

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from edgecnn.cli._options import Command
 from edgecnn.cli._output import emit, json_option, note, print_table, say, wide_option
 
 GROUP = "Make a model"
@@ -15,7 +16,7 @@ _COLUMNS = ("model", "params", "MACs", "float32", "int8", "input", "top-1", "pap
 _DROP_FIRST = ("paper", "float32", "input", "params", "weights", "TPU")
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("filter_text", metavar="[FILTER]", default="")
 @json_option
 @wide_option

@@ -8,30 +8,22 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from edgecnn.cli._arguments import TFLITE
 from edgecnn.cli._options import Command, options_of
 from edgecnn.cli._output import emit, json_option, note, print_table, say, wide_option
 from edgecnn.core.hints import Hints
 from edgecnn.profiling.settings import FurtherSettings, Place, ProfileSettings
 
 if TYPE_CHECKING:
+    from edgecnn.core.errors import EdgecnnError
     from edgecnn.devices import Device
     from edgecnn.profiling.per_op import PerOperator
     from edgecnn.profiling.results import Results
     from edgecnn.runtime.model.model_file import AnyFile
 
 
-class _Numbers(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic since click 8.2
-    name = "N[,N...]"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> list[int]:
-        try:
-            return [int(part) for part in str(value).split(",")]
-        except ValueError:
-            self.fail(f"{value!r} is not a list of integers like 1,2,4.", param, ctx)
-
-
 @click.command(cls=Command)
-@click.argument("models", nargs=-1, required=True, type=click.Path(), metavar="MODEL.tflite...")
+@click.argument("models", nargs=-1, required=True, type=TFLITE, metavar="MODEL.tflite...")
 @options_of(ProfileSettings, "settings", without=("device",))
 @options_of(Place, "places", partial=True, several=("device",))
 @options_of(FurtherSettings, "further")
@@ -57,21 +49,14 @@ def command(
         edgecnn profile model.tflite --sustained 600 --device pi4
     """
     from edgecnn.core.errors import EdgecnnError
-    from edgecnn.devices import delegates, open_device
-    from edgecnn.profiling.results import Results
+    from edgecnn.devices import delegates
 
     devices = places.get("device", (Place.device,))
     settings = dataclasses.replace(settings, delegate=delegates.resolve(settings.delegate))
     if further.node_data and not (further.per_op and len(models) == len(devices) == 1):
         raise click.UsageError("--node-data needs --per-op, one model and one device.")
     files = [_read(model, hints) for model in models]
-    found, failures = Results(), []
-    for target in devices:
-        try:
-            with open_device(target, note) as device:
-                found = _measure(found, files, device, settings, further)
-        except EdgecnnError as error:
-            failures.append(error)
+    found, failures = _on_all(devices, files, settings, further)
     if found.profiles:
         emit(found.to_dict(), json_path, lambda: _show(found))
     if len(failures) == 1:
@@ -85,6 +70,27 @@ def _read(model: str, hints: Hints) -> AnyFile:
     if taken:
         note(f"Note: {taken}")
     return file
+
+
+def _on_all(
+    devices: Sequence[str], files: Sequence[AnyFile], settings: ProfileSettings, further: FurtherSettings
+) -> tuple[Results, list[EdgecnnError]]:
+    """What was found, and what went wrong on some of the devices."""
+    from edgecnn.core.errors import EdgecnnError
+    from edgecnn.core.progress import Terminal
+    from edgecnn.devices import open_device
+    from edgecnn.profiling.results import Results
+
+    found, failures, progress = Results(), [], Terminal()
+    for target in devices:
+        try:
+            with open_device(target, progress.between(note), progress) as device:
+                found = _measure(found, files, device, settings, further)
+        except EdgecnnError as error:
+            failures.append(error)
+        finally:
+            progress.close()
+    return found, failures
 
 
 def _measure(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from edgecnn.cli._arguments import KERAS
 from edgecnn.cli._options import Command, flag, options_of
 from edgecnn.cli._output import (
     emit,
@@ -31,7 +32,7 @@ POSITION = 110
 
 
 @click.command(cls=Command)
-@click.argument("model", type=click.Path())
+@click.argument("model", type=KERAS)
 @output_option("Artifact to write; ends with .tflite.")
 @options_of(QuantizeSettings, "settings")
 @trust_option

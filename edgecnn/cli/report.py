@@ -6,8 +6,10 @@ from pathlib import Path
 
 import click
 
+from edgecnn.cli._arguments import TFLITE
 from edgecnn.cli._options import Command, options_of
 from edgecnn.cli._output import say
+from edgecnn.cli._outputs import OutputFile
 from edgecnn.core.hints import Hints
 
 GROUP = "Look inside"
@@ -15,8 +17,15 @@ POSITION = 330
 
 
 @click.command(cls=Command)
-@click.argument("model", type=click.Path())
-@click.option("-o", "--output", required=True, metavar="FILE", help="Where to write the page; ends with .html.")
+@click.argument("model", type=TFLITE)
+@click.option(
+    "-o",
+    "--output",
+    type=OutputFile(".html"),
+    required=True,
+    metavar="FILE",
+    help="Where to write the page; ends with .html.",
+)
 @click.option("--verification", type=click.Path(), metavar="FILE", help="Result of `edgecnn verify --json FILE`.")
 @click.option(
     "--profile",

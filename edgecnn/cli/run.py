@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from edgecnn.cli._arguments import RECIPE
+from edgecnn.cli._options import Command
 from edgecnn.cli._output import emit, json_option, note, print_table, say, say_json, show_notes, wide_option
+from edgecnn.cli._outputs import OutputFile
 from edgecnn.core.text import counted
 
 if TYPE_CHECKING:
@@ -27,9 +30,9 @@ def _print_schema(ctx: click.Context, param: click.Parameter, asked: bool) -> No
         ctx.exit()
 
 
-@click.command()
-@click.argument("recipe", type=click.Path())
-@click.option("-o", "--output", metavar="FOLDER", help="Folder to write to.  [default: runs/NAME]")
+@click.command(cls=Command, resumes=True)
+@click.argument("recipe", type=RECIPE)
+@click.option("-o", "--output", type=OutputFile(), metavar="FOLDER", help="Folder to write to.  [default: runs/NAME]")
 @click.option(
     "--schema", is_flag=True, is_eager=True, expose_value=False, callback=_print_schema,
     help="Print the JSON schema of recipes, with which editors complete them, and exit.",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from edgecnn.cli._arguments import KERAS
 from edgecnn.cli._options import Command, options_of
 from edgecnn.cli._output import (
     emit,
@@ -30,8 +31,8 @@ GROUP = "Make a model"
 POSITION = 30
 
 
-@click.command(cls=Command)
-@click.argument("model", metavar="MODEL")
+@click.command(cls=Command, resumes=True)
+@click.argument("model", type=KERAS, metavar="MODEL")
 @output_option("Model file to write; ends with .keras.")
 @options_of(TrainOptions, "options")
 @click.option("--qat", is_flag=True, help="Quantization-aware training of a trained model; has no --strategy.")

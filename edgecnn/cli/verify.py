@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from edgecnn.cli._arguments import AGAINST, ARTIFACT
 from edgecnn.cli._options import Command, options_of
 from edgecnn.cli._output import emit, json_option, note, print_table, say, show_notes, trust_option, wide_option
 from edgecnn.core.hints import Hints
@@ -23,9 +24,13 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=Command)
-@click.argument("model", type=click.Path())
+@click.argument("model", type=ARTIFACT)
 @click.option(
-    "--against", required=True, metavar="FLOAT", help="Float model: .keras, .h5, SavedModel folder or .tflite."
+    "--against",
+    type=AGAINST,
+    required=True,
+    metavar="FLOAT",
+    help="Float model: .keras, .h5, SavedModel folder or .tflite.",
 )
 @options_of(VerifySettings, "settings")
 @options_of(Place, "place")

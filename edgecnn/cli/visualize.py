@@ -7,8 +7,10 @@ from typing import Any
 
 import click
 
+from edgecnn.cli._arguments import ANY_MODEL_AND_IMAGE, IMAGE
 from edgecnn.cli._options import Command, options_of
 from edgecnn.cli._output import emit, json_option, note, trust_option
+from edgecnn.cli._outputs import OutputFile
 from edgecnn.core.hints import Hints
 from edgecnn.visualization.settings import Request
 
@@ -17,9 +19,16 @@ POSITION = 320
 
 
 @click.command(cls=Command)
-@click.argument("model", type=click.Path())
-@click.argument("image", type=click.Path())
-@click.option("-o", "--output", required=True, metavar="FILE|DIR", help="Page (.html), or folder for PNG files.")
+@click.argument("model", type=ANY_MODEL_AND_IMAGE)
+@click.argument("image", type=IMAGE)
+@click.option(
+    "-o",
+    "--output",
+    type=OutputFile(),
+    required=True,
+    metavar="FILE|DIR",
+    help="Page (.html), or folder for PNG files.",
+)
 @options_of(Request, "given", partial=True)
 @options_of(Hints, "hints")
 @trust_option

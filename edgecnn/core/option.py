@@ -69,6 +69,7 @@ class Option:
     repeated: bool
     default_help: str
     offered: tuple[str, ...]
+    writes: bool
     inherited: str = ""
 
     @property

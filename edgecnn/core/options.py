@@ -66,6 +66,7 @@ def option(  # noqa: PLR0913 (a declaration, read field by field)
     repeated: bool = False,
     default_help: str = "",
     offered: tuple[str, ...] = EVERYWHERE,
+    writes: bool = False,
 ) -> Any:
     """Declare a setting: the value of a field of a `Settings` class.
 
@@ -86,6 +87,7 @@ def option(  # noqa: PLR0913 (a declaration, read field by field)
         repeated: whether a field of several values is given by repeating the option, not by commas.
         default_help: what happens without a value, where the default is None.
         offered: `EVERYWHERE`, `COMMANDS` or `PROGRAMS`.
+        writes: whether the value is a file that is written.
     """
     declared = {name: value for name, value in locals().items() if name != "default"}
     return dataclasses.field(default=default, metadata={"option": declared})

@@ -16,9 +16,9 @@ from edgecnn.float_model.foreign import foreign_contract
 from edgecnn.float_model.pure_graph import pure
 from edgecnn.models.heads import without_softmax
 from edgecnn.runtime.model.contract import Contract
+from edgecnn.runtime.model.output_kind import LOGITS, PROBABILITIES
 from edgecnn.runtime.regular_file import likely_meant
 from edgecnn.runtime.tasks import task_of
-from edgecnn.runtime.model.output_kind import LOGITS, PROBABILITIES
 
 
 @dataclass(frozen=True)

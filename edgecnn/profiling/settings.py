@@ -45,4 +45,6 @@ class FurtherSettings(Settings):
         low=1, unit="seconds", metavar="SECONDS",
     )  # fmt: skip
     per_op: bool = option("Also time each operator, with the first of --threads, against the board's limits.", False)
-    node_data: str | None = option("With --per-op: write the times for Google's Model Explorer.", metavar="FILE")
+    node_data: str | None = option(
+        "With --per-op: write the times for Google's Model Explorer.", metavar="FILE", writes=True
+    )

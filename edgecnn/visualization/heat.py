@@ -30,7 +30,8 @@ def find_class(subject: Subject, text: str) -> int:
         return found[0]
     names = ", ".join(labels[index] for index in found[:5])
     reason = f"fits {len(found)} classes: {names}, ..." if found else "is not a class of this model"
-    raise UsageError(f"{text!r} {reason}. Give a class number (0 to {subject.classes - 1}) or its whole name.")
+    numbers = f"(0 to {subject.classes - 1}) or its whole name" if labels else f"from 0 to {subject.classes - 1}"
+    raise UsageError(f"{text!r} {reason}. Give a class number {numbers}.")
 
 
 def grad_cam(subject: Subject, fitted: np.ndarray, classes: list[int], layer: str | None = None) -> Panel:

@@ -85,9 +85,9 @@ def _devices() -> None:
 
 
 def _data_report() -> None:
-    from edgecnn.cli._output import show_data_report
-
-    show_data_report(DataReport({"training": {"ant": 120, "bee": 7}}, {"training": (("bee/a.jpg", "is empty"),)}, {}))
+    train.show_data_report(
+        DataReport({"training": {"ant": 120, "bee": 7}}, {"training": (("bee/a.jpg", "is empty"),)}, {})
+    )
 
 
 STAGED: dict[str, Show] = {
@@ -123,6 +123,7 @@ def tables(tiny_int8: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[st
         ["inspect", str(tiny_int8), "--target", "edgetpu"],
         ["inspect", str(tiny_int8), str(tiny_int8)],
         ["devices", "list"],
+        ["cache"],
     ]
     run: dict[str, Show] = {
         " ".join(words): lambda words=words: cli.main(words, standalone_mode=False)  # type: ignore[misc]
@@ -175,6 +176,14 @@ def test_tables_look_as_they_did(name: str, width: int, monkeypatch: pytest.Monk
     if not path.exists():
         path.write_text(text)
     assert text == path.read_text()
+
+
+def test_a_stream_without_line_drawing_gets_hyphens(monkeypatch: pytest.MonkeyPatch) -> None:
+    content = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(content, encoding="ascii"))
+    models._show(models._rows("lite0"), "")
+    sys.stdout.flush()
+    assert b"-----" in content.getvalue() and b"?" not in content.getvalue()
 
 
 def test_a_narrow_terminal_is_told_what_it_does_not_see(monkeypatch: pytest.MonkeyPatch) -> None:
