@@ -54,6 +54,7 @@ ALL = {
     "devices check": [("local",)],
     "doctor": [("trained.tflite", "--against", "trained.keras", "--data", "pictures", "--samples", "16")],
     "visualize": [("tiny.keras", "pictures/red/0.png", "-o", "page.html", "--data", "pictures")],
+    "cache": [()],
 }
 """Heading of the page -> arguments of each run; a heading may continue after a comma."""
 _RECIPE = """
@@ -99,16 +100,18 @@ def _inside(folder: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _own_devices(folder: Path) -> Iterator[None]:
-    """A list of boards that is not the user's."""
-    before = os.environ.get("XDG_CONFIG_HOME")
-    os.environ["XDG_CONFIG_HOME"] = str(folder / "config")
+    """A list of boards, and a cache, that are not the user's."""
+    own = {"XDG_CONFIG_HOME": str(folder / "config"), "EDGECNN_CACHE": str(folder / "cache")}
+    before = {name: os.environ.get(name) for name in own}
+    os.environ.update(own)
     surfaces.run("devices", "add", "pi4", "pi@pi4.local")
     try:
         yield
     finally:
-        os.environ.pop("XDG_CONFIG_HOME")
-        if before is not None:
-            os.environ["XDG_CONFIG_HOME"] = before
+        for name, value in before.items():
+            os.environ.pop(name)
+            if value is not None:
+                os.environ[name] = value
 
 
 def _prepare(folder: Path) -> None:
