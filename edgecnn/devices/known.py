@@ -20,6 +20,7 @@ from edgecnn.core.errors import EdgecnnError, RecordError, UsageError
 from edgecnn.core.files import parse_toml
 from edgecnn.core.registry import DEVICES
 from edgecnn.core.text import did_you_mean, printable
+from edgecnn.runtime.regular_file import read_regular
 
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
 
@@ -58,7 +59,7 @@ def entries() -> dict[str, Entry]:
     if not place.exists():
         return {}
     try:
-        values = parse_toml(place.read_text(encoding="utf-8-sig"))
+        values = parse_toml(read_regular(place, files.MAX_RECORD_BYTES).decode("utf-8-sig"))
         found = {name: _entry(name, entry) for name, entry in values.items()}
     except (ImportError, OSError, ValueError, KeyError, TypeError, AttributeError, RecordError) as error:
         raise EdgecnnError(f"Can't read {place}: {error!r}. Expected [NAME] sections with a `target`.") from error

@@ -15,6 +15,7 @@ from edgecnn.runtime.model import free_input, model_file, purpose, tflite
 from edgecnn.runtime.model.contract import Contract
 from edgecnn.runtime.model.model_file import ModelFile, NoClassifierError
 from edgecnn.runtime.model.tflite import TFLiteModel
+from edgecnn.runtime.regular_file import check_regular
 
 KERAS_SUFFIXES = (".keras", ".h5", ".hdf5")
 
@@ -80,6 +81,7 @@ def open_model(
 
 def _begins_like_tflite(path: Path) -> bool:
     try:
+        check_regular(path)
         with path.open("rb") as stream:
             return stream.read(8)[4:] == b"TFL3"
     except OSError:

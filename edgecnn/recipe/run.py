@@ -8,10 +8,11 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edgecnn.core import files
 from edgecnn.core.errors import EdgecnnError, RecipeError, UsageError
@@ -109,8 +110,7 @@ def _naming(stage: Stage) -> Iterator[None]:
 def _locked(folder: Path) -> Iterator[None]:
     """Two runs in one folder would overwrite each other's files."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / ".lock").open("w")
+        lock = os.fdopen(files.open_lock(folder / ".lock"), "w")
     except OSError as error:
         raise EdgecnnError(
             f"Can't write to {folder}: {error.strerror}. Choose another folder with --output."
@@ -127,7 +127,7 @@ def _bring_up_to_date(stage: Stage, context: Context) -> bool:
     """Do a stage unless it is done; returns whether it was done now."""
     basis = {"edgecnn": __version__, "inputs": stage.inputs(context)}
     fingerprint = files.sha256(json.dumps(basis, sort_keys=True).encode())
-    state = files.read_json(context.folder / STATE) or {}
+    state = read_state(context.folder / STATE)
     done = state.get(stage.name, {})
     if done.get("fingerprint") == fingerprint and done.get("outputs") == _digests(stage, context):
         context.progress(f"{stage.name}: done before", 0, 0)
@@ -138,6 +138,13 @@ def _bring_up_to_date(stage: Stage, context: Context) -> bool:
     state[stage.name] = {"fingerprint": fingerprint, "outputs": _digests(stage, context)}
     files.write_json(context.folder / STATE, state)
     return True
+
+
+def read_state(path: Path) -> dict[str, dict[str, Any]]:
+    """What a run before has finished; nothing where the file is damaged."""
+    found = files.read_json(path)
+    whole = isinstance(found, dict) and all(isinstance(entry, dict) for entry in found.values())
+    return found if whole else {}
 
 
 def _digests(stage: Stage, context: Context) -> dict[str, str]:

@@ -13,12 +13,12 @@ from typing import Any
 from pydantic import ValidationError, create_model, model_validator
 
 from edgecnn.core.errors import RecipeError, RecordError
-from edgecnn.core.files import parse_toml
+from edgecnn.core.files import MAX_RECORD_BYTES, parse_toml
 from edgecnn.core.options import SettingError, options, unknown
 from edgecnn.core.text import counted
 from edgecnn.recipe.section import Recipe, Section
 from edgecnn.recipe.stage import kinds
-from edgecnn.runtime.regular_file import likely_meant
+from edgecnn.runtime.regular_file import likely_meant, read_regular
 
 
 @functools.cache
@@ -75,7 +75,7 @@ def read(path: str | Path) -> tuple[Recipe, str]:
         RecipeError: the file is missing, no TOML, or says something that can't be; all faults are listed at once.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8-sig")  # an editor may begin it with a BOM
+        text = read_regular(path, MAX_RECORD_BYTES).decode("utf-8-sig")  # an editor may begin it with a BOM
         values = parse_toml(text)
     except UnicodeDecodeError as error:
         raise RecipeError(f"Can't read the recipe {path}: {error}; expected TOML in UTF-8.") from error

@@ -24,11 +24,8 @@ def read_regular(path: str | Path, limit_bytes: int) -> bytes:
     Raises:
         OSError: it can't be read, is no regular file, or is larger than the limit; `strerror` says which.
     """
-    try:
-        _check(Path(path).stat(), path, limit_bytes)
-        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
-    except ValueError as error:  # a NUL in the name
-        raise OSError(errno.EINVAL, str(error), str(path)) from error
+    check_regular(path, limit_bytes)
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
     with os.fdopen(handle, "rb") as stream:
         _check(os.fstat(handle), path, limit_bytes)  # what the name means may have changed meanwhile
         return stream.read(limit_bytes + 1)
@@ -45,6 +42,18 @@ def likely_meant(path: str | Path) -> str:
         return ""
     found = difflib.get_close_matches(path.name, names, n=1, cutoff=0.7)
     return f" Did you mean {path.with_name(found[0])}?" if found else ""
+
+
+def check_regular(path: str | Path, limit_bytes: int = 1 << 62) -> None:
+    """Refuse what is no regular file, before another library opens it.
+
+    Raises:
+        OSError: it doesn't exist, is no regular file, or is larger than the limit; `strerror` says which.
+    """
+    try:
+        _check(Path(path).stat(), path, limit_bytes)
+    except ValueError as error:  # a NUL in the name
+        raise OSError(errno.EINVAL, str(error), str(path)) from error
 
 
 def _check(status: os.stat_result, path: str | Path, limit_bytes: int) -> None:

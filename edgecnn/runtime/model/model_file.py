@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import ModelFileError, RecordError
-from ..regular_file import likely_meant
+from ..regular_file import likely_meant, read_regular
 from . import assumptions, free_input, output_kind, purpose
 from . import metadata as standard
 from .contract import Contract, Preprocessing
@@ -140,20 +140,14 @@ def read_bytes(path: Path) -> bytes:
     """A model file's bytes.
 
     Raises:
-        ModelFileError: it is missing, a folder, too large or can't be read.
+        ModelFileError: it is missing, no regular file, too large or can't be read.
     """
     try:
-        if path.is_dir():
-            raise ModelFileError(f"{path} is a folder; expected a .tflite file.")
-        if path.stat().st_size > MAX_SIZE_BYTES:
-            raise ModelFileError(
-                f"{path} has {path.stat().st_size:,} bytes; a .tflite file has at most {MAX_SIZE_BYTES:,}."
-            )
-        return path.read_bytes()
+        return read_regular(path, MAX_SIZE_BYTES)
     except FileNotFoundError as error:
         raise ModelFileError(f"There is no file {path}.{likely_meant(path)}") from error
     except (OSError, MemoryError) as error:
-        raise ModelFileError(f"Can't read {path}: {error}.") from error
+        raise ModelFileError(f"Can't read {path}: {getattr(error, 'strerror', None) or error}.") from error
 
 
 def _check_digest(data: bytes, own: memoryview, name: str) -> None:

@@ -38,7 +38,7 @@ def _open(path: Path) -> int | None:
     """Anybody may take the lock of this machine; a folder that can't be written has none."""
     for flags in (os.O_RDONLY, os.O_RDONLY | os.O_CREAT | os.O_EXCL, os.O_RDONLY):
         try:
-            return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+            return os.open(path, flags | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
         except OSError:
             continue
     return None
