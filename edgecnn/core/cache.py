@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from edgecnn.core.errors import DataError
-from edgecnn.core.files import DAMAGED_ZIP
+from edgecnn.runtime.zips import DAMAGED_ZIP
 
 _SPARE_BYTES = 1 << 30
 _CACHE_BYTES = 30 << 30

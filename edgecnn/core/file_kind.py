@@ -6,7 +6,7 @@ import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
-from edgecnn.core.files import DAMAGED_ZIP
+from edgecnn.runtime.zips import DAMAGED_ZIP
 
 
 class Kind(NamedTuple):

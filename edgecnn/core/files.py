@@ -12,8 +12,6 @@ import re
 import sys
 import tempfile
 import time
-import zipfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,13 +19,14 @@ from typing import Any, TypeVar
 from edgecnn.core.errors import EdgecnnError, RecordError
 from edgecnn.runtime.model.json_text import decoded, escape_json, parse_json, printable
 from edgecnn.runtime.model.validation import Record
+from edgecnn.runtime.regular_file import read_regular
 
 R = TypeVar("R", bound=Record)
 
 _LOCK_WAIT_S = 60.0
 _LONGEST_BEGINNING = 160
-DAMAGED_ZIP = (zipfile.BadZipFile, zlib.error, KeyError, ValueError, RuntimeError, EOFError)
-"""What reading a zip raises that is damaged, encrypted, or lacks what is looked for."""
+MAX_RECORD_BYTES = 32 << 20
+"""Of a JSON or TOML file; the largest that is written is a hundredth of it."""
 
 
 @contextlib.contextmanager
@@ -97,9 +96,7 @@ def locked(path: str | Path) -> Iterator[None]:
         return
     path = Path(path)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        flags = os.O_RDWR | os.O_CREAT | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
-        handle = os.open(path.with_name(f".{path.name}.lock"), flags, 0o600)
+        handle = open_lock(path.with_name(f".{path.name}.lock"))
     except OSError as error:
         raise EdgecnnError(f"Can't lock {path}: {error.strerror}. Choose a folder that can be written.") from error
     try:
@@ -114,6 +111,16 @@ def locked(path: str | Path) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+def open_lock(path: Path) -> int:
+    """A lock's file, made if it is missing, as a descriptor; a FIFO or a link in its place is not waited for.
+
+    Raises:
+        OSError: the folder can't be written, or something else has that name.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
 
 
 def _take(fcntl: Any, handle: int) -> bool:
@@ -163,7 +170,7 @@ def write_json(path: str | Path, value: Any) -> None:
 def read_json(path: str | Path) -> Any:
     """A JSON file's value; None where there is no whole one."""
     try:
-        return parse_json(Path(path).read_bytes())
+        return parse_json(read_regular(path, MAX_RECORD_BYTES))
     except (OSError, RecordError):
         return None
 
@@ -196,7 +203,7 @@ def read_record(path: str | Path, kind: type[R], expected: str) -> R:
         EdgecnnError: the file can't be read, or holds something else.
     """
     try:
-        return kind.from_dict(parse_json(Path(path).read_bytes()))
+        return kind.from_dict(parse_json(read_regular(path, MAX_RECORD_BYTES)))
     except OSError as error:
         raise EdgecnnError(f"Can't read {path}: {error.strerror}. Expected {expected}.") from error
     except RecordError as error:

@@ -73,7 +73,7 @@ class FileExample:
         try:
             data = read_regular(self.path, limit_bytes())
             return data.startswith(b"GIF8") and is_animated_gif(data)
-        except (OSError, IndexError):
+        except OSError:
             return False
 
 

@@ -15,12 +15,14 @@ from typing import Any
 from edgecnn.core import temporary
 from edgecnn.core.compat.tensorflow import keras
 from edgecnn.core.errors import EdgecnnError, ModelFileError, RecordError, UsageError
-from edgecnn.core.files import DAMAGED_ZIP, replacing
+from edgecnn.core.files import replacing
 from edgecnn.float_model import allocation, safety, safety_hdf5, wrappers
 from edgecnn.float_model.keras_names import OWN_MODULES
 from edgecnn.float_model.safety import CONTRACT, MEMBERS, WEIGHTS
 from edgecnn.runtime.model.contract import Contract
 from edgecnn.runtime.model.json_text import parse_json
+from edgecnn.runtime.regular_file import check_regular
+from edgecnn.runtime.zips import DAMAGED_ZIP
 
 _TIME = (1980, 1, 1, 0, 0, 0)  # the first one that a zip can say
 _DATE_SAVED = "1980-01-01@00:00:00"
@@ -126,6 +128,7 @@ def _read(path: Path) -> tuple[dict[str, Any], Contract | None]:
     if path.suffix == ".tflite" and path.is_file():
         raise ModelFileError(f"{path} is already converted; expected the .keras file that it was made from.")
     try:
+        check_regular(path)
         with zipfile.ZipFile(path) as archive:
             if sum(info.file_size for info in archive.infolist()) > _LARGEST_BYTES:
                 raise ModelFileError(f"{path} unpacks to more than {_LARGEST_BYTES} bytes; it was not loaded.")

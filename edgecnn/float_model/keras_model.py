@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,12 @@ from typing import Any
 from edgecnn.core.compat import keras3, keras_graph
 from edgecnn.core.compat.tensorflow import keras
 from edgecnn.core.errors import MissingExtraError, ModelFileError, RecordError
-from edgecnn.core.files import DAMAGED_ZIP
 from edgecnn.float_model import allocation, from_keras3, keras_file, safety, safety_hdf5, wrappers
 from edgecnn.runtime.model.contract import Contract
 from edgecnn.runtime.model.json_text import parse_json
+from edgecnn.runtime.regular_file import check_regular
 from edgecnn.runtime.run.interpreter import quiet
+from edgecnn.runtime.zips import DAMAGED_ZIP
 
 SUFFIXES = (".keras", ".h5", ".hdf5")
 H5_SUFFIXES = (".h5", ".hdf5")
@@ -58,17 +60,25 @@ def _in_float32(model: Any) -> Any:
 
 
 def _keras_version(path: Path) -> int:
-    version = str(_zip_json(path, "metadata.json").get("keras_version", "2"))
-    return int(version.split(".")[0]) if version.split(".")[0].isdigit() else 2
+    return _major(_zip_json(path, "metadata.json").get("keras_version", "2"))
+
+
+def _major(version: Any) -> int:
+    """2 for what isn't a version."""
+    found = re.match(r"(\d{1,4})(\.|$)", str(version), re.ASCII)
+    return int(found[1]) if found else 2
 
 
 def _zip_json(path: Path, member: str) -> dict[str, Any]:
     try:
+        check_regular(path)
         with zipfile.ZipFile(path) as archive:
-            values: dict[str, Any] = parse_json(safety.read_text(archive, member, path), constants=True)
-            return values
+            values = parse_json(safety.read_text(archive, member, path), constants=True)
     except (OSError, RecordError, *DAMAGED_ZIP) as error:
         raise ModelFileError(f"{path} is not a valid .keras file ({error}). Save it again.") from error
+    if not isinstance(values, dict):
+        raise ModelFileError(f"{path} is not a valid .keras file ({member} is a {type(values).__name__}).")
+    return values
 
 
 def _keras3_model(path: Path, trust: bool | None) -> Any:
@@ -96,6 +106,7 @@ def _h5_model(path: Path, trust: bool | None) -> Any:
     import h5py
 
     try:
+        check_regular(path)
         with h5py.File(path, "r") as file:
             config = file.attrs["model_config"]
             parse_json(config, constants=True)

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from edgecnn.core.errors import ModelFileError, RecordError, UntrustedModelError
-from edgecnn.core.files import DAMAGED_ZIP
 from edgecnn.float_model import safety_hdf5, safety_keras, safety_saved_model
 from edgecnn.runtime.model.json_text import parse_json
+from edgecnn.runtime.zips import DAMAGED_ZIP
 
 WEIGHTS = "model.weights.h5"
 CONTRACT = "edgecnn.json"

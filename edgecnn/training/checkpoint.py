@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 from edgecnn.core.errors import RecordError
 from edgecnn.core.files import replacing
 from edgecnn.runtime.model.json_text import parse_json
+from edgecnn.runtime.zips import DAMAGED_ZIP
 
 Arrays = Sequence[np.ndarray]
 _META = "meta"
@@ -49,6 +49,6 @@ def load(path: Path) -> Checkpoint | None:
             for key in content.files:
                 if key != _META:
                     arrays.setdefault(key.rpartition("/")[0], []).append(content[key])
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, RecordError):
+    except (OSError, *DAMAGED_ZIP, RecordError):
         return None
     return Checkpoint(arrays, meta)

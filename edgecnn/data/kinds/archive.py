@@ -22,14 +22,15 @@ from typing import IO, Any
 
 from edgecnn.core.cache import cached
 from edgecnn.core.errors import DataError
-from edgecnn.core.files import DAMAGED_ZIP, file_sha256
+from edgecnn.core.files import file_sha256
 from edgecnn.data.dataset import DataSet
 from edgecnn.data.kinds.folder import open_folder
 from edgecnn.data.listing import is_junk, printable
+from edgecnn.runtime.zips import DAMAGED_ZIP
 
 SYNTAX = "a .zip or .tar (.tar.gz, .tar.bz2, .tar.xz) file of such a folder"
 _TARS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
-_DAMAGED = (*DAMAGED_ZIP, OSError, tarfile.TarError, lzma.LZMAError)
+_DAMAGED = (*DAMAGED_ZIP, OSError, tarfile.TarError)
 _LARGEST_RATIO, _ALWAYS_BYTES, _MOST_BYTES = 100, 64 << 20, 20 << 30
 _MOST_FILES = 2_000_000
 _LARGEST_READ_BYTES = 32 << 20
@@ -96,7 +97,7 @@ def _zip_members(path: Path) -> Iterator[tuple[str, IO[bytes]]]:
     with zipfile.ZipFile(path) as archive:
         for info in archive.infolist():
             mode = info.external_attr >> 16
-            if info.is_dir() or stat.S_IFMT(mode) not in (0, stat.S_IFREG):
+            if info.filename.endswith("/") or stat.S_IFMT(mode) not in (0, stat.S_IFREG):
                 continue
             if info.flag_bits & 1:
                 raise DataError(f"The archive {path} is encrypted. Unpack it, and give the folder.")

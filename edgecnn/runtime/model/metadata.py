@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import io
 import zipfile
-import zlib
 from dataclasses import dataclass
 
 from ..errors import ModelFileError
+from ..zips import DAMAGED_ZIP, read_member
 from .flatbuffer import Table
 from .label_file import MAX_BYTES
 
@@ -63,12 +63,8 @@ def _associated_labels(file: bytes, name: str) -> tuple[str, ...]:
         with zipfile.ZipFile(io.BytesIO(file)) as archive:
             if archive.getinfo(name).compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
                 raise ValueError("it is neither stored nor deflated")
-            with archive.open(name) as stream:
-                text = stream.read(MAX_BYTES + 1)
-        if len(text) > MAX_BYTES:
-            raise ValueError(f"it unpacks to more than {MAX_BYTES:,} bytes")
-        return tuple(text.decode("utf-8").splitlines())
-    except (zipfile.BadZipFile, zlib.error, KeyError, OSError, ValueError, RuntimeError, EOFError) as error:
+            return tuple(read_member(archive, name, MAX_BYTES).decode("utf-8").splitlines())
+    except (OSError, *DAMAGED_ZIP) as error:
         raise ModelFileError(f"The labels file {name!r} inside the model can't be read: {error}.") from error
 
 

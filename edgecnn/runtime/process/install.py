@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import EdgecnnError
+from ..zips import DAMAGED_ZIP
 
 
 def install(target: str, wheels: list[str], requirements: list[str], system_packages: bool = False) -> dict[str, Any]:
@@ -37,7 +38,7 @@ def install(target: str, wheels: list[str], requirements: list[str], system_pack
         if requirements:
             _pip(new, requirements)
         _put(new, place, old)
-    except (OSError, zipfile.BadZipFile, subprocess.CalledProcessError) as error:
+    except (OSError, *DAMAGED_ZIP, subprocess.CalledProcessError) as error:
         raise EdgecnnError(f"Can't make {place}: {error}. What was there before is unchanged.") from error
     finally:
         shutil.rmtree(new, ignore_errors=True)
