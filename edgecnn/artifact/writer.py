@@ -20,6 +20,7 @@ from pathlib import Path
 
 from edgecnn.artifact.metadata import standard_metadata
 from edgecnn.core import files
+from edgecnn.core.errors import ModelFileError
 from edgecnn.runtime.model import metadata as standard
 from edgecnn.runtime.model import model_file
 from edgecnn.runtime.model.contract import Contract
@@ -32,7 +33,9 @@ from edgecnn.runtime.model.model_file import (
     AnyFile,
     ModelFile,
 )
+from edgecnn.runtime.model.tflite import Graph, parse
 
+_SPAN_BYTES = 16  # of GRAPH_BUFFER_NAME: where the graph starts, and its length
 _ALIGNMENT = 64  # flatbuffers of constant tensors are aligned to 16; cache lines are 64
 _ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 LABELS_FILE = "labels.txt"
@@ -51,12 +54,26 @@ def rewrite(path: str | Path, file: ModelFile, contract: Contract) -> ModelFile:
 
 
 def graph_bytes(file: AnyFile) -> bytes:
-    """What the converter wrote, without the contract."""
+    """What the converter wrote, without the contract.
+
+    Raises:
+        ModelFileError: where the file says that it lies is another graph, or none.
+    """
     span = file.model.metadata.get(GRAPH_BUFFER_NAME)
     if not isinstance(file, ModelFile) or not file.sealed or span is None:
         return file.data
-    start, size = struct.unpack("<QQ", span)
-    return file.data[start : start + size]
+    start, size = struct.unpack("<QQ", span) if len(span) == _SPAN_BYTES else (0, 0)
+    graph = file.data[start : start + size]
+    if _outline(parse(graph, f"The graph inside {file.name}").graph) != _outline(file.model.graph):
+        raise ModelFileError(f"{file.name}: the graph inside isn't the one that it runs. The file is damaged.")
+    return graph
+
+
+def _outline(graph: Graph) -> list[object]:
+    """What two copies of a graph have in common."""
+    tensors: list[object] = [(tensor.name, tensor.shape, tensor.dtype, len(tensor.data)) for tensor in graph.tensors]
+    operators = [(operator.name, operator.inputs, operator.outputs) for operator in graph.operators]
+    return [*tensors, *operators, graph.inputs, graph.outputs]
 
 
 def seal(graph: bytes, contract: Contract) -> bytes:
