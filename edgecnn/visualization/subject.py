@@ -5,6 +5,7 @@ Images are uint8 (height, width, channels) as the contract fits them; feature ma
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 from abc import ABC, abstractmethod
@@ -30,6 +31,7 @@ from edgecnn.runtime.process import guard
 from edgecnn.runtime.run.engine import Engine
 from edgecnn.runtime.run.interpreter import interpreter_module, open_interpreter
 from edgecnn.runtime.run.preprocess import apply_table, fit, input_table
+from edgecnn.runtime.run.program import refusals
 from edgecnn.runtime.tasks import task_of
 from edgecnn.visualization.class_score import class_score
 
@@ -183,12 +185,7 @@ class TFLiteSubject(Subject):
 
     @functools.cached_property
     def _keeper(self) -> Any:
-        """An interpreter without delegates, which would fuse tensors away."""
-        return open_interpreter(
-            self.file.data,
-            experimental_preserve_all_tensors=True,
-            experimental_op_resolver_type=interpreter_module().OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-        )
+        return _keeper_of(self.file)
 
     def probabilities(self, pictures: np.ndarray) -> np.ndarray:
         """See `Subject.probabilities`."""
@@ -196,9 +193,10 @@ class TFLiteSubject(Subject):
 
     def maps(self, fitted: np.ndarray, rows: Sequence[LayerReport]) -> list[np.ndarray]:
         """See `Subject.maps`; integers are dequantized."""
-        self._keeper.set_tensor(self._engine.input.index, self._engine.tensor(fitted))
-        self._keeper.invoke()
-        return [self._real(row.layer.outputs[0])[0] for row in rows]
+        with refusals(self.name):
+            self._keeper.set_tensor(self._engine.input.index, self._engine.tensor(fitted))
+            self._keeper.invoke()
+            return [self._real(row.layer.outputs[0])[0] for row in rows]
 
     def _real(self, number: int) -> np.ndarray:
         return self.file.model.graph.tensors[number].dequantize(self._keeper.get_tensor(number))
@@ -283,8 +281,23 @@ def subject(source: OpenedModel, hints: Hints = NO_HINTS) -> Subject:
     return KerasSubject(source.network.name, contract, analyze(source.network), source.keras_model)
 
 
+def _keeper_of(file: ModelFile) -> Any:
+    """An interpreter without delegates, which would fuse tensors away."""
+    with refusals(file.name, "refuses it"):
+        return open_interpreter(
+            file.data,
+            experimental_preserve_all_tensors=True,
+            experimental_op_resolver_type=interpreter_module().OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+        )
+
+
 def _runs(file: ModelFile) -> bool:
-    """One inference; a broken file may kill the process, so a child does it first."""
+    """One inference by each interpreter; a broken file may kill the process, so a child does it first."""
     engine = Engine(file, threads=1)
-    engine.invoke(np.zeros(engine.input.shape, engine.input.dtype))
+    tensor = np.zeros(engine.input.shape, engine.input.dtype)
+    engine.invoke(tensor)
+    with contextlib.suppress(ModelFileError), refusals(file.name):  # only the feature maps need it
+        keeper = _keeper_of(file)
+        keeper.set_tensor(engine.input.index, tensor)
+        keeper.invoke()
     return True

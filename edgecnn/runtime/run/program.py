@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,10 +71,8 @@ class Program:
     def __init__(self, file: AnyFile, threads: int | None = None, delegates: list[Any] | None = None) -> None:
         self.file = file
         self.threads = threads or default_threads()
-        try:
+        with refusals(file.name, "refuses it"):
             self.interpreter = open_interpreter(file.data, self.threads, experimental_delegates=delegates)
-        except (RuntimeError, ValueError) as error:
-            raise ModelFileError(f"{file.name}: the TFLite runtime refuses it: {explain(str(error))}") from error
         self.inputs = tuple(map(_info, self.interpreter.get_input_details()))
         self.outputs = tuple(map(_info, self.interpreter.get_output_details()))
 
@@ -91,12 +91,19 @@ class Program:
         Raises:
             ModelFileError: the runtime gives up.
         """
-        try:
+        with refusals(self.file.name):
             self.feed(tensors)
             self.interpreter.invoke()
             return self.fetch()
-        except (RuntimeError, ValueError) as error:
-            raise ModelFileError(f"{self.file.name}: the TFLite runtime can't run it: {explain(str(error))}") from error
+
+
+@contextlib.contextmanager
+def refusals(name: str, what: str = "can't run it") -> Iterator[None]:
+    """Make what the runtime raises while it loads or runs the model `name` a `ModelFileError`."""
+    try:
+        yield
+    except (RuntimeError, ValueError) as error:
+        raise ModelFileError(f"{name}: the TFLite runtime {what}: {explain(str(error))}") from error
 
 
 def _info(details: dict[str, Any]) -> TensorInfo:
