@@ -35,6 +35,8 @@ _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b
 _ORIENTATION, _EXTRA_SAMPLES, _PHOTOMETRIC = 274, 338, 262
 _RGB = 2
 _META_BYTES = 1 << 20
+_DAMAGED = (struct.error, IndexError, ValueError, KeyError, OverflowError)
+"""What following the offsets of a damaged header raises."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ def read_header(data: bytes) -> ImageHeader | None:
         if matches(data):
             try:
                 header = read(data)
-            except (struct.error, IndexError, ValueError, KeyError):
+            except _DAMAGED:
                 return None
             return header if header and header.width > 0 and header.height > 0 else None
     return None
@@ -121,9 +123,17 @@ def is_progressive_jpeg(data: bytes) -> bool:
 
 
 def is_animated_gif(data: bytes) -> bool:
-    """Whether it has more than one frame."""
+    """Whether it has more than one frame; a file that is cut short has those before the cut."""
+    try:
+        return _gif_frames(data, 2) > 1
+    except _DAMAGED:
+        return False
+
+
+def _gif_frames(data: bytes, most: int) -> int:
+    """How many frames it has, counted up to `most`."""
     place, frames = 13 + _gif_colors(data[10]), 0
-    while place < len(data) and frames < 2:
+    while place < len(data) and frames < most:
         block = data[place]
         if block == 0x2C:
             frames += 1
@@ -132,7 +142,7 @@ def is_animated_gif(data: bytes) -> bool:
             place = _after_blocks(data, place + 2)
         else:
             break
-    return frames > 1
+    return frames
 
 
 def png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -261,7 +271,7 @@ def _tiff_tags(data: bytes) -> dict[int, int]:
 def _exif_orientation(exif: bytes) -> int:
     try:
         found = _tiff_tags(exif).get(_ORIENTATION, 1)
-    except (struct.error, KeyError):
+    except _DAMAGED:
         return 1
     return found if 1 <= found <= 8 else 1
 
