@@ -16,6 +16,9 @@ import numpy as np
 from edgecnn.graph.network import Layer, Network, Window
 from edgecnn.graph.roles import ATTENTION, POINT, UNKNOWN, WHOLE
 
+_LARGEST_SIDE = 1 << 16
+_MOST_TAPS = 1 << 22
+
 
 @dataclass(frozen=True)
 class Axis:
@@ -74,13 +77,18 @@ def receptive_fields(network: Network) -> dict[int, Reach | None]:
     Only the first input is taken for the image; what comes from other inputs sees nothing of it.
     """
     picture = network.values[network.inputs[0]].map_size
-    if picture is None:
+    if picture is None or not 0 < min(picture) <= max(picture) <= _LARGEST_SIDE:
         return dict.fromkeys(network.values)
     known: dict[int, Reach | None] = {network.inputs[0]: _identity(picture)}
     for layer in network.layers:
         found = _through(layer, network, [known[number] for number in layer.inputs if number in known])
         known.update(dict.fromkeys(layer.outputs, found))
     return {number: known.get(number) for number in network.values}
+
+
+def _is_computable(window: Window, results: tuple[int, int]) -> bool:
+    """Whether a window can be, and its taps are few enough to be listed; a damaged file may claim any."""
+    return all(size > 0 and size * max(taps, 1) <= _MOST_TAPS for size, taps in zip(results, window.kernel))
 
 
 def _is_one_token(shape: tuple[int, ...]) -> bool:
@@ -108,7 +116,7 @@ def _through(layer: Layer, network: Network, inputs: list[Reach | None]) -> Reac
     given, results = network.values[layer.inputs[0]].map_size, network.output(layer).map_size
     if given == (1, 1):
         reach = _gathered(reach)
-    if layer.window is None or results is None or given != reach.grid:
+    if layer.window is None or results is None or given != reach.grid or not _is_computable(layer.window, results):
         return None
     slid = [slide(axis, layer.window, index, results[index]) for index, axis in enumerate(reach.axes)]
     return replace(reach, axes=(slid[0], slid[1]))

@@ -91,9 +91,12 @@ def occlusion_map(subject: Subject, fitted: np.ndarray, index: int, parts: int =
     tops = np.linspace(0, height - height // parts, places).round().astype(int)
     lefts = np.linspace(0, width - width // parts, places).round().astype(int)
     gray = np.asarray(subject.contract.preprocessing.mean).clip(0, 255).astype(np.uint8)
-    hidden = np.repeat(fitted[np.newaxis], places * places + 1, axis=0)
-    for number in range(places * places):
-        top, left = tops[number // places], lefts[number % places]
-        hidden[number, top : top + height // parts, left : left + width // parts] = gray
-    scores = subject.probabilities(hidden)[:, index]
-    return (scores[-1] - scores[:-1]).reshape(places, places), float(scores[-1])
+    hidden = np.repeat(fitted[np.newaxis], places, axis=0)  # a row of places at a time: images may be large
+    base = float(subject.probabilities(fitted[np.newaxis])[0, index])
+    rows = []
+    for top in tops:
+        hidden[:] = fitted
+        for number, left in enumerate(lefts):
+            hidden[number, top : top + height // parts, left : left + width // parts] = gray
+        rows.append(base - subject.probabilities(hidden)[:, index])
+    return np.stack(rows), base

@@ -67,7 +67,7 @@ def shifted(subject: Subject, picture: np.ndarray, most: int = 16) -> tuple[np.n
     """An image (uint8 BGR, any size) at every horizontal shift.
 
     Returns:
-        Shifts -most..most, shape (n,), and the fitted images, (n, height, width, channels).
+        Shifts -most..most, shape (n,), and the fitted images, (n, height, width, channels), views of one.
     """
     own = subject.contract.preprocessing
     share = (own.width + 2 * most) / own.width
@@ -80,8 +80,8 @@ def shifted(subject: Subject, picture: np.ndarray, most: int = 16) -> tuple[np.n
     )
     whole = fit(picture, wide)
     shifts = np.arange(-most, most + 1)
-    windows = [whole[most : most + own.height, most - shift : most - shift + own.width] for shift in shifts]
-    return shifts, np.stack(windows)
+    windows = np.lib.stride_tricks.sliding_window_view(whole[most : most + own.height], own.width, axis=1)
+    return shifts, windows[:, ::-1].transpose(1, 0, 3, 2)  # (rows, n, channels, columns) until here
 
 
 def stability(subject: Subject, shifts: np.ndarray, pictures: np.ndarray, name: str) -> Stability:

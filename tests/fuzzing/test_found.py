@@ -19,7 +19,7 @@ from small_graphs import Graph, schema
 
 from edgecnn import artifact
 from edgecnn.core.compat.litert_schema import pack, unpack
-from edgecnn.core.errors import EdgecnnError, ModelFileError, PictureError
+from edgecnn.core.errors import EdgecnnError, ModelFileError, PictureError, UsageError
 from edgecnn.float_model import keras_file, loading
 from edgecnn.graph.cut import cut
 from edgecnn.inspection.opening import open_model
@@ -27,6 +27,7 @@ from edgecnn.recipe import run as recipe_run
 from edgecnn.runtime.model import model_file
 from edgecnn.runtime.process import guard
 from edgecnn.runtime.run.decode import decode
+from edgecnn.runtime.run.engine import Engine, least_activation_bytes
 from edgecnn.runtime.run.image_header import is_animated_gif
 from edgecnn.runtime.zips import read_member
 from edgecnn.visualization.subject import subject
@@ -253,3 +254,52 @@ def test_a_gif_that_is_cut_short_anywhere() -> None:
     assert is_animated_gif(data)
     found = [is_animated_gif(data[:end]) for end in range(len(data))]
     assert found == sorted(found) and any(found) and not all(found)
+
+
+def _large(height: int, width: int, kernel: int = 1) -> bytes:
+    made = Graph()
+    image = made.tensor("image", (1, height, width, 3))
+    pool = schema.Pool2DOptionsT()
+    pool.filterHeight = pool.filterWidth = pool.strideH = pool.strideW = kernel
+    return made.build([image], [made.unary("AVERAGE_POOL_2D", "pool", image, pool)])
+
+
+@pytest.mark.parametrize("words", ["classify m.tflite a.png", "visualize m.tflite a.png -o p.html", "inspect m.tflite"])
+@pytest.mark.parametrize(("height", "width"), [(20_000, 20_000), (1, 400_000_000), (70_000, 3_000)])
+def test_a_small_file_that_asks_for_gigabytes(words: str, height: int, width: int, tmp_path: Path) -> None:
+    found = _run(Case(words.split(), {"m.tflite": _large(height, width), "a.png": models.picture()}), tmp_path)
+    assert found.fault() is None, found
+    assert found.status == 0 or "MB or more for its activations; the limit is 256 MB" in found.printed
+
+
+def test_the_limit_of_activations_can_be_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    file = model_file.from_bytes(tiny_models.graph(), "m.tflite")
+    assert least_activation_bytes(file.model.graph) == 32 * 32 * 3 + 16 * 16 * 8
+    monkeypatch.setenv("EDGECNN_MAX_ACTIVATIONS_MB", "0.005119")
+    with pytest.raises(ModelFileError, match="EDGECNN_MAX_ACTIVATIONS_MB"):
+        Engine(file)
+    monkeypatch.setenv("EDGECNN_MAX_ACTIVATIONS_MB", "0.00512")
+    Engine(file)
+    monkeypatch.setenv("EDGECNN_MAX_ACTIVATIONS_MB", "much")
+    with pytest.raises(UsageError, match="much"):
+        Engine(file)
+
+
+@pytest.mark.parametrize("kernel", [1 << 20, (1 << 31) - 1])
+def test_windows_that_no_network_has(kernel: int, tmp_path: Path) -> None:
+    found = _run(Case(["inspect", "m.tflite"], {"m.tflite": _large(500, 500, kernel)}), tmp_path)
+    assert found.fault() is None and found.status in (0, 1), found
+
+
+def test_a_map_without_pixels(tmp_path: Path) -> None:
+    made = Graph()
+    image = made.tensor("image", (1, 8, 8, 3))
+    empty = made.conv("conv", image, 4)
+    made.graph.tensors[empty].shape = [1, 0, 8, 4]
+    axes = made.tensor("axes", (2,), "i4", values=[1, 2])
+    answer = made.tensor("answer", (1, 4))
+    made.operator("MEAN", [empty, axes], [answer], schema.ReducerOptionsT())
+    data = made.build([image], [answer])
+    for words in ("inspect m.tflite --all --geometry", "inspect m.tflite --html p.html --target edgetpu"):
+        found = _run(Case(words.split(), {"m.tflite": data}), tmp_path)
+        assert found.fault() is None and found.status in (0, 1), found

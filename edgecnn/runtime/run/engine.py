@@ -102,7 +102,8 @@ class Engine(Interface):
         inputs: of the model; one.
 
     Raises:
-        ModelFileError: the runtime refuses the model, or it doesn't fit its contract.
+        ModelFileError: the runtime refuses the model, it doesn't fit its contract, or its activations take too much
+            memory.
         RuntimeMissingError: no TFLite runtime is installed.
     """
 

@@ -5,13 +5,12 @@ Nothing is decoded here, so a file of a few hundred bytes that claims a billion 
 
 from __future__ import annotations
 
-import os
 import re
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from ..errors import UsageError
+from .. import memory_limit
 
 LIMIT_VARIABLE = "EDGECNN_MAX_IMAGE_MB"
 DEFAULT_LIMIT_MB = 512
@@ -73,14 +72,7 @@ def limit_bytes() -> int:
     Raises:
         UsageError: the environment variable EDGECNN_MAX_IMAGE_MB is no positive number.
     """
-    text = os.environ.get(LIMIT_VARIABLE) or str(DEFAULT_LIMIT_MB)
-    try:
-        limit_mb = float(text)
-    except ValueError:
-        limit_mb = 0.0
-    if not 0 < limit_mb < 1e9:
-        raise UsageError(f"{LIMIT_VARIABLE} is {text!r}; expected a positive number of megabytes.")
-    return int(limit_mb * 1e6)
+    return memory_limit.limit_bytes(LIMIT_VARIABLE, DEFAULT_LIMIT_MB)
 
 
 def read_header(data: bytes) -> ImageHeader | None:

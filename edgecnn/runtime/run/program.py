@@ -10,10 +10,15 @@ from typing import Any
 import numpy as np
 
 from ..errors import ModelFileError
+from ..memory_limit import limit_bytes
 from ..model.model_file import AnyFile
 from ..model.quantization import dequantize
+from ..model.tflite import Graph
 from .interpreter import default_threads, open_interpreter
 
+LIMIT_VARIABLE = "EDGECNN_MAX_ACTIVATIONS_MB"
+DEFAULT_LIMIT_MB = 256
+"""Ten times what VGG-16 takes in float, and what a board of 1 GB survives."""
 _SEED = 0
 _LARGEST_STEP = 256
 
@@ -64,13 +69,14 @@ class Program:
         outputs: the same.
 
     Raises:
-        ModelFileError: the runtime refuses the model.
+        ModelFileError: the runtime refuses the model, or its activations take too much memory.
         RuntimeMissingError: no TFLite runtime is installed.
     """
 
     def __init__(self, file: AnyFile, threads: int | None = None, delegates: list[Any] | None = None) -> None:
         self.file = file
         self.threads = threads or default_threads()
+        _check_memory(file)
         with refusals(file.name, "refuses it"):
             self.interpreter = open_interpreter(file.data, self.threads, experimental_delegates=delegates)
         self.inputs = tuple(map(_info, self.interpreter.get_input_details()))
@@ -95,6 +101,24 @@ class Program:
             self.feed(tensors)
             self.interpreter.invoke()
             return self.fetch()
+
+
+def _check_memory(file: AnyFile) -> None:
+    """A file of a kilobyte may ask for images of gigabytes, which a board would not survive."""
+    limit = limit_bytes(LIMIT_VARIABLE, DEFAULT_LIMIT_MB)
+    needed = least_activation_bytes(file.model.graph)
+    if needed > limit:
+        raise ModelFileError(
+            f"{file.name} needs {needed / 1e6:,.0f} MB or more for its activations; the limit is {limit / 1e6:,.0f} "
+            f"MB. If that is meant, raise the limit with the environment variable {LIMIT_VARIABLE}."
+        )
+
+
+def least_activation_bytes(graph: Graph) -> int:
+    """What the inputs and outputs of one operator take at least: those of the operator that needs most."""
+    steps = [graph.inputs, *((*operator.inputs, *operator.outputs) for operator in graph.operators)]
+    computed = {tensor.index: tensor.size_bytes for tensor in graph.tensors if not tensor.is_constant}
+    return max(sum(computed.get(number, 0) for number in {*step}) for step in steps)
 
 
 @contextlib.contextmanager

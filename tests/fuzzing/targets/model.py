@@ -49,8 +49,8 @@ class Fuzz:
         words = draw.choices(list(COMMANDS), COMMANDS.values())[0].split()
         sound = {
             "a.png": models.picture(),
-            "pictures/x/1.png": models.picture(33),
-            "pictures/y/2.png": models.picture(50),
+            "pictures/1.png": models.picture(33),
+            "pictures/2.png": models.picture(50),
         }
         files = {"m.tflite": self.mutator.mutant(draw), "ref.tflite": self.mutator.models[0], **sound}
         if words[0] == "compile":
