@@ -49,7 +49,8 @@ def command(
     file = hints.read(model)
     for sentence in file.contract.assumed:
         note(f"Note: {sentence}")
-    results = guard.isolated(answer_files, file, list(images), settings.top, settings.threads)
+    arguments = (file, list(images), settings.top, settings.threads)
+    results = guard.isolated(answer_files, *arguments, limit_processor_s=guard.processor_s(file, len(images)))
     key = task_of(file.contract).answers_key
     emit(results, json_path, lambda: _show(results, key))
     failed = [result for result in results if "error" in result]

@@ -266,7 +266,7 @@ def subject(source: OpenedModel, hints: Hints = NO_HINTS) -> Subject:
         CrashError: the runtime crashes on the file.
     """
     if source.file is not None:
-        guard.isolated(_runs, source.file)
+        guard.isolated(_runs, source.file, limit_processor_s=guard.processor_s(source.file, 2))
         outputs = outputs_of(source.file.model)
         file = dataclasses.replace(source.file, contract=hints.applied(source.file.contract, outputs))
         return TFLiteSubject(source.network.name, file.contract, analyze(source.network), file)

@@ -27,7 +27,8 @@ from edgecnn.recipe import run as recipe_run
 from edgecnn.runtime.model import model_file
 from edgecnn.runtime.process import guard
 from edgecnn.runtime.run.decode import decode
-from edgecnn.runtime.run.engine import Engine, least_activation_bytes
+from edgecnn.runtime.run.engine import Engine
+from edgecnn.runtime.run.program import least_activation_bytes
 from edgecnn.runtime.run.image_header import is_animated_gif
 from edgecnn.runtime.zips import read_member
 from edgecnn.visualization.subject import subject
@@ -303,3 +304,34 @@ def test_a_map_without_pixels(tmp_path: Path) -> None:
     for words in ("inspect m.tflite --all --geometry", "inspect m.tflite --html p.html --target edgetpu"):
         found = _run(Case(words.split(), {"m.tflite": data}), tmp_path)
         assert found.fault() is None and found.status in (0, 1), found
+
+
+def _endless() -> bytes:
+    """A model whose only operator is a loop that never ends."""
+    made = Graph()
+    image = made.tensor("image", (1, 8, 8, 3), "f4")
+    answer = made.tensor("answer", (1, 8, 8, 3), "f4")
+    options = schema.WhileOptionsT()
+    options.condSubgraphIndex, options.bodySubgraphIndex = 1, 2
+    made.operator("WHILE", [image], [answer], options)
+    forever = schema.BufferT()
+    forever.data = np.ones(1, np.uint8)
+    made.model.buffers.append(forever)
+    made.graph.inputs, made.graph.outputs = [image], [answer]
+    for name in ("condition", "body"):
+        graph, given = schema.SubGraphT(), schema.TensorT()
+        given.name, given.shape, given.type, given.buffer = "x", [1, 8, 8, 3], schema.TensorType.FLOAT32, 0
+        true = schema.TensorT()
+        true.name, true.shape, true.type, true.buffer = "true", [], schema.TensorType.BOOL, len(made.model.buffers) - 1
+        graph.name, graph.tensors, graph.operators, graph.inputs = name, [given, true], [], [0]
+        graph.outputs = [1] if name == "condition" else [0]
+        made.model.subgraphs.append(graph)
+    return made.build([image], [answer])
+
+
+@pytest.mark.parametrize("words", ["classify m.tflite a.png", "visualize m.tflite a.png -o p.html"])
+def test_a_loop_without_end(words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guard, "LEAST_PROCESSOR_S", 1.0 if words.startswith("classify") else -2.0)
+    found = _run(Case(words.split(), {"m.tflite": _endless(), "a.png": models.picture()}), tmp_path)
+    assert found.fault() is None and found.status == 1, found
+    assert "hangs on this model" in found.printed

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import math
 import os
 import select
 import signal
@@ -16,16 +18,39 @@ from .. import errors
 from ..model.model_file import ModelFile
 from ..run.engine import Engine
 
+with contextlib.suppress(ImportError):  # Windows has none, and can't fork either
+    import resource
+
 DEFAULT_TIMEOUT_S = 600.0
+_HANGS = "The TFLite runtime hangs on this model; it was stopped. The file is damaged or too large."
+_OUT_OF_TIME = tuple(getattr(signal, name) for name in ("SIGXCPU", "SIGKILL") if hasattr(signal, name))
 
 
-def isolated(function: Callable[..., Any], *arguments: Any, timeout_s: float = DEFAULT_TIMEOUT_S) -> Any:
+LEAST_PROCESSOR_S = 6.0
+_PROCESSOR_S_PER_MB = 0.1  # of the model's file: a Raspberry Pi loads VGG-16 and runs it once in a tenth of that
+_PROCESSOR_S_PER_RUN = 3.0  # with its image, however large
+
+
+def processor_s(file: ModelFile, runs: int = 1) -> float:
+    """Seconds of processor time after which a model that was loaded and run a few times hangs.
+
+    A loop in a graph may be endless. Processor time doesn't depend on what else the machine does.
+    """
+    return LEAST_PROCESSOR_S + _PROCESSOR_S_PER_MB * len(file.data) / 1e6 + _PROCESSOR_S_PER_RUN * (runs - 1)
+
+
+def isolated(
+    function: Callable[..., Any],
+    *arguments: Any,
+    timeout_s: float = DEFAULT_TIMEOUT_S,
+    limit_processor_s: float | None = None,
+) -> Any:
     """Call `function` in a forked child and return its result, which must be JSON values.
 
     Errors of edgecnn's own kinds are raised again here. Where the system can't fork, the call is made in this process.
 
     Raises:
-        CrashError: the child was killed by a signal, or did not answer in time.
+        CrashError: the child was killed by a signal, did not answer in time, or used more than `limit_processor_s`.
     """
     if not hasattr(os, "fork"):
         return function(*arguments)
@@ -33,6 +58,8 @@ def isolated(function: Callable[..., Any], *arguments: Any, timeout_s: float = D
     child = os.fork()
     if child == 0:
         os.close(reader)
+        if limit_processor_s is not None:
+            resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(limit_processor_s),) * 2)
         _answer(writer, function, arguments)
     os.close(writer)
     try:
@@ -44,6 +71,8 @@ def isolated(function: Callable[..., Any], *arguments: Any, timeout_s: float = D
         os.close(reader)
         _, status = os.waitpid(child, 0)
     if not answer:
+        if limit_processor_s is not None and os.WIFSIGNALED(status) and os.WTERMSIG(status) in _OUT_OF_TIME:
+            raise errors.CrashError(_HANGS)
         raise errors.CrashError(
             f"The TFLite runtime crashed on this model ({_why(status)}). The file is damaged or unsupported."
         )
@@ -60,7 +89,7 @@ def try_out(file: ModelFile) -> None:
         CrashError: it crashed or hung there.
         ModelFileError: the runtime refuses it.
     """
-    isolated(_run_once, file)
+    isolated(_run_once, file, limit_processor_s=processor_s(file))
 
 
 def _run_once(file: ModelFile) -> None:
@@ -106,9 +135,7 @@ def _read_all(reader: int, deadline: float) -> bytes:
         left = deadline - time.monotonic()
         ready, _, _ = select.select([reader], [], [], max(0.0, left))
         if not ready:
-            raise errors.CrashError(
-                "The TFLite runtime hangs on this model; it was stopped. The file is damaged or too large."
-            )
+            raise errors.CrashError(_HANGS)
         part = os.read(reader, 1 << 16)
         if not part:
             return b"".join(parts)
