@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from edgecnn.graph import roles
 from edgecnn.graph.constants import folded
 from edgecnn.graph.cost import activation_inputs, operator_cost, total_parameters
@@ -126,7 +128,7 @@ def _reduction(graph: Graph, operator: Operator) -> tuple[str, Window | None]:
     rank = len(graph.tensors[operator.inputs[0]].shape)
     if axes is None:
         return roles.UNKNOWN, None
-    reduced = {axis % rank for axis in (axes if isinstance(axes, list) else [axes])}
+    reduced = {int(axis) % rank for axis in np.ravel(axes)}
     if reduced == {rank - 1}:
         return roles.POINT, None
     return (roles.WHOLE if {*range(1, rank - 1)} <= reduced else roles.UNKNOWN), None

@@ -229,7 +229,7 @@ def peak_activations(network: Network) -> tuple[int, str]:
     alive = {number: network.values[number].size_bytes for number in network.inputs}
     peak, where = sum(alive.values()), "the input"
     for index, layer in enumerate(network.layers):
-        shared = layer.role == roles.IN_PLACE and len(readers[layer.inputs[0]]) == 1
+        shared = bool(layer.role == roles.IN_PLACE and layer.inputs) and len(readers[layer.inputs[0]]) == 1
         if shared:
             alive.pop(layer.inputs[0], None)
         alive.update({number: network.values[number].size_bytes for number in layer.outputs})

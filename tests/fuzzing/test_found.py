@@ -335,3 +335,27 @@ def test_a_loop_without_end(words: str, tmp_path: Path, monkeypatch: pytest.Monk
     found = _run(Case(words.split(), {"m.tflite": _endless(), "a.png": models.picture()}), tmp_path)
     assert found.fault() is None and found.status == 1, found
     assert "hangs on this model" in found.printed
+
+
+def _inspected(made: Graph, inputs: list[int], outputs: list[int], folder: Path) -> sandbox.Outcome:
+    data = made.build(inputs, outputs)
+    return _run(Case(["inspect", "m.tflite", "--all", "--target", "edgetpu"], {"m.tflite": data}), folder)
+
+
+def test_axes_of_a_reduction_in_a_matrix(tmp_path: Path) -> None:
+    made = Graph()
+    image = made.tensor("image", (1, 8, 8, 3))
+    axes = made.tensor("axes", (1, 2), "i4", values=[[1, 2]])
+    answer = made.tensor("answer", (1, 3))
+    made.operator("MEAN", [image, axes], [answer], schema.ReducerOptionsT())
+    found = _inspected(made, [image], [answer], tmp_path)
+    assert found.fault() is None and found.status in (0, 1), found
+
+
+def test_an_operator_in_place_of_nothing(tmp_path: Path) -> None:
+    made = Graph()
+    image = made.tensor("image", (1, 8, 8, 3))
+    answer = made.tensor("answer", (1, 192))
+    made.operator("RESHAPE", [made.constant("constant", (1, 8, 8, 3))], [answer])
+    found = _inspected(made, [image], [answer], tmp_path)
+    assert found.fault() is None and found.status in (0, 1), found

@@ -33,8 +33,8 @@ LAYERS = (
 )
 """Rooms from the ground up; those of one layer don't import each other."""
 RUNTIME_LAYERS = (
-    ("errors", "regular_file", "compat"),
-    ("model", "opencv"),
+    ("errors", "regular_file", "compat", "zips"),
+    ("memory_limit", "model", "opencv"),
     ("tasks",),
     ("run",),
     ("delegates",),

@@ -58,8 +58,7 @@ def isolated(
     child = os.fork()
     if child == 0:
         os.close(reader)
-        if limit_processor_s is not None:
-            resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(limit_processor_s),) * 2)
+        _limit(limit_processor_s)
         _answer(writer, function, arguments)
     os.close(writer)
     try:
@@ -71,15 +70,19 @@ def isolated(
         os.close(reader)
         _, status = os.waitpid(child, 0)
     if not answer:
-        if limit_processor_s is not None and os.WIFSIGNALED(status) and os.WTERMSIG(status) in _OUT_OF_TIME:
-            raise errors.CrashError(_HANGS)
-        raise errors.CrashError(
-            f"The TFLite runtime crashed on this model ({_why(status)}). The file is damaged or unsupported."
-        )
+        out_of_time = limit_processor_s is not None and os.WIFSIGNALED(status) and os.WTERMSIG(status) in _OUT_OF_TIME
+        crashed = f"The TFLite runtime crashed on this model ({_why(status)}). The file is damaged or unsupported."
+        raise errors.CrashError(_HANGS if out_of_time else crashed)
     kind, value = json.loads(answer)
     if kind == "result":
         return value
     raise errors.of_kind(kind, value)
+
+
+def _limit(seconds: float | None) -> None:
+    """Let the kernel end this process after so much processor time."""
+    if seconds is not None:
+        resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(seconds), math.ceil(seconds)))
 
 
 def try_out(file: ModelFile) -> None:
