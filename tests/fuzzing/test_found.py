@@ -28,8 +28,8 @@ from edgecnn.runtime.model import model_file
 from edgecnn.runtime.process import guard
 from edgecnn.runtime.run.decode import decode
 from edgecnn.runtime.run.engine import Engine
-from edgecnn.runtime.run.program import least_activation_bytes
 from edgecnn.runtime.run.image_header import is_animated_gif
+from edgecnn.runtime.run.program import least_activation_bytes
 from edgecnn.runtime.zips import read_member
 from edgecnn.visualization.subject import subject
 from fuzzing import models, sandbox
