@@ -10,6 +10,8 @@ from edgecnn.core.compat.tensorflow import tf
 from edgecnn.core.errors import ModelFileError
 from edgecnn.runtime.run.interpreter import quiet
 
+_TRIES = 4
+
 
 def pure(call: Callable[[Any], Any], shape: Sequence[int], batch: int | None = None) -> Callable[[Any], Any]:
     """The function frozen, and cut down to what its output is computed from.
@@ -28,10 +30,12 @@ def pure(call: Callable[[Any], Any], shape: Sequence[int], batch: int | None = N
     with quiet():
         traced = tf.function(call).get_concrete_function(tf.TensorSpec((batch, *shape), tf.float32, name="image"))
         graph = frozen_but_counters(traced)
-        _refuse_random(graph)
         images = [each.name for each in graph.inputs if each.dtype != tf.resource]
         outputs = [each.name for each in graph.outputs]
-        plain = function_of(_without_integer_images(_only_computing(graph, outputs)), images, outputs)
+        needed = _only_computing(graph, outputs)
+        _refuse_counters(graph, needed)
+        plain = function_of(_without_integer_images(needed), images, outputs)
+        _refuse_random(plain, shape)
     if batch is None:
         return lambda images: plain(images)[0]
     return lambda images: (
@@ -39,20 +43,29 @@ def pure(call: Callable[[Any], Any], shape: Sequence[int], batch: int | None = N
     )
 
 
-def _refuse_random(graph: Any) -> None:
-    """Walk back from the output: what it is computed from must not be drawn."""
-    waiting, seen = [tensor.op for tensor in graph.outputs], set()
-    while waiting:
-        operation = waiting.pop()
-        if operation.name in seen:
-            continue
-        seen.add(operation.name)
-        if "Random" in operation.type:
-            raise ModelFileError(
-                f"The model draws random numbers for its answer ({operation.name}): augmentation was exported as in "
-                "training. Export the model for inference (training=False), or give the .keras file."
-            )
-        waiting += [tensor.op for tensor in operation.inputs]
+def _refuse_counters(graph: Any, needed: Any) -> None:
+    """What a generator's state leads to is drawn anew each time."""
+    names = {node.name for node in needed.node}
+    if any(each.dtype == tf.resource and each.op.name in names for each in graph.inputs):
+        raise ModelFileError(_random(next((node.name for node in needed.node if "Random" in node.op), "its state")))
+
+
+def _refuse_random(function: Any, shape: Sequence[int]) -> None:
+    """The same image must get the same answer. Random operations may be left over in branches that are never taken."""
+    drawn = [node.name for node in function.graph.as_graph_def().node if "Random" in node.op]
+    if not drawn:
+        return
+    image = tf.random.stateless_uniform((1, *shape), seed=(1, 2), maxval=255.0)
+    answers = [function(image)[0].numpy() for _ in range(_TRIES)]
+    if any((answer != answers[0]).any() for answer in answers):
+        raise ModelFileError(_random(drawn[0]))
+
+
+def _random(operation: str) -> str:
+    return (
+        f"The model draws random numbers for its answer ({operation}): augmentation was exported as in training. "
+        "Export the model for inference (training=False), or give the .keras file."
+    )
 
 
 def _only_computing(graph: Any, outputs: Sequence[str]) -> Any:

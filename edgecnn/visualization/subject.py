@@ -29,11 +29,11 @@ from edgecnn.runtime.model.output_kind import BINARY
 from edgecnn.runtime.model.tflite import Graph
 from edgecnn.runtime.process import guard
 from edgecnn.runtime.run.engine import Engine
-from edgecnn.runtime.run.interpreter import interpreter_module, open_interpreter
 from edgecnn.runtime.run.preprocess import apply_table, fit, input_table
 from edgecnn.runtime.run.program import refusals
 from edgecnn.runtime.tasks import task_of
 from edgecnn.visualization.class_score import class_score
+from edgecnn.visualization.kept_tensors import keeper_of
 
 _BATCH = 16
 
@@ -185,7 +185,7 @@ class TFLiteSubject(Subject):
 
     @functools.cached_property
     def _keeper(self) -> Any:
-        return _keeper_of(self.file)
+        return keeper_of(self.file)
 
     def probabilities(self, pictures: np.ndarray) -> np.ndarray:
         """See `Subject.probabilities`."""
@@ -281,23 +281,13 @@ def subject(source: OpenedModel, hints: Hints = NO_HINTS) -> Subject:
     return KerasSubject(source.network.name, contract, analyze(source.network), source.keras_model)
 
 
-def _keeper_of(file: ModelFile) -> Any:
-    """An interpreter without delegates, which would fuse tensors away."""
-    with refusals(file.name, "refuses it"):
-        return open_interpreter(
-            file.data,
-            experimental_preserve_all_tensors=True,
-            experimental_op_resolver_type=interpreter_module().OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-        )
-
-
 def _runs(file: ModelFile) -> bool:
     """One inference by each interpreter; a broken file may kill the process, so a child does it first."""
     engine = Engine(file, threads=1)
     tensor = np.zeros(engine.input.shape, engine.input.dtype)
     engine.invoke(tensor)
     with contextlib.suppress(ModelFileError), refusals(file.name):  # only the feature maps need it
-        keeper = _keeper_of(file)
+        keeper = keeper_of(file)
         keeper.set_tensor(engine.input.index, tensor)
         keeper.invoke()
     return True

@@ -37,6 +37,7 @@ RUNTIME_LAYERS = (
     ("memory_limit", "model", "opencv"),
     ("tasks",),
     ("run",),
+    ("contract", "preprocess"),
     ("delegates",),
     ("measure",),
     ("process",),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -20,6 +19,7 @@ from ..run.engine import Engine, Interface
 from ..run.preprocess import apply_table, input_table
 from ..run.program import Program
 from . import system
+from .usage import Usage, rss_bytes
 
 MAX_SAMPLES = 2000
 MIN_RUNS = 5
@@ -129,21 +129,19 @@ def measure(read: Callable[[], AnyFile], plan: Plan, progress: Progress = silent
     Raises:
         ModelFileError: the file is damaged, or the runtime refuses it.
     """
-    rss_before, start = _rss_bytes(), time.perf_counter()
+    rss_before, start = rss_bytes(), time.perf_counter()
     file = read()
     read_ms, start = _ms_since(start), time.perf_counter()
     program = open_program(file, plan)
     init_ms = _ms_since(start)
-    tensors = test_tensors(file, program)
-    before = system.conditions()
+    tensors, before = test_tensors(file, program), system.conditions()
     answer, first_ms = _first(program, tensors)
     warmup = timed_runs(program, tensors, plan.warmup, plan.budget_s / 4)
-    with _Usage() as usage:
-        tell = _telling(file.name, program, plan, progress)
-        samples = timed_runs(program, tensors, plan.runs, plan.budget_s, tell=tell)
+    with Usage() as usage:
+        samples = timed_runs(program, tensors, plan.runs, plan.budget_s, tell=_told(file.name, program, plan, progress))
     result = Measurement(
         after=system.conditions(),
-        model_rss_bytes=_rss_bytes() - rss_before,
+        model_rss_bytes=rss_bytes() - rss_before,
         **_speed(first_ms, samples),
         **usage.figures(program.threads),
         delegate=plan.delegate,
@@ -176,7 +174,7 @@ def _not_finite(answer: Sequence[np.ndarray]) -> int:
     return sum(int(np.count_nonzero(~np.isfinite(values))) for values in numbers)
 
 
-def _telling(name: str, program: Program, plan: Plan, progress: Progress) -> Callable[[int], None]:
+def _told(name: str, program: Program, plan: Plan, progress: Progress) -> Callable[[int], None]:
     """Progress of the runs that are measured."""
     stage = f"Measuring {name}, {program.threads} thread{'s'[: program.threads - 1]}"
     progress(stage, 0, plan.runs)
@@ -190,27 +188,6 @@ def _speed(first_ms: float, samples: list[float]) -> dict[str, Any]:
         "samples_ms": [round(value, 4) for value in thinned(samples)],
         "throughput_fps": round(1000 * len(samples) / sum(samples), 3),
     }
-
-
-class _Usage:
-    """What the process uses of the machine between entry and exit."""
-
-    def __enter__(self) -> _Usage:
-        self._before, self._start = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._wall_s, self._after = time.perf_counter() - self._start, resource.getrusage(resource.RUSAGE_SELF)
-
-    def figures(self, threads: int) -> dict[str, Any]:
-        """Fields of a `Measurement`; `threads` is how many the model could use."""
-        before, after = self._before, self._after
-        cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-        return {
-            "peak_rss_bytes": after.ru_maxrss * 1024,
-            "cpu_share": round(cpu_s / self._wall_s / threads, 3),
-            "preemptions": after.ru_nivcsw - before.ru_nivcsw,
-        }
 
 
 def open_program(file: AnyFile, plan: Plan) -> Program:
@@ -317,11 +294,3 @@ def _warm_start_ms(file: AnyFile, plan: Plan, tensors: tuple[np.ndarray, ...]) -
 
 def _ms_since(start: float) -> float:
     return (time.perf_counter() - start) * 1000
-
-
-def _rss_bytes() -> int:
-    try:
-        with open("/proc/self/statm") as stream:
-            return int(stream.read().split()[1]) * resource.getpagesize()
-    except OSError:
-        return 0

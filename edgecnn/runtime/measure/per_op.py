@@ -137,8 +137,7 @@ def measure(file: AnyFile, cut: bytes, plan: Plan, progress: Progress = silent) 
     parts = _open_parts(cut, plan, program.threads)
     tell = functools.partial(progress, f"Timing operators of {file.name}")
     rounds, samples = _take_turns(program, test_tensors(file, program), parts, plan, tell)
-    whole = samples.pop("")
-    whole_ms = statistics.median(whole)
+    whole_ms = statistics.median(whole := samples.pop(""))
     overheads = [statistics.median(values) for name, values in samples.items() if name.startswith(EMPTY_PREFIX)]
     overhead_ms = statistics.median(overheads) if overheads else 0.0
     kernel = kernels(file, plan, program.threads)
