@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from edgecnn.runtime.model.model_file import AnyFile
 
 
+GROUP = "Boards and cameras"
+POSITION = 210
+
+
 @click.command(cls=Command)
 @click.argument("models", nargs=-1, required=True, type=TFLITE, metavar="MODEL.tflite...")
 @options_of(ProfileSettings, "settings", without=("device",))
