@@ -144,9 +144,9 @@ def test_an_output_that_is_an_input_is_refused(folder: Path, spelled: Callable[[
     ("words", "other"),
     [
         ("quantize m.keras -o m.keras", "MODEL"),
-        ("train m.keras --data d -o m.keras", "MODEL.keras"),
+        ("train m.keras --data d -o m.keras", "MODEL"),
         ("train m.keras --data d --teacher t.keras -o t.keras", "--teacher"),
-        ("prune m.keras --data d --method swap -o ./m.keras", "MODEL.keras"),
+        ("prune m.keras --data d --method swap -o ./m.keras", "MODEL"),
         ("build mobilenet_v1 --weights m.keras -o m.keras", "--weights"),
         ("compile m.tflite --target edgetpu -o m.tflite", "MODEL.tflite"),
         ("report m.tflite -o v.html --verification v.html", "--verification"),

@@ -262,7 +262,14 @@ def _large(height: int, width: int, kernel: int = 1) -> bytes:
     image = made.tensor("image", (1, height, width, 3))
     pool = schema.Pool2DOptionsT()
     pool.filterHeight = pool.filterWidth = pool.strideH = pool.strideW = kernel
-    return made.build([image], [made.unary("AVERAGE_POOL_2D", "pool", image, pool)])
+    return made.build([image], [_mean(made, made.unary("AVERAGE_POOL_2D", "pool", image, pool))])
+
+
+def _mean(made: Graph, maps: int, dtype: str = "i1") -> int:
+    """What makes a classifier of it."""
+    axes, answer = made.tensor("axes", (2,), "i4", values=[1, 2]), made.tensor("mean", (1, 3), dtype)
+    made.operator("MEAN", [maps, axes], [answer], schema.ReducerOptionsT())
+    return answer
 
 
 @pytest.mark.parametrize("words", ["classify m.tflite a.png", "visualize m.tflite a.png -o p.html", "inspect m.tflite"])
@@ -326,7 +333,7 @@ def _endless() -> bytes:
         graph.name, graph.tensors, graph.operators, graph.inputs = name, [given, true], [], [0]
         graph.outputs = [1] if name == "condition" else [0]
         made.model.subgraphs.append(graph)
-    return made.build([image], [answer])
+    return made.build([image], [_mean(made, answer, "f4")])
 
 
 @pytest.mark.parametrize("words", ["classify m.tflite a.png", "visualize m.tflite a.png -o p.html"])
