@@ -36,11 +36,14 @@ def pure(call: Callable[[Any], Any], shape: Sequence[int], batch: int | None = N
         _refuse_counters(graph, needed)
         plain = function_of(_without_integer_images(needed), images, outputs)
         _refuse_random(plain, shape)
-    if batch is None:
-        return lambda images: plain(images)[0]
-    return lambda images: (
-        plain(images)[0] if images.shape[0] == 1 else tf.map_fn(lambda one: plain(one[None])[0][0], images)
-    )
+
+    def run(images: Any) -> Any:
+        given = tf.convert_to_tensor(images, tf.float32)
+        if batch is None or given.shape[0] == batch:
+            return plain(given)[0]
+        return tf.map_fn(lambda one: plain(one[None])[0][0], given)
+
+    return run
 
 
 def _refuse_counters(graph: Any, needed: Any) -> None:
