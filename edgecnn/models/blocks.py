@@ -10,7 +10,7 @@ Lambda layers, no op lambdas, no Rescaling (the contract normalizes), no nested 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from edgecnn.core.compat.tensorflow import keras
@@ -37,6 +37,7 @@ class Style:
         initializer: of the convolution kernels, as a Keras configuration.
         epsilon: of the batch norms.
         symmetric: pad equally on all sides, as PyTorch and Caffe do, instead of TensorFlow's `same`.
+        always_padded: with `symmetric`, a layer of zeros also where the stride is 1 and `same` adds the same zeros.
         bias: of the convolutions before batch norms; it adds nothing, but some published weights have one.
     """
 
@@ -47,7 +48,16 @@ class Style:
     initializer: Mapping[str, Any] = field(default_factory=lambda: GLOROT)
     epsilon: float = 1e-3
     symmetric: bool = False
+    always_padded: bool = False
     bias: bool = False
+
+    def changed(self, fields: Mapping[str, Any] | None) -> Style:
+        """The style with some fields replaced: those that published weights were trained with."""
+        return replace(self, **fields or {})
+
+    def border(self, kernel: int, stride: int) -> int:
+        """Zeros to put on every side before a convolution; 0 where its own padding does it."""
+        return kernel // 2 if self.symmetric and (stride > 1 or self.always_padded) else 0
 
 
 IMAGENET_MEAN, IMAGENET_STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
@@ -128,14 +138,15 @@ def conv_bn(
     x: Any, filters: int, name: str, style: Style, *, kernel: int = 1, stride: int = 1, act: bool = True
 ) -> Any:
     """Append convolution, batch norm and, unless `act` is False (a linear bottleneck), the style's activation."""
-    border = kernel // 2 if style.symmetric else 0
+    border = style.border(kernel, stride)
+    explicit = border or style.always_padded
     x = conv(
         padded(x, border, name),
         filters,
         name,
         kernel=kernel,
         stride=stride,
-        padding="valid" if style.symmetric else "same",
+        padding="valid" if explicit else "same",
         use_bias=style.bias,
         kernel_initializer=dict(style.initializer),
     )
@@ -145,14 +156,15 @@ def conv_bn(
 
 def depthwise_bn(x: Any, name: str, style: Style, *, kernel: int = 3, stride: int = 1, act: bool = True) -> Any:
     """Append depthwise convolution, batch norm and, unless `act` is False, the style's activation."""
+    border = style.border(kernel, stride)
     x = keras.layers.DepthwiseConv2D(
         kernel,
         strides=stride,
-        padding="same",
+        padding="valid" if border else "same",
         use_bias=False,
         depthwise_initializer=dict(style.initializer),
         name=f"{name}_conv",
-    )(x)
+    )(padded(x, border, name))
     x = batch_norm(x, f"{name}_bn", style)
     return activate(x, style.activation, f"{name}_act") if act else x
 

@@ -21,6 +21,12 @@ class BuildSettings(Settings):
     )
     color: str = option("Color or grayscale images.", "rgb", choices=("rgb", "gray"))
     weights: str = option(
-        "Random weights, pretrained on ImageNet, or from a .keras or .h5 file.", "none", metavar="none|imagenet|FILE"
-    )
+        "Random weights, pretrained on ImageNet, of a file (.keras, .h5; timm's or torchvision's .safetensors, .pth), "
+        "or of the hub: timm:NAME.TAG, hf:ORG/NAME[@REVISION].",
+        "none", metavar="none|imagenet|FILE|timm:...|hf:..."
+    )  # fmt: skip
+    weights_of: str | None = option(
+        "Which published model a PyTorch file has the weights of, or began as, for example timm:resnet50.a1_in1k.",
+        metavar="LIBRARY:NAME.TAG", default_help="its config.json, its name, or the only one that fits",
+    )  # fmt: skip
     seed: int = option("Seed of the random weights.", 0, low=0, high=2**32 - 1, metavar="N")

@@ -43,6 +43,7 @@ class ModelSpec:
         mean: input normalization per channel, in pixel values 0..255; the model sees (pixel - mean) / std.
         std: see `mean`.
         crop: share of the shorter side that the central evaluation crop keeps.
+        fit: what happens to an image of another aspect ratio, as in the contract.
         license: license of the published weights.
         weights: names of the sources in `edgecnn/weights/` that have ImageNet weights, best first.
         smallest: smallest height and width, in pixels, that leave something of the last feature map.
@@ -59,6 +60,7 @@ class ModelSpec:
     mean: tuple[float, ...] = (127.5,)
     std: tuple[float, ...] = (127.5,)
     crop: float = 0.875
+    fit: str = "crop"
     license: str = "Apache-2.0"
     weights: tuple[str, ...] = ()
     smallest: int = 32
@@ -71,7 +73,7 @@ class ModelSpec:
         """
         size = input_size or self.input_size
         mean, std = (_averaged(self.mean), _averaged(self.std)) if color == "gray" else (self.mean, self.std)
-        return Preprocessing(size, size, color=color, crop=self.crop, mean=mean, std=std)
+        return Preprocessing(size, size, color=color, fit=self.fit, crop=self.crop, mean=mean, std=std)
 
 
 def _averaged(values: tuple[float, ...]) -> tuple[float]:

@@ -17,7 +17,8 @@ from edgecnn.models import transformer
 from edgecnn.models.blocks import IMAGENET_MEAN, IMAGENET_STD, Style
 from edgecnn.models.spec import ModelSpec
 
-STYLE = Style("linear", momentum=0.9, epsilon=1e-5, symmetric=True)
+STYLE = Style("linear", momentum=0.9, epsilon=1e-5, symmetric=True, always_padded=True)
+PROJECTION = STYLE.changed({"symmetric": False})
 EXPANSION, HEAD_CHANNELS, EPSILON = 4, 64, 1e-5
 
 
@@ -110,6 +111,6 @@ def _block(x: Any, size: tuple[int, int], heads: int, class_token: bool, drop: f
 
 def _projection(image: Any, first: Any, stride: int, name: str) -> Any:
     """Depthwise 3x3 convolution and norm over the map, as tokens, behind the class token if there is one."""
-    x = blocks_module.depthwise_bn(image, name, STYLE, stride=stride, act=False)
+    x = blocks_module.depthwise_bn(image, name, PROJECTION, stride=stride, act=False)
     x = keras.layers.Reshape((x.shape[1] * x.shape[2], x.shape[3]), name=f"{name}_tokens")(x)
     return x if first is None else keras.layers.Concatenate(axis=1, name=f"{name}_concat")([first, x])

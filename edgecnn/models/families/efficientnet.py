@@ -7,7 +7,7 @@ Paper: EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks,
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -144,6 +144,7 @@ def build(
     dropout: float = 0.2,
     width_factor: float = 1.0,
     depth_factor: float = 1.0,
+    style: Mapping[str, Any] | None = None,
 ) -> Any:
     """Build an EfficientNet.
 
@@ -154,5 +155,6 @@ def build(
         dropout: share of features dropped before the logits while training.
         width_factor: the variant's own factor on channel counts.
         depth_factor: the variant's own factor on blocks per stage.
+        style: fields of `Style` in which published weights differ from the reference implementation.
     """
-    return network(input_shape, classes, Scaling(width_factor * width, depth_factor), STYLE, dropout)
+    return network(input_shape, classes, Scaling(width_factor * width, depth_factor), STYLE.changed(style), dropout)

@@ -6,6 +6,7 @@ Source of architecture and figures: https://github.com/tensorflow/tpu/tree/maste
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from edgecnn.models.blocks import FAN_OUT, Style
@@ -39,7 +40,8 @@ def build(
     dropout: float = 0.2,
     width_factor: float = 1.0,
     depth_factor: float = 1.0,
+    style: Mapping[str, Any] | None = None,
 ) -> Any:
     """Build an EfficientNet-Lite; the arguments are those of `efficientnet.build`. Stem and top keep 32 and 1,280."""
     scaling = efficientnet.Scaling(width_factor * width, depth_factor, fixed_ends=True, squeeze=0)
-    return efficientnet.network(input_shape, classes, scaling, STYLE, dropout)
+    return efficientnet.network(input_shape, classes, scaling, STYLE.changed(style), dropout)

@@ -10,7 +10,7 @@ million; 0.73, 1.21, 1.72 billion).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -93,6 +93,7 @@ def build(
     table: str = "b",
     width_factor: float = 1.0,
     depth_factor: float = 1.0,
+    style: Mapping[str, Any] | None = None,
 ) -> Any:
     """Build an EfficientNetV2.
 
@@ -104,14 +105,15 @@ def build(
         table: "b" or "s".
         width_factor: the variant's own factor on channel counts.
         depth_factor: the variant's own factor on blocks per stage.
+        style: fields of `Style` in which published weights differ from the reference implementation.
     """
-    factor = width_factor * width
+    factor, made = width_factor * width, STYLE.changed(style)
     picture = blocks.picture(input_shape)
-    x = blocks.conv_bn(picture, _channels(STEMS[table] * factor), "stem", STYLE, kernel=3, stride=2)
+    x = blocks.conv_bn(picture, _channels(STEMS[table] * factor), "stem", made, kernel=3, stride=2)
     for index, (fused, block) in enumerate(_all_blocks(table, factor, depth_factor)):
         append = blocks.fused_residual if fused else blocks.inverted_residual
-        x = append(x, block, f"block{index}", STYLE)
-    x = blocks.conv_bn(x, _channels(TOP * factor), "top", STYLE)
+        x = append(x, block, f"block{index}", made)
+    x = blocks.conv_bn(x, _channels(TOP * factor), "top", made)
     return blocks.network(picture, blocks.pool(x), classes, dropout, DENSE)
 
 

@@ -14,6 +14,7 @@ Left out: local response normalization, as in `alexnet.py`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from edgecnn.core.compat.tensorflow import keras
@@ -77,6 +78,8 @@ def build(
     width: float = 1.0,
     dropout: float = 0.4,
     batch_norms: bool = False,
+    style: Mapping[str, Any] | None = None,
+    last_pool: int = 3,
 ) -> Any:
     """Build a GoogLeNet without its auxiliary classifiers; `training_model` adds them for training.
 
@@ -86,8 +89,10 @@ def build(
         width: factor on the channels of all layers, which become multiples of 8.
         dropout: share of features dropped before the logits while training.
         batch_norms: batch norms instead of biases, and 3x3 instead of 5x5 kernels.
+        style: fields of `Style` in which published weights differ from the reference implementation.
+        last_pool: height and width of the maximum before the last stage; torchvision's has 2.
     """
-    network = _Network(width, batch_norms)
+    network = _Network(width, STYLE.changed(style) if batch_norms else None)
     picture = blocks.picture(input_shape)
     x = network.conv(picture, 64, "stem", kernel=7, stride=2)
     x = _pooled(x, "stem")
@@ -96,20 +101,20 @@ def build(
     for stage, place, name in blocks.numbered(map(len, STAGES)):
         x = network.inception(x, STAGES[stage][place], name)
         if place == len(STAGES[stage]) - 1 and stage < len(STAGES) - 1:
-            x = _pooled(x, name)
+            x = _pooled(x, name, last_pool if stage == len(STAGES) - 2 else 3)
     return blocks.network(picture, blocks.pool(x), classes, dropout)
 
 
 class _Network:
     """The convolution of a variant, and what is made of it."""
 
-    def __init__(self, width: float, batch_norms: bool) -> None:
-        self._width, self._batch_norms = width, batch_norms
+    def __init__(self, width: float, norms: Style | None) -> None:
+        self._width, self._norms = width, norms
 
     def conv(self, x: Any, filters: int, name: str, *, kernel: int = 1, stride: int = 1) -> Any:
         filters = make_divisible(filters * self._width)
-        if self._batch_norms:
-            return blocks.conv_bn(x, filters, name, STYLE, kernel=kernel, stride=stride)
+        if self._norms:
+            return blocks.conv_bn(x, filters, name, self._norms, kernel=kernel, stride=stride)
         return blocks.conv_relu(x, filters, name, kernel=kernel, stride=stride)
 
     def inception(self, x: Any, row: Inception, name: str) -> Any:
@@ -119,14 +124,14 @@ class _Network:
         branches = [
             self.conv(x, row.narrow, f"{name}_narrow"),
             self.conv(middle, row.middle, f"{name}_middle", kernel=3),
-            self.conv(wide, row.wide, f"{name}_wide", kernel=3 if self._batch_norms else 5),
+            self.conv(wide, row.wide, f"{name}_wide", kernel=3 if self._norms else 5),
             self.conv(pooled, row.pooled, f"{name}_pooled"),
         ]
         return keras.layers.Concatenate(name=f"{name}_concat")(branches)
 
 
-def _pooled(x: Any, name: str) -> Any:
-    return keras.layers.MaxPooling2D(3, 2, padding="same", name=f"{name}_pool")(x)
+def _pooled(x: Any, name: str, kernel: int = 3) -> Any:
+    return keras.layers.MaxPooling2D(kernel, 2, padding="same", name=f"{name}_pool")(x)
 
 
 def training_model(model: Any, dropout: float = 0.7) -> tuple[Any, tuple[float, ...]]:

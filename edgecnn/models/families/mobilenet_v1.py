@@ -6,6 +6,7 @@ Paper: MobileNets: Efficient Convolutional Neural Networks for Mobile Vision App
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from edgecnn.models import blocks
@@ -53,6 +54,7 @@ def build(
     classes: int,
     width: float = 1.0,
     dropout: float = 1e-3,
+    style: Mapping[str, Any] | None = None,
 ) -> Any:
     """Build a MobileNet V1.
 
@@ -61,11 +63,13 @@ def build(
         classes: number of logits.
         width: the paper's alpha; channel counts are cut to whole numbers, not rounded to multiples of 8.
         dropout: share of features dropped before the logits while training.
+        style: fields of `Style` in which published weights differ from the reference implementation.
     """
+    made = STYLE.changed(style)
     picture = blocks.picture(input_shape)
-    x = blocks.conv_bn(picture, _channels(STEM, width), "stem", STYLE, kernel=3, stride=2)
+    x = blocks.conv_bn(picture, _channels(STEM, width), "stem", made, kernel=3, stride=2)
     for index, (filters, stride) in enumerate(LAYERS):
-        x = blocks.separable(x, _channels(filters, width), f"block{index}", STYLE, stride=stride)
+        x = blocks.separable(x, _channels(filters, width), f"block{index}", made, stride=stride)
     return blocks.network(picture, blocks.pool(x), classes, dropout)
 
 

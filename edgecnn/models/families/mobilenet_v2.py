@@ -6,6 +6,7 @@ million multiply-adds, 72.0 %). Parameter count in full digits: torchvision's do
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from edgecnn.models import blocks
@@ -44,6 +45,7 @@ def build(
     classes: int,
     width: float = 1.0,
     dropout: float = 0.2,
+    style: Mapping[str, Any] | None = None,
 ) -> Any:
     """Build a MobileNet V2.
 
@@ -53,14 +55,16 @@ def build(
         width: the paper's multiplier; channel counts become multiples of 8. Below 1 the last convolution keeps
             its 1,280.
         dropout: share of features dropped before the logits while training.
+        style: fields of `Style` in which published weights differ from the reference implementation.
     """
+    made = STYLE.changed(style)
     picture = blocks.picture(input_shape)
-    x = blocks.conv_bn(picture, make_divisible(STEM * width), "stem", STYLE, kernel=3, stride=2)
+    x = blocks.conv_bn(picture, make_divisible(STEM * width), "stem", made, kernel=3, stride=2)
     for stage, repeat, name in blocks.numbered(repeats for _, _, repeats, _ in LAYERS):
         expansion, filters, _, stride = LAYERS[stage]
         block = _block(x, expansion, int(filters * width), 1 if repeat else stride)
-        x = blocks.inverted_residual(x, block, name, STYLE)
-    x = blocks.conv_bn(x, make_divisible(TOP * max(width, 1.0)), "top", STYLE)
+        x = blocks.inverted_residual(x, block, name, made)
+    x = blocks.conv_bn(x, make_divisible(TOP * max(width, 1.0)), "top", made)
     return blocks.network(picture, blocks.pool(x), classes, dropout)
 
 

@@ -9,6 +9,7 @@ such as the Edge TPU can map all of their layers; hard-swish it can't.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from edgecnn.core.compat.tensorflow import keras
@@ -103,6 +104,7 @@ def build(
     dropout: float = 0.2,
     size: str = "large",
     minimalistic: bool = False,
+    style: Mapping[str, Any] | None = None,
 ) -> Any:
     """Build a MobileNet V3.
 
@@ -114,17 +116,18 @@ def build(
         dropout: share of features dropped before the logits while training.
         size: "large" or "small".
         minimalistic: without squeeze-excite, hard-swish and 5x5 kernels.
+        style: fields of `Style` in which published weights differ from the reference implementation.
     """
     layers, features = SIZES[size]
-    style = dataclasses.replace(STYLE, activation="relu") if minimalistic else STYLE
+    made = STYLE.changed({**({"activation": "relu"} if minimalistic else {}), **(style or {})})
     picture = blocks.picture(input_shape)
-    x = blocks.conv_bn(picture, STEM, "stem", style, kernel=3, stride=2)
+    x = blocks.conv_bn(picture, STEM, "stem", made, kernel=3, stride=2)
     for index, layer in enumerate(layers):
         layer = _simplified(layer) if minimalistic else layer
-        block_style = dataclasses.replace(style, activation=layer.activation)
+        block_style = dataclasses.replace(made, activation=layer.activation)
         x = blocks.inverted_residual(x, _block(x.shape[-1], layer, width), f"block{index}", block_style)
-    x = blocks.conv_bn(x, make_divisible(x.shape[-1] * TOP_EXPANSION), "top", style)
-    x = _features(blocks.pool(x), make_divisible(features * max(width, 1.0)), style)
+    x = blocks.conv_bn(x, make_divisible(x.shape[-1] * TOP_EXPANSION), "top", made)
+    x = _features(blocks.pool(x), make_divisible(features * max(width, 1.0)), made)
     return blocks.network(picture, x, classes, dropout)
 
 

@@ -8,6 +8,7 @@ in full digits, timm's models. Only ReLU, no squeeze-excite, no attention: all o
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from edgecnn.core.compat.tensorflow import keras
@@ -120,6 +121,7 @@ def build(
     width: float = 1.0,
     dropout: float = 0.2,
     size: str = "small",
+    style: Mapping[str, Any] | None = None,
 ) -> Any:
     """Build a MobileNetV4.
 
@@ -130,36 +132,38 @@ def build(
             width.
         dropout: share of features dropped before the logits while training.
         size: "small" or "medium".
+        style: fields of `Style` in which published weights differ from the reference implementation.
     """
+    made = STYLE.changed(style)
     picture = blocks.picture(input_shape)
-    x = blocks.conv_bn(picture, make_divisible(STEM * width), "stem", STYLE, kernel=3, stride=2)
+    x = blocks.conv_bn(picture, make_divisible(STEM * width), "stem", made, kernel=3, stride=2)
     for index, layer in enumerate(SIZES[size]):
-        x = _append(x, layer._replace(filters=make_divisible(layer.filters * width)), f"block{index}")
-    x = blocks.conv_bn(x, make_divisible(TOP * width), "top", STYLE)
+        x = _append(x, layer._replace(filters=make_divisible(layer.filters * width)), f"block{index}", made)
+    x = blocks.conv_bn(x, make_divisible(TOP * width), "top", made)
     x = keras.layers.GlobalAveragePooling2D(keepdims=True, name="pool")(x)
-    x = blocks.conv_bn(x, make_divisible(FEATURES * max(width, 1.0)), "features", STYLE)
+    x = blocks.conv_bn(x, make_divisible(FEATURES * max(width, 1.0)), "features", made)
     x = keras.layers.Flatten(name="flatten")(x)
     return blocks.network(picture, x, classes, dropout)
 
 
-def _append(x: Any, layer: Conv | Fused | Universal, name: str) -> Any:
+def _append(x: Any, layer: Conv | Fused | Universal, name: str, made: Style) -> Any:
     if isinstance(layer, Conv):
-        return blocks.conv_bn(x, layer.filters, name, STYLE, kernel=layer.kernel, stride=layer.stride)
+        return blocks.conv_bn(x, layer.filters, name, made, kernel=layer.kernel, stride=layer.stride)
     if isinstance(layer, Fused):
         block = Residual(layer.filters, x.shape[-1] * layer.expansion, layer.kernel, layer.stride)
-        return blocks.fused_residual(x, block, name, STYLE)
-    return _universal(x, layer, name)
+        return blocks.fused_residual(x, block, name, made)
+    return _universal(x, layer, name, made)
 
 
-def _universal(x: Any, layer: Universal, name: str) -> Any:
+def _universal(x: Any, layer: Universal, name: str, made: Style) -> Any:
     shortcut = x
     expanded = make_divisible(x.shape[-1] * layer.expansion)
     first, middle = (1, layer.stride) if layer.middle else (layer.stride, 1)
     if layer.start:
-        x = blocks.depthwise_bn(x, f"{name}_start", STYLE, kernel=layer.start, stride=first, act=False)
-    x = blocks.conv_bn(x, expanded, f"{name}_expand", STYLE)
+        x = blocks.depthwise_bn(x, f"{name}_start", made, kernel=layer.start, stride=first, act=False)
+    x = blocks.conv_bn(x, expanded, f"{name}_expand", made)
     if layer.middle:
-        x = blocks.depthwise_bn(x, f"{name}_middle", STYLE, kernel=layer.middle, stride=middle)
-    x = blocks.conv_bn(x, layer.filters, f"{name}_project", STYLE, act=False)
+        x = blocks.depthwise_bn(x, f"{name}_middle", made, kernel=layer.middle, stride=middle)
+    x = blocks.conv_bn(x, layer.filters, f"{name}_project", made, act=False)
     fits = layer.stride == 1 and shortcut.shape[-1] == layer.filters
     return blocks.add(shortcut, x, name) if fits else x

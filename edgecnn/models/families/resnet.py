@@ -32,7 +32,7 @@ STEM = 64
 FILTERS = (64, 128, 256, 512)  # 56 x 56, 28, 14, 7
 BOTTLENECK = 4  # a bottleneck's output has four times its filters
 
-STYLE = Style("relu", momentum=0.9, initializer=FAN_OUT, epsilon=1e-5, symmetric=True)
+STYLE = Style("relu", momentum=0.9, initializer=FAN_OUT, epsilon=1e-5, symmetric=True, always_padded=True)
 KERAS_STYLE = dataclasses.replace(STYLE, momentum=0.99, epsilon=1.001e-5)
 
 
@@ -43,16 +43,21 @@ class Version:
     Attributes:
         style: of convolutions and norms.
         stride_first: a bottleneck's stride is in its first 1x1 convolution, not in its 3x3.
+        halves_last: in v2, a stage of bottlenecks halves the map in its last block, not the next stage in its first.
+        biased: in v2, convolutions that no norm follows have biases.
     """
 
     style: Style
     stride_first: bool = False
+    halves_last: bool = True
+    biased: bool = True
 
 
 VERSIONS = {
     "v1.5": Version(STYLE),
     "v1": Version(dataclasses.replace(KERAS_STYLE, bias=True), stride_first=True),
     "v2": Version(KERAS_STYLE),
+    "v2_timm": Version(STYLE, halves_last=False, biased=False),
 }
 DEPTHS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
 _PAPERS = {
@@ -117,12 +122,12 @@ def build(
         classes: number of logits.
         width: factor on the channels of all layers, which become multiples of 8.
         dropout: share of features dropped before the logits while training.
-        version: "v1.5", "v1" or "v2", see above.
+        version: "v1.5", "v1", "v2" or "v2_timm", see above.
         depth: layers with weights: 18, 34, 50, 101 or 152.
     """
     made = VERSIONS[version]
     picture = blocks.picture(input_shape)
-    x = _v2(picture, depth, width) if version == "v2" else _v1(picture, depth, width, made)
+    x = _v2(picture, depth, width, made) if version.startswith("v2") else _v1(picture, depth, width, made)
     return blocks.network(picture, blocks.pool(x), classes, dropout)
 
 
@@ -166,36 +171,39 @@ def _bottleneck(x: Any, filters: int, stride: int, name: str, version: Version) 
     return blocks.activate(blocks.add(shortcut, x, name), "relu", f"{name}_act")
 
 
-def _v2(picture: Any, depth: int, width: float) -> Any:
+def _v2(picture: Any, depth: int, width: float, version: Version) -> Any:
     """v2: norm and activation before each convolution."""
-    options: dict[str, Any] = {"kernel": 7, "stride": 2, "padding": "valid", "kernel_initializer": dict(FAN_OUT)}
+    options: dict[str, Any] = {"kernel": 7, "stride": 2, "padding": "valid", **_plain(version)}
     x = blocks.conv(blocks.padded(picture, 3, "stem"), make_divisible(STEM * width), "stem", **options)
     x = _stem_pool(x)
     repeats = DEPTHS[depth]
     for stage, repeat, name in blocks.numbered(repeats):
         first, last = stage > 0 and repeat == 0, stage < len(FILTERS) - 1 and repeat == repeats[stage] - 1
-        stride = 2 if (last if depth >= 50 else first) else 1
-        x = _preactivated(x, make_divisible(FILTERS[stage] * width), stride, depth >= 50, name)
-    return _normalized(x, "top")
+        stride = 2 if (last if depth >= 50 and version.halves_last else first) else 1
+        x = _preactivated(x, make_divisible(FILTERS[stage] * width), stride, depth >= 50, name, version)
+    return _normalized(x, "top", version.style)
 
 
-def _preactivated(x: Any, filters: int, stride: int, bottleneck: bool, name: str) -> Any:
-    style = VERSIONS["v2"].style
+def _plain(version: Version) -> dict[str, Any]:
+    """Options of a convolution of v2 that no norm follows."""
+    return {"use_bias": version.biased, "kernel_initializer": dict(FAN_OUT)}
+
+
+def _preactivated(x: Any, filters: int, stride: int, bottleneck: bool, name: str, version: Version) -> Any:
+    style = version.style
     output = BOTTLENECK * filters if bottleneck else filters
-    before = _normalized(x, f"{name}_before")
+    before = _normalized(x, f"{name}_before", style)
     if x.shape[-1] != output:
-        options: dict[str, Any] = {"stride": stride, "kernel_initializer": dict(FAN_OUT)}
-        shortcut = blocks.conv(before, output, f"{name}_shortcut", **options)
+        shortcut = blocks.conv(before, output, f"{name}_shortcut", stride=stride, **_plain(version))
     else:
         shortcut = keras.layers.MaxPooling2D(1, stride, name=f"{name}_shortcut")(x) if stride > 1 else x
     if bottleneck:
         before = blocks.conv_bn(before, filters, f"{name}_reduce", style)
     x = blocks.conv_bn(before, filters, f"{name}_middle", style, kernel=3, stride=stride)
-    kernel = 1 if bottleneck else 3
-    x = blocks.conv(x, output, f"{name}_expand", kernel=kernel, kernel_initializer=dict(FAN_OUT))
+    x = blocks.conv(x, output, f"{name}_expand", kernel=1 if bottleneck else 3, **_plain(version))
     return blocks.add(shortcut, x, name)
 
 
-def _normalized(x: Any, name: str) -> Any:
-    x = blocks.batch_norm(x, f"{name}_bn", VERSIONS["v2"].style)
+def _normalized(x: Any, name: str, style: Style) -> Any:
+    x = blocks.batch_norm(x, f"{name}_bn", style)
     return blocks.activate(x, "relu", f"{name}_act")
