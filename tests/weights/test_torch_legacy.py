@@ -16,7 +16,7 @@ import pytest
 from legacy_checkpoint import Tensor
 
 from edgecnn.core.errors import EdgecnnError, UntrustedModelError, WeightsError
-from edgecnn.weights import torch_legacy
+from edgecnn.weights import torch_legacy, torch_pickle
 
 KERNEL = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
 
@@ -145,7 +145,7 @@ def test_old_ways_to_call_are_refused_and_not_run(tmp_path: Path, code: bytes) -
 def test_many_tensors_of_one_storage_are_counted_before_they_are_copied(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(torch_legacy, "MAXIMUM_BYTES", 200_000)
+    monkeypatch.setattr(torch_pickle, "MAXIMUM_BYTES", 200_000)
     tensors = OrderedDict(first=Tensor(np.zeros(10_000), "0"))
     for number in range(99):
         tensors[str(number)] = Tensor(np.zeros(1), "0", shape=(10_000,), strides=(1,), count=10_000)

@@ -1,0 +1,83 @@
+"""A reader of PyTorch's zip checkpoint format: runs no code from the file, unpacks nothing to disk, needs no PyTorch.
+
+The format (torch.serialization since 1.6): a zip archive of uncompressed members under one folder: `data.pkl`, a pickle
+whose tensors refer to storages by a persistent id; `data/KEY`, the raw values of a storage; `byteorder`.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgecnn.core.errors import UntrustedModelError
+from edgecnn.weights import torch_pickle
+from edgecnn.weights.torch_pickle import Storage
+
+LARGEST_PICKLE_BYTES = 1 << 26
+MOST_MEMBERS = 1 << 16
+_PROGRAMS = ("constants.pkl", "code/", "models/")
+
+
+def read(path: str | Path) -> torch_pickle.Arrays:
+    """Read a checkpoint: tensor name -> array, in the file's order, shapes as PyTorch has them.
+
+    Raises:
+        UntrustedModelError: the file asks for anything but tensors.
+        WeightsError: the file is missing, truncated, too large, or not of this format.
+    """
+    return torch_pickle.guarded(path, "zip", _parse)
+
+
+def _parse(path: Path) -> torch_pickle.Arrays:
+    with zipfile.ZipFile(path) as archive:
+        members = _members(archive, path.stat().st_size)
+        content = archive.read(members["data.pkl"])
+        value, storages = torch_pickle.unpickle_tensors(io.BytesIO(content))
+        tensors = torch_pickle.tensors_of(value)
+        if "byteorder" in members and archive.read(members["byteorder"]) != b"little":
+            raise pickle.UnpicklingError("big-endian values")
+        needed = {tensor.storage.key for tensor in tensors.values()}
+        values = {key: _values(archive, members, storages[key]) for key in sorted(needed)}
+    return {name: torch_pickle.array(tensor, values[tensor.storage.key]) for name, tensor in tensors.items()}
+
+
+def _members(archive: zipfile.ZipFile, size_bytes: int) -> dict[str, zipfile.ZipInfo]:
+    """The archive's members by their names inside its one folder.
+
+    Raises:
+        pickle.UnpicklingError: the archive has members that no checkpoint has.
+        UntrustedModelError: it holds a program.
+    """
+    found: dict[str, zipfile.ZipInfo] = {}
+    listed = archive.infolist()
+    if len(listed) > MOST_MEMBERS or sum(member.file_size for member in listed) > size_bytes:
+        raise pickle.UnpicklingError(f"{len(listed)} members, which together are larger than the archive")
+    if len({member.filename.partition("/")[0] for member in listed}) > 1:
+        raise pickle.UnpicklingError("members in several folders")
+    for member in listed:
+        root, _, name = member.filename.partition("/")
+        if root in ("", "..") or ".." in name.split("/") or name in found:
+            raise pickle.UnpicklingError("a member outside the archive's folder, or twice the same")
+        if member.compress_type != zipfile.ZIP_STORED or member.file_size != member.compress_size:
+            raise pickle.UnpicklingError("a compressed member, which PyTorch doesn't write")
+        found[name] = member
+    if any(name.startswith(_PROGRAMS) for name in found):
+        raise UntrustedModelError(
+            "It holds a program (TorchScript or torch.export); expected only tensors. It was not loaded. Save the "
+            "model's state_dict() instead, best as safetensors."
+        )
+    if found["data.pkl"].file_size > LARGEST_PICKLE_BYTES:
+        raise pickle.UnpicklingError("a pickle too large for a dictionary of tensors")
+    return found
+
+
+def _values(archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo], storage: Storage) -> np.ndarray[Any, Any]:
+    member = members[f"data/{storage.key}"]
+    if member.file_size != storage.length * storage.dtype.itemsize:
+        raise pickle.UnpicklingError(f"a storage of {member.file_size} bytes; expected {storage.length} values")
+    return np.frombuffer(archive.read(member), storage.dtype)
