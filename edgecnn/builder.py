@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
 from edgecnn import weights as pretrained
 from edgecnn.core.compat import keras_graph
 from edgecnn.core.compat.tensorflow import keras
+from edgecnn.core.errors import WeightsError
 from edgecnn.core.options import Key, SettingError
 from edgecnn.core.registry import MODEL_FAMILIES
 from edgecnn.float_model import keras_file
@@ -18,6 +20,8 @@ from edgecnn.models.spec import ModelSpec
 from edgecnn.runtime.model.contract import Contract
 from edgecnn.runtime.model.provenance import Provenance, WeightsOrigin
 from edgecnn.runtime.model.records import ModelDescription
+from edgecnn.weights import published
+from edgecnn.weights.foreign import Foreign, open_weights
 
 
 def build_model(
@@ -28,6 +32,7 @@ def build_model(
     classes: int | None = None,
     color: str = "rgb",
     weights: str = "none",
+    weights_of: str | None = None,
     seed: int = 0,
 ) -> tuple[Any, Contract]:
     """Build a model by name.
@@ -39,8 +44,11 @@ def build_model(
         classes: number of logits; by default those of the weights' file, otherwise ImageNet's 1,000.
         color: "rgb" or "gray" (one channel). Pretrained gray networks sum the kernels of the colors, which is exact
             where all colors are normalized alike (not in EfficientNet-B0 to B7).
-        weights: "none" (random), "imagenet", or the path of a file that was saved before. With another class count
-            than the weights', the layer of the logits stays random.
+        weights: "none" (random), "imagenet", a file that was saved before, a file of PyTorch's (safetensors, also by
+            its index, or a checkpoint), or from the hub: "timm:NAME.TAG", "hf:ORG/NAME@REVISION". With another class
+            count than the weights', the layer of the logits stays random.
+        weights_of: which published model a file of PyTorch's has the weights of, or began as: "timm:NAME.TAG",
+            "torchvision:NAME.WEIGHTS"; by default what its config.json or its name says, or the only one that fits.
         seed: of the random weights, for this process's Python, NumPy and TensorFlow generators alike.
 
     Returns:
@@ -50,26 +58,85 @@ def build_model(
     Raises:
         SettingError: an argument is unknown or out of range.
         WeightsError: the weights are not at hand, or don't fit.
+        UntrustedModelError: a file asks for more than weights.
+        MissingExtraError: the hub's client is not installed.
     """
+    BuildSettings(input_size, width, classes, color, weights, weights_of, seed)
     spec = catalog.spec(name)
-    BuildSettings(input_size, width, classes, color, weights, seed)
-    _check_size(name, spec, input_size)
     pretrained.check(spec, name, weights)
-    preprocessing = spec.preprocessing(input_size, color)
+    _check_size(name, spec, input_size)
+    foreign = _foreign(weights, name, width, weights_of)
     saved = _saved_contract(weights)
-    count = classes or (saved.model.arguments.get("classes") if saved else None) or imagenet.CLASSES
+    spec = foreign.spec(spec) if foreign else _as_saved(spec, name, saved)
+    preprocessing = spec.preprocessing(input_size, color)
+    count = classes or _classes(foreign, saved)
     keras.utils.set_random_seed(seed)
     model = MODEL_FAMILIES.load(catalog.family(name)).build(
         input_shape=preprocessing.shape, classes=count, width=width, **spec.arguments
     )
     keras_graph.rename(model, name)
     origin = WeightsOrigin("none")
-    if weights != "none":
+    if foreign:
+        foreign.put_into(model, new_head=classes is not None)
+        origin = WeightsOrigin.from_dict(foreign.origin)
+    elif weights != "none":
         found = pretrained.load(model, spec, name, weights, width=width, new_head=classes is not None)
         origin = WeightsOrigin.from_dict(found)
     arguments = {"input_size": preprocessing.height, "width": width, "classes": count, "color": color}
+    arguments |= {"build": dict(foreign.row.arguments)} if foreign else _build_arguments(saved)
     contract = Contract(preprocessing, model=_described(name, spec, model, arguments, weights))
-    return model, contract.replace(provenance=Provenance(seed=seed, weights=origin), **_labels(weights, count, saved))
+    named = _labels(weights == "imagenet" or (foreign is not None and foreign.is_imagenet), count, saved)
+    return model, contract.replace(provenance=Provenance(seed=seed, weights=origin), **named)
+
+
+def _foreign(weights: str, name: str, width: float, weights_of: str | None) -> Foreign | None:
+    """Weights of PyTorch's, read; None for others."""
+    if pretrained.is_foreign(weights):
+        return open_weights(weights, name, width, weights_of)
+    if weights_of is not None:
+        raise SettingError(Key("weights_of"), f" says what a PyTorch file is; the weights are {weights!r}.")
+    return None
+
+
+def _classes(foreign: Foreign | None, saved: Contract | None) -> int:
+    """The class count of the weights.
+
+    Raises:
+        WeightsError: they have no head.
+    """
+    if foreign and foreign.classes is None:
+        raise WeightsError(f"{foreign.source} has no layer of the logits. Say how many classes to make: --classes N.")
+    return (foreign and foreign.classes) or (saved and saved.model.arguments.get("classes")) or imagenet.CLASSES
+
+
+def _build_arguments(saved: Contract | None) -> dict[str, Any]:
+    """What a saved model was built with beside its variant's own arguments: it began as weights of PyTorch's."""
+    found = saved.model.arguments.get("build") if saved else None
+    return {} if found is None else {"build": found}
+
+
+def _as_saved(spec: ModelSpec, name: str, saved: Contract | None) -> ModelSpec:
+    """The row of a variant, with what a saved model that began as weights of PyTorch's has otherwise.
+
+    Raises:
+        WeightsError: what it has is in no table.
+    """
+    changes = _build_arguments(saved).get("build")
+    if saved is None or changes is None:
+        return spec
+    if changes not in [row.arguments for row in published.of_variant(name)]:
+        raise WeightsError(f"The weights' file was built with {str(changes)[:80]}, which no published {name} has.")
+    prepared = saved.preprocessing
+    return dataclasses.replace(
+        spec,
+        input_size=prepared.height,
+        mean=prepared.mean,
+        std=prepared.std,
+        crop=prepared.crop,
+        fit=prepared.fit,
+        license=saved.model.license,
+        arguments={**spec.arguments, **changes},
+    )
 
 
 def _described(name: str, spec: ModelSpec, model: Any, arguments: dict[str, Any], weights: str) -> ModelDescription:
@@ -94,9 +161,9 @@ def _saved_contract(weights: str) -> Contract | None:
     return keras_file.read_contract(weights) if is_ours else None
 
 
-def _labels(weights: str, classes: int, saved: Contract | None) -> dict[str, tuple[str, ...]]:
+def _labels(is_imagenet: bool, classes: int, saved: Contract | None) -> dict[str, tuple[str, ...]]:
     """Names come with the weights, as long as the layer of the logits is the weights' too."""
-    if weights == "imagenet" and classes == imagenet.CLASSES:
+    if is_imagenet and classes == imagenet.CLASSES:
         return {"labels": imagenet.labels(), "label_ids": imagenet.wordnet_ids()}
     if saved and len(saved.labels) == classes:
         return {"labels": saved.labels, "label_ids": saved.label_ids}

@@ -26,7 +26,9 @@ def command(filter_text: str, json_path: str | None) -> None:
     Parameters, multiply-accumulates (MACs) and sizes of the .tflite files are measured with 1,000 classes at the input
     size shown. Top-1 of ImageNet was published by the paper or by the authors of the weights (see the model's file).
     All models convert to int8 as a whole; TPU says whether the Edge TPU's published rules let it run all of that, and
-    below the table is what they don't. ImageNet weights are installed (yes), to download, or nowhere (no).
+    below the table is what they don't. ImageNet weights are installed (yes), to download, published by timm or
+    torchvision only (`edgecnn build MODEL --weights timm:NAME.TAG`, or a file of theirs), or nowhere (no); --json lists
+    the names of all that timm and torchvision publish.
 
     \b
     Example:
@@ -39,6 +41,7 @@ def command(filter_text: str, json_path: str | None) -> None:
 def _rows(part: str) -> list[dict[str, Any]]:
     from edgecnn import weights
     from edgecnn.models import figures, variants
+    from edgecnn.weights import published
 
     return [
         {
@@ -52,6 +55,7 @@ def _rows(part: str) -> list[dict[str, Any]]:
             "paper": spec.paper,
             "url": spec.url,
             "weights": weights.available(spec, name),
+            "published_weights": [str(row) for row in published.of_variant(name) if row.hub or row.file],
         }
         for name, spec in variants().items()
         if part in name
@@ -92,8 +96,13 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
         f"{row['published_top1_percent']:.1f} %",
         author,
         "part" if row["limits"] else "whole",
-        row["weights"],
+        _weights(row),
     )
+
+
+def _weights(row: dict[str, Any]) -> str:
+    libraries = dict.fromkeys(name.partition(":")[0] for name in row["published_weights"])
+    return row["weights"] if row["weights"] != "no" else ", ".join(libraries) or "no"
 
 
 def _scaled(value: float | None, unit: float, suffix: str) -> str:

@@ -126,6 +126,7 @@ def _defaults(protocol: type) -> Mapping[str, Any]:
 
 MODEL_FAMILIES = Registry("model", "edgecnn.models.families", "edgecnn.models")
 WEIGHT_SOURCES = Registry("weights source", "edgecnn.weights.sources", "edgecnn.weights")
+WEIGHT_MAPPINGS = Registry("weight mapping", "edgecnn.weights.mappings")
 SCHEMES = Registry("scheme", "edgecnn.quantization.schemes", "edgecnn.quantize.schemes")
 TRAINING_STRATEGIES = Registry("training strategy", "edgecnn.training.strategies", "edgecnn.train")
 TASKS = Registry("task", "edgecnn.tasks.kinds")

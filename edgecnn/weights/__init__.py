@@ -8,6 +8,8 @@ from edgecnn.core.errors import UsageError, WeightsError
 from edgecnn.core.registry import WEIGHT_SOURCES
 from edgecnn.models.spec import ModelSpec
 
+FOREIGN_SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".index.json")
+
 
 class WeightSource(Protocol):
     """A file of `edgecnn/weights/sources/`; a variant names those that have its ImageNet weights."""
@@ -47,6 +49,11 @@ def check(spec: ModelSpec, name: str, weights: str) -> None:
         from edgecnn.weights import file
 
         file.check(weights)
+
+
+def is_foreign(weights: str) -> bool:
+    """Whether weights are PyTorch's: a file of one of its formats, or something to download from the hub."""
+    return weights.startswith(("hf:", "timm:")) or weights.endswith(FOREIGN_SUFFIXES)
 
 
 def load(

@@ -51,14 +51,19 @@ def _fitted(layer: Any, arrays: Arrays | None, source: str) -> list[np.ndarray[A
     wanted = [tuple(weight.shape) for weight in layer.weights]
     if arrays is None:
         raise WeightsError(f"{source} has no weights for the layer {layer.name}. Choose weights of the same model.")
-    if len(arrays) == len(wanted):
-        arrays = [_gray(array) if shape[2:3] == (1,) else array for array, shape in zip(arrays, wanted)]
-    if [_compact(array.shape) for array in arrays] != [_compact(shape) for shape in wanted]:
+    found = [fitted(array, shape) for array, shape in zip(arrays, wanted)]
+    if len(arrays) != len(wanted) or any(array is None for array in found):
         raise WeightsError(
             f"{source}: the layer {layer.name} has shapes {[array.shape for array in arrays]}; expected {wanted}. "
             f"Choose weights of the same model, width, input size and (unless classes are given) class count."
         )
-    return [array.reshape(shape) for array, shape in zip(arrays, wanted)]
+    return [array for array in found if array is not None]
+
+
+def fitted(array: np.ndarray[Any, Any], shape: tuple[int, ...]) -> np.ndarray[Any, Any] | None:
+    """An array in the shape of a weight, from which it may differ in axes of size 1; None where it doesn't fit."""
+    array = _gray(array) if shape[2:3] == (1,) else array
+    return array.reshape(shape) if _compact(array.shape) == _compact(shape) else None
 
 
 def _gray(kernel: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

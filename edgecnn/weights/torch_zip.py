@@ -55,6 +55,8 @@ def _members(archive: zipfile.ZipFile, size_bytes: int) -> dict[str, zipfile.Zip
     """
     found: dict[str, zipfile.ZipInfo] = {}
     listed = archive.infolist()
+    if any(member.compress_type != zipfile.ZIP_STORED for member in listed):
+        raise pickle.UnpicklingError("a compressed member, which PyTorch doesn't write")
     if len(listed) > MOST_MEMBERS or sum(member.file_size for member in listed) > size_bytes:
         raise pickle.UnpicklingError(f"{len(listed)} members, which together are larger than the archive")
     if len({member.filename.partition("/")[0] for member in listed}) > 1:
@@ -63,8 +65,6 @@ def _members(archive: zipfile.ZipFile, size_bytes: int) -> dict[str, zipfile.Zip
         root, _, name = member.filename.partition("/")
         if root in ("", "..") or ".." in name.split("/") or name in found:
             raise pickle.UnpicklingError("a member outside the archive's folder, or twice the same")
-        if member.compress_type != zipfile.ZIP_STORED or member.file_size != member.compress_size:
-            raise pickle.UnpicklingError("a compressed member, which PyTorch doesn't write")
         found[name] = member
     if any(name.startswith(_PROGRAMS) for name in found):
         raise UntrustedModelError(

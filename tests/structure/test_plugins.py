@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[2]
 KINDS: dict[str, tuple[Registry, str]] = {
     "model": (registry.MODEL_FAMILIES, "edgecnn.models.spec.FamilyFile"),
     "weights": (registry.WEIGHT_SOURCES, "edgecnn.weights.WeightSource"),
+    "mapping": (registry.WEIGHT_MAPPINGS, "edgecnn.weights.mapping.WeightMapping"),
     "scheme": (registry.SCHEMES, "edgecnn.quantization.scheme.SchemeFile"),
     "strategy": (registry.TRAINING_STRATEGIES, "edgecnn.training.trainer.StrategyFile"),
     "data": (registry.DATA_KINDS, "edgecnn.data.kind.DataKindFile"),

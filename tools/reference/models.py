@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from . import markdown, surfaces
@@ -17,11 +18,10 @@ TABLE = (
     "top-1 accuracy on ImageNet was published by the paper or by the authors of the weights (see the model's file in "
     "`edgecnn/models/families/`)."
 )
-WEIGHTS = {
-    "yes": "installed with edgecnn",
-    "download": "downloaded by tf_keras.applications",
-    "no": "none that fit",
-}
+WEIGHTS = {"yes": "installed", "download": "tf_keras.applications", "no": "-"}
+WHERE = """`--weights imagenet` takes those that are installed with edgecnn or that tf_keras.applications downloads. \
+Of timm and torchvision the columns have the names and, in parentheses, how many weights are published of each: \
+[Weights from timm and torchvision](../how_to/pytorch_weights.md). `edgecnn models --json FILE` lists them all."""
 NOTES = """MobileNets of other widths have weights where Keras has them. The ResNet50, ResNet101 and ResNet152 of \
 tf_keras.applications are version 1 (stride in the first 1x1 convolution) and are called `resnet50_v1` and so on here; \
 `resnet50` is version 1.5. GoogLeNet's two auxiliary classifiers are trained wherever `edgecnn train` trains all \
@@ -36,6 +36,7 @@ def page() -> str:
         TABLE,
         _sizes(rows),
         "## ImageNet weights",
+        WHERE,
         _weights(rows),
         NOTES,
         "## What an Edge TPU leaves to the processor",
@@ -75,11 +76,22 @@ def _scaled(row: dict[str, Any], key: str, digits: int, unit: str) -> str:
 
 
 def _weights(rows: list[dict[str, Any]]) -> str:
-    grouped = [
-        (where, ", ".join(markdown.code(row["name"]) for row in rows if row["weights"] == key))
-        for key, where in WEIGHTS.items()
+    cells = [
+        (
+            markdown.code(row["name"]),
+            WEIGHTS[row["weights"]],
+            *(_published(row, name) for name in ("timm", "torchvision")),
+        )
+        for row in rows
     ]
-    return markdown.table(("ImageNet weights", "of"), grouped)
+    return markdown.table(("model", "`--weights imagenet`", "timm", "torchvision"), cells)
+
+
+def _published(row: dict[str, Any], library: str) -> str:
+    """The names of a library's models, with how many weights each has."""
+    names = [name.partition(":")[2] for name in row["published_weights"] if name.startswith(f"{library}:")]
+    counts = Counter(name.partition(".")[0] for name in names)
+    return ", ".join(f"{markdown.code(model)} ({count})" for model, count in counts.items()) or "-"
 
 
 def _limits(rows: list[dict[str, Any]]) -> str:

@@ -45,19 +45,21 @@ class Version:
         stride_first: a bottleneck's stride is in its first 1x1 convolution, not in its 3x3.
         halves_last: in v2, a stage of bottlenecks halves the map in its last block, not the next stage in its first.
         biased: in v2, convolutions that no norm follows have biases.
+        zeros_pooled: in v2, the first maximum takes the zeros around the map for values of it, as Keras's does.
     """
 
     style: Style
     stride_first: bool = False
     halves_last: bool = True
     biased: bool = True
+    zeros_pooled: bool = True
 
 
 VERSIONS = {
     "v1.5": Version(STYLE),
     "v1": Version(dataclasses.replace(KERAS_STYLE, bias=True), stride_first=True),
     "v2": Version(KERAS_STYLE),
-    "v2_timm": Version(STYLE, halves_last=False, biased=False),
+    "v2_timm": Version(STYLE, halves_last=False, biased=False, zeros_pooled=False),
 }
 DEPTHS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
 _PAPERS = {
@@ -131,14 +133,31 @@ def build(
     return blocks.network(picture, blocks.pool(x), classes, dropout)
 
 
-def _stem_pool(x: Any) -> Any:
-    return keras.layers.MaxPooling2D(3, 2, name="stem_pool")(blocks.padded(x, 1, "stem_pool"))
+def _stem_pool(x: Any, version: Version) -> Any:
+    x = blocks.padded(x, 1, "stem_pool") if version.zeros_pooled else _repeated_edges(x, "stem_pool")
+    return keras.layers.MaxPooling2D(3, 2, name="stem_pool")(x)
+
+
+def _repeated_edges(x: Any, name: str) -> Any:
+    """Pad by one with the edge itself, which adds nothing to a maximum; where the stride leaves it out, not at all."""
+    for axis, side in ((1, "row"), (2, "column")):
+        size = x.shape[axis]
+        parts = [_line(x, axis, 0, f"{name}_first_{side}"), x]
+        parts += [_line(x, axis, size - 1, f"{name}_last_{side}")] if size % 2 else []
+        x = keras.layers.Concatenate(axis, name=f"{name}_{side}s")(parts)
+    return x
+
+
+def _line(x: Any, axis: int, place: int, name: str) -> Any:
+    """One row (axis 1) or column (axis 2) of a map."""
+    cut, none = (place, x.shape[axis] - 1 - place), (0, 0)
+    return keras.layers.Cropping2D((cut, none) if axis == 1 else (none, cut), name=name)(x)
 
 
 def _v1(picture: Any, depth: int, width: float, version: Version) -> Any:
     """v1 and v1.5: convolution, norm, activation; the first block of a stage halves the map."""
     x = blocks.conv_bn(picture, make_divisible(STEM * width), "stem", version.style, kernel=7, stride=2)
-    x = _stem_pool(x)
+    x = _stem_pool(x, version)
     block = _bottleneck if depth >= 50 else _basic
     for stage, repeat, name in blocks.numbered(DEPTHS[depth]):
         stride = 2 if stage and not repeat else 1
@@ -175,7 +194,7 @@ def _v2(picture: Any, depth: int, width: float, version: Version) -> Any:
     """v2: norm and activation before each convolution."""
     options: dict[str, Any] = {"kernel": 7, "stride": 2, "padding": "valid", **_plain(version)}
     x = blocks.conv(blocks.padded(picture, 3, "stem"), make_divisible(STEM * width), "stem", **options)
-    x = _stem_pool(x)
+    x = _stem_pool(x, version)
     repeats = DEPTHS[depth]
     for stage, repeat, name in blocks.numbered(repeats):
         first, last = stage > 0 and repeat == 0, stage < len(FILTERS) - 1 and repeat == repeats[stage] - 1

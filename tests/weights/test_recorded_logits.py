@@ -1,0 +1,54 @@
+"""Every mapped model against timm and torchvision themselves: `tools/published` recorded their logits.
+
+The weights are made again from the seed; only the names, shapes, a digest and the logits are stored.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import seeded_weights
+
+from edgecnn.core.compat.tensorflow import keras
+from edgecnn.core.registry import MODEL_FAMILIES
+from edgecnn.models import catalog, spec
+from edgecnn.weights import foreign, published
+from edgecnn.weights.foreign import Foreign
+
+RECORDED = sorted(Path(__file__).with_name("recorded").glob("*.json.gz"))
+LARGEST_DIFFERENCE = 1e-4
+
+
+def recorded(path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(gzip.decompress(path.read_bytes()))
+    return found
+
+
+def test_every_model_of_the_tables_is_recorded() -> None:
+    models = {f"{row.library}_{row.model}" for row in published.table()}
+    assert {path.name.removesuffix(".json.gz") for path in RECORDED} == models
+
+
+@pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.name.removesuffix(".json.gz"))
+def test_logits_equal_the_librarys(path: Path) -> None:
+    content = recorded(path)
+    state = seeded_weights.weights(content["shapes"], seeded_weights.SEED, content["norms"])
+    assert seeded_weights.digest(state) == content["sha256"], "NumPy makes other numbers of this seed"
+    row = published.named(f"{content['library']}:{content['model']}")
+    images, logits = seeded_weights.images(content["input_size"], seeded_weights.SEED), np.array(content["logits"])
+    model = MODEL_FAMILIES.load(catalog.family(row.variant)).build(
+        input_shape=images.shape[1:],
+        classes=logits.shape[1],
+        width=row.width,
+        **row.spec(spec(row.variant)).arguments,
+    )
+    Foreign(state, foreign.names_of(row, state), row, True, {}, "the seed").put_into(model, new_head=False)
+    found = model(images).numpy()
+    keras.backend.clear_session()
+    assert np.abs(found - logits).max() <= LARGEST_DIFFERENCE
+    assert np.abs(logits[0] - logits[1]).max() > 100 * LARGEST_DIFFERENCE, "the logits hardly depend on the image"
