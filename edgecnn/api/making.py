@@ -43,6 +43,7 @@ def build(
     classes: int | None = None,
     color: str = "rgb",
     weights: str = "none",
+    weights_of: str | None = None,
     seed: int = 0,
 ) -> tuple[Any, Contract]:
     """A Keras model by name, with its contract.
@@ -53,7 +54,9 @@ def build(
         width: width multiplier of the channels.
         classes: number of classes; by default those of the weights, 1,000 without weights.
         color: "rgb" or "gray".
-        weights: "none", "imagenet", or a file that was saved before.
+        weights: "none", "imagenet", a file that was saved before or that is PyTorch's, "timm:NAME.TAG" or
+            "hf:ORG/NAME[@REVISION]".
+        weights_of: the published model that a file of PyTorch's has the weights of, or began as, where it doesn't say.
         seed: of random weights.
 
     Raises:
@@ -63,7 +66,14 @@ def build(
     from edgecnn.builder import build_model
 
     return build_model(
-        name, input_size=input_size, width=width, classes=classes, color=color, weights=weights, seed=seed
+        name,
+        input_size=input_size,
+        width=width,
+        classes=classes,
+        color=color,
+        weights=weights,
+        weights_of=weights_of,
+        seed=seed,
     )
 
 

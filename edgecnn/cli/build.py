@@ -44,9 +44,16 @@ def command(model: str, output: str, settings: BuildSettings, json_path: str | N
     emit(result, json_path, lambda: say(_sentence(result)))
 
 
+def _of_file(result: dict[str, Any]) -> str:
+    origin = result["provenance"]["weights"]
+    if "published" not in origin:
+        return "weights of a file"
+    return f"weights of {origin['published']} (license: {origin['license']})"
+
+
 def _sentence(result: dict[str, Any]) -> str:
     arguments = result["arguments"]
-    weights = {"none": "random weights", "imagenet": "ImageNet weights"}.get(result["weights"], "weights of a file")
+    weights = {"none": "random weights", "imagenet": "ImageNet weights"}.get(result["weights"], _of_file(result))
     return (
         f"{result['output']}: {result['name']}, {arguments['input_size']} px {arguments['color']}, "
         f"{arguments['classes']} classes, {result['parameters']:,} parameters, "

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Protocol
 
 from edgecnn.core.errors import UsageError, WeightsError
 from edgecnn.core.registry import WEIGHT_SOURCES
 from edgecnn.models.spec import ModelSpec
+from edgecnn.weights import hub, published, safetensors
 
 FOREIGN_SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".index.json")
 
@@ -42,8 +44,8 @@ def check(spec: ModelSpec, name: str, weights: str) -> None:
     """
     if weights == "imagenet" and not spec.weights:
         raise UsageError(
-            f"There are no ImageNet weights of {name} installed or to download. Use --weights none, --weights FILE, "
-            "or a model that `edgecnn models` shows with weights."
+            f"There are no ImageNet weights of {name} installed or to download. Use --weights none, "
+            f"--weights {_from_timm(name)}FILE, or a model that `edgecnn models` shows with weights."
         )
     if weights not in ("none", "imagenet"):
         from edgecnn.weights import file
@@ -51,9 +53,26 @@ def check(spec: ModelSpec, name: str, weights: str) -> None:
         file.check(weights)
 
 
+def _from_timm(name: str) -> str:
+    """For a message: what timm has of a variant, and "or"."""
+    on_hub = [str(row) for row in published.of_variant(name) if row.hub and row.width == 1.0]
+    return f"{on_hub[0]}, --weights " if on_hub else ""
+
+
 def is_foreign(weights: str) -> bool:
     """Whether weights are PyTorch's: a file of one of its formats, or something to download from the hub."""
-    return weights.startswith(("hf:", "timm:")) or weights.endswith(FOREIGN_SUFFIXES)
+    return hub.is_remote(weights) or weights.endswith(FOREIGN_SUFFIXES)
+
+
+def own_files(weights: str) -> list[Path]:
+    """The files of a person's own that a value of `--weights` stands for: also those beside it that it depends on."""
+    if weights in ("none", "imagenet") or hub.is_remote(weights):
+        return []
+    path = Path(weights)
+    beside = [path.with_name(hub.CONFIG)] if is_foreign(weights) else []
+    if path.name.endswith(".index.json") and path.is_file():
+        beside += sorted(set(safetensors.shards(path).values()))
+    return [path, *(file for file in beside if file.is_file())]
 
 
 def load(

@@ -54,8 +54,10 @@ class Build(Stage):
         weights.check(spec(name), name, str(self._settings.build.get("weights", BuildSettings.weights)))
 
     def inputs(self, context: Context) -> Any:
+        from edgecnn.weights import own_files
+
         weights = self._settings.build.get("weights", BuildSettings.weights)
-        own_file = digest(weights) if weights not in ("none", "imagenet") else ""
+        own_file = " ".join(map(digest, own_files(weights)))
         return [dataclasses.asdict(self._settings), own_file]
 
     def outputs(self, context: Context) -> list[Path]:
