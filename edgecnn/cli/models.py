@@ -26,9 +26,9 @@ def command(filter_text: str, json_path: str | None) -> None:
     Parameters, multiply-accumulates (MACs) and sizes of the .tflite files are measured with 1,000 classes at the input
     size shown. Top-1 of ImageNet was published by the paper or by the authors of the weights (see the model's file).
     All models convert to int8 as a whole; TPU says whether the Edge TPU's published rules let it run all of that, and
-    below the table is what they don't. ImageNet weights are installed (yes), to download, published by timm or
-    torchvision only (`edgecnn build MODEL --weights timm:NAME.TAG`, or a file of theirs), or nowhere (no); --json lists
-    the names of all that timm and torchvision publish.
+    below the table is what they don't. ImageNet weights are installed (yes), to download, of timm or torchvision alone
+    (PyTorch: `edgecnn build MODEL --weights timm:NAME.TAG`, or a file), or nowhere (no); --json lists the names of all
+    that timm and torchvision publish.
 
     \b
     Example:
@@ -101,8 +101,7 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _weights(row: dict[str, Any]) -> str:
-    libraries = dict.fromkeys(name.partition(":")[0] for name in row["published_weights"])
-    return row["weights"] if row["weights"] != "no" else ", ".join(libraries) or "no"
+    return row["weights"] if row["weights"] != "no" or not row["published_weights"] else "PyTorch"
 
 
 def _scaled(value: float | None, unit: float, suffix: str) -> str:

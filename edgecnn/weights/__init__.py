@@ -8,9 +8,7 @@ from typing import Any, Protocol
 from edgecnn.core.errors import UsageError, WeightsError
 from edgecnn.core.registry import WEIGHT_SOURCES
 from edgecnn.models.spec import ModelSpec
-from edgecnn.weights import hub, published, safetensors
-
-FOREIGN_SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".index.json")
+from edgecnn.weights import hub, published, safetensors, state_dict
 
 
 class WeightSource(Protocol):
@@ -47,7 +45,7 @@ def check(spec: ModelSpec, name: str, weights: str) -> None:
             f"There are no ImageNet weights of {name} installed or to download. Use --weights none, "
             f"--weights {_from_timm(name)}FILE, or a model that `edgecnn models` shows with weights."
         )
-    if weights not in ("none", "imagenet"):
+    if weights not in ("none", "imagenet") and not hub.is_remote(weights):
         from edgecnn.weights import file
 
         file.check(weights)
@@ -61,7 +59,7 @@ def _from_timm(name: str) -> str:
 
 def is_foreign(weights: str) -> bool:
     """Whether weights are PyTorch's: a file of one of its formats, or something to download from the hub."""
-    return hub.is_remote(weights) or weights.endswith(FOREIGN_SUFFIXES)
+    return hub.is_remote(weights) or weights.endswith(state_dict.SUFFIXES)
 
 
 def own_files(weights: str) -> list[Path]:

@@ -12,6 +12,7 @@ from edgecnn.core.files import file_sha256
 from edgecnn.core.text import did_you_mean
 from edgecnn.float_model import keras_file, safety
 from edgecnn.runtime.regular_file import likely_meant
+from edgecnn.weights import state_dict
 from edgecnn.weights.assign import LayerWeights, assign
 
 
@@ -46,10 +47,13 @@ def check(path: str | Path) -> None:
     path = Path(path)
     if not path.is_file():
         meant = did_you_mean(str(path), ("imagenet", "none")) or likely_meant(path).strip()
-        choices = "Give imagenet, none, or a .keras or .h5 file."
+        choices = "Give none, imagenet, a file, timm:NAME.TAG or hf:ORG/NAME."
         raise WeightsError(" ".join(filter(None, (f"There is no weights file {path}.", meant, choices))))
-    if path.suffix not in (".keras", ".h5"):
-        raise WeightsError(f"The weights file is {path}; expected a name that ends with .keras or .h5.")
+    if not path.name.endswith((".keras", ".h5", *state_dict.SUFFIXES)):
+        raise WeightsError(
+            f"The weights file is {path}; expected a name that ends with .keras or .h5, or for PyTorch's with "
+            ".safetensors, .pth, .pt, .bin or .index.json."
+        )
 
 
 def _read_keras(path: Path) -> LayerWeights:

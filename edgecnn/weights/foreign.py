@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -58,7 +59,7 @@ class Foreign:
 
     def spec(self, spec: ModelSpec) -> ModelSpec:
         """Our row of the variant, as these weights need it."""
-        return self.row.spec(spec)
+        return dataclasses.replace(self.row.spec(spec), license=self.origin["license"])
 
     def put_into(self, model: Any, *, new_head: bool) -> None:
         """Set all of a model's weights.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import ml_dtypes
 import numpy as np
@@ -19,6 +19,7 @@ from edgecnn.runtime.model.json_text import parse_json
 
 LARGEST_HEADER_BYTES = 1 << 25
 LARGEST_INDEX_BYTES = 1 << 25
+LARGEST_BYTES = 1 << 32
 MAXIMUM_RANK = 8
 DTYPES = {
     "F64": np.dtype("<f8"),
@@ -43,8 +44,8 @@ def read(path: str | Path) -> Arrays:
     """
     path = Path(path)
     try:
-        content = path.read_bytes()
-        return _parse(content)
+        with path.open("rb") as content:
+            return _parse(content, path.stat().st_size)
     except OSError as error:
         raise WeightsError(f"Can't read the weights file {path}: {error.strerror}.") from error
     except (_InvalidError, RecordError, ValueError, TypeError, KeyError) as error:
@@ -84,17 +85,21 @@ def _plain(name: Any) -> str:
     return name
 
 
-def _parse(content: bytes) -> Arrays:
-    length = int.from_bytes(content[:8], "little")
-    if len(content) < 8 or length > min(LARGEST_HEADER_BYTES, len(content) - 8):
-        raise _InvalidError(f"a header of {length} bytes in a file of {len(content)}")
-    header = parse_json(content[8 : 8 + length])
+def _parse(content: BinaryIO, size_bytes: int) -> Arrays:
+    """All tensors; the header is checked against the file's size before any value is read."""
+    length = int.from_bytes(content.read(8), "little")
+    if size_bytes < 8 or length > min(LARGEST_HEADER_BYTES, size_bytes - 8):
+        raise _InvalidError(f"a header of {length} bytes in a file of {size_bytes}")
+    header = parse_json(content.read(length))
     if not isinstance(header, dict):
         raise _InvalidError("the header is no JSON object")
     header.pop("__metadata__", None)
-    values = memoryview(content)[8 + length :]
     places = {name: _place(name, entry) for name, entry in header.items()}
-    _check_gaps(sorted((begin, end) for _, _, begin, end in places.values()), len(values))
+    expected = size_bytes - 8 - length
+    _check_gaps(sorted((begin, end) for _, _, begin, end in places.values()), expected)
+    if expected > LARGEST_BYTES:
+        raise _InvalidError(f"{expected} bytes of values; at most {LARGEST_BYTES} are read")
+    values = memoryview(content.read(expected))
     return {
         name: np.frombuffer(values[begin:end], dtype).reshape(shape)
         for name, (dtype, shape, begin, end) in places.items()

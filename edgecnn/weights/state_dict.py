@@ -10,6 +10,7 @@ from edgecnn.weights import safetensors, torch_legacy, torch_zip
 from edgecnn.weights.torch_pickle import Arrays
 
 INDEX = ".index.json"
+SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", INDEX)
 _WRAPPED = ("module.", "_orig_mod.")  # DataParallel's and torch.compile's names for the model itself
 
 

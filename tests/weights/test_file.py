@@ -69,7 +69,8 @@ def test_other_architectures_are_refused(tmp_path: Path) -> None:
     ("name", "content", "kind", "message"),
     [
         ("absent.keras", None, WeightsError, "no weights file"),
-        ("m.pth", b"x", WeightsError, r"ends with \.keras or \.h5"),
+        ("m.npz", b"x", WeightsError, r"ends with \.keras or \.h5"),
+        ("m.pth", b"x", WeightsError, "not a valid legacy PyTorch checkpoint"),
         ("m.h5", b"not HDF5", WeightsError, r"not a valid Keras 2 \.h5 file"),
         ("m.keras", b"not a zip", ModelFileError, r"not a valid \.keras file"),
     ],

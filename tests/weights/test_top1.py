@@ -21,9 +21,10 @@ RECORDED = Path(__file__).with_name("recorded") / "timm_mobilenetv3_small_075.js
 MEAN, STD = np.array([0.485, 0.456, 0.406]) * 255, np.array([0.229, 0.224, 0.225]) * 255
 
 
-def run(*arguments: str) -> None:
+def run(*arguments: str) -> str:
     done = CliRunner().invoke(cli, arguments)
     assert done.exit_code == 0, done.output
+    return done.output
 
 
 def state_for_imagenet(path: Path) -> Path:
@@ -41,10 +42,11 @@ def answer(model: keras.Model, picture: np.ndarray) -> int:
 def test_verify_measures_the_top1_of_mapped_weights(tmp_path: Path) -> None:
     weights = state_for_imagenet(tmp_path / "mobilenetv3_small_075.lamb_in1k.safetensors")
     model_path, artifact = str(tmp_path / "m.keras"), str(tmp_path / "m.tflite")
-    run(
+    said = run(
         *("build", "mobilenet_v3_small", "--width", "0.75", "--input-size", "64"),
         *("--weights", str(weights), "-o", model_path),
     )
+    assert "weights of timm:mobilenetv3_small_075.lamb_in1k (license: apache-2.0)" in " ".join(said.split())
     model, contract = keras_file.load(model_path, trust=None)
     assert contract.preprocessing.crop == 0.875 and contract.label_ids[0] == "n01440764"
     generator, right = np.random.default_rng(0), 0
