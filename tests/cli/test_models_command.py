@@ -58,3 +58,14 @@ def test_it_imports_no_tensorflow() -> None:
         [sys.executable, "-X", "importtime", "-m", "edgecnn", "models"], capture_output=True, text=True
     ).stderr
     assert "edgecnn.models" in imported and "tensorflow" not in imported.replace("edgecnn.core.compat.tensorflow", "")
+
+
+def test_where_only_pytorch_has_weights_is_said_and_by_what_names() -> None:
+    rows = {row["name"]: row for row in json.loads(run("--json", "-").stdout)}
+    without = [row for row in rows.values() if row["weights"] == "no"]
+    nowhere = {row["name"] for row in without if not row["published_weights"]}
+    assert len(without) == 20 and nowhere == {"alexnet", "cvt_13", "googlenet"}
+    assert rows["googlenet_bn"]["published_weights"] == ["torchvision:googlenet.IMAGENET1K_V1"]
+    assert "timm:mobilenetv4_conv_small.e2400_r224_in1k" in rows["mobilenet_v4_conv_small"]["published_weights"]
+    shown = [" ".join(line.split()) for line in run("v4").stdout.splitlines()]
+    assert sum(line.endswith("whole PyTorch") for line in shown) == 2
