@@ -77,8 +77,8 @@ def chosen() -> list[Path]:
     rows = {f"{row.library}_{row.model}": row for row in published.table()}
     for path in RECORDED:
         row = rows[path.name.removesuffix(".json.gz")]
-        style = json.dumps({key: value for key, value in row.arguments.items() if isinstance(value, (str, bool))})
-        key, size = (row.library, catalog.family(row.variant), style), spec(row.variant).macs
+        key = (row.library, catalog.family(row.variant), json.dumps(row.arguments))
+        size = spec(row.variant).macs
         if key not in smallest or size < smallest[key][0]:
             smallest[key] = (size, path)
     return sorted(path for _, path in smallest.values())
