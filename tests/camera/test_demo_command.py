@@ -204,7 +204,7 @@ def test_taken_port(color_model, colors_video):
         (
             ["--source", "VIDEO", "--delegate", "npu"],
             2,
-            "Unknown delegate 'npu'. Choose one of: cpu, edgetpu, or the path",
+            "Unknown delegate 'npu'. Choose one of: cpu, edgetpu[",
         ),
         (["--device", "nobody@127.0.0.1:1", "--delegate", "npu"], 2, "Unknown delegate 'npu'"),
         (["--size", "²x²"], 2, "--size is '²x²'; expected width x height"),

@@ -7,7 +7,7 @@ from pathlib import Path
 from ...errors import DelegateError, UsageError
 from ..kind import DelegateSpec
 
-SYNTAX = "a delegate library (PATH.so[,KEY=VALUE...])"
+SYNTAX = "or a delegate library (PATH.so[,KEY=VALUE...])"
 
 
 def spec(argument: str, options: dict[str, str]) -> DelegateSpec:
