@@ -127,7 +127,8 @@ def _encodable(text: str, stream: TextIO) -> str:
     with contextlib.suppress(UnicodeEncodeError):
         text.encode(encoding)
         return text
-    return text.replace("─", "-").replace("…", "...").encode(encoding, "replace").decode(encoding)
+    text = text.replace("─", "-").replace("…", "...")
+    return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def say(text: str = "") -> None:

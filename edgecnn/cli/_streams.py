@@ -39,7 +39,8 @@ def _replaced(stream: Any, file: io.FileIO) -> Any:
     """A stream of the same encoding; that of a test or of a notebook stays."""
     if stream is not None and type(stream) is not io.TextIOWrapper:
         return stream
-    encoding = stream.encoding if stream else "utf-8"
+    # In the locale C, which says nothing of an encoding, Python passes bytes through: names of files are UTF-8 mostly.
+    encoding = "utf-8" if stream is None or stream.errors == "surrogateescape" else stream.encoding
     return io.TextIOWrapper(io.BufferedWriter(file), encoding, "backslashreplace", line_buffering=True)
 
 

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from edgecnn.core.errors import UsageError
 from edgecnn.core.registry import TARGETS
-from edgecnn.runtime.model.model_file import ModelFile
+from edgecnn.runtime.model.model_file import AnyFile
 from edgecnn.runtime.model.tflite import TFLiteModel
 from edgecnn.runtime.model.validation import Record
 from edgecnn.targets.model import TargetModel, as_target_model
@@ -164,7 +164,7 @@ def check(model: TFLiteModel, target: str = "edgetpu", name: str = "model") -> T
     return _target(target).check(model, name)
 
 
-def compile(model: ModelFile | TargetModel, output: str | Path, target: str = "edgetpu") -> TargetReport:
+def compile(model: AnyFile | TargetModel, output: str | Path, target: str = "edgetpu") -> TargetReport:
     """Run a target's compiler on a model and write the result, contract included.
 
     The compiler decides, not the rules: see `expectation` for what these say before.

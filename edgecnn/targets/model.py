@@ -8,7 +8,7 @@ from pathlib import Path
 from edgecnn import artifact
 from edgecnn.graph import shapes
 from edgecnn.runtime.model import model_file, tflite
-from edgecnn.runtime.model.model_file import ModelFile
+from edgecnn.runtime.model.model_file import AnyFile, ModelFile
 from edgecnn.runtime.model.tflite import TFLiteModel
 
 
@@ -43,9 +43,10 @@ def read(path: str | Path) -> TargetModel:
     return TargetModel(path.name, data, shapes.resolved(model, data), None)
 
 
-def as_target_model(model: ModelFile | TargetModel) -> TargetModel:
-    """The same of a file that was read with a contract, its own or a guessed one."""
+def as_target_model(model: AnyFile | TargetModel) -> TargetModel:
+    """The same of a file that was read already."""
     if isinstance(model, TargetModel):
         return model
     data = artifact.graph_bytes(model)
-    return TargetModel(model.name, data, shapes.resolved(model.model, model.data), model if model.sealed else None)
+    sealed = model if isinstance(model, ModelFile) and model.sealed else None
+    return TargetModel(model.name, data, shapes.resolved(model.model, model.data), sealed)

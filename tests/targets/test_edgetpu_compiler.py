@@ -203,7 +203,7 @@ def _float_model():
 
 def test_the_rules_warn_and_the_compiler_decides(double, tmp_path):
     """A float model of which the rules expect nothing is compiled all the same, and the difference is said."""
-    file = model_file.from_bytes(_float_model(), "float.tflite")
+    file = model_file.any_from_bytes(_float_model(), "float.tflite")
     (line,) = targets.expectation(file.model, name=file.name)
     assert "nothing of float.tflite" in line and "FLOAT32" in line and "--scheme int8" in line
     report = targets.compile(file, tmp_path / "out.tflite")

@@ -13,6 +13,7 @@ from color_pictures import write_pictures
 from commands import check_clean_failure, run_cli
 
 from edgecnn.core.errors import DataError, EdgecnnError, UsageError
+from edgecnn.core.hints import Hints
 from edgecnn.core.registry import TRAINING_STRATEGIES
 from edgecnn.data.report import DataReport
 from edgecnn.data.seen import Seen
@@ -157,11 +158,18 @@ def test_options_of_the_strategies_are_checked(small_keras: Path, pictures: Path
             train(small_keras, options)
 
 
-def test_a_file_without_contract_is_refused(small_keras: Path, pictures: Path, tmp_path: Path) -> None:
+def test_a_file_without_contract_is_trained_on_what_is_assumed_or_said(
+    small_keras: Path, pictures: Path, tmp_path: Path
+) -> None:
     model: Any = keras_file.load(small_keras)[0]
     model.save(tmp_path / "plain.keras", save_format="keras")
-    with pytest.raises(UsageError, match="no contract"):
-        train(tmp_path / "plain.keras", TrainOptions(str(pictures)))
+    quick: dict[str, Any] = {"epochs": 1}
+    trained = train(tmp_path / "plain.keras", TrainOptions(str(pictures), "head", quick))
+    assert any("The file has no contract" in sentence for sentence in trained.contract.assumed)
+    assert len(trained.contract.labels) == trained.model.output_shape[-1]
+    hints = Hints(mean=(0.0,), std=(255.0,), color="rgb", fit="stretch")
+    said = train(tmp_path / "plain.keras", TrainOptions(str(pictures), "head", quick, hints=hints))
+    assert said.contract.preprocessing.std == (255.0,) and said.contract.assumed == ()
 
 
 @pytest.mark.parametrize(
