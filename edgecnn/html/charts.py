@@ -1,133 +1,176 @@
-"""Drawings as inline SVG, colored by the page's style sheet so that they follow light and dark."""
+"""Charts for the pages: histograms, bars, curves and nested boxes, each with named axes; see `edgecnn.html.figure`."""
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
-from html import escape
+from typing import Any
 
 import numpy as np
 
-_WIDTH, _HEIGHT = 720, 220
-_LEFT, _BOTTOM, _TOP = 48, 34, 22
+from edgecnn.html.figure import FAINT, INK, LINE, SERIES, WIDTH, drawn, tagged
+
+_HEIGHT = 230
+_ROW = 38  # of a bar with its name
+_DASHES = ("-", "--", ":", "-.")
 
 
-def histogram(values: Sequence[float], unit: str, *, marks: Sequence[tuple[float, str]] = (), bins: int = 48) -> str:
-    """How often each value occurs; `marks` are (value, name) lines such as the median."""
+def histogram(values: Sequence[float], label: str, *, marks: Sequence[tuple[float, str]] = (), bins: int = 40) -> str:
+    """How often each value occurs.
+
+    Args:
+        values: those that are not finite are left out.
+        label: what the values are, with their unit.
+        marks: (value, name) lines such as the median; the axis reaches to each of them.
+        bins: number of bars.
+    """
     array = np.asarray(values, dtype=float)
-    # A few outliers would press everything else into one bar: the last bar takes what lies beyond.
-    high = min(array.max(), max(float(np.quantile(array, 0.99)), *(value for value, _ in marks), array.min()) * 1.05)
-    low = float(array.min())
-    high = high if high > low else low + 1
+    array = array[np.isfinite(array)]
+    low, high = _span(array, [value for value, _ in marks])
     counts, edges = np.histogram(np.minimum(array, high), bins=bins, range=(low, high))
-    x = _scale(low, high, _LEFT, _WIDTH - 8)
-    y = _scale(0, counts.max(), _HEIGHT - _BOTTOM, _TOP)
-    parts = [
-        f'<rect class="bar" x="{x(left):.1f}" y="{y(count):.1f}" width="{max(x(right) - x(left) - 1, 0.5):.1f}" '
-        f'height="{_HEIGHT - _BOTTOM - y(count):.1f}"/>'
-        for count, left, right in zip(counts, edges, edges[1:])
-        if count
-    ]
-    parts += _axis(low, high, unit, x)
-    parts += [_mark(x(value), name, row) for row, (value, name) in enumerate(marks) if value <= high]
     beyond = int((array > high).sum())
-    summary = f"Histogram of {len(array)} values in {unit}" + (
-        f"; {beyond} beyond {high:.3g} in the last bar" if beyond else ""
+    tail = f"; {beyond} beyond {high:.3g} are in the last bar" if beyond else ""
+
+    def draw(axes: Any) -> None:
+        tagged(axes.stairs(counts, edges, fill=True, color=SERIES[0]), "bar")
+        axes.grid(visible=False, axis="x")
+        axes.set_xlim(low, high)
+        for row, (value, name) in enumerate(marks):
+            _mark(axes, value, name, row, right=value > (low + high) / 2)
+        _name_axes(axes, label, "count", above=18 * len(marks))
+
+    return drawn(draw, f"Histogram of {len(array):,} values of {label}{tail}", _HEIGHT + 18 * len(marks))
+
+
+def _span(array: np.ndarray, marks: Sequence[float]) -> tuple[float, float]:
+    """What to draw: a few outliers would press everything else into one bar, so the last bar takes what lies beyond."""
+    if not array.size:
+        return 0.0, 1.0
+    most = min(float(array.max()), float(np.quantile(array, 0.99)) + 0.05 * float(np.ptp(array)))
+    low, high = min(float(array.min()), *marks, most), max(most, *marks, float(array.min()))
+    return (low, high) if high > low else (low - 0.5, low + 0.5)
+
+
+def _mark(axes: Any, value: float, name: str, row: int, *, right: bool) -> None:
+    place = axes.get_xaxis_transform()
+    (line,) = axes.plot([value, value], [0, 1], transform=place, color=SERIES[1], linewidth=2)
+    tagged(line, "mark")
+    text = axes.annotate(
+        f"{name} ▾" if right else f"▾ {name}",
+        (value, 1),
+        xycoords=place,
+        xytext=(4 if right else -4, 4 + 18 * row),
+        textcoords="offset points",
+        ha="right" if right else "left",
+        color=INK,
     )
-    return _svg(parts, summary)
+    tagged(text, "mark-name")
 
 
-def bars(items: Sequence[tuple[str, float, str]], *, summary: str, width: int = _WIDTH) -> str:
-    """Horizontal bars: (name, value, text behind the bar). At most 400 wide they are legible on a telephone."""
-    most = max((value for _, value, _ in items), default=0) or 1
-    names = [_short(name, 30) for name, _, _ in items]
-    left = 12 + max(map(_text_width, names), default=0)
-    x = _scale(0, most, left, width - 12 - 1.2 * max((_text_width(text) for _, _, text in items), default=0))
-    parts = []
-    for row, (name, (_, value, text)) in enumerate(zip(names, items)):
-        y = 8 + 26 * row
-        length = max(x(value) - left, 1)
-        parts.append(f'<text x="{left - 8:.0f}" y="{y + 14}" text-anchor="end">{escape(name)}</text>')
-        parts.append(f'<rect class="bar" x="{left:.0f}" y="{y + 2}" width="{length:.1f}" height="16" rx="2"/>')
-        parts.append(f'<text class="strong" x="{x(value) + 6:.1f}" y="{y + 14}">{escape(text)}</text>')
-    return _svg(parts, summary, height=16 + 26 * len(items), width=width)
+def bars(
+    items: Sequence[tuple[str, float, str]], label: str, *, summary: str, series: Sequence[int] = (), limit: float = 0.0
+) -> str:
+    """Horizontal bars, each under its name.
+
+    Args:
+        items: (name, value, text behind the bar), from top to bottom.
+        label: what the values are, with their unit.
+        summary: what the chart shows, for those who can't see it.
+        series: number of each bar's color, from 0; by default all have the first.
+        limit: end of the axis; by default the largest value's.
+    """
+    values = [value for _, value, _ in items]
+    room = 1 - (16 + 8 * max((len(text) for _, _, text in items), default=0)) / WIDTH
+    most = max(limit, *values, 0.0) or 1.0
+
+    def draw(axes: Any) -> None:
+        rows = np.arange(len(items))
+        colors = [SERIES[number] for number in series or [0] * len(items)]
+        tagged(axes, "bars")
+        for bar in axes.barh(rows, values, height=0.42, color=colors):
+            tagged(bar, "bar")
+        for row, (name, value, text) in enumerate(items):
+            _beside(axes, (0, row), _short(name, 44), (0, 12), FAINT)
+            _beside(axes, (value, row), text, (5, -4), INK)
+        axes.set_yticks([])
+        axes.set_xlim(0, most / room)
+        axes.set_ylim(len(items) - 0.6, -0.85)
+        axes.set_xlabel(label, loc="left")
+        tagged(axes.xaxis.label, "x-label")
+
+    return drawn(draw, summary, 56 + _ROW * len(items))
 
 
-def _text_width(text: str) -> float:
-    """About how wide a text is at 13 px."""
-    return 7.6 * len(text)
+def _beside(axes: Any, at: tuple[float, float], text: str, offset: tuple[float, float], color: str) -> None:
+    axes.annotate(text, at, xytext=offset, textcoords="offset points", color=color)
 
 
 def lines(x_values: Sequence[float], series: Sequence[tuple[str, Sequence[float]]], x_label: str, y_label: str) -> str:
-    """Curves over one axis, at most three, each named where it ends."""
-    every = [value for _, values in series for value in values if value == value]
-    low, high = min(0.0, *every), max(every) or 1.0
-    x = _scale(min(x_values), max(x_values), _LEFT, _WIDTH - 110)
-    y = _scale(low, high * 1.05, _HEIGHT - _BOTTOM, _TOP)
-    parts = _axis(min(x_values), max(x_values), x_label, x, right=_WIDTH - 110)
-    for value in _ticks(low, high):
-        parts.append(f'<line class="axis" x1="{_LEFT}" x2="{_WIDTH - 110}" y1="{y(value):.1f}" y2="{y(value):.1f}"/>')
-        parts.append(f'<text x="{_LEFT - 6}" y="{y(value) + 4:.1f}" text-anchor="end">{value:.4g}</text>')
-    parts.append(f'<text x="{_LEFT}" y="12">{escape(y_label)}</text>')
-    labels = _spread([y(values[-1]) + 4 for _, values in series])
-    for number, (name, values) in enumerate(series, start=1):
-        points = " ".join(f"{x(a):.1f},{y(b):.1f}" for a, b in zip(x_values, values) if b == b)
-        parts.append(f'<polyline class="curve curve-{number}" points="{points}"/>')
-        parts.append(
-            f'<text class="strong" x="{_WIDTH - 104}" y="{labels[number - 1]:.1f}">{escape(_short(name, 14))}</text>'
-        )
-    return _svg(parts, f"{y_label} over {x_label}: " + ", ".join(name for name, _ in series))
+    """Curves over one axis, at most four; gaps where values are not finite. Labels have units."""
+
+    def draw(axes: Any) -> None:
+        for number, (name, values) in enumerate(series):
+            marker = {"marker": ""} if len(x_values) > 1 else {"marker": "o"}
+            style = {"color": SERIES[number], "linestyle": _DASHES[number], "linewidth": 2, **marker}
+            finite = [value if np.isfinite(value) else float("nan") for value in values]
+            (line,) = axes.plot(x_values, finite, label=_short(name, 42), **style)
+            tagged(line, "curve")
+        axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
+        _whole_numbers(axes, x_values)
+        _name_axes(axes, x_label, y_label)
+        if len(series) > 1:
+            axes.figure.legend(loc="outside upper left", ncols=_columns([name for name, _ in series]))
+
+    rows = 0 if len(series) < 2 else -(-len(series) // _columns([name for name, _ in series]))
+    return drawn(draw, f"{y_label} over {x_label}: " + ", ".join(name for name, _ in series), _HEIGHT + 21 * rows)
 
 
-def _spread(places: Sequence[float], apart: float = 15) -> list[float]:
-    """The same places in the same order, moved so that texts there don't cover each other."""
-    order = sorted(range(len(places)), key=lambda index: places[index], reverse=True)
-    spread = list(places)
-    for below, above in zip(order, order[1:]):  # from the axis upwards
-        spread[above] = min(spread[above], spread[below] - apart)
-    return spread
+def _columns(names: Sequence[str]) -> int:
+    """Of the legend: all names in one row if they fit."""
+    return len(names) if sum(8 * len(name) + 50 for name in names) < WIDTH else 1
 
 
-def _scale(low: float, high: float, start: float, end: float):  # type: ignore[no-untyped-def]
-    span = (high - low) or 1.0
-    return lambda value: start + (float(value) - low) / span * (end - start)
+def _whole_numbers(axes: Any, values: Sequence[float]) -> None:
+    """No tick at epoch 1.5."""
+    if all(float(value).is_integer() for value in values):
+        axes.xaxis.get_major_locator().set_params(integer=True, nbins=6)
 
 
-def _axis(low: float, high: float, label: str, x, right: float = _WIDTH - 8) -> list[str]:  # type: ignore[no-untyped-def]
-    base = _HEIGHT - _BOTTOM
-    parts = [f'<line class="axis" x1="{_LEFT}" x2="{right}" y1="{base}" y2="{base}"/>']
-    for value in _ticks(low, high):
-        parts.append(f'<text x="{x(value):.1f}" y="{base + 16}" text-anchor="middle">{value:.4g}</text>')
-    parts.append(f'<text x="{right}" y="{base + 31}" text-anchor="end">{escape(label)}</text>')
-    return parts
+def boxes(items: Sequence[tuple[tuple[float, float, float, float], str]], size: Sequence[float], label: str) -> str:
+    """Boxes inside an image, the first the thinnest.
+
+    Args:
+        items: ((left, top, width, height), name), at most as many as can be told apart by color and dashes (16).
+        size: (height, width) of the image.
+        label: the unit of both axes.
+    """
+    height, width = size
+
+    def draw(axes: Any) -> None:
+        from matplotlib.patches import Rectangle
+
+        axes.add_patch(Rectangle((0, 0), width, height, facecolor=LINE, alpha=0.35, edgecolor="none"))
+        for number, ((left, top, across, down), name) in enumerate(items):
+            style = {"edgecolor": SERIES[number % 4], "linestyle": _DASHES[number // 4 % 4], "label": name}
+            box = Rectangle((left, top), across, down, facecolor="none", linewidth=1.5 + 0.4 * number, **style)
+            tagged(axes.add_patch(box), "box")
+        axes.set_aspect("equal")
+        axes.set_xlim(0, width)
+        axes.set_ylim(height, 0)
+        axes.grid(visible=False)
+        _name_axes(axes, label, label)
+        axes.figure.legend(loc="outside lower left", ncols=1)
+
+    summary = f"Boxes in an image of {height:g} x {width:g} {label}: " + ", ".join(name for _, name in items)
+    return drawn(draw, summary, int(360 * min(1.5, max(0.4, height / width))) + 21 * len(items))
 
 
-def _mark(x: float, name: str, row: int) -> str:
-    right = x > _WIDTH - 160
-    anchor = "end" if right else "start"
-    y = 12 + 15 * row
-    return (
-        f'<line class="mark" x1="{x:.1f}" x2="{x:.1f}" y1="{y - 8}" y2="{_HEIGHT - _BOTTOM}"/>'
-        f'<text class="strong" x="{x + (-5 if right else 5):.1f}" y="{y}" text-anchor="{anchor}">{escape(name)}</text>'
-    )
-
-
-def _ticks(low: float, high: float, about: int = 6) -> list[float]:
-    """Round numbers between two values."""
-    if high <= low:
-        return [low]
-    raw = (high - low) / about
-    power = 10.0 ** np.floor(np.log10(raw))
-    step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= raw)
-    first = np.ceil(low / step) * step
-    return [float(round(value, 12)) for value in np.arange(first, high + step * 1e-9, step)]
+def _name_axes(axes: Any, x_label: str, y_label: str, above: float = 0.0) -> None:
+    """The label of y stands level over its axis: turned by 90 degrees it would be hard to read."""
+    axes.set_xlabel(textwrap.fill(x_label, 38), loc="left")  # the right end is the scale's, as in 1e-6
+    tagged(axes.xaxis.label, "x-label")
+    tagged(axes.set_title(textwrap.fill(y_label, 46), pad=7 + above), "y-label")
 
 
 def _short(text: str, most: int) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
-
-
-def _svg(parts: Sequence[str], summary: str, height: int = _HEIGHT, width: int = _WIDTH) -> str:
-    return (
-        f'<svg viewBox="0 0 {width} {height}" width="{width}" role="img" aria-label="{escape(summary)}">'
-        f"<title>{escape(summary)}</title>{''.join(parts)}</svg>"
-    )

@@ -103,9 +103,3 @@ def scale_bar(low: str, high: str) -> str:
         '<p class="note" style="display:flex;gap:.6em;align-items:center">'
         f"{escape(low)} {image(ramp, 'color scale', width='8rem')} {escape(high)}</p>"
     )
-
-
-def wide(svg: str) -> str:
-    """A chart that a narrow screen scrolls instead of shrinking its text."""
-    wider = svg.replace("<svg ", '<svg style="min-width:32rem" ', 1)
-    return f'<div class="scroll">{wider}</div>'

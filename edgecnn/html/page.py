@@ -14,6 +14,9 @@ POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri
 would be fetched or sent."""
 
 
+_NUMBER = "0123456789+-<"  # a cell that begins so is one
+
+
 @dataclass(frozen=True)
 class Section:
     """A part of a page.
@@ -28,12 +31,18 @@ class Section:
 
 
 def styled(html: str) -> str:
-    """A piece of a page by itself, with the page's styles, for a notebook."""
-    return f"<style>{_style()}</style><div>{html}</div>"
+    """Charts by themselves, with their styles and no one else's, for a notebook."""
+    own = _css("palette").replace(":root", ".edgecnn")
+    own += ".edgecnn { background: var(--ground); color: var(--ink); }"
+    return f'<style>{own}</style><div class="edgecnn">{html}</div>'
 
 
 def _style() -> str:
-    return (Path(__file__).parent / "page.css").read_text(encoding="utf-8")
+    return _css("palette") + _css("page")
+
+
+def _css(name: str) -> str:
+    return (Path(__file__).parent / f"{name}.css").read_text(encoding="utf-8")
 
 
 def page(title: str, lead: str, sections: Sequence[Section], *, top: str = "") -> str:
@@ -69,14 +78,34 @@ def cards(items: Iterable[tuple[str, str, str]]) -> str:
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: bool = True) -> str:
     """A table of plain text; the first column heads its row, the others are right-aligned when they are numbers."""
-    kind = ' class="number"' if numbers else ""
-    head = "".join(f"<th{kind if index else ''}>{escape(column)}</th>" for index, column in enumerate(columns))
+    rows = [list(row) for row in rows]
+    width = max((len(row) for row in rows), default=len(columns))
+    kinds = ["", *(_kind([row[index] for row in rows]) if numbers else "" for index in range(1, width))]
+    head = "".join(f"<th{kind}>{escape(column)}</th>" for column, kind in zip(columns, kinds))
     body = "".join(
-        f"<tr><th>{escape(row[0])}</th>" + "".join(f"<td{kind}>{escape(cell)}</td>" for cell in row[1:]) + "</tr>"
+        f"<tr><th>{escape(row[0])}</th>"
+        + "".join(f"<td{kind}>{escape(cell)}</td>" for cell, kind in zip(row[1:], kinds[1:]))
+        + "</tr>"
         for row in rows
     )
     header = f"<thead><tr>{head}</tr></thead>" if any(columns) else ""
-    return f'<div class="scroll"><table>{header}<tbody>{body}</tbody></table></div>'
+    return f'<div class="scroll" tabindex="0"><table>{header}<tbody>{body}</tbody></table></div>'
+
+
+def _kind(cells: Sequence[str]) -> str:
+    return ' class="number"' if any(cell and cell[0] in _NUMBER for cell in cells) else ""
+
+
+def chart(drawing: str, caption: str = "") -> str:
+    """One of `edgecnn.html.charts` with a caption, plain text."""
+    title = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
+    return f'<figure class="chart">{title}{drawing}</figure>'
+
+
+def side_by_side(*parts: str) -> str:
+    """Charts and what belongs to them: in columns where there is room, below each other on a phone."""
+    shown = [part for part in parts if part]
+    return f'<div class="charts">{"".join(shown)}</div>' if shown else ""
 
 
 def facts(rows: Iterable[tuple[str, str]]) -> str:
@@ -96,4 +125,4 @@ def folded(summary: str, html: str) -> str:
 
 def code(text: str) -> str:
     """Commands or a file, as they are."""
-    return f"<pre>{escape(text.strip())}</pre>"
+    return f'<pre tabindex="0">{escape(text.strip())}</pre>'

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from html import escape
+from pathlib import Path
 from typing import Any
 
 from edgecnn.html import charts, images
-from edgecnn.html.page import Section, cards, facts, folded, page, paragraph, table
+from edgecnn.html.page import Section, cards, chart, facts, folded, page, paragraph, side_by_side, table
 from edgecnn.inspection import contract_view, view
 from edgecnn.inspection.analysis import LayerReport, Report
 from edgecnn.inspection.effective import stage_ends
 from edgecnn.inspection.opening import OpenedModel
 from edgecnn.inspection.sweep import Point
-
-_SIDE = 300  # of the drawing of receptive fields, in SVG units
 
 
 def report_page(report: Report, source: OpenedModel, fields: Sequence[Any] = ()) -> str:
@@ -60,15 +58,18 @@ def _by_map_size(report: Report) -> str:
         entry[0] += row.layer.cost.macs
         entry[1] += row.layer.cost.parameters
     total, parameters = report.total.macs or 1, report.network.parameters or 1
-    macs = [(name, entry[0], f"{entry[0] / total:.0%}") for name, entry in work.items() if any(entry)]
-    weights = [(name, entry[1], f"{entry[1] / parameters:.0%}") for name, entry in work.items() if any(entry)]
-    return (
-        "<h3>Multiply-accumulates by size of the feature map</h3>"
-        + charts.bars(macs, summary="Share of the multiply-accumulates by map size", width=400)
-        + "<h3>Parameters by size of the feature map</h3>"
-        + charts.bars(weights, summary="Share of the parameters by map size", width=400)
-        + paragraph("Early layers work on large maps with few weights, late ones on small maps with many.", "note")
-    )
+    macs = [(name, entry[0] / 1e6, f"{entry[0] / total:.0%}") for name, entry in work.items() if any(entry)]
+    weights = [(name, entry[1] / 1e3, f"{entry[1] / parameters:.0%}") for name, entry in work.items() if any(entry)]
+    return side_by_side(
+        chart(
+            charts.bars(macs, "million multiply-accumulates", summary="Multiply-accumulates by map size"),
+            "Multiply-accumulates by size of the feature map",
+        ),
+        chart(
+            charts.bars(weights, "thousand parameters", summary="Parameters by map size"),
+            "Parameters by size of the feature map",
+        ),
+    ) + paragraph("Early layers work on large maps with few weights, late ones on small maps with many.", "note")
 
 
 def _map_name(row: LayerReport) -> str:
@@ -82,34 +83,31 @@ def _fields(report: Report) -> str:
     picture = report.network.values[report.network.inputs[0]].shape[1:3]
     sizes = [float(row.reach.axes[0].size) for row in rows if row.reach]
     depth = list(range(1, len(rows) + 1))
-    curve = charts.lines(depth, [("field", sizes), ("picture", [float(picture[0])] * len(rows))], "layer", "pixels")
-    return _nested_squares(report, picture) + "<h3>Growth with depth</h3>" + images.wide(curve)
+    series = [("receptive field", sizes), ("side of the image", [float(picture[0])] * len(rows))]
+    curve = charts.lines(depth, series, "number of the layer", "pixels")
+    return side_by_side(
+        chart(_nested_boxes(report, picture), "What the central unit of each stage sees of the image"),
+        chart(curve, "Growth with depth"),
+    ) + _stages(report)
 
 
-def _nested_squares(report: Report, picture: Sequence[int]) -> str:
+def _nested_boxes(report: Report, picture: Sequence[int]) -> str:
     """The image, and what the central unit of each stage's last map sees of it."""
-    scale = _SIDE / max(picture)
-    height, width = picture[0] * scale, picture[1] * scale
-    parts = [f'<rect x="1" y="1" width="{width:.1f}" height="{height:.1f}" style="fill:var(--panel)" class="axis"/>']
-    legend = []
-    for number, row in enumerate(stage_ends(report)):
-        box = _box(row, picture)
-        x, y, w, h = (side * scale for side in box)
-        name = f"{view.field_size(row.reach)} px" if row.reach else ""
-        style = f"fill:none;stroke:var(--blue);stroke-width:{1.2 + 0.5 * number:.1f}"
-        parts.append(f'<rect x="{x + 1:.1f}" y="{y + 1:.1f}" width="{w:.1f}" height="{h:.1f}" style="{style}"/>')
-        text_y = 22 + 44 * number
-        legend.append(
-            f'<rect x="340" y="{text_y - 13}" width="16" height="16" style="{style}"/>'
-            f'<text class="strong" x="368" y="{text_y}">{escape(view.shape(row.output_shape))}: {escape(name)}</text>'
-            f'<text x="368" y="{text_y + 17}">{escape(view.short(row.layer.name, 40))}, {_seen(row)}</text>'
-        )
-    total = max(height + 2, 44 * len(legend) + 10)
-    return (
-        f'<svg viewBox="0 0 720 {total:.0f}" width="720" role="img" aria-label="Receptive fields inside the image">'
-        f"{''.join(parts)}{''.join(legend)}</svg>"
-        + paragraph("The central unit of each stage, on the whole image; padding is not drawn.", "note")
-    )
+    items = [(_box(row, picture), f"{view.shape(row.output_shape)}: {_field(row)}") for row in stage_ends(report)]
+    return charts.boxes(items, picture, "pixels")
+
+
+def _stages(report: Report) -> str:
+    rows = [
+        [view.shape(row.output_shape), view.short(row.layer.name, 40), _field(row), _seen(row)]
+        for row in stage_ends(report)
+    ]
+    note = paragraph("Each stage is shown by its last map. Padding around the image is not drawn.", "note")
+    return note + table(("last map of a stage", "layer", "receptive field", "units that see the whole image"), rows)
+
+
+def _field(row: LayerReport) -> str:
+    return f"{view.field_size(row.reach)} px"
 
 
 def _box(row: LayerReport, picture: Sequence[int]) -> tuple[float, float, float, float]:
@@ -122,9 +120,7 @@ def _box(row: LayerReport, picture: Sequence[int]) -> tuple[float, float, float,
 
 
 def _seen(row: LayerReport) -> str:
-    if not row.sees_whole:
-        return "no unit sees the whole image"
-    return f"{row.sees_whole:.0%} of the units see the whole image"
+    return f"{row.sees_whole:.0%}" if row.sees_whole else "none"
 
 
 def _effective(report: Report, fields: Sequence[Any]) -> str:
@@ -157,46 +153,52 @@ def _tables(rows: Sequence[LayerReport]) -> str:
 
 
 def comparison_page(models: Sequence[str], reports: Sequence[Report], values: dict[str, Any]) -> str:
-    """Two models."""
+    """Two models, called A and B wherever they meet."""
     fields = [
         [float(row.reach.axes[0].size) for row in report.layers if row.reach and len(row.output_shape) == 4]
         for report in reports
     ]
+    names = [f"{letter}: {view.short(Path(model).name, 36)}" for letter, model in zip("AB", models)]
     sections = [
-        Section("Totals", table(["", *map(view.short, models), "ratio"], view.comparison_rows(values))),
+        Section("Totals", table(("", "A", "B", "B to A"), view.comparison_rows(values))),
         Section("By size of the feature map", table(view.stage_columns(models), view.stage_rows(values))),
-        Section("Multiply-accumulates", _bars(models, values, "macs")),
-        Section("Receptive field", _two_curves(models, fields)),
+        Section("Multiply-accumulates", _bars(names, values)),
+        Section("Receptive field", _two_curves(names, fields)),
         Section("Layers of the same name that differ", _changed(values)),
     ]
-    return page(" and ".join(models), "Two networks side by side; ratio is second to first.", sections)
+    title = " and ".join(Path(model).name for model in models)
+    return page(title, f"A: {models[0]}. B: {models[1]}.", sections)
 
 
-def _bars(models: Sequence[str], values: dict[str, Any], key: str) -> str:
-    items = [
-        (f"{'x'.join(map(str, stage['map']))}  {letter}", stage[side][key], view.number(stage[side][key]))
+def _bars(names: Sequence[str], values: dict[str, Any]) -> str:
+    found = [
+        (f"{letter}: {'x'.join(map(str, stage['map']))}", stage[side]["macs"], number)
         for stage in values["stages"]
-        for side, letter in (("first", "A"), ("second", "B"))
-        if stage["first"][key] or stage["second"][key]
+        for number, (side, letter) in enumerate((("first", "A"), ("second", "B")))
+        if stage[side]["macs"]
     ]
-    names = paragraph(f"A: {models[0]}, B: {models[1]}", "note")
-    return charts.bars(items, summary=f"{key} by size of the feature map", width=400) + names
+    items = [(name, macs / 1e6, view.number(macs)) for name, macs, _ in found]
+    series = [number for _, _, number in found]
+    summary = "Multiply-accumulates by size of the feature map"
+    drawing = charts.bars(items, "million multiply-accumulates", summary=summary, series=series)
+    return chart(drawing, "; ".join(names))
 
 
-def _two_curves(models: Sequence[str], fields: Sequence[list[float]]) -> str:
+def _two_curves(names: Sequence[str], fields: Sequence[list[float]]) -> str:
     """Both over the share of the depth, so that networks of unlike depth can be laid over each other."""
     if not all(fields):
         return ""
     shares = list(range(0, 101, 2))
     series = [
-        (model, [sizes[min(len(sizes) - 1, share * len(sizes) // 100)] for share in shares])
-        for model, sizes in zip(models, fields)
+        (name, [sizes[min(len(sizes) - 1, share * len(sizes) // 100)] for share in shares])
+        for name, sizes in zip(names, fields)
     ]
-    return images.wide(charts.lines(shares, series, "% of the layers", "pixels"))
+    return chart(charts.lines(shares, series, "depth in percent of the layers", "receptive field in pixels"))
 
 
 def _changed(values: dict[str, Any]) -> str:
-    return table(view.CHANGED_COLUMNS, view.changed_rows(values)) if values["layers"] else ""
+    columns = ("layer", "output in A", "output in B", "MACs in A", "MACs in B")
+    return table(columns, view.changed_rows(values)) if values["layers"] else ""
 
 
 def sweep_page(found: Mapping[str, Sequence[Point]]) -> str:
@@ -207,8 +209,10 @@ def sweep_page(found: Mapping[str, Sequence[Point]]) -> str:
     for key, what, unit in (("macs", "Multiply-accumulates", 1e6), ("processor_ms", "Measured time", 1.0)):
         if all(getattr(point, key) for points in found.values() for point in points):
             series = [(model, [getattr(point, key) / unit for point in points]) for model, points in found.items()]
-            label = "millions" if key == "macs" else "ms of processor time, float32 .tflite, one thread"
-            sections.append(Section(what, images.wide(charts.lines(sizes, series, "input size in pixels", label))))
+            label = (
+                "million multiply-accumulates" if key == "macs" else "ms of processor time, float32 .tflite, one thread"
+            )
+            sections.append(Section(what, chart(charts.lines(sizes, series, "input size in pixels", label))))
     for model, points in found.items():
         text = table(view.SWEEP_COLUMNS, view.sweep_rows(points)) + paragraph(view.growth_sentence(points), "note")
         sections.append(Section(model, text))

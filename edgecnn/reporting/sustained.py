@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from edgecnn.core.text import counted
 from edgecnn.html import charts
-from edgecnn.html.page import paragraph
+from edgecnn.html.page import chart, paragraph, side_by_side
 from edgecnn.profiling.sustained import Sustained
+from edgecnn.profiling.text import digits
 
 
 def sustained(measured: Sustained) -> str:
@@ -13,17 +14,17 @@ def sustained(measured: Sustained) -> str:
     seconds = [window.end_s for window in measured.windows]
     change = f"{abs(measured.fall):.0%} {'below' if measured.fall > 0 else 'above'}"
     text = (
-        f"{measured.steady_fps:.1f} inferences a second in the steady state (the last third), {change} the "
-        f"{measured.initial_fps:.1f} at the start; {counted(measured.threads, 'thread')}, "
+        f"{digits(measured.steady_fps)} fps{_ms(measured.steady_fps)} in the steady state (the last "
+        f"third), {change} the {digits(measured.initial_fps)} fps at the start; {counted(measured.threads, 'thread')}, "
         f"delegate {measured.delegate}."
     )
     rates = [window.fps for window in measured.windows]
-    parts = [charts.lines(seconds, [("per second", rates)], "seconds", "per second")]
+    drawn = [chart(charts.lines(seconds, [("rate", rates)], "seconds", "inferences per second (fps)"))]
     heat, clock = ([getattr(window, key) for window in measured.windows] for key in ("temperature_c", "clock_mhz"))
-    for values, name in ((heat, "°C"), (clock, "MHz")):
+    for values, name in ((heat, "temperature in °C"), (clock, "clock in MHz")):
         if None not in values and len(set(values)) > 1:
-            parts.append(charts.lines(seconds, [(name, values)], "seconds", name))
-    parts.append(paragraph(text))
+            drawn.append(chart(charts.lines(seconds, [(name, values)], "seconds", name)))
+    parts = [side_by_side(*drawn), paragraph(text)]
     if measured.throttled:
         parts.append(paragraph(f"The board throttled itself: {', '.join(measured.throttled)}.", "warning"))
     if measured.noise.too_noisy:
@@ -32,3 +33,7 @@ def sustained(measured: Sustained) -> str:
         warning = "Measured on an emulated processor: these times say nothing about a real board."
         parts.insert(0, paragraph(warning, "warning"))
     return "".join(parts)
+
+
+def _ms(fps: float) -> str:
+    return f" ({digits(1000 / fps)} ms)" if fps else ""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from edgecnn.html import charts
+from edgecnn.html.page import chart, side_by_side
 
 if TYPE_CHECKING:
     from edgecnn.training.history import Epoch
@@ -15,12 +16,13 @@ _LOSS = (("training", "loss"), ("validation", "validation_loss"))
 
 
 def curves(epochs: Sequence[Epoch], metric: str) -> str:
-    """Two drawings as inline SVG, the metric in percent and the loss; empty for a single epoch."""
+    """Two drawings side by side, the metric in percent and the loss; empty for a single epoch."""
     if len(epochs) < 2:
         return ""
     numbers = [epoch.epoch for epoch in epochs]
     percent = [(name, [getattr(epoch, key) for epoch in epochs]) for name, key in _METRIC]
     loss = [(name, [getattr(epoch, key) for epoch in epochs]) for name, key in _LOSS]
-    return charts.lines(numbers, percent, "epoch", f"{metric} in percent") + charts.lines(
-        numbers, loss, "epoch", "loss"
+    return side_by_side(
+        chart(charts.lines(numbers, percent, "epoch", f"{metric} in percent")),
+        chart(charts.lines(numbers, loss, "epoch", "mean loss per image")),
     )

@@ -14,7 +14,7 @@ from edgecnn.core.statistics import sqnr_db
 from edgecnn.graph import roles
 from edgecnn.graph.pairing import Identity, matching
 from edgecnn.html import charts, images
-from edgecnn.html.page import folded, table
+from edgecnn.html.page import chart, folded, table
 from edgecnn.inspection.analysis import LayerReport
 from edgecnn.inspection.opening import OpenedModel, open_model
 from edgecnn.inspection.view import shape
@@ -118,15 +118,15 @@ def panel(quantized: Subject, reference: Subject, fitted: np.ndarray, names: Seq
         detail = f"signal to noise {found[index].snr_db:.1f} dB, largest error {found[index].largest:.1%} of the range"
         caption = f"{found[index].layer}: {shape((1, *got.shape))}"
         drawings.append(Drawing(f"int8_{found[index].layer}", comparison(got, expected), caption, detail))
-    curve = charts.lines(list(range(1, len(found) + 1)), [("SNR", [error.snr_db for error in found])], "layer", "dB")
+    levels = [("signal to noise", [error.snr_db for error in found])]
+    curve = charts.lines(list(range(1, len(found) + 1)), levels, "number of the layer", "signal to noise in dB")
     worst = sorted(found, key=lambda error: error.snr_db)[:10]
     columns = ("layer", "operator", "signal to noise, dB", "largest error")
     rows = [[error.layer, error.op, f"{error.snr_db:.1f}", f"{error.largest:.1%}"] for error in worst]
     every = [[error.layer, error.op, f"{error.snr_db:.1f}", f"{error.largest:.1%}"] for error in found]
     html = (
         images.scale_bar("least", "most")
-        + "<h3>Signal to noise along the network</h3>"
-        + images.wide(curve)
+        + chart(curve, "Signal to noise along the network")
         + "<h3>The noisiest layers</h3>"
         + table(columns, rows)
         + folded(f"All {len(every)} layers", table(columns, every))

@@ -11,7 +11,7 @@ import numpy as np
 
 from edgecnn.core import files
 from edgecnn.html import charts, images
-from edgecnn.html.page import Section, page, paragraph
+from edgecnn.html.page import Section, chart, page, paragraph
 from edgecnn.visualization.panel import Drawing, Panel
 from edgecnn.visualization.subject import Subject
 
@@ -50,11 +50,10 @@ def values(subject: Subject, fitted: np.ndarray, name: str, panels: Sequence[Pan
 def html(subject: Subject, fitted: np.ndarray, name: str, panels: Sequence[Panel]) -> str:
     """The page."""
     answers = subject.answers(fitted)
-    items = [(answer["label"], answer["probability"], f"{answer['probability']:.1%}") for answer in answers]
     top = (
         '<div style="display:flex;flex-wrap:wrap;gap:1.5rem;align-items:center;margin-top:1.5rem">'
         f'<div style="width:14rem">{images.image(subject.shown(fitted), f"{name}, as the model gets it")}</div>'
-        f'<div style="flex:1 1 18rem">{charts.bars(items, summary="The five best classes", width=400)}</div></div>'
+        f'<div style="flex:1 1 18rem">{chart(_classes(answers))}</div></div>'
     )
     sections = [Section(panel.title, _panel(panel)) for panel in panels]
     size = "x".join(str(side) for side in fitted.shape[:2])
@@ -64,6 +63,11 @@ def html(subject: Subject, fitted: np.ndarray, name: str, panels: Sequence[Panel
         sections,
         top=top,
     )
+
+
+def _classes(answers: Sequence[dict[str, Any]]) -> str:
+    items = [(answer["label"], 100 * answer["probability"], f"{answer['probability']:.1%}") for answer in answers]
+    return charts.bars(items, "probability in percent", summary=f"The {len(items)} best classes", limit=100)
 
 
 def _panel(panel: Panel) -> str:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgecnn.html import charts, images
-from edgecnn.html.page import paragraph, table
+from edgecnn.html import charts
+from edgecnn.html.page import chart, paragraph, table
 from edgecnn.runtime.model.validation import Record
 from edgecnn.runtime.run.preprocess import fit
 from edgecnn.visualization.panel import Panel
@@ -116,10 +116,9 @@ def panel(subject: Subject, picture: np.ndarray, most: int = 16) -> Panel:
     label = subject.answers(shifted(subject, picture, most)[1][most], 1)[0]["label"]
     shown = curves[1:] or curves
     series = [(curve.name, curve.probability.tolist()) for curve in shown]
-    chart = charts.lines(
-        curves[0].shifts.tolist(), series, "shift in pixels", "probability of the class that wins unmoved"
-    )
-    html = images.wide(chart)
+    y_label = "probability (0 to 1) of the class that wins unmoved"
+    drawing = charts.lines(curves[0].shifts.tolist(), series, "shift in pixels", y_label)
+    html = chart(drawing)
     columns = ("down-sampling", "same class wins", "mean change per pixel", "probability unmoved")
     rows = [
         [curve.name, f"{curve.same:.0%}", f"{curve.wobble:.2%}", f"{curve.probability[most]:.1%}"] for curve in curves

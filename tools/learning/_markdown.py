@@ -10,12 +10,9 @@ import numpy as np
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 _STYLE = """<style>
-svg{font:13px system-ui,sans-serif;--ink:#1a1d21;--faint:#5d6570;--line:#d9dde3;
---blue:#0072b2;--orange:#b85c00;--green:#00795a;--plum:#9b4f82}
+svg{--ink:#1a1d21;--faint:#5d6570;--line:#d9dde3;--blue:#0072b2;--orange:#b85c00;--green:#00795a;--plum:#9b4f82}
 @media(prefers-color-scheme:dark){svg{--ink:#e8eaed;--faint:#a0a8b3;--line:#343a41;
 --blue:#56b4e9;--orange:#e69f00;--green:#2fbf95;--plum:#cc79a7}}
-text{fill:var(--faint)}.strong{fill:var(--ink);font-weight:600}.bar{fill:var(--blue)}.axis{stroke:var(--line)}
-.curve{fill:none;stroke:var(--blue);stroke-width:2}.curve-2{stroke:var(--orange)}.curve-3{stroke:var(--green)}.curve-4{stroke:var(--plum)}
 </style>"""
 
 
@@ -36,6 +33,8 @@ def command(*lines: str) -> str:
 
 def standalone(svg: str) -> str:
     """An inline SVG of `edgecnn.html.charts` as a file of its own."""
+    if not svg.startswith("<svg"):
+        raise RuntimeError(svg)  # without Matplotlib it is a note
     head, rest = svg.split(">", 1)
     return f'{head} xmlns="http://www.w3.org/2000/svg">{_STYLE}{rest}\n'
 

@@ -241,5 +241,5 @@ def drawings(measured: dict[str, Any]) -> dict[str, str]:
     if not shown:
         return {}
     series = [(name, [point["ms"] for point in models[name]]) for name in shown]
-    curve = charts.lines([float(size) for size in SIZES], series, "input size in pixels", "ms")
+    curve = charts.lines([float(size) for size in SIZES], series, "input size in pixels", "processor time in ms")
     return {"cnn_vs_vit.svg": standalone(curve)}

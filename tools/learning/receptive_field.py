@@ -144,6 +144,9 @@ def drawings(measured: dict[str, Any]) -> dict[str, str]:
     rows = [row for row in report("mobilenet_v1").layers if row.reach is not None and len(row.output_shape) == 4]
     sizes = [float(row.reach.axes[0].size) for row in rows if row.reach]
     curve = charts.lines(
-        list(range(1, len(rows) + 1)), [("field", sizes), ("picture", [224.0] * len(rows))], "layer", "pixels"
+        list(range(1, len(rows) + 1)),
+        [("receptive field", sizes), ("side of the image", [224.0] * len(rows))],
+        "number of the layer",
+        "pixels",
     )
     return {"receptive_field.svg": standalone(curve)}

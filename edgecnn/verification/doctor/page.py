@@ -6,7 +6,7 @@ import numpy as np
 
 from edgecnn.graph.pairing import Pair
 from edgecnn.html import charts
-from edgecnn.html.page import Section, cards, page, paragraph, table
+from edgecnn.html.page import Section, cards, chart, page, paragraph, side_by_side, table
 from edgecnn.verification.doctor.case import Case
 from edgecnn.verification.doctor.diagnosis import Diagnosis
 
@@ -58,7 +58,7 @@ def _profile(diagnosis: Diagnosis) -> str:
         ("only this layer", [layer.alone_snr_db for layer in diagnosis.layers]),
         ("own output", [layer.snr_db for layer in diagnosis.layers]),
     ]
-    return charts.lines(numbers, series, "operator", "dB") + paragraph(
+    return chart(charts.lines(numbers, series, "number of the operator", "SQNR in dB")) + paragraph(
         "Lower is worse. Own output: the noise accumulated up to this output. Only this layer: SQNR of the scores "
         "when only this operator is int8. Simulated in float arithmetic, on the artifact's grids."
     )
@@ -84,26 +84,30 @@ def _worst(diagnosis: Diagnosis) -> str:
 
 def _histograms(case: Case, pair: Pair) -> str:
     values = case.simulation.exact[pair.output].ravel()
-    html = paragraph("Activations; the lines are the ends of the int8 grid.")
-    html += charts.histogram(_thinned(values), "", marks=_ends(pair, float(values.max())))
+    drawing = charts.histogram(_thinned(values), "activation", marks=_ends(pair))
+    drawn = [chart(drawing, "Activations; the lines are the ends of the int8 grid")]
     if pair.layer is not None:
         weights = case.network.values(pair.layer.weights).ravel()
-        marks = []
-        if pair.scales is not None and pair.scales.size == 1:
-            marks = [(127 * float(pair.scales[0]), "127 steps")]
-        html += paragraph(
-            "Weights" + ("; the line is the end of the grid." if marks else "; every channel has its own grid.")
-        )
-        html += charts.histogram(_thinned(weights), "", marks=marks)
-    return html
+        marks = _weight_ends(pair)
+        grid = "the lines are the ends of the int8 grid" if marks else "every channel has its own grid"
+        drawn.append(chart(charts.histogram(_thinned(weights), "weight", marks=marks), f"Weights; {grid}"))
+    return side_by_side(*drawn)
 
 
-def _ends(pair: Pair, largest: float) -> list[tuple[float, str]]:
-    """The values of the codes 0 and 255; an end beyond all values is drawn at the largest."""
+def _weight_ends(pair: Pair) -> list[tuple[float, str]]:
+    """The ends of a grid that all channels share: -127 and 127 steps."""
+    if pair.scales is None or pair.scales.size != 1:
+        return []
+    end = 127 * float(pair.scales[0])
+    return [(-end, f"-127 steps: {-end:.3g}"), (end, f"127 steps: {end:.3g}")]
+
+
+def _ends(pair: Pair) -> list[tuple[float, str]]:
+    """The values of the codes 0 and 255."""
     if pair.grid is None:
         return []
     low, high = pair.grid.low, pair.grid.high
-    return [(low, f"code 0: {low:.2g}"), (min(high, largest), f"code 255: {high:.2g}")]
+    return [(low, f"code 0: {low:.3g}"), (high, f"code 255: {high:.3g}")]
 
 
 def _thinned(values: np.ndarray, most: int = 50_000) -> list[float]:
