@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from edgecnn.html.page import paragraph, table
+from edgecnn.profiling.text import digits
 from edgecnn.runtime.model.model_file import ModelFile
 from edgecnn.runtime.model.provenance import Skipped, Tried
 from edgecnn.runtime.model.records import Share
 
-_COLUMNS = ("configuration", "what it is", "verdict", "agreement", "drop, points", "MB", "ms on the host")
+_COLUMNS = (
+    "configuration",
+    "what it is",
+    "verdict",
+    "agreement",
+    "drop, points",
+    "MB",
+    "ms on the host",
+    "fps on the host",
+)
 
 
 def ladder(file: ModelFile) -> str:
@@ -25,9 +35,10 @@ def ladder(file: ModelFile) -> str:
 def _row(entry: Tried | Skipped) -> tuple[str, ...]:
     start = entry.configuration, entry.what
     if isinstance(entry, Skipped):
-        return *start, f"skipped: {entry.reason.rstrip('.')}", "", "", "", ""
+        return *start, f"skipped: {entry.reason.rstrip('.')}", *("",) * 5
     drop = _interval(entry.drop, "") if entry.drop else ""
-    figures = f"{entry.size_bytes / 1e6:.2f}", f"{entry.latency_ms:.2f}"
+    speed = digits(entry.latency_ms), digits(1000 / entry.latency_ms) if entry.latency_ms else ""
+    figures = digits(entry.size_bytes / 1e6), *speed
     return *start, entry.verdict, _interval(entry.agreement, " %"), drop, *figures
 
 

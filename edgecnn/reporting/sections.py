@@ -10,9 +10,11 @@ from edgecnn.core.text import counted
 from edgecnn.graph.cost import total_macs
 from edgecnn.graph.shapes import known
 from edgecnn.html import charts
-from edgecnn.html.page import code, facts, folded, paragraph, table
+from edgecnn.html.page import chart, code, facts, folded, paragraph, table
 from edgecnn.profiling import Profile, Row
 from edgecnn.profiling.per_op import PerOperator
+from edgecnn.profiling.text import digits
+from edgecnn.runtime.measure.latency import Latencies
 from edgecnn.runtime.model.model_file import ModelFile
 from edgecnn.runtime.model.records import Share
 from edgecnn.tasks import load, task_of
@@ -43,9 +45,9 @@ def figures(file: ModelFile, found: Verification | None, profiles: Sequence[Prof
         emulated = (
             "emulated, not representative of a real board"
             if profile.emulated
-            else f"{measurement.throughput_fps:.0f} per second"
+            else f"{digits(measurement.throughput_fps)} fps"
         )
-        yield f"{measurement.latency_ms.median:.2f} ms", f"median on {device_name(profile)}", emulated
+        yield f"{digits(measurement.latency_ms.median)} ms", f"median on {device_name(profile)}", emulated
 
 
 def _title(found: Verification, metric: str) -> str:
@@ -100,7 +102,7 @@ def accuracy(file: ModelFile, found: Verification | None) -> str:
         rows.append([_title(found, name), _share(before), _share(after), change])
     same = f"{found.agreement.count} of {found.pictures}"
     rows.append(["same answer", "", _share(found.agreement), same])
-    rows.append(["signal-to-noise of the output", "", f"{found.snr_db} dB", ""])
+    rows.append(["signal-to-noise of the output", "", f"{found.snr_db:.1f} dB", ""])
     if found.golden:
         identical = f"{found.golden.identical} of {found.golden.count} identical"
         rows.append(["golden vectors", "", identical, "replayed where it was verified"])
@@ -124,30 +126,38 @@ def device_name(profile: Profile | PerOperator) -> str:
 
 def speed(profile: Profile) -> str:
     """Latency rows, histogram, what it was measured on, and whether it can be trusted."""
-    columns = ("threads", "first", "min", "median", "p90", "p95", "p99", "per second", "GMAC/s", "peak RSS")
+    columns = ("threads", "median", "fps", "first", "min", "p90", "p95", "p99", "GMAC/s", "peak RSS")
     best = profile.best.measurement
-    median, p95 = best.latency_ms.median, best.latency_ms.p95
     parts = [_emulated(profile), table(columns, [_speed_row(row) for row in profile.rows])]
     parts += [
-        paragraph("Times in milliseconds per inference.", "note"),
-        f"<h3>Latency of {counted(best.runs, 'run')}, {counted(best.threads, 'thread')}</h3>",
-        charts.histogram(best.samples_ms, "ms", marks=[(median, f"median {median:.2f} ms"), (p95, "p95")]),
+        paragraph("Times in milliseconds per inference; fps: inferences per second.", "note"),
+        chart(
+            charts.histogram(best.samples_ms, "latency in ms", marks=_marks(best.latency_ms)),
+            f"Latency of {counted(best.runs, 'run')}, {counted(best.threads, 'thread')}",
+        ),
     ]
     parts += [
-        paragraph(f"Too noisy: {' '.join([*row.noise.reasons, *row.noise.causes])}", "warning")
+        paragraph(f"{_row_name(row)}: too noisy. {' '.join([*row.noise.reasons, *row.noise.causes])}", "warning")
         for row in profile.rows
         if row.noise.too_noisy
-    ][:1]
+    ]
     return "".join(parts) + _system(profile)
+
+
+def _row_name(row: Row) -> str:
+    return f"The row of {counted(row.measurement.threads, 'thread')}"
+
+
+def _marks(latency: Latencies) -> list[tuple[float, str]]:
+    return [(latency.median, f"median {digits(latency.median)} ms"), (latency.p95, f"p95 {digits(latency.p95)} ms")]
 
 
 def _speed_row(row: Row) -> list[str]:
     measurement = row.measurement
     latency = measurement.latency_ms
-    times = (latency.first, latency.min, latency.median, latency.p90, latency.p95, latency.p99)
-    memory = _megabytes(measurement.peak_rss_bytes)
-    rates = f"{measurement.throughput_fps:.0f}", f"{row.gmac_per_s:.1f}"
-    return [str(measurement.threads), *(f"{value:.2f}" for value in times), *rates, memory]
+    times = (latency.first, latency.min, latency.p90, latency.p95, latency.p99)
+    start = str(measurement.threads), digits(latency.median), digits(measurement.throughput_fps)
+    return [*start, *map(digits, times), f"{row.gmac_per_s:.1f}", _megabytes(measurement.peak_rss_bytes)]
 
 
 def _emulated(profile: Profile) -> str:
@@ -233,7 +243,7 @@ def _interval(value: Share) -> str:
 
 
 def _megabytes(size: int | None) -> str:
-    return f"{size / 1e6:.2f} MB" if size else ""
+    return f"{digits(size / 1e6)} MB" if size else ""
 
 
 def _numbers(values: Sequence[float]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
+from edgecnn.core.statistics import share
 from edgecnn.html.page import folded, paragraph, table
 from edgecnn.runtime.model.records import CompressionStep
 from edgecnn.training.curves import curves
@@ -12,6 +13,7 @@ from edgecnn.training.record import PhaseRecord, TrainingRecord
 
 _LARGEST_MATRIX = 20
 _CONFUSIONS = 12
+_HAS = "After training the float model has"
 
 
 def trained(training: TrainingRecord | None) -> str:
@@ -20,12 +22,14 @@ def trained(training: TrainingRecord | None) -> str:
         return ""
     on, measured = ("test", training.test) if training.test else ("validation", training.validation)
     phases = "".join(_curves(phase, training.metric) for phase in training.phases)
-    text = f"After training the float model has {measured.percent:.2f} % {training.metric}"
     if measured.confusion is None:
-        return paragraph(f"{text} on the {on} images.") + phases
+        return paragraph(f"{_HAS} {measured.percent:.1f} % {training.metric} on the {on} images.") + phases
     pictures = sum(map(sum, measured.confusion))
+    right = share(sum(counts[row] for row, counts in enumerate(measured.confusion)), pictures)
+    interval = f"95 % confidence interval {right.low_percent:.1f} to {right.high_percent:.1f} %"
+    text = f"{_HAS} {measured.percent:.1f} % {training.metric} on {pictures:,} {on} images ({interval})."
     confusions = _confusions(training.classes, measured.confusion, on)
-    return paragraph(f"{text} on {pictures} {on} images.") + phases + confusions
+    return paragraph(text) + phases + confusions
 
 
 def compressed(steps: Sequence[CompressionStep]) -> str:
@@ -33,9 +37,9 @@ def compressed(steps: Sequence[CompressionStep]) -> str:
     rows = [
         (
             step.method,
-            f"{score.before:.2f} %",
-            f"{score.after:.2f} %",
-            f"{score.after - score.before:+.2f}",
+            f"{score.before:.1f} %",
+            f"{score.after:.1f} %",
+            f"{score.after - score.before:+.1f}",
             f"{score.pictures:,} {score.split}",
         )
         for step in steps

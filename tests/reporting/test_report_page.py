@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -11,8 +10,9 @@ import pytest
 
 from edgecnn import artifact, reporting
 from edgecnn.data import open_data
-from edgecnn.html import charts
 from edgecnn.profiling import Profile, profile
+from edgecnn.profiling.noise import Verdict
+from edgecnn.profiling.text import digits
 from edgecnn.runtime.model import model_file
 from edgecnn.runtime.model.provenance import Improvement
 from edgecnn.verification import Verification, verify
@@ -63,7 +63,9 @@ def test_page_says_what_was_measured(tiny_int8: Path, records: tuple[Verificatio
     found, measured = records
     page = _checked(reporting.report(tiny_int8, found, [measured], "[model]\nname = 'x & y'"))
     assert f"{found.agreement.percent:.1f} %" in page.text
-    assert f"{measured.rows[0].measurement.latency_ms.median:.2f}" in page.text
+    best = measured.rows[0].measurement
+    assert f"{digits(best.latency_ms.median)} ms" in page.text
+    assert f"{digits(best.throughput_fps)} fps" in page.text
     assert model_file.read(tiny_int8).sha256 in page.text
     assert "x & y" in page.text
     shown = len(found.answers) + min(24, len(found.flipped))
@@ -101,27 +103,14 @@ def test_emulated_times_are_marked(tiny_int8: Path, records: tuple[Verification,
     assert "say nothing about a real board" in page.text
 
 
-@pytest.mark.parametrize("values", [[1.0], [2.0, 2.0, 2.0], [1.0, 1.1, 1.2, 50.0], list(range(500))])
-def test_histogram_counts_every_value(values: list[float]) -> None:
-    drawing = charts.histogram(values, "ms", marks=[(values[0], "median")])
-    _checked(f"<p>{drawing}</p>")
-    assert drawing.count('class="bar"') >= 1
-    assert f"Histogram of {len(values)} values" in drawing
-
-
-def test_texts_of_charts_neither_overlap_nor_leave_the_drawing() -> None:
-    curves = charts.lines([0, 1], [("a", [0, 0.5]), ("b", [0, 0.501]), ("c", [0, 0.499])], "x", "y")
-    places = sorted(float(y) for y in re.findall(r'class="strong" x="\d+" y="([\d.]+)"', curves))
-    assert len(places) == 3 and min(b - a for a, b in zip(places, places[1:])) >= 14.9
-    drawing = charts.bars(
-        [("a rather long name of a bar, cut", 1.0, "100.0%"), ("b", 0.0, "0%")], summary="s", width=400
+def test_the_note_about_noise_names_its_row(tiny_int8: Path, records: tuple[Verification, Profile]) -> None:
+    row = records[1].rows[0]
+    two = dataclasses.replace(
+        row,
+        measurement=dataclasses.replace(row.measurement, threads=2),
+        noise=Verdict(True, ("Runs differ.",), ("Others ran.",)),
     )
-    ends = [(float(x), text) for x, text in re.findall(r'class="strong" x="([\d.]+)" y="\d+">([^<]+)', drawing)]
-    assert [text for _, text in ends] == ["100.0%", "0%"]
-    assert all(x + 8.5 * len(text) <= 400 for x, text in ends)
-
-
-def test_ticks_are_round_numbers_inside_the_range() -> None:
-    assert charts._ticks(0, 10) == [0, 2, 4, 6, 8, 10]
-    assert charts._ticks(0.13, 0.61) == pytest.approx([0.2, 0.3, 0.4, 0.5, 0.6])
-    assert charts._ticks(3, 3) == [3]
+    steady = dataclasses.replace(row, noise=Verdict(False, (), ()))
+    page = _checked(reporting.report(tiny_int8, None, [dataclasses.replace(records[1], rows=(steady, two))]))
+    assert "The row of 2 threads: too noisy. Runs differ. Others ran." in page.text
+    assert page.text.count("too noisy") == 1
