@@ -83,6 +83,6 @@ def test_commands_to_repeat_are_quoted(tmp_path, tiny_int8):
     contract = file.contract.replace(model=hostile, provenance=Provenance(scheme="int8"))
     artifact.rewrite(tmp_path / "a;b.tflite", file, contract)
     html = report(tmp_path / "a;b.tflite")
-    commands = unescape(re.findall("<pre>(.*?)</pre>", html, re.DOTALL)[-1]).splitlines()
+    commands = unescape(re.findall("<pre[^>]*>(.*?)</pre>", html, re.DOTALL)[-1]).splitlines()
     assert shlex.split(commands[0])[2:5] == ["x; touch $(id) '", "--weights", "`id`"]
     assert "a;b.tflite" in shlex.split(commands[1])
