@@ -151,7 +151,11 @@ def boxes(items: Sequence[tuple[tuple[float, float, float, float], str]], size: 
 
         axes.add_patch(Rectangle((0, 0), width, height, facecolor=LINE, alpha=0.35, edgecolor="none"))
         for number, ((left, top, across, down), name) in enumerate(items):
-            style = {"edgecolor": SERIES[number % 4], "linestyle": _DASHES[number // 4 % 4], "label": name}
+            style: dict[str, Any] = {
+                "edgecolor": SERIES[number % 4],
+                "linestyle": _DASHES[number // 4 % 4],
+                "label": name,
+            }
             box = Rectangle((left, top), across, down, facecolor="none", linewidth=1.5 + 0.4 * number, **style)
             tagged(axes.add_patch(box), "box")
         axes.set_aspect("equal")

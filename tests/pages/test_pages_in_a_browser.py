@@ -201,7 +201,8 @@ def test_two_models_of_one_name_are_told_apart(browser: Chromium, pages: Path) -
     bars, curves = browser.run(DRAWINGS)
     assert {text["text"][:3] for text in bars["texts"] if ":" in text["text"]} == {"A: ", "B: "}
     assert {text["text"][:3] for text in curves["texts"] if ":" in text["text"]} == {"A: ", "B: "}
-    colors = "[...document.querySelectorAll('svg .bar path, svg .curve path')].map(e => e.getAttribute('style'))"
-    assert len({re.search(r"--\w+", style).group() for style in browser.run(colors)}) == 2
+    for kind in ("bar", "curve"):
+        styles = browser.run(f"[...document.querySelectorAll('svg .{kind} path')].map(e => e.getAttribute('style'))")
+        assert len({re.search(r"--\w+", style).group() for style in styles}) == 2, kind
     header = browser.run("[...document.querySelectorAll('th.number')].slice(0, 3).map(e => e.textContent)")
     assert header == ["A", "B", "B to A"]
