@@ -78,9 +78,9 @@ def _map_name(row: LayerReport) -> str:
 
 def _fields(report: Report) -> str:
     rows = [row for row in report.layers if row.reach is not None and len(row.output_shape) == 4]
-    if not rows:
-        return ""
     picture = report.network.values[report.network.inputs[0]].shape[1:3]
+    if not rows or len(picture) < 2 or min(picture) < 1:
+        return ""
     sizes = [float(row.reach.axes[0].size) for row in rows if row.reach]
     depth = list(range(1, len(rows) + 1))
     series = [("receptive field", sizes), ("side of the image", [float(picture[0])] * len(rows))]
