@@ -39,7 +39,7 @@ def command(model: str, given: dict[str, Any], window: bool, place: Place, json_
     if window and headless:
         raise click.UsageError("--window and --headless exclude each other.")
     if json_path == "-" and headless:
-        raise click.UsageError("--headless writes its lines to standard output; give --json a file.")
+        raise click.UsageError("--headless and --json - both write to standard output; give --json a file.")
     view = "window" if window else "none" if headless else "page"
     delegate = delegates.resolve(given.get("delegate", DemoOptions.delegate))
     options = DemoOptions.of({**given, "delegate": delegate}, model=model, view=view)

@@ -80,11 +80,14 @@ def _refuse_of_schemes(settings: QuantizeSettings) -> None:
     """Refuse what the ladder decides itself."""
     own = {"improve": settings.calibration.improve, "keep_float": settings.keep_float}
     for key in (key for key, value in own.items() if value):
-        raise click.UsageError(f"{flag(key)} can't be used with an accuracy bound: the ladder chooses it itself.")
+        raise click.UsageError(
+            f"{flag(key)} can't be used with --max-drop or --min-agreement, which choose it themselves. Remove one or "
+            "the other."
+        )
     if settings.scheme not in ("int8", "int8_per_tensor"):
         raise click.UsageError(
-            f"--scheme {settings.scheme} can't be used with an accuracy bound: the ladder chooses the scheme. Use "
-            "--scheme int8_per_tensor for an accelerator with per-tensor weights, or remove the bound."
+            f"--scheme {settings.scheme} can't be used with --max-drop or --min-agreement, which choose the scheme "
+            "themselves. Use --scheme int8_per_tensor for an accelerator with per-tensor weights, or remove the bound."
         )
 
 

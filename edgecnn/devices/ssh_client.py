@@ -143,7 +143,10 @@ def _socket_folder() -> Path:
         folder.mkdir(mode=0o700, exist_ok=True)
         status = folder.lstat()
     except OSError as error:
-        raise DeviceError(f"Can't make the folder {folder} for connections: {error.strerror}.") from error
+        raise DeviceError(
+            f"Can't create the folder {folder} for SSH sockets: {error.strerror}. Check its permissions, or set "
+            "XDG_RUNTIME_DIR to a folder that can be written."
+        ) from error
     if status.st_uid != os.getuid() or status.st_mode & 0o077 or folder.is_symlink():
         raise DeviceError(f"{folder} belongs to somebody else or is open to others; remove it.")
     return folder

@@ -146,7 +146,9 @@ def measure(model: AnyFile, device: Device, **options: Any) -> PerOperator:
         parts = dataclasses.replace(parts, data=cut(model, files=True))
         answer = device.run("per_op", (model, parts), **options)
     if "times" not in answer:
-        raise DeviceError(f"{device.name} requested separate operator files although it had received them.")
+        raise DeviceError(
+            f"{device.name} still asks for separate operator files after receiving them. Report this as a bug."
+        )
     return join(model, device.name, answer)
 
 

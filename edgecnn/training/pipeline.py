@@ -191,7 +191,8 @@ def _teacher(path: str | None, contract: Contract) -> Teacher | None:
         raise UsageError(f"{path}: {error}") from error
     if found.preprocessing.color != contract.preprocessing.color:
         raise UsageError(
-            f"The teacher {path} sees {found.preprocessing.color}, the model {contract.preprocessing.color}."
+            f"The teacher {path} expects {found.preprocessing.color} images, but the model expects "
+            f"{contract.preprocessing.color}; the two must match. Choose a teacher with the model's color order."
         )
     model.trainable = False
     return Teacher(model, found.preprocessing, order)

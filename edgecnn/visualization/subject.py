@@ -247,8 +247,9 @@ class TFLiteSubject(Subject):
                 break
             number = layer.outputs[0]
         raise UsageError(
-            f"{self.name}: Grad-CAM needs gradients, which a .tflite file does not have, and {row.layer.name} is not "
-            "followed by a mean and one linear layer. Give the .keras file, or look at the occlusion map."
+            f"{self.name}: a .tflite file has no gradients, so Grad-CAM works only for a layer that is followed by "
+            f"global average pooling and one linear layer; {row.layer.name} is not. Give the .keras file, or use the "
+            "occlusion map."
         )
 
 

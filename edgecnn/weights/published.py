@@ -98,7 +98,9 @@ class Published:
         try:
             return dataclasses.replace(self, **_from_config(config))
         except (TypeError, ValueError, KeyError, IndexError) as error:
-            raise WeightsError(f"The configuration of the weights has an invalid value: {str(error)[:120]}.") from error
+            raise WeightsError(
+                f"The weights' config.json has an invalid value: {str(error)[:120]}. Correct it, or download it again."
+            ) from error
 
 
 def _from_config(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -163,7 +163,8 @@ def guarded(path: str | Path, kind: str, parse: Callable[[Path], Arrays]) -> Arr
         raise
     except Exception as error:  # a hostile or broken pickle can raise anything
         raise WeightsError(
-            f"{path} is not a valid {kind} PyTorch checkpoint ({str(error)[:200]}). Download or install it again."
+            f"{path} is not a valid PyTorch checkpoint in the {kind} format ({str(error)[:200]}). Download it "
+            "again, or save it again with torch.save()."
         ) from error
 
 

@@ -72,7 +72,8 @@ def _members(archive: zipfile.ZipFile, size_bytes: int) -> dict[str, zipfile.Zip
             "model's state_dict() instead, best as safetensors."
         )
     if found["data.pkl"].file_size > LARGEST_PICKLE_BYTES:
-        raise pickle.UnpicklingError("a pickle too large for a dictionary of tensors")
+        size_bytes = found["data.pkl"].file_size
+        raise pickle.UnpicklingError(f"data.pkl has {size_bytes:,} bytes; expected at most {LARGEST_PICKLE_BYTES:,}")
     return found
 
 

@@ -206,7 +206,7 @@ def test_no_place_for_the_connection(monkeypatch, tmp_path):
     """Something else lies where the folder would be; the message is no traceback, and not that ssh is missing."""
     monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
     monkeypatch.setattr("tempfile.tempdir", "/nowhere")
-    with pytest.raises(DeviceError, match="Can't make the folder /nowhere/edgecnn-ssh"):
+    with pytest.raises(DeviceError, match="Can't create the folder /nowhere/edgecnn-ssh"):
         Client(Address("pi4")).run(["true"], "connecting")
 
 

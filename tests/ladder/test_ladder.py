@@ -302,9 +302,18 @@ def test_command_that_can_t_reach_its_bound_ends_with_status_1(
     ("options", "message"),
     [
         (["--max-drop", "1"], "need --data"),
-        (["--max-drop", "1", "--data", "x", "--improve", "best"], "--improve can't be used with an accuracy bound"),
-        (["--max-drop", "1", "--data", "x", "--scheme", "float16"], "float16 can't be used with an accuracy bound"),
-        (["--max-drop", "1", "--data", "x", "--keep-float", "stem"], "keep-float can't be used with an accuracy bound"),
+        (
+            ["--max-drop", "1", "--data", "x", "--improve", "best"],
+            "--improve can't be used with --max-drop or --min-agreement",
+        ),
+        (
+            ["--max-drop", "1", "--data", "x", "--scheme", "float16"],
+            "float16 can't be used with --max-drop or --min-agreement",
+        ),
+        (
+            ["--max-drop", "1", "--data", "x", "--keep-float", "stem"],
+            "keep-float can't be used with --max-drop or --min-agreement",
+        ),
         (["--max-drop", "1", "--data", "x", "--epochs", "1"], "--epochs needs --train-data"),
         (["--train-data", "x"], "--train-data needs --max-drop"),
         (["--edge-tpu"], "--edge-tpu needs --max-drop"),

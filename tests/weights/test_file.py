@@ -70,7 +70,7 @@ def test_other_architectures_are_refused(tmp_path: Path) -> None:
     [
         ("absent.keras", None, WeightsError, "no weights file"),
         ("m.npz", b"x", WeightsError, r"ends with \.keras or \.h5"),
-        ("m.pth", b"x", WeightsError, "not a valid legacy PyTorch checkpoint"),
+        ("m.pth", b"x", WeightsError, "not a valid PyTorch checkpoint in the legacy format"),
         ("m.h5", b"not HDF5", WeightsError, r"not a valid Keras 2 \.h5 file"),
         ("m.keras", b"not a zip", ModelFileError, r"not a valid \.keras file"),
     ],

@@ -119,7 +119,7 @@ def test_members_outside_the_folder_are_refused(tmp_path: Path, name: str) -> No
         with zipfile.ZipFile(path, "a") as archive:
             archive.writestr(name, b"x")
     before = sorted(tmp_path.parent.rglob("evil"))
-    with pytest.raises(WeightsError, match="not a valid zip PyTorch checkpoint"):
+    with pytest.raises(WeightsError, match="not a valid PyTorch checkpoint in the zip format"):
         state_dict.read(path)
     assert sorted(tmp_path.parent.rglob("evil")) == before
 
@@ -163,7 +163,7 @@ def test_programs_are_refused_with_what_to_do(tmp_path: Path) -> None:
 @pytest.mark.parametrize("claims", [{"count": 1 << 40}, {"count": 23}, {"shape": (1 << 30,)}, {"offset": 5}])
 def test_tensors_larger_than_their_values_are_refused(tmp_path: Path, claims: dict[str, Any]) -> None:
     state = OrderedDict(w=Tensor(ARRAYS["conv.weight"], "0", **claims))
-    with pytest.raises(WeightsError, match="not a valid zip PyTorch checkpoint"):
+    with pytest.raises(WeightsError, match="not a valid PyTorch checkpoint in the zip format"):
         state_dict.read(torch_files.write_zip(tmp_path / "a.pth", state))
 
 
@@ -172,14 +172,14 @@ def test_a_storage_of_two_kinds_and_missing_members_are_refused(tmp_path: Path) 
     with pytest.raises(WeightsError, match="a storage of two kinds"):
         state_dict.read(torch_files.write_zip(tmp_path / "a.pth", state))
     content = legacy_checkpoint.dumps(torch_files.tensors(ARRAYS))
-    with pytest.raises(WeightsError, match="not a valid zip PyTorch checkpoint"):
+    with pytest.raises(WeightsError, match="not a valid PyTorch checkpoint in the zip format"):
         state_dict.read(torch_files.write_zip(tmp_path / "b.pth", {}, content=content))
 
 
 def test_a_pickle_too_large_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = torch_files.write_zip(tmp_path / "a.pth", torch_files.tensors(ARRAYS))
     monkeypatch.setattr(torch_zip, "LARGEST_PICKLE_BYTES", 10)
-    with pytest.raises(WeightsError, match="a pickle too large"):
+    with pytest.raises(WeightsError, match=r"data\.pkl has [0-9,]+ bytes; expected at most"):
         state_dict.read(path)
     monkeypatch.setattr(torch_pickle, "MAXIMUM_BYTES", 10)
     with pytest.raises(WeightsError, match="at most 10 are read"):

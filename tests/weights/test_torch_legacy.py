@@ -79,7 +79,7 @@ def test_other_functions_are_refused_inside_the_dictionary(tmp_path: Path, funct
 )
 def test_tensors_that_lie_about_their_size_are_refused(tmp_path: Path, claims: dict[str, Any]) -> None:
     path = legacy_checkpoint.write(tmp_path / "a.pth", OrderedDict(w=Tensor(KERNEL, "0", **claims)))
-    with pytest.raises(WeightsError, match="not a valid legacy PyTorch checkpoint"):
+    with pytest.raises(WeightsError, match="not a valid PyTorch checkpoint in the legacy format"):
         torch_legacy.read(path)
 
 
@@ -108,7 +108,7 @@ REBUILD = b"ctorch._utils\n_rebuild_tensor_v2\n"
 )
 def test_a_few_bytes_that_stand_for_an_endless_object_are_refused_at_once(tmp_path: Path, content: bytes) -> None:
     path = legacy_checkpoint.write(tmp_path / "a.pth", OrderedDict(w=Tensor(KERNEL, "0")), {3: content})
-    with pytest.raises(WeightsError, match="not a valid legacy PyTorch checkpoint"):
+    with pytest.raises(WeightsError, match="not a valid PyTorch checkpoint in the legacy format"):
         torch_legacy.read(path)
 
 
@@ -124,7 +124,7 @@ def test_a_few_bytes_that_stand_for_an_endless_object_are_refused_at_once(tmp_pa
 def test_what_a_pickle_names_can_not_be_changed_by_it(tmp_path: Path, target: bytes, state: bytes) -> None:
     content = b"\x80\x02" + target + state + b"b."
     good = OrderedDict(w=Tensor(KERNEL, "0"))
-    with pytest.raises(WeightsError, match="not a valid legacy PyTorch checkpoint"):
+    with pytest.raises(WeightsError, match="not a valid PyTorch checkpoint in the legacy format"):
         torch_legacy.read(legacy_checkpoint.write(tmp_path / "a.pth", good, {3: content}))
     tensors = torch_legacy.read(legacy_checkpoint.write(tmp_path / "b.pth", good))
     np.testing.assert_array_equal(tensors["w"], KERNEL)
@@ -159,7 +159,7 @@ def test_every_truncation_is_a_clear_error(tmp_path: Path) -> None:
     path = tmp_path / "cut.pth"
     for length in range(len(whole)):
         path.write_bytes(whole[:length])
-        with pytest.raises(WeightsError, match="not a valid legacy PyTorch checkpoint"):
+        with pytest.raises(WeightsError, match="not a valid PyTorch checkpoint in the legacy format"):
             torch_legacy.read(path)
 
 
@@ -183,7 +183,7 @@ def test_damaged_files_are_clear_errors_or_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [b"", b"hello", b"PK\x03\x04" + bytes(100), b"\x80\x02K\x01."])
 def test_other_files_are_clear_errors(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "other.pth").write_bytes(content)
-    with pytest.raises(WeightsError, match=r"other\.pth is not a valid legacy PyTorch checkpoint"):
+    with pytest.raises(WeightsError, match=r"other\.pth is not a valid PyTorch checkpoint in the legacy format"):
         torch_legacy.read(tmp_path / "other.pth")
     with pytest.raises(WeightsError, match="Can't read the checkpoint"):
         torch_legacy.read(tmp_path)

@@ -28,7 +28,7 @@ def open_data(spec: str) -> DataSet:
     """
     match = _SPEC.fullmatch(spec)
     if match is None:
-        raise DataError(f"{spec!r} is not a part of a data set; expected {SYNTAX}.")
+        raise DataError(f"{spec!r} does not select a part of a data set; expected {SYNTAX}.")
     part, share, data = match.groups()
     try:
         splits = open_splits(data, share=SplitSettings.validation_share if share is None else float(share))

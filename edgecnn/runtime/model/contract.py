@@ -62,9 +62,9 @@ class Preprocessing(Record):
             raise ModelFileError(f"Contract: crop is {self.crop}; expected a share above 0 and at most 1.")
         if self.height < 1 or self.width < 1:
             raise ModelFileError(f"Contract: input size is {self.height} x {self.width}; expected positive numbers.")
-        for values in (self.mean, self.std):
+        for name, values in (("mean", self.mean), ("std", self.std)):
             if len(values) not in (1, self.channels):
-                raise ModelFileError(f"Contract: {values} has {len(values)} values; expected 1 or {self.channels}.")
+                raise ModelFileError(f"Contract: {name} has {len(values)} values; expected 1 or {self.channels}.")
         if any(value == 0 for value in self.std):
             raise ModelFileError("Contract: std has a zero; the model's input is (pixel - mean) / std.")
 

@@ -44,7 +44,7 @@ def check_graph(graph: Graph) -> None:
     for operator in graph.operators:
         used += [*operator.outputs, *(number for number in operator.inputs if number != -1)]
     if used and (min(used) < 0 or max(used) >= count):
-        raise ModelFileError("the file is damaged: an operator refers to a tensor that does not exist.")
+        raise ModelFileError("the file is damaged: it refers to a tensor that does not exist.")
     for tensor in graph.tensors:
         if min(tensor.shape, default=0) < 0 or math.prod(tensor.shape) > MAX_TENSOR_BYTES:
             raise ModelFileError(f"the file is damaged: tensor {tensor.index} has the shape {_short(tensor.shape)}.")

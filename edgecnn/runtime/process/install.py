@@ -39,7 +39,10 @@ def install(target: str, wheels: list[str], requirements: list[str], system_pack
             _pip(new, requirements)
         _put(new, place, old)
     except (OSError, *DAMAGED_ZIP, subprocess.CalledProcessError) as error:
-        raise EdgecnnError(f"Can't make {place}: {error}. What was there before is unchanged.") from error
+        raise EdgecnnError(
+            f"Can't create the virtual environment {place}: {error}. An earlier one there is unchanged. Check the free "
+            "space and permissions."
+        ) from error
     finally:
         shutil.rmtree(new, ignore_errors=True)
     return {"python": str(place / "bin/python3")}
