@@ -47,7 +47,18 @@ class Metric(Record):
 
 
 class WithMetrics(Record):
-    """A record with a field `metrics`, dict[str, Metric], whose JSON has the keys NAME and float_NAME for each."""
+    """A record with a field `metrics`, dict[str, Metric], whose JSON has the keys NAME and float_NAME for each.
+
+    They are attributes too: `verification.top1` is the artifact's, `verification.float_top1` the float model's.
+    """
+
+    def __getattr__(self, name: str) -> Share:
+        metrics: Mapping[str, Metric] = vars(self).get("metrics", {})
+        if name in metrics:
+            return metrics[name].artifact
+        if name.startswith("float_") and name[6:] in metrics:
+            return metrics[name[6:]].float_model
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}; it has {', '.join(metrics)}")
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
