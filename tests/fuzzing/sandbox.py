@@ -7,11 +7,13 @@ prints are its own all the same.
 from __future__ import annotations
 
 import contextlib
+import mmap
 import os
 import re
 import resource
 import select
 import signal
+import struct
 import sys
 import time
 import traceback
@@ -20,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable
 
+from edgecnn.runtime.measure.usage import rss_bytes
 from fuzzing import obeyed
 
 DEADLINE_S = 10.0
@@ -28,6 +31,7 @@ STATUSES = (0, 1, 2, 130, 141)
 _ADDRESS_SPACE = 12 << 30  # beyond it the machine itself would suffer; what is resident is what counts
 _PATIENCE = 6  # on a machine that does other work, a command may wait so many times longer than it computes
 _PRINTED = 1 << 20
+_NUMBER = struct.Struct("q")
 
 
 @dataclass(frozen=True)
@@ -84,10 +88,11 @@ def run(
         deadline_s: of processor time.
     """
     log = os.memfd_create("printed")
-    floor = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # the child starts with the pages of this process
+    inherited = mmap.mmap(-1, _NUMBER.size)  # shared with the child, which starts with the pages of this process
     started = time.monotonic()
     child = os.fork()
     if child == 0:
+        _NUMBER.pack_into(inherited, 0, rss_bytes())
         _live(call, words, folder, log, deadline_s)
     with contextlib.suppress(OSError):
         os.setpgid(child, child)
@@ -102,8 +107,8 @@ def run(
     code = os.waitstatus_to_exitcode(status)
     seconds = used.ru_utime + used.ru_stime
     hung = stopped or code in (-signal.SIGXCPU, -signal.SIGKILL) or seconds > deadline_s
-    peak = used.ru_maxrss if used.ru_maxrss > floor else 0
-    return Outcome(None if hung else code, seconds, peak << 10, printed)
+    peak = max(0, (used.ru_maxrss << 10) - _NUMBER.unpack_from(inherited)[0])
+    return Outcome(None if hung else code, seconds, peak, printed)
 
 
 def _wait(child: int, until: float) -> bool:

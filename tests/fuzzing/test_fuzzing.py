@@ -76,8 +76,8 @@ def _obey(words: Sequence[str]) -> int:
     [
         (_raise, "traceback: IndexError: list index out of range"),
         (_crash, "signal SIGSEGV"),
-        (_fill, "memory: "),
-        (_fill_a_child, "memory: "),
+        (_fill, "memory: 1 GB"),
+        (_fill_a_child, "memory: 1 GB"),
         (_obey, "a terminal obeys U+001B"),
         (lambda words: 3, "exit status 3"),
         (lambda words: 1, "failed without a word"),
