@@ -58,7 +58,9 @@ def test_quantization_that_can_not_be(scale, zero_point, words) -> None:
     picture = graph.tensor("picture", (1, 8, 8, 3))
     quantization = graph.graph.tensors[picture].quantization
     quantization.scale, quantization.zeroPoint = scale, zero_point
-    content = graph.build([picture], [graph.unary("ABS", "positive", picture)])
+    axes, answer = graph.tensor("axes", (2,), "i4", values=[1, 2]), graph.tensor("answer", (1, 3))
+    graph.operator("MEAN", [graph.unary("ABS", "positive", picture), axes], [answer])
+    content = graph.build([picture], [answer])
     with pytest.raises(ModelFileError, match=rf"^x\.tflite.*{words}"):
         model_file.from_bytes(content, "x.tflite")
 
