@@ -41,7 +41,7 @@ SUGGESTED: Mapping[str, Callable[[], Iterable[str]]] = {
     "DATA": data_names,
     "DEVICE": device_names,
     "DELEGATE": DELEGATES.names,
-    "none|imagenet|FILE": lambda: ("none", "imagenet"),
+    "none|imagenet|FILE|timm:...|hf:...": lambda: ("none", "imagenet"),
 }
 """Metavar of an option -> what a shell completes, beside files."""
 

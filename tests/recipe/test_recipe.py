@@ -9,7 +9,7 @@ import pytest
 from edgecnn.core.errors import RecipeError
 from edgecnn.recipe import sections
 
-RECIPES = sorted((Path(__file__).parent.parent / "recipes").glob("*.toml"))
+RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.toml"))
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)

@@ -10,6 +10,7 @@ import pytest
 from commands import run_cli
 
 from edgecnn.core.errors import RecipeError, UsageError
+from edgecnn.core.hints import Hints
 from edgecnn.data.split import open_splits
 from edgecnn.float_model import keras_file
 from edgecnn.recipe.held_out import held_out_data
@@ -58,9 +59,9 @@ def test_the_section_has_every_option_of_the_function(tmp_path: Path) -> None:
     options = sections()["train"].of(read(tmp_path / "r.toml")[0])
     assert isinstance(options, TrainOptions) and options.overrides == {"epochs": 3}
     own = {"keep_best", "save_every_steps", "cluster", "worker"}  # for programs, and for `edgecnn train`
-    named = {field.name for kind in (FitSettings, TrainOptions) for field in dataclasses.fields(kind)}
+    named = {field.name for kind in (FitSettings, TrainOptions, Hints) for field in dataclasses.fields(kind)}
     keys = recipe_model().model_json_schema()["$defs"]["TrainSection"]["properties"]
-    assert set(keys) == named - own - {"overrides"}
+    assert set(keys) == named - own - {"overrides", "hints"}
 
 
 def test_workers_of_a_cluster_are_sent_to_the_command(
