@@ -31,3 +31,7 @@ def stand_in_pi() -> None:
         if os.environ.get("EDGECNN_REQUIRE_FAKE_PI"):
             raise
         unavailable(f"there is no stand-in Pi: {error}")
+
+
+NOTHING_SHARED = [pytest.param(None, marks=pytest.mark.skip(reason=WITHOUT_SHARED), id="not shared")]
+"""In place of a list of cases that is empty for that reason."""
