@@ -34,7 +34,7 @@ def pure(call: Callable[[Any], Any], shape: Sequence[int], batch: int | None = N
         outputs = [each.name for each in graph.outputs]
         needed = _only_computing(graph, outputs)
         _refuse_counters(graph, needed)
-        plain = function_of(_without_integer_images(needed), images, outputs)
+        plain = function_of(_without_integer_images(needed, images), images, outputs)
         _refuse_random(plain, shape)
 
     def run(images: Any) -> Any:
@@ -81,13 +81,14 @@ def _only_computing(graph: Any, outputs: Sequence[str]) -> Any:
     return tf.compat.v1.graph_util.extract_sub_graph(definition, [name.split(":")[0] for name in outputs])
 
 
-def _without_integer_images(graph: Any) -> Any:
-    """Float image -> whole numbers -> float is left out: the pixels of an image are whole numbers already."""
+def _without_integer_images(graph: Any, images: Sequence[str]) -> Any:
+    """Image -> whole numbers -> float is left out: pixels are whole numbers already. Any other cast truncates."""
     users: dict[str, list[Any]] = {}
     for node in graph.node:
         for name in node.input:
             users.setdefault(name.split(":")[0], []).append(node)
-    for node in graph.node:
+    inputs = [node for node in graph.node if f"{node.name}:0" in images]
+    for node in (reader for image in inputs for reader in _readers(image, users)[1]):
         if _casts(node, to_integer=True):
             inside, readers = _readers(node, users)
             if readers and all(_casts(reader, to_integer=False) for reader in readers):
