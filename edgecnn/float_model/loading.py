@@ -80,6 +80,16 @@ def trainable(path: str | Path, hints: Hints | None = None) -> tuple[Any, Contra
     return model, contract
 
 
+def contract_of(path: str | Path, hints: Hints | None = None) -> Contract:
+    """The contract that `trainable` gives; of a file of ours without loading the model. Errors as there."""
+    known = _own_contract(Path(path))
+    return (hints or Hints()).applied(known) if known else trainable(path, hints)[1]
+
+
+def _own_contract(path: Path) -> Contract | None:
+    return keras_file.read_contract(path) if path.suffix == ".keras" else None
+
+
 def load(
     path: str | Path, *, trust: bool = False, hints: Hints | None = None, like: Contract | None = None
 ) -> TraceableModel:
@@ -103,7 +113,7 @@ def load(
     if path.is_dir():
         return _saved_model(path, trust, hints or Hints(), like)
     if path.suffix in keras_model.SUFFIXES:
-        known = keras_file.read_contract(path) if path.suffix == ".keras" else None
+        known = _own_contract(path)
         if hints and known:
             hints.applied(known)  # what can't be is told before TensorFlow is loaded
         model, contract = keras_model.load_as_saved(path, trust=trust)

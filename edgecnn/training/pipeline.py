@@ -112,7 +112,7 @@ def train(
     strategy.DEFAULTS.replace(**options.overrides)  # refuses what is out of range before anything is read
     _check_options(options, strategy)
     config = cluster_config(options.cluster, options.worker, os.environ)
-    contract = loading.trainable(model_file, options.hints)[1]
+    contract = loading.contract_of(model_file, options.hints)
     splits = open_splits(options.data, validation=options.validation, test=options.test, share=options.validation_share)
     parts = decoded(splits, contract.preprocessing, progress)
     report = examine(parts)
