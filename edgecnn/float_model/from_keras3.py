@@ -21,7 +21,7 @@ _RENAMED = {"negative_slope": "alpha"}  # where Keras 2 knows only the second
 _HARD = {"hard_sigmoid": "HardSigmoid", "hard_silu": "HardSwish", "hard_swish": "HardSwish"}
 """Keras 2's `hard_sigmoid` is another line, and it has no `hard_silu`: our layers stand for them."""
 _WITHOUT_WEIGHTS = ("initializer", "constraint")  # ends of settings that no longer matter once the weights are there
-_RELATIVE_TOLERANCE = 1e-3  # another order of summing gives 2e-4; a layer in the wrong place, all of it
+_RELATIVE_TOLERANCE = 1e-4
 
 
 def converted(model: Any) -> Any:
