@@ -7,6 +7,7 @@ import dataclasses
 import itertools
 import math
 import time
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -76,6 +77,9 @@ def _lost_workers() -> Iterator[None]:
     except tf.errors.OpError as error:
         if local_worker()[1] == 1:
             raise
+        # TensorFlow's frames hold a pool of threads that it leaves open when a worker is lost. Collected together with
+        # the pipes that it uses, it prints a traceback at exit.
+        traceback.clear_frames(error.__traceback__)
         raise EdgecnnError(
             f"Lost another worker ({str(error).splitlines()[0][:200]}). Start all workers again with the same "
             "command: they resume from the last checkpoint."
