@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -17,6 +18,9 @@ Job = Callable[[argparse.Namespace], Any]
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one job; returns the exit status."""
+    # Nothing here multiplies matrices in NumPy, and jobs fork: threads of NumPy's own would cost memory, and a fork
+    # beside other threads is the one thing that can hang an emulated board.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     options = _parser().parse_args(arguments)
     if options.job == "batch":
         from .process import batch
