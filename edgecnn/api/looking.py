@@ -161,12 +161,14 @@ def visualize(
         UsageError: a panel asks for what is missing.
     """
     from edgecnn.visualization import page
+    from edgecnn.visualization.class_choice import check_classes
     from edgecnn.visualization.draw import draw
     from edgecnn.visualization.settings import Request
     from edgecnn.visualization.subject import open_subject
 
     request = request or Request()
     picture = read_picture(image)
+    check_classes(str(model), hints, request.classes)
     found = open_subject(str(model), hints, trust=request.trust)
     panels = draw(found, picture, request, progress_or(progress))
     if output is not None:

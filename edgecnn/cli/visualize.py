@@ -52,11 +52,13 @@ def command(
     from edgecnn.core.progress import Terminal
     from edgecnn.runtime.run.preprocess import read_picture
     from edgecnn.visualization import page
+    from edgecnn.visualization.class_choice import check_classes
     from edgecnn.visualization.draw import draw
     from edgecnn.visualization.subject import open_subject
 
     request = Request.of(given, trust=trust)
     picture = read_picture(image)
+    check_classes(model, hints, request.classes)
     found = open_subject(model, hints, trust=trust)
     progress = Terminal()
     try:

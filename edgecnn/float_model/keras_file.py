@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +122,27 @@ def read_contract(path: str | Path) -> Contract | None:
         ModelFileError: the file is missing, damaged or of another kind.
     """
     return _read(Path(path))[1]
+
+
+def layer_names(path: str | Path) -> set[str]:
+    """The names of all layers of a `.keras` file, nested ones too, without TensorFlow.
+
+    Raises:
+        ModelFileError: the file is missing, damaged or of another kind.
+    """
+    return set(_names(_read(Path(path))[0]))
+
+
+def _names(config: Any) -> Iterator[str]:
+    """Of a configuration whose depth was bounded when it was read."""
+    if isinstance(config, dict):
+        inner = config.get("config")
+        if isinstance(inner, dict) and isinstance(inner.get("name"), str):
+            yield inner["name"]
+        config = list(config.values())
+    if isinstance(config, list):
+        for value in config:
+            yield from _names(value)
 
 
 def _read(path: Path) -> tuple[dict[str, Any], Contract | None]:

@@ -8,7 +8,7 @@ its output is rounded to int8 all the same: on Lite0 the six noisiest alone in f
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import islice
 
 import numpy as np
@@ -65,6 +65,19 @@ def named(model: bytes, layers: Sequence[str]) -> list[int]:
     parts = {operator.index: mentioned(network.graph, operator) for operator in network.graph.operators}
     known = set().union(*parts.values())
     chosen: set[int] = set()
+    check_layers(layers, known)
+    for layer in layers:
+        for number in (number for number, names in parts.items() if layer in names):
+            chosen.update((number, *_consumers(network, number)))
+    return sorted(chosen)
+
+
+def check_layers(layers: Iterable[str], known: Collection[str]) -> None:
+    """Refuse a name that is not among the known ones.
+
+    Raises:
+        UsageError: names the nearest.
+    """
     for layer in layers:
         if layer not in known:
             near = difflib.get_close_matches(layer, known, 3) or sorted(known)[:3]
@@ -72,9 +85,6 @@ def named(model: bytes, layers: Sequence[str]) -> list[int]:
                 f"No operator comes from a layer {layer!r}. Layers that can be named are, for example: "
                 f"{', '.join(near)}."
             )
-        for number in (number for number, names in parts.items() if layer in names):
-            chosen.update((number, *_consumers(network, number)))
-    return sorted(chosen)
 
 
 def outputs(model: bytes, numbers: Sequence[int]) -> list[str]:

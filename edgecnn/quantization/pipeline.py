@@ -73,6 +73,8 @@ def quantize(
     plugin = scheme_of(scheme)
     io = io or plugin.IO[0]
     _check_output(output)
+    if isinstance(model, str | Path):
+        plugin.check(Path(model))
     level = _checked_level(scheme, plugin.IMPROVE, calibration.improve)
     data = calibration.pictures(level) if plugin.CALIBRATED else None
     progress("Loading the model", 0, 0)

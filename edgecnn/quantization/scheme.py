@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -77,6 +78,14 @@ class Scheme(SchemeFile, Protocol):
     """
 
     IMPROVE: str | None = None
+
+    @staticmethod
+    def check(path: Path) -> None:
+        """Refuse what a model's file shows to be wrong before it is loaded, which takes seconds.
+
+        Raises:
+            UsageError: the scheme's argument doesn't fit the file.
+        """
 
 
 def scheme(name: str) -> Scheme:

@@ -11,6 +11,7 @@ from edgecnn.core.progress import Progress, silent
 from edgecnn.inspection.analysis import LayerReport
 from edgecnn.inspection.effective import stage_ends
 from edgecnn.visualization import features, filters, heat, int8, patches, translation
+from edgecnn.visualization.class_choice import find_class
 from edgecnn.visualization.panel import Panel
 from edgecnn.visualization.settings import Request
 from edgecnn.visualization.subject import Subject
@@ -23,7 +24,7 @@ def draw(subject: Subject, picture: np.ndarray, request: Request, progress: Prog
 
 def _panels(subject: Subject, picture: np.ndarray, request: Request, progress: Progress) -> Iterator[Panel]:
     fitted = subject.fitted(picture)
-    chosen = [heat.find_class(subject, text) for text in request.classes]
+    chosen = [find_class(subject.contract, subject.classes, text) for text in request.classes]
     classes = chosen or [answer["index"] for answer in subject.answers(fitted, 2)]
     for name in request.panels:
         progress(f"Drawing {name}", 0, 0)

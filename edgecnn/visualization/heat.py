@@ -12,28 +12,6 @@ from edgecnn.visualization.panel import Drawing, Panel
 from edgecnn.visualization.subject import Subject
 
 
-def find_class(subject: Subject, text: str) -> int:
-    """A class by its number, name, WordNet id or a part of its name that only one class has.
-
-    Raises:
-        UsageError: no class, or more than one, fits.
-    """
-    labels, ids = subject.contract.labels, subject.contract.label_ids
-    if text.isdigit() and int(text) < subject.classes:
-        return int(text)
-    wanted = text.lower()
-    exact = [index for index, label in enumerate(labels) if label.lower() == wanted]
-    exact += [index for index, label in enumerate(ids) if label == text]
-    partial = [index for index, label in enumerate(labels) if wanted in label.lower()]
-    found = exact or partial
-    if len(found) == 1:
-        return found[0]
-    names = ", ".join(labels[index] for index in found[:5])
-    reason = f"fits {len(found)} classes: {names}, ..." if found else "is not a class of this model"
-    numbers = f"(0 to {subject.classes - 1}) or its whole name" if labels else f"from 0 to {subject.classes - 1}"
-    raise UsageError(f"{text!r} {reason}. Give a class number {numbers}.")
-
-
 def grad_cam(subject: Subject, fitted: np.ndarray, classes: list[int], layer: str | None = None) -> Panel:
     """Grad-CAM for each class, over the last feature map or a layer that is named."""
     row = subject.layer(layer) if layer else subject.report.last_map

@@ -15,8 +15,8 @@ from edgecnn.cli import cli
 HEAVY = ("tensorflow", "tf_keras", "keras", "pydantic", "matplotlib", "scipy")
 
 
-def _imported(*arguments: str | Path) -> set[str]:
-    """Top-level modules that a command imports."""
+def _imported(*arguments: str | Path, status: int = 0, saying: str = "") -> set[str]:
+    """Top-level modules that a command imports, which ends with a status."""
     code = (
         "import sys\nfrom edgecnn.cli import main\nsys.argv = ['edgecnn', *sys.argv[1:]]\n"
         "try:\n    main()\nexcept SystemExit as done:\n    status = done.code\n"
@@ -24,7 +24,7 @@ def _imported(*arguments: str | Path) -> set[str]:
     )
     command = [sys.executable, "-c", code, *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == status and saying in done.stderr, done.stderr
     line = next(line for line in done.stdout.splitlines() if line.startswith("MODULES"))
     return set(line.split()[1:])
 
@@ -50,6 +50,18 @@ def test_device_commands_import_no_tensorflow(tiny_int8: Path, tmp_path: Path) -
         ["report", tiny_int8, "-o", tmp_path / "r.html"],
     ):
         assert not _imported(*arguments) & {"tensorflow", "tf_keras", "keras"}, arguments[0]
+
+
+def test_wrong_usage_that_the_file_shows_is_refused_without_loading_it(tiny_keras: Path, tmp_path: Path) -> None:
+    import cv2
+    import numpy as np
+
+    cv2.imwrite(str(tmp_path / "x.png"), np.zeros((8, 8, 3), np.uint8))
+    for arguments, saying in (
+        (["quantize", tiny_keras, "-o", tmp_path / "m.tflite", "--keep-float", "stem_konv"], "for example: stem_conv"),
+        (["visualize", tiny_keras, tmp_path / "x.png", "-o", tmp_path / "x.html", "--class", "fox"], "'fox' is not"),
+    ):
+        assert "tensorflow" not in _imported(*arguments, status=2, saying=saying), arguments[0]
 
 
 def test_a_finished_run_imports_no_tensorflow(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from edgecnn.inspection.opening import open_model
 from edgecnn.quantization import quantize
 from edgecnn.runtime.model.contract import Contract, Preprocessing
 from edgecnn.visualization import features, filters, heat, patches
+from edgecnn.visualization.class_choice import find_class
 from edgecnn.visualization.draw import Request, draw
 from edgecnn.visualization.subject import KerasSubject, subject
 
@@ -177,11 +178,11 @@ def test_png_and_page_image_survive_the_round_trip():
 
 def test_classes_by_name_number_and_part(colors):
     found = _keras_subject(colors)
-    assert [heat.find_class(found, text) for text in ("1", "blue", "RED thing")] == [1, 2, 0]
+    assert [find_class(found.contract, found.classes, text) for text in ("1", "blue", "RED thing")] == [1, 2, 0]
     with pytest.raises(UsageError, match="fits 3 classes"):
-        heat.find_class(found, "thing")
+        find_class(found.contract, found.classes, "thing")
     with pytest.raises(UsageError, match="is not a class of this model"):
-        heat.find_class(found, "9")
+        find_class(found.contract, found.classes, "9")
 
 
 def test_class_activation_is_refused_where_it_would_be_wrong(tmp_path: Path):

@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from edgecnn.core.errors import QuantizationError, UsageError
+from edgecnn.float_model import keras_file
 from edgecnn.graph.edit import Ranges
 from edgecnn.graph.float_graph import FloatGraph
 from edgecnn.quantization import mixed_precision
@@ -65,6 +67,11 @@ class Named:
     CALIBRATED: bool = CALIBRATED
     INTEGER: bool = INTEGER
     IMPROVE: str | None = IMPROVE
+
+    def check(self, path: Path) -> None:
+        """See `edgecnn.quantization.scheme.Scheme`; other kinds of files show their layers only once converted."""
+        if path.suffix == ".keras" and path.is_file():
+            mixed_precision.check_layers(self.layers, keras_file.layer_names(path))
 
     def convert(self, job: Job) -> bytes:
         """See `edgecnn.quantization.scheme.Job`.
