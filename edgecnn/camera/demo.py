@@ -59,8 +59,8 @@ class Demo:
         with contextlib.ExitStack() as undo:
             undo.push(self._exit)
             self.file = options.hints.read(options.model)
-            guard.isolated(_try, self.file, options.threads, options.delegate)
-            self.engine = _engine(self.file, options.threads, options.delegate)
+            guard.isolated(_try, self.file, options, limit_processor_s=guard.processor_s(self.file, _WARMUP))
+            self.engine = _engine(self.file, options)
             self._recognizer = Recognizer(self.engine, options.smooth_s, options.threshold, options.top)
             self.meter = self._recognizer.meter
             self._capture = self._open_capture()
@@ -276,17 +276,17 @@ def _describe(answer: Answer) -> dict[str, Any]:
     }
 
 
-def _engine(file: ModelFile, threads: int | None, delegate: str) -> Engine:
-    engine = Engine(file, threads or default_threads(), load_delegate(delegate, file.model))
+def _engine(file: ModelFile, options: DemoOptions) -> Engine:
+    engine = Engine(file, options.threads or default_threads(), load_delegate(options.delegate, file.model))
     gray = np.full((*engine.contract.preprocessing.shape[:2], 3), 128, np.uint8)
     for _ in range(_WARMUP):
         engine.probabilities(engine.prepare(gray))
     return engine
 
 
-def _try(file: ModelFile, threads: int | None, delegate: str) -> bool:
-    """In a child process, so that a model that kills the runtime is an error message."""
-    _engine(file, threads, delegate)
+def _try(file: ModelFile, options: DemoOptions) -> bool:
+    """In a child process, so that a model that kills the runtime, or has a loop without end, is an error message."""
+    _engine(file, options)
     return True
 
 

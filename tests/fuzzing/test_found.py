@@ -336,9 +336,21 @@ def _endless() -> bytes:
     return made.build([image], [_mean(made, answer, "f4")])
 
 
-@pytest.mark.parametrize("words", ["classify m.tflite a.png", "visualize m.tflite a.png -o p.html"])
+# What makes the limit about a second: the commands run the model once, twice, five times.
+_LEAST_S = {"classify": 1.0, "visualize": -2.0, "profile": 1.0, "demo": -11.0}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "classify m.tflite a.png",
+        "visualize m.tflite a.png -o p.html",
+        "profile m.tflite",
+        "demo m.tflite --source a.png --headless --seconds 1",
+    ],
+)
 def test_a_loop_without_end(words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guard, "LEAST_PROCESSOR_S", 1.0 if words.startswith("classify") else -2.0)
+    monkeypatch.setattr(guard, "LEAST_PROCESSOR_S", _LEAST_S[words.split()[0]])
     found = _run(Case(words.split(), {"m.tflite": _endless(), "a.png": models.picture()}), tmp_path)
     assert found.fault() is None and found.status == 1, found
     assert "hangs on this model" in found.printed

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from .. import errors
-from ..model.model_file import ModelFile
+from ..model.model_file import AnyFile, ModelFile
 from ..run.engine import Engine
 
 with contextlib.suppress(ImportError):  # Windows has none, and can't fork either
@@ -31,7 +31,7 @@ _PROCESSOR_S_PER_MB = 0.1  # of the model's file: a Raspberry Pi loads VGG-16 an
 _PROCESSOR_S_PER_RUN = 3.0  # with its image, however large
 
 
-def processor_s(file: ModelFile, runs: int = 1) -> float:
+def processor_s(file: AnyFile, runs: int = 1) -> float:
     """Seconds of processor time after which a model that was loaded and run a few times hangs.
 
     A loop in a graph may be endless. Processor time doesn't depend on what else the machine does.

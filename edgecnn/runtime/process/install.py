@@ -10,6 +10,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+from .. import home
 from ..errors import EdgecnnError
 from ..zips import DAMAGED_ZIP
 
@@ -26,7 +27,7 @@ def install(target: str, wheels: list[str], requirements: list[str], system_pack
     Raises:
         EdgecnnError: the disk is full, or pip can't fetch something.
     """
-    place = Path(target).expanduser()
+    place = home.expanded(target)
     new, old = place.with_name(f"{place.name}.new"), place.with_name(f"{place.name}.old")
     try:
         shutil.rmtree(new, ignore_errors=True)

@@ -10,6 +10,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from .. import home
 from ..delegates import coral
 from ..measure import system
 
@@ -27,7 +28,7 @@ def take() -> dict[str, Any]:
         "has_pip": importlib.util.find_spec("ensurepip") is not None,
         "numpy": _version("numpy"),
         "opencv": next(filter(None, map(_version, OPENCV)), None) or _unnamed("cv2"),
-        "free_disk_bytes": shutil.disk_usage(Path.home()).free,
+        "free_disk_bytes": shutil.disk_usage(home.folder()).free,
         "cameras": cameras(),
         "edgetpus": [{**device.to_dict(), "warning": device.warning} for device in coral.find()],
         "libedgetpu": _libedgetpu(),

@@ -15,6 +15,8 @@ from . import guard, lock
 from .limits import measuring_s
 from .supervise import Telling, die_with_parent
 
+_BRANCHES = ("WHILE", "IF", "CALL")  # a loop may be inside the other two
+
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Time one model, each number of threads in a child of its own, so that memory and start-up don't mix."""
@@ -78,7 +80,25 @@ def read_models(options: argparse.Namespace, count: int | None = None) -> list[A
     """The models that the options name, or the first `count`, under the names that the host knows them by."""
     names: list[str | None] = [*options.name, *[None] * len(options.model)]
     files = [model_file.read_any(path) for path in options.model[:count]]
-    return [dataclasses.replace(file, name=name or file.name) for file, name in zip(files, names)]
+    files = [dataclasses.replace(file, name=name or file.name) for file, name in zip(files, names)]
+    for file in files:
+        _check_ends(file, plan_of(options))
+    return files
+
+
+def _check_ends(file: AnyFile, plan: measuring.Plan) -> None:
+    """Run a model that has loops once, under a limit, before it is timed for minutes.
+
+    Raises:
+        CrashError: a loop has no end.
+    """
+    if any(operator.name in _BRANCHES for operator in file.model.graph.operators):
+        guard.isolated(_in_child, _run_once, file, plan, limit_processor_s=guard.processor_s(file))
+
+
+def _run_once(file: AnyFile, plan: measuring.Plan) -> None:
+    program = measuring.open_program(file, plan)
+    program.run(measuring.test_tensors(file, program))
 
 
 def plan_of(options: argparse.Namespace) -> measuring.Plan:

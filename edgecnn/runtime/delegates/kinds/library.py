@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
+from ... import home
 from ...errors import DelegateError, UsageError
 from ..kind import DelegateSpec
 
@@ -19,7 +18,7 @@ def spec(argument: str, options: dict[str, str]) -> DelegateSpec:
 
 def library_file(asked: DelegateSpec) -> str:
     """The absolute path, as a loader would search its own folders otherwise."""
-    path = Path(asked.library).expanduser().absolute()
+    path = home.expanded(asked.library).absolute()
     if not path.is_file():
         raise DelegateError(f"There is no delegate library {path}.")
     return str(path)
