@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import io
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -113,6 +114,10 @@ def _status() -> int:
 def _explain(error: Exception) -> int:
     """Say what went wrong, if a user can have caused it; the exit status."""
     if isinstance(error, click.ClickException):
+        if isinstance(error, click.MissingParameter) and not isinstance(
+            getattr(error.param, "type", None), click.Choice
+        ):
+            error.message = _what_is_missing(error)
         text = io.StringIO()
         error.show(text)
         note(text.getvalue().rstrip("\n"))
@@ -127,6 +132,16 @@ def _explain(error: Exception) -> int:
         raise error
     note(f"Error: {sentence}")
     return 1
+
+
+def _what_is_missing(error: click.MissingParameter) -> str:
+    """The parameter's help and the command's first example, where it has them; of a choice click lists the values."""
+    described = str(getattr(error.param, "help", None) or "").partition("\n\n")[0]
+    command = error.ctx.command if error.ctx else None
+    lines = (line.strip() for line in (command.help or "").splitlines()) if command else ()
+    line = next((line for line in lines if line.startswith("edgecnn ")), "")
+    example = f"For example: {re.split(r'  +', line)[0]}" if line else ""  # a note may stand beside it
+    return " ".join(part for part in (error.message, described, example) if part)
 
 
 def _sentence(error: Exception) -> str | None:

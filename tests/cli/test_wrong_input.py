@@ -125,6 +125,9 @@ def test_odd_pictures_get_right_answers(tiny_int8: Path, picture: Path, tmp_path
     ("arguments", "sentence"),
     [
         (["quantize", "m.keras"], "Missing option"),
+        (["quantize", "m.keras"], "For example: edgecnn quantize "),
+        (["build", "lite0"], "ends with .keras. For example: edgecnn build efficientnet_lite0 "),
+        (["completion"], "bash"),
         (["quantise"], "No such command"),
         (["classify", "m.tflite"], "IMAGE"),
         (["quantize", "m.keras", "-o", "m.tflite", "--scheme", "int4"], "int8_per_tensor"),
