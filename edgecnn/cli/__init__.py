@@ -117,7 +117,7 @@ def _explain(error: Exception) -> int:
         if isinstance(error, click.MissingParameter) and not isinstance(
             getattr(error.param, "type", None), click.Choice
         ):
-            error.message = _what_is_missing(error)
+            error = click.MissingParameter(_what_is_missing(error), error.ctx, error.param)
         text = io.StringIO()
         error.show(text)
         note(text.getvalue().rstrip("\n"))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ctypes
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -76,6 +78,17 @@ def test_child_that_crashes_is_an_error_here() -> None:
 def test_child_that_hangs_is_stopped() -> None:
     with pytest.raises(CrashError, match="hangs"):
         guard.isolated(time.sleep, 60, timeout_s=0.3)
+
+
+def test_a_lower_limit_of_the_user_stays() -> None:
+    """`ulimit -t 5` in the shell: an ordinary user can't raise it again, and needn't."""
+    code = (
+        "import resource\nfrom edgecnn.runtime.process import guard\n"
+        "def mine():\n    return resource.getrlimit(resource.RLIMIT_CPU)\n"
+        "print(guard.isolated(mine, limit_processor_s=90.0))"
+    )
+    command = ["sh", "-c", 'ulimit -t 5 && exec "$0" -c "$1"', sys.executable, code]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() == "[5, 5]"
 
 
 def test_errors_and_results_cross_the_process() -> None:

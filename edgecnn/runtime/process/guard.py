@@ -82,7 +82,9 @@ def isolated(
 def _limit(seconds: float | None) -> None:
     """Let the kernel end this process after so much processor time."""
     if seconds is not None:
-        resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(seconds), math.ceil(seconds)))
+        present = resource.getrlimit(resource.RLIMIT_CPU)[1]  # a user's own, which may be lower
+        limit = math.ceil(seconds) if present == resource.RLIM_INFINITY else min(math.ceil(seconds), present)
+        resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))
 
 
 def try_out(file: ModelFile) -> None:
