@@ -114,9 +114,7 @@ def _status() -> int:
 def _explain(error: Exception) -> int:
     """Say what went wrong, if a user can have caused it; the exit status."""
     if isinstance(error, click.ClickException):
-        if isinstance(error, click.MissingParameter) and not isinstance(
-            getattr(error.param, "type", None), click.Choice
-        ):
+        if isinstance(error, click.MissingParameter):
             error = click.MissingParameter(_what_is_missing(error), error.ctx, error.param)
         text = io.StringIO()
         error.show(text)
@@ -136,6 +134,8 @@ def _explain(error: Exception) -> int:
 
 def _what_is_missing(error: click.MissingParameter) -> str:
     """The parameter's help and the command's first example, where it has them; of a choice click lists the values."""
+    if error.param is not None and isinstance(error.param.type, click.Choice):
+        return error.message or ""
     described = str(getattr(error.param, "help", None) or "").partition("\n\n")[0]
     command = error.ctx.command if error.ctx else None
     lines = (line.strip() for line in (command.help or "").splitlines()) if command else ()
