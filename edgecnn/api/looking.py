@@ -131,7 +131,7 @@ def measure_receptive_fields(
 
     opened = open_model(str(model), trust=trust)
     if opened.keras_model is None:
-        raise UsageError(f"{model} has no gradients; expected a Keras file or a model's name.")
+        raise UsageError(f"{model} is a .tflite file, which has no gradients; expected a Keras file or a model's name.")
     return measure_stages(opened.keras_model, analyze(opened.network), layers)
 
 

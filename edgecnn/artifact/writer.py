@@ -65,7 +65,10 @@ def graph_bytes(file: AnyFile) -> bytes:
     start, size = struct.unpack("<QQ", span) if len(span) == _SPAN_BYTES else (0, 0)
     graph = file.data[start : start + size]
     if _outline(parse(graph, f"The graph inside {file.name}").graph) != _outline(file.model.graph):
-        raise ModelFileError(f"{file.name}: the graph inside isn't the one that it runs. The file is damaged.")
+        raise ModelFileError(
+            f"{file.name}: the graph inside the file differs from the graph that it runs. The file is damaged: "
+            "write or copy it again."
+        )
     return graph
 
 

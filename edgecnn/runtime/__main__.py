@@ -35,15 +35,24 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="edgecnn.runtime", description=__doc__)
     parser.add_argument("job", choices=sorted([*JOBS, "batch"]))
     parser.add_argument("--model", action="append", default=[], help="a .tflite file; twice for `compare`")
-    parser.add_argument("--name", action="append", default=[], help="what to call each model in messages")
+    parser.add_argument("--name", action="append", default=[], help="name of each model in messages")
     parser.add_argument("--delegate", default="cpu")
-    parser.add_argument("--threads", type=_numbers, default=[None], help="e.g. 1,2,4: one measurement each")
+    parser.add_argument(
+        "--threads",
+        type=_numbers,
+        default=[None],
+        help="number of threads; several, e.g. 1,2,4, give one measurement each",
+    )
     parser.add_argument("--runs", type=int, default=100)
     parser.add_argument("--warmup", type=int, default=10)
-    parser.add_argument("--budget", type=float, default=60.0, help="seconds after which the runs end early")
-    parser.add_argument("--seconds", type=float, default=60.0, help="how long `sustained` runs")
-    parser.add_argument("--wait", type=float, default=600.0, help="seconds to wait for another measurement to end")
-    parser.add_argument("--watch", type=float, help="end when standard input ends, or is silent for SECONDS (0: ever)")
+    parser.add_argument("--budget", type=float, default=60.0, help="time limit of the runs, in seconds")
+    parser.add_argument("--seconds", type=float, default=60.0, help="duration of the job `sustained`, in seconds")
+    parser.add_argument(
+        "--wait", type=float, default=600.0, help="longest wait for another measurement to end, in seconds"
+    )
+    parser.add_argument(
+        "--watch", type=float, help="end when standard input closes or sends nothing for SECONDS (0: never)"
+    )
     parser.add_argument("--options", type=json.loads, default={}, help="more options of a job, as JSON")
     return parser
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+OUT_OF_MEMORY = "Out of memory while running the model. Use a smaller model, or free memory."
+
 
 class EdgecnnError(Exception):
     """Base of every error that edgecnn raises on purpose; the command line prints its message without a traceback."""

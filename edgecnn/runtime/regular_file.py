@@ -61,4 +61,4 @@ def _check(status: os.stat_result, path: str | Path, limit_bytes: int) -> None:
     if special:
         raise OSError(errno.EINVAL, f"it is {special}; expected a regular file", str(path))
     if status.st_size > limit_bytes:
-        raise OSError(errno.EFBIG, f"it has {status.st_size:,} bytes; at most {limit_bytes:,} are read", str(path))
+        raise OSError(errno.EFBIG, f"it has {status.st_size:,} bytes; expected at most {limit_bytes:,}", str(path))

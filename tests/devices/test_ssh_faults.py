@@ -180,7 +180,7 @@ def test_two_profiles_at_once(pi, reach):
         assert device.notes == []
         second = ThreadPoolExecutor().submit(device.run, "measure", [model], runs=2, warmup=0)
         wait_until(lambda: device.notes or second.done())
-        assert device.notes == ["Waiting for another measurement on this machine to end."]
+        assert device.notes == ["Waiting until another measurement on this machine ends."]
     assert second.result()["measurements"][0]["runs"] == 2
 
 

@@ -91,7 +91,7 @@ def test_hints_replace_assumptions(tmp_path: Path, model: Any) -> None:
 @pytest.mark.parametrize(
     ("hints", "expected"),
     [
-        (Hints(), "assumed pixel values 0..255"),
+        (Hints(), "Derived the input range from the model's first operations: pixel values 0..255"),
         (Hints(mean=(3.0,), std=(2.0,)), None),
         (Hints(mean=(3.0,)), "assumed --std 1"),
         (Hints(std=(2.0,)), "assumed --mean 0"),

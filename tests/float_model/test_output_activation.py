@@ -66,7 +66,7 @@ def test_what_is_said_counts() -> None:
 
 
 def test_one_unit_with_a_softmax_is_refused() -> None:
-    with pytest.raises(ModelFileError, match="which makes it 1 for every image"):
+    with pytest.raises(ModelFileError, match="so it is 1 for every image"):
         from_model(classifier(lambda x: L.Dense(1, activation="softmax")(x)))
 
 

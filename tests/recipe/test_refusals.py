@@ -74,7 +74,7 @@ def test_classes_of_other_data_are_refused(refuse: Any, picture_folder: Path) ->
     ("keys", "sentence"),
     [
         ('delegate = "edgetp"', "[profile] Unknown delegate 'edgetp'."),
-        ('delegate = "edgetpu:usb,power=much"', "[profile] Delegate edgetpu: power is 'much'"),
+        ('delegate = "edgetpu:usb,power=much"', "[profile] The option power of the delegate edgetpu is 'much'"),
         ('delegate = "edgetpu"', "profile.delegate is 'edgetpu', which runs only what its compiler made"),
         ('device = "pi@"', "[profile] "),
         ('device = "pie4.invalid"', "[profile] There is no host 'pie4.invalid'. Did you mean pi4.invalid?"),

@@ -56,7 +56,7 @@ def test_spoiled_values_are_a_sentence_or_a_record(kind: type[Record]) -> None:
         ({"golden": {"generator": "x", "seed": 2**40}}, "contract.golden.seed is 1099511627776; expected 0 to"),
         ({"model": {"arguments": json.loads("[" * 50 + "]" * 50)}}, "contract.model.arguments is list"),
         ({"model": {"arguments": {"a": json.loads("[" * 50 + "]" * 50)}}}, "nested more than 32 levels"),
-        ({"format": 2}, "format 2; this edgecnn reads format 1"),
+        ({"format": 2}, "format 2, but this edgecnn reads format 1"),
     ],
 )
 def test_the_sentence_names_key_received_and_expected(values: dict[str, Any], said: str) -> None:

@@ -50,7 +50,7 @@ def test_single_flipped_bits_are_refused_or_change_nothing(tiny_int8: Path) -> N
 
 @needs_cases
 def test_a_file_whose_contract_lost_its_name_is_no_file_by_others() -> None:
-    with pytest.raises(ModelFileError, match="holds a contract of edgecnn that can't be found"):
+    with pytest.raises(ModelFileError, match="the edgecnn contract inside it can't be located"):
         model_file.read(HOSTILE / "digest_hole.tflite")
 
 

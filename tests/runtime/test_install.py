@@ -42,6 +42,6 @@ def test_the_old_one_comes_back(tmp_path, monkeypatch):
         return rename(self, target)
 
     monkeypatch.setattr(Path, "rename", refuse)
-    with pytest.raises(EdgecnnError, match=r"the disk went away\. An earlier one there is unchanged"):
+    with pytest.raises(EdgecnnError, match=r"the disk went away\. .*An earlier environment there is unchanged"):
         install.install(str(tmp_path / "venv"), [], [])
     assert content(tmp_path) == {"venv/made": "old"}

@@ -47,7 +47,7 @@ def test_second_waits_and_says_so_and_a_killed_holder_lets_go(folder, capsys, mo
     monkeypatch.setattr(lock.time, "sleep", end_holder)
     with lock.measuring(30):
         assert len(waits) == 1
-    assert "Waiting for another measurement" in capsys.readouterr().err
+    assert "Waiting until another measurement" in capsys.readouterr().err
 
 
 def test_tensors_that_are_not_timed_need_no_lock():

@@ -44,8 +44,8 @@ def test_labels_are_read(buffer: memoryview) -> None:
     [
         (_zipped(b"\n" * (17 << 20)), "more than 16,777,216 bytes"),
         (_lying(_zipped(b"ant\n" * (5 << 20)), 8), "can't be read"),
-        (_zipped(b"ant\n", zipfile.ZIP_LZMA), "neither stored nor deflated"),
-        (_zipped(b"ant\n", zipfile.ZIP_BZIP2), "neither stored nor deflated"),
+        (_zipped(b"ant\n", zipfile.ZIP_LZMA), "compression method is not supported"),
+        (_zipped(b"ant\n", zipfile.ZIP_BZIP2), "compression method is not supported"),
         (_zipped(b"ant\n", others=8000), "directory has more than 1,048,576 bytes"),
     ],
     ids=["large", "lying", "lzma", "bzip2", "members"],

@@ -47,15 +47,15 @@ def model(
         ([IMAGE], [(1, 64, 64, 3)], "image-to-image: an image of 64 x 64 pixels"),
         ([IMAGE], [(1, 8, 8, 17)], "pose estimation or object detection: a map of 8 x 8 positions with 17 values"),
         ([IMAGE], [(1, 1, 17, 3)], "pose estimation or landmarks"),
-        ([IMAGE], [(1, 2100, 85)], "object detection (a row of box and scores for each anchor)"),
+        ([IMAGE], [(1, 2100, 85)], "object detection (one box with scores per anchor)"),
         ([IMAGE], [(1, 10, 4), (1, 10)], "object detection (boxes and scores)"),
         ([IMAGE], [(1, 8, 8, 17), (1, 8, 8, 34)], "pose estimation or object detection (maps"),
         ([IMAGE], [(1, 5), (1, 1)], "several tasks in one model"),
         ([(1, 16000)], [(1, 12)], "a vector of features or audio samples"),
         ([(1, 96, 64)], [(1, 12)], "a sequence of audio or sensor data, or a gray image without"),
-        ([(1, 32, 32, 8)], [(1, 12)], "no single image"),
-        ([(4, 32, 32, 3)], [(4, 12)], "no single image"),
-        ([IMAGE, (1, 5)], [(1, 12)], "takes 2 inputs ([1, 32, 32, 3], [1, 5]); expected one image"),
+        ([(1, 32, 32, 8)], [(1, 12)], "something other than one image"),
+        ([(4, 32, 32, 3)], [(4, 12)], "something other than one image"),
+        ([IMAGE, (1, 5)], [(1, 12)], "has 2 inputs ([1, 32, 32, 3], [1, 5]); expected one image"),
     ],
 )
 def test_what_is_no_classifier_is_named(
@@ -65,17 +65,19 @@ def test_what_is_no_classifier_is_named(
     with pytest.raises(NoClassifierError) as caught:
         model_file.from_bytes(data, "m.tflite")
     assert said in str(caught.value)
-    assert "`edgecnn inspect`, `profile`, `inspect --target` and `compile` take it" in str(caught.value)
+    assert "These commands accept it: `edgecnn inspect` (also with --target), `profile` and `compile`" in str(
+        caught.value
+    )
     found = model_file.any_from_bytes(data, "m.tflite")
     assert type(found) is AnyFile and found.sha256
 
 
 def test_tokens_boxes_embeddings_and_numbers_of_classes_are_named() -> None:
     for data, said in (
-        (model([(1, 20)], [(1, 2)], ("i4", "f4")), "text as numbers of tokens"),
+        (model([(1, 20)], [(1, 2)], ("i4", "f4")), "text as token numbers"),
         (model([IMAGE], [(1, 10, 4), (1, 10), (1, 10), (1,)], operator="CUSTOM"), "which is object detection"),
         (model([IMAGE], [(1, 64)], operator="L2_NORMALIZATION"), "an embedding"),
-        (model([IMAGE], [(1,)], ("f4", "i4")), "the number of a class instead of scores"),
+        (model([IMAGE], [(1,)], ("f4", "i4")), "a class number instead of scores"),
     ):
         with pytest.raises(NoClassifierError, match=said):
             model_file.from_bytes(data)
@@ -90,19 +92,19 @@ def test_open_sizes_are_asked_for(tmp_path: Path) -> None:
     path = tmp_path / "open.tflite"
     path.write_bytes(model([(1, 1, 1, 3)], [(1, 10)], free=(1, 2)))
     with pytest.raises(
-        NoClassifierError, match=r"leaves the size of its input open \(\[1, -1, -1, 3\]\).*--input-size"
+        NoClassifierError, match=r"has no fixed input size \(\[1, -1, -1, 3\]\).*--input-size"
     ):
         model_file.read(path)
     assert Hints(input_size=48).read(path).contract.preprocessing.shape == (48, 48, 3)
     file, taken = Hints().read_any(path)
     assert file.model.graph.tensors[0].shape == (1, free_input.IMAGE_SIZE, free_input.IMAGE_SIZE, 3)
-    assert "took [1, 224, 224, 3]; --input-size says otherwise" in taken
+    assert "assumed the shape [1, 224, 224, 3]. Set another one with --input-size" in taken
     assert Hints(input_size=64).read_any(path)[1] == ""
 
 
 def test_a_spectrogram_is_no_gray_image_unless_somebody_says_so() -> None:
     data = model([(1, 49, 40, 1)], [(1, 12)])
-    with pytest.raises(NoClassifierError, match=r"may be a gray image or a spectrogram \(audio\).*--color gray"):
+    with pytest.raises(NoClassifierError, match=r"either a gray image or a spectrogram \(audio\).*--color gray"):
         model_file.from_bytes(data)
     assert model_file.from_bytes(data, said=("color",)).contract.preprocessing.color == "gray"
     assert model_file.from_bytes(model([(1, 28, 28, 1)], [(1, 12)])).contract.preprocessing.color == "gray"
@@ -134,4 +136,4 @@ def test_commands_refuse_without_an_answer(tmp_path: Path, arguments: list[str])
     words = [str(places.get(word, word)) for word in arguments]
     done = subprocess.run([sys.executable, "-m", "edgecnn", *words], capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 1 and not done.stdout and not (tmp_path / "page.html").exists()
-    assert "Error: s.tflite is no image classifier: it gives an output of shape [1, 32, 32, 21]" in done.stderr
+    assert "Error: s.tflite is not an image classifier: it has an output of shape [1, 32, 32, 21]" in done.stderr

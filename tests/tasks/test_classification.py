@@ -64,7 +64,7 @@ def test_large_scores_do_not_overflow() -> None:
         ("logits", [(4,)], "3 labels for 4 classes"),
         ("logits", [(3,), (3,)], r"shape \[batch, 3\], \[batch, 3\]; expected \[batch, classes\]"),
         ("logits", [(7, 7, 3)], r"shape \[batch, 7, 7, 3\]"),
-        ("binary_logit", [(3,)], "one number; the model gives 3"),
+        ("binary_logit", [(3,)], "one number, but the model outputs 3"),
         ("binary_probability", [(1,)], "3 labels for 2 classes"),
     ],
 )

@@ -41,8 +41,8 @@ class EdgeTpu(Record):
         """What makes it slow; empty when nothing does."""
         if self.bus == "usb" and 0 < self.speed_mbps < USB3_MBPS:
             return (
-                f"The Edge TPU runs over USB 2 ({self.speed_mbps} Mbit/s): MobileNetV2 takes about twice as long as "
-                "over USB 3. Plug it into a blue port, with the cable that came with it."
+                f"The Edge TPU is connected over USB 2 ({self.speed_mbps} Mbit/s): MobileNetV2 takes about twice "
+                "as long as over USB 3. Plug it into a blue port, with the cable that came with it."
             )
         return ""
 
@@ -76,29 +76,31 @@ def explain(devices: list[EdgeTpu], bus: str = "") -> str:
         other = f" There is one on {devices[0].bus.upper()}." if devices else ""
         where = {"usb": " on USB", "pci": " on PCIe"}.get(bus, "")
         return (
-            f"No Edge TPU is plugged in{where}.{other} `lsusb` shows a USB Accelerator as 1a6e:089a or 18d1:9302; "
-            "a PCIe one is /dev/apex_0 (gasket driver)."
+            f"No Edge TPU was found{where}.{other} Plug it in; `lsusb` then shows a USB Accelerator as 1a6e:089a "
+            "or 18d1:9302, and a PCIe one is /dev/apex_0 (gasket driver)."
         )
     for device in usable:
         if device.used_by:
-            return f"The Edge TPU {device.node} is busy: {device.used_by} has it open. Stop that program first."
+            return f"The Edge TPU {device.node} is busy: {device.used_by} uses it. Stop that program first."
         if not device.writable:
-            return f"This user may not open the Edge TPU {device.node}. {_permission(device)}"
-    hint = " It runs over USB 2, which may not supply enough power; use a USB 3 port." if usable[0].warning else ""
+            return f"This user has no permission to open the Edge TPU {device.node}. {_permission(device)}"
+    hint = (
+        " It is connected over USB 2, which may not supply enough power; use a USB 3 port." if usable[0].warning else ""
+    )
     return (
-        f"The Edge TPU {usable[0].node} is present, but does not respond.{hint} Another program may hold it; else "
-        "unplug it, plug it in again and check its power (`dmesg | tail`)."
+        f"The Edge TPU {usable[0].node} is present, but does not respond.{hint} Stop other programs that may use "
+        "it; if that does not help, unplug it, plug it in again and check its power (`dmesg | tail`)."
     )
 
 
 def _permission(device: EdgeTpu) -> str:
     if device.bus == "pci":
         return (
-            "Add a udev rule for /dev/apex_* with GROUP=apex, MODE=0660 and put the user into that group; log in again."
+            "Add a udev rule for /dev/apex_* with GROUP=apex, MODE=0660, add the user to that group, and log in again."
         )
     return (
-        "Its udev rule comes with libedgetpu (60-libedgetpu1-std.rules, group plugdev): "
-        "sudo usermod -aG plugdev $USER, log in again, and plug the stick in again."
+        "Add the user to the group plugdev (sudo usermod -aG plugdev $USER), log in again, and plug the stick in "
+        "again; its udev rule (60-libedgetpu1-std.rules) comes with libedgetpu."
     )
 
 

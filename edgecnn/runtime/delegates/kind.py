@@ -61,15 +61,24 @@ class DelegateKind(DelegateFile, Protocol):
         """Why a library can't be loaded, from the loader's own words."""
         if "wrong ELF class" in reason or "invalid ELF header" in reason:
             machine = os.uname().machine if hasattr(os, "uname") else "this machine"
-            return f"{asked.library} is built for another kind of processor than this {machine} ({reason})."
-        return f"Can't load the delegate library {asked.library}: {reason}."
+            return (
+                f"The delegate library {asked.library} is built for another processor than this machine's, {machine} "
+                f"({reason}). Install the library for {machine}."
+            )
+        return (
+            f"Can't load the delegate library {asked.library}: {reason}. Install what is missing, or use "
+            "--delegate cpu."
+        )
 
     @staticmethod
     def refused(asked: DelegateSpec, reason: str) -> str:
         """Why a library that was loaded gave no delegate, from the library's own words."""
         said = f" It says: {reason.strip()}" if reason.strip() else " It gave no reason."
         given = ", ".join(f"{key}={value}" for key, value in asked.options.items()) or "none"
-        return f"The delegate {asked.library} refused to start (options: {given}).{said}"
+        return (
+            f"The delegate {asked.library} failed to start (options: {given}).{said} Check its options, or use "
+            "--delegate cpu."
+        )
 
 
 def is_compiled(model: TFLiteModel) -> bool:
@@ -85,5 +94,5 @@ def pairs(text: str) -> dict[str, str]:
     """
     found = [part.partition("=") for part in text.split(",") if part]
     if any(not key or not separator for key, separator, _ in found):
-        raise UsageError(f"Delegate options {text!r}: expected KEY=VALUE, separated by commas.")
+        raise UsageError(f"The delegate options are {text!r}; expected KEY=VALUE, separated by commas.")
     return {key: value for key, _, value in found}

@@ -121,7 +121,8 @@ def _checked_library(spec: DelegateSpec) -> str:
     missing = [name for name in ("create", "destroy") if not hasattr(library, f"tflite_plugin_{name}_delegate")]
     if missing:
         raise DelegateError(
-            f"{path} is a library, but not a TFLite delegate: it doesn't export tflite_plugin_{missing[0]}_delegate."
+            f"{path} is a library, but not a TFLite delegate: it does not export "
+            f"tflite_plugin_{missing[0]}_delegate. Give a delegate library."
         )
     return path
 

@@ -103,7 +103,9 @@ def _open_parts(data: bytes, plan: Plan, threads: int) -> dict[str, _Subgraph]:
         for content in models:
             parts.update(_parts_of(content, plan, threads, wake=len(models) > 1 and threads > 1))
     if not any(name.startswith(EMPTY_PREFIX) for name in parts):
-        raise ModelFileError("The TFLite runtime refuses the model cut into operators.")
+        raise ModelFileError(
+            "The TFLite runtime can't run the model's operators one at a time. Profile the model without --per-op."
+        )
     return parts
 
 

@@ -8,8 +8,8 @@ from .contract import Preprocessing
 from .input_range import SIGNED, InputRange
 
 UNKNOWN_RANGE = (
-    f"Found no scaling inside the model: assumed pixel values scaled from 0..255 to {SIGNED}; --mean and --std say "
-    "otherwise (for 0..1: --mean 0 --std 255; for 0..255: --mean 0 --std 1)."
+    f"Found no scaling inside the model: assumed that pixel values are scaled from 0..255 to {SIGNED}. If not, "
+    "set --mean and --std (for 0..1: --mean 0 --std 255; for 0..255: --mean 0 --std 1)."
 )
 
 
@@ -43,7 +43,7 @@ def of_scaling(found: InputRange | None, said: Collection[str]) -> list[str]:
     if given:
         scaled = found or SIGNED
         name, values = ("std", scaled.std) if "mean" in given else ("mean", scaled.mean)
-        return [f"Only one of --mean and --std was given: assumed --{name} {values[0]:g}."]
+        return [f"Only one of --mean and --std was given: assumed --{name} {values[0]:g}. Give both to be sure."]
     if found is None:
         return [UNKNOWN_RANGE]
-    return [f"The model's first operations tell the range of its input: assumed pixel values {found}."]
+    return [f"Derived the input range from the model's first operations: pixel values {found}."]

@@ -59,14 +59,16 @@ class Preprocessing(Record):
             if value not in choices:
                 raise ModelFileError(f"Contract: {name} is {value!r}; expected one of {', '.join(choices)}.")
         if not 0 < self.crop <= 1:
-            raise ModelFileError(f"Contract: crop is {self.crop}; expected a share above 0 and at most 1.")
+            raise ModelFileError(f"Contract: crop is {self.crop}; expected a share above 0 and up to 1.")
         if self.height < 1 or self.width < 1:
             raise ModelFileError(f"Contract: input size is {self.height} x {self.width}; expected positive numbers.")
         for name, values in (("mean", self.mean), ("std", self.std)):
             if len(values) not in (1, self.channels):
                 raise ModelFileError(f"Contract: {name} has {len(values)} values; expected 1 or {self.channels}.")
         if any(value == 0 for value in self.std):
-            raise ModelFileError("Contract: std has a zero; the model's input is (pixel - mean) / std.")
+            raise ModelFileError(
+                "Contract: std contains 0; expected other numbers, because the model's input is (pixel - mean) / std."
+            )
 
     @property
     def channels(self) -> int:
@@ -140,8 +142,8 @@ class Contract(Record):
         version = values.get("format")
         if version != FORMAT:
             raise ModelFileError(
-                f"The contract has format {printable(repr(version))[:40]}; this edgecnn reads format {FORMAT}. "
-                "Upgrade edgecnn."
+                f"The contract has format {printable(repr(version))[:40]}, but this edgecnn reads format "
+                f"{FORMAT}. Upgrade edgecnn."
             )
         return {**values, "golden": values.get("golden") or None}
 

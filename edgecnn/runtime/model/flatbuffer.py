@@ -40,7 +40,9 @@ class Allowance:
         """Raises: ModelFileError: more was read than an honest file of this size holds."""
         self._left -= size
         if self._left < 0:
-            raise ModelFileError("The file is damaged: its tables overlap so much that parsing it would take too long.")
+            raise ModelFileError(
+                "The file is damaged: its tables overlap so much that reading them would take too long."
+            )
 
 
 class Table:
@@ -141,4 +143,4 @@ def _read(data: memoryview, kind: str, place: int) -> int:
 
 
 def _damaged(place: int) -> ModelFileError:
-    return ModelFileError(f"The file is damaged or cut short: an offset at byte {place} points outside of it.")
+    return ModelFileError(f"The file is damaged or cut short: an offset at byte {place} points outside the file.")

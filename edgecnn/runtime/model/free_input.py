@@ -80,4 +80,8 @@ def sentence(model: TFLiteModel, name: str) -> str:
     """What was taken for the open inputs of a model, for people; empty where none is open."""
     parts = [model.graph.tensors[number] for number in model.graph.inputs]
     shapes = ", ".join(f"{list(chosen(tensor))}" for tensor in parts if is_open(tensor))
-    return f"{name} leaves the size of its input open: took {shapes}; --input-size says otherwise." if shapes else ""
+    return (
+        f"{name} has no fixed input size: assumed the shape {shapes}. Set another one with --input-size."
+        if shapes
+        else ""
+    )

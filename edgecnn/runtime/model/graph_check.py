@@ -59,7 +59,9 @@ def _check_operator(graph: Graph, operator: Operator) -> None:
     what = f"the file is damaged: operator {operator.index}, {operator.name},"
     given = operator.inputs[: len(ranks)]
     if len(given) < len(ranks) or -1 in given or not operator.outputs:
-        raise ModelFileError(f"{what} lacks an input or an output; expected {len(ranks)} inputs or more.")
+        raise ModelFileError(
+            f"{what} lacks an input or an output; expected at least {len(ranks)} inputs and one output."
+        )
     for number, rank in (*zip(given, ranks), (operator.outputs[0], output_rank)):
         tensor = graph.tensors[number]
         # TensorFlow 1's converter wrote no shape behind custom operators; a constant always has one.

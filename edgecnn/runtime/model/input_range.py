@@ -58,10 +58,10 @@ PIXELS = InputRange("0..255", (0.0,), (1.0,))
 UNIT = InputRange("0..1", (0.0,), (255.0,))
 SIGNED = InputRange("-1..1", (127.5,), (127.5,))
 IMAGENET = InputRange(
-    "normalized by ImageNet's mean and deviation", (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
+    "normalized by ImageNet's mean and standard deviation", (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 )  # fmt: skip
 IMAGENET_MEAN = InputRange(
-    "0..255 without ImageNet's mean, blue first", (103.939, 116.779, 123.68), (1.0,), "bgr"
+    "0..255 minus ImageNet's mean, channel order BGR", (103.939, 116.779, 123.68), (1.0,), "bgr"
 )  # fmt: skip
 CENTERED = InputRange("-0.5..0.5", (127.5,), (255.0,))
 _BY_ARITHMETIC = (PIXELS, UNIT, SIGNED)

@@ -67,10 +67,10 @@ def parse_json(text: str | bytes | bytearray | memoryview, *, constants: bool = 
         refuse = None if constants else _refuse_constant
         return json.loads(bytes(text) if isinstance(text, memoryview) else text, parse_constant=refuse)
     except RecursionError as error:
-        raise RecordError("It is nested too deeply to be read.") from error
+        raise RecordError("The JSON text is nested too deeply.") from error
     except ValueError as error:
-        raise RecordError(f"It is not valid JSON: {printable(str(error))}.") from error
+        raise RecordError(f"The text is not valid JSON: {printable(str(error))}.") from error
 
 
 def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no number")
+    raise ValueError(f"{name} is not a number that JSON allows")

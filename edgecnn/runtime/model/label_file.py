@@ -51,12 +51,13 @@ def check_count(labels: Sequence[str], outputs: int, name: str) -> None:
         return
     hint = ""
     if len(labels) == outputs + 1 and re.fullmatch(r"background|\?\?\?|_+background_+|none", labels[0].strip(), re.I):
-        hint = f" The first, {labels[0]!r}, is of a model that has an output for the background: remove that line."
+        hint = (
+            f" The first label, {labels[0]!r}, stands for a background class that this model does not have: "
+            "remove that line."
+        )
     elif len(labels) == outputs - 1:
-        hint = " If the model's first output is the background, put the line `background` first."
-    raise ModelFileError(
-        f"{name} has {len(labels)} labels for {outputs} classes; expected one for each of the model's outputs.{hint}"
-    )
+        hint = " If the model's first output is a background class, add `background` as the first line."
+    raise ModelFileError(f"{name} has {len(labels)} labels for {outputs} classes; expected one label per output.{hint}")
 
 
 def parse_labels(text: str, name: str) -> tuple[str, ...]:
@@ -72,8 +73,8 @@ def parse_labels(text: str, name: str) -> tuple[str, ...]:
         raise ModelFileError(f"{name} holds no labels; expected one class name per line.")
     if re.match(r"(item\s*\{|names\s*:)", lines[0]):
         raise ModelFileError(
-            f"{name} is not a list of labels: it begins with {lines[0]!r}. Write one class name per line, in output "
-            "order."
+            f"{name} is not a list of labels: its first line is {lines[0]!r}. Write one class name per line, in "
+            "output order."
         )
     found = _numbered(lines, name)
     return tuple(_without_wordnet(found if found is not None else lines))
@@ -85,9 +86,11 @@ def _text(path: str | Path) -> str:
         encoding = next((name for mark, name in _UNICODE if data.startswith(mark)), "utf-8")
         return data.decode(encoding)
     except OSError as error:
-        raise ModelFileError(f"Can't read the labels {path}: {error.strerror}.") from error
+        raise ModelFileError(
+            f"Can't read the labels file {path}: {error.strerror}. Check its name and permissions."
+        ) from error
     except UnicodeDecodeError as error:
-        raise ModelFileError(f"Can't read the labels {path}: {error}. Save it as a UTF-8 text file.") from error
+        raise ModelFileError(f"Can't read the labels file {path}: {error}. Save it as a UTF-8 text file.") from error
 
 
 def _numbered(lines: Sequence[str], name: str) -> list[str] | None:
@@ -106,7 +109,7 @@ def _by_number(pairs: list[tuple[int, str]], lines: Sequence[str], name: str) ->
     names = [text for _, text in pairs]
     if len(set(names)) < len(set(lines)) and len(set(lines)) == len(lines):
         return None  # `1 euro`, `2 euro`: the number belongs to the name
-    return in_order(pairs, f"{name}: every line has a number, and these are")
+    return in_order(pairs, f"{name}: every line has a number, but the numbers are")
 
 
 def in_order(pairs: Sequence[tuple[int, str]], what: str) -> list[str]:
@@ -121,7 +124,7 @@ def in_order(pairs: Sequence[tuple[int, str]], what: str) -> list[str]:
             return [text for _, text in sorted(pairs)]
     twice = next((number for number, after in zip(numbers, numbers[1:]) if number == after), None)
     missing = next((number for number in range(numbers[0], numbers[-1]) if number not in set(numbers)), None)
-    problem = f"{twice} stands twice" if twice is not None else f"{missing if missing is not None else 0} is missing"
+    problem = f"{twice} occurs twice" if twice is not None else f"{missing if missing is not None else 0} is missing"
     raise ModelFileError(
         f"{what} not 0 to {len(pairs) - 1} (or 1 to {len(pairs)}): {problem}. Write one name per line, in output "
         "order, without numbers."
@@ -140,17 +143,17 @@ def _from_json(text: str, name: str) -> tuple[str, ...]:
         labels = _names_of(value, name)
     except (ValueError, RecursionError) as error:
         raise ModelFileError(
-            f"{name} begins like JSON but is not valid JSON: {error}. Or write one name per line."
+            f"{name} starts like JSON but is not valid JSON: {error}. Correct it, or write one class name per line."
         ) from error
     if labels is None or not labels or not all(isinstance(label, str) and label.strip() for label in labels):
         raise ModelFileError(
-            f'{name} is JSON of an unsupported form. Expected {{"cat": 0, ...}}, {{"0": "cat", ...}} or ["cat", ...].'
+            f'{name} is JSON of an unsupported form; expected {{"cat": 0, ...}}, {{"0": "cat", ...}} or ["cat", ...].'
         )
     return tuple(label.strip() for label in labels)
 
 
 def _names_of(value: object, name: str) -> Sequence[str] | None:
-    what = f"{name}: its indices are"
+    what = f"{name}: its class numbers are"
     if isinstance(value, list):
         return value
     if not isinstance(value, dict) or not value:

@@ -62,10 +62,12 @@ def _associated_labels(file: bytes, name: str) -> tuple[str, ...]:
         _check_directory(file)
         with zipfile.ZipFile(io.BytesIO(file)) as archive:
             if archive.getinfo(name).compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-                raise ValueError("it is neither stored nor deflated")
+                raise ValueError("its compression method is not supported")
             return tuple(read_member(archive, name, MAX_BYTES).decode("utf-8").splitlines())
     except (OSError, *DAMAGED_ZIP) as error:
-        raise ModelFileError(f"The labels file {name!r} inside the model can't be read: {error}.") from error
+        raise ModelFileError(
+            f"The labels file {name!r} inside the model can't be read: {error}. Give the labels with --labels FILE."
+        ) from error
 
 
 def _check_directory(file: bytes) -> None:

@@ -99,7 +99,9 @@ def from_bytes(data: bytes, name: str = "the model", said: Collection[str] = ())
     model = parse(data, name)
     own = model.metadata.get(BUFFER_NAME)
     if own is None and holds_contract(model, data):
-        raise ModelFileError(f"{name} is damaged: it holds a contract of edgecnn that can't be found. Copy it again.")
+        raise ModelFileError(
+            f"{name} is damaged: the edgecnn contract inside it can't be located. Copy the file again."
+        )
     if own is not None:
         _check_digest(data, own, name)
         return ModelFile(name, data, model, _own_contract(own, name), sealed=True)
@@ -147,7 +149,9 @@ def read_bytes(path: Path) -> bytes:
     except FileNotFoundError as error:
         raise ModelFileError(f"There is no file {path}.{likely_meant(path)}") from error
     except (OSError, MemoryError) as error:
-        raise ModelFileError(f"Can't read {path}: {getattr(error, 'strerror', None) or error}.") from error
+        raise ModelFileError(
+            f"Can't read {path}: {getattr(error, 'strerror', None) or error}. Check its name and permissions."
+        ) from error
 
 
 def _check_digest(data: bytes, own: memoryview, name: str) -> None:
@@ -157,7 +161,7 @@ def _check_digest(data: bytes, own: memoryview, name: str) -> None:
     digest.update(b"0" * DIGEST_SIZE)
     digest.update(memoryview(data)[place + DIGEST_START + DIGEST_SIZE :])
     if digest.hexdigest().encode() != text:
-        raise ModelFileError(f"{name} is damaged: its content doesn't match the digest that it carries. Copy it again.")
+        raise ModelFileError(f"{name} is damaged: its content does not match its SHA-256 digest. Copy the file again.")
 
 
 def _own_contract(own: memoryview, name: str) -> Contract:
@@ -177,8 +181,7 @@ def _guess_contract(model: TFLiteModel, data: bytes, name: str, said: Collection
     tensor = graph.tensors[graph.inputs[0]]
     if free_input.is_open(tensor):
         raise NoClassifierError(
-            f"{name} leaves the size of its input open ({purpose.shown(tensor)}). Set height and width with "
-            "--input-size N."
+            f"{name} has no fixed input size ({purpose.shown(tensor)}). Set height and width with --input-size N."
         )
     buffer = model.metadata.get(standard.BUFFER_NAME)
     known = standard.read(buffer, data) if buffer is not None else None

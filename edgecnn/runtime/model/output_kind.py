@@ -18,8 +18,8 @@ BINARY = (BINARY_LOGIT, BINARY_PROBABILITY)
 SOFTMAX, SIGMOID, UNKNOWN = "softmax", "sigmoid", ""
 """What an output passes through last."""
 ONE_LOGIT = (
-    "Found no sigmoid before the model's only output: assumed that it is the logit of the second of two classes; "
-    "--output-kind says otherwise."
+    "Found no sigmoid before the model's only output: assumed that the output is a logit for the second of two "
+    "classes. If not, set --output-kind."
 )
 _FORMAT = ("DEQUANTIZE", "QUANTIZE", "RESHAPE", "SQUEEZE", "EXPAND_DIMS", "CAST", "TRANSPOSE")
 """Operators that leave the values as they are."""
@@ -36,8 +36,8 @@ def of_activation(activation: str, size: int) -> str:
     """
     if size == 1 and activation == SOFTMAX:
         raise ModelFileError(
-            "The model's only output passes through a softmax, which makes it 1 for every image. Train it with a "
-            "sigmoid, or with one output per class."
+            "The model's only output passes through a softmax, so it is 1 for every image. Train the model with "
+            "a sigmoid, or with one output per class."
         )
     if size == 1:
         return BINARY_PROBABILITY if activation == SIGMOID else BINARY_LOGIT

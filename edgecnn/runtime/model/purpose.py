@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from .tflite import Graph, Tensor
 
-COMMANDS = "`edgecnn inspect`, `profile`, `inspect --target` and `compile` take it"
+COMMANDS = "These commands accept it: `edgecnn inspect` (also with --target), `profile` and `compile`"
 _DETECTION = "TFLite_Detection_PostProcess"
 _TOKENS = ("INT32", "INT64")
 
@@ -14,28 +14,28 @@ _TOKENS = ("INT32", "INT64")
 def refusal(graph: Graph, name: str) -> str:
     """Why a graph can't be used as an image classifier, and which commands take it; empty if it can."""
     reason = _input(graph) or _output(graph)
-    return f"{name} is no image classifier: it {reason}. {COMMANDS}." if reason else ""
+    return f"{name} is not an image classifier: it {reason}. {COMMANDS}." if reason else ""
 
 
 def _input(graph: Graph) -> str:
     tensors = [graph.tensors[number] for number in graph.inputs]
     shapes = ", ".join(map(shown, tensors))
     if len(tensors) != 1:
-        return f"takes {len(tensors)} inputs ({shapes}); expected one image" if tensors else "takes no input"
+        return f"has {len(tensors)} inputs ({shapes}); expected one image" if tensors else "has no input"
     tensor = tensors[0]
     rank = len(tensor.shape)
     if is_image(tensor):
         return ""
     looks = {0: "a single number", 1: "a vector, e.g. of audio samples", 2: "a vector of features or audio samples"}
-    looks[3] = "a sequence of audio or sensor data, or a gray image without an axis for its channel"
-    likeness = looks.get(rank, "no single image")
+    looks[3] = "a sequence of audio or sensor data, or a gray image without a channel axis"
+    likeness = looks.get(rank, "something other than one image")
     if tensor.dtype == "STRING":
         likeness = "text"
     elif tensor.dtype in _TOKENS and rank < 3:
-        likeness = "text as numbers of tokens"
+        likeness = "text as token numbers"
     return (
-        f"takes an input of shape {shown(tensor)}, which looks like {likeness}; expected one image, "
-        "[1, height, width, 1 or 3]"
+        f"has an input of shape {shown(tensor)}, which looks like {likeness}; expected one image of shape [1, "
+        "height, width, 1 or 3]"
     )
 
 
@@ -44,8 +44,8 @@ def doubt(tensor: Tensor, name: str) -> str:
     if tensor.shape[3] != 1 or tensor.shape[1] == tensor.shape[2]:
         return ""
     return (
-        f"{name} takes an input of shape {shown(tensor)}, which may be a gray image or a spectrogram (audio). If it is "
-        f"an image, say so with --color gray. Otherwise: {COMMANDS}."
+        f"{name} has an input of shape {shown(tensor)}: either a gray image or a spectrogram (audio). If it is an "
+        f"image, add --color gray. If not: {COMMANDS}."
     )
 
 
@@ -61,13 +61,13 @@ def _output(graph: Graph) -> str:
     shapes = ", ".join(map(shown, tensors))
     names = {operator.name for operator in graph.operators}
     if _DETECTION in names:
-        return f"gives boxes with their classes and scores ({shapes}), which is object detection"
+        return f"outputs boxes with classes and scores ({shapes}), which is object detection"
     if any("pose" in name.lower() for name in names - {"TRANSPOSE", "TRANSPOSE_CONV"}):
-        return f"gives {shapes}, which is pose estimation"
+        return f"outputs {shapes}, which is pose estimation"
     if len(tensors) != 1:
-        return f"gives {len(tensors)} outputs ({shapes}), which looks like {_several(tensors)}"
+        return f"has {len(tensors)} outputs ({shapes}), which look like {_several(tensors)}"
     likeness = _likeness(graph, tensors[0])
-    return f"gives an output of shape {shapes}, which looks like {likeness}" if likeness else ""
+    return f"has an output of shape {shapes}, which looks like {likeness}" if likeness else ""
 
 
 def _several(tensors: Sequence[Tensor]) -> str:
@@ -84,21 +84,23 @@ def _likeness(graph: Graph, output: Tensor) -> str:
     if -1 in output.signature[1:]:
         is_map = len(output.shape) == 4
         return (
-            "an image or a map of the image's size (image-to-image, segmentation)" if is_map else "a row of open length"
+            "an image or a map of the image's size (image-to-image, segmentation)"
+            if is_map
+            else "a vector without a fixed length"
         )
     if not output.shape or (len(shape) <= 1 and output.dtype not in ("STRING", "BOOL", "INT32", "INT64")):
         return _vector(graph, output)
     if len(shape) <= 1:
-        return "the number of a class instead of scores" if output.elements == 1 else "numbers instead of scores"
+        return "a class number instead of scores" if output.elements == 1 else "numbers instead of scores"
     if _is_map(output.shape):
         return _map(output.shape, given)
     if len(shape) == 2 and shape[-1] in (2, 3) and shape[0] > 4:
-        return "pose estimation or landmarks (a row of coordinates for each point)"
+        return "pose estimation or landmarks (coordinates of each point)"
     if len(shape) == 2 and shape[0] == given[1] and shape[1] == given[2]:
-        return "semantic segmentation or depth (a value for each pixel)"
+        return "semantic segmentation or depth (one value per pixel)"
     if len(shape) == 2:
-        return "object detection (a row of box and scores for each anchor)"
-    return "no scores of classes, one for each image"
+        return "object detection (one box with scores per anchor)"
+    return "something other than one score per class"
 
 
 def _vector(graph: Graph, output: Tensor) -> str:

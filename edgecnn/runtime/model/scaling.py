@@ -15,7 +15,7 @@ from .input_range import PIXELS, SIGNED, InputRange, calibrated_range, expected_
 from .metadata import StandardMetadata
 from .tflite import Graph, Operator, Tensor
 
-_RAW = ["Assumed that the quantized input is the raw image (0 to 255)."]
+_RAW = ["Assumed that the quantized input takes the raw image (pixel values 0 to 255)."]
 _ARITHMETIC = {"ADD": np.add, "SUB": np.subtract, "MUL": np.multiply, "DIV": np.divide}
 _CLIPPING = {"MAXIMUM": np.maximum, "MINIMUM": np.minimum}
 _MOVING = (
@@ -77,7 +77,10 @@ def _raw_picture(tensor: Tensor, name: str) -> tuple[tuple[float, ...], tuple[fl
         return (offset,), (1.0,)
     scale, zero_point = float(tensor.scale[0]), float(tensor.zero_point[0])
     if not 0 < scale < math.inf:
-        raise ModelFileError(f"{name} is damaged: its input has the scale {scale}; expected a positive number.")
+        raise ModelFileError(
+            f"{name} is damaged: the scale of its input is {scale}; expected a positive number. Convert the model "
+            "again."
+        )
     return (zero_point + offset,), (1.0 / scale,)
 
 

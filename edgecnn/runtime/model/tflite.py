@@ -165,12 +165,12 @@ def parse(data: bytes | memoryview, name: str = "the model") -> TFLiteModel:
     try:
         return _model(Table.root(data, bounded=True))
     except ModelFileError as error:
-        raise ModelFileError(f"{name}: {error}") from error
+        raise ModelFileError(f"{name}: {error} Copy or convert it again.") from error
 
 
 def _describe(head: bytes) -> str:
     kinds = (
-        (b"PK", "is a zip (a .keras file?)"),
+        (b"PK", "is a zip archive (perhaps a .keras file)"),
         (b"\x89HDF", "is an HDF5 file (.h5)"),
         (b"", f"begins with {head[:8]!r}"),
     )
@@ -182,7 +182,7 @@ def _model(root: Table) -> TFLiteModel:
     codes = [_operator_code(table) for table in root.tables(1)]
     graphs = tuple(_graph(table, buffers, codes) for table in root.tables(2))
     if not graphs or not graphs[0].inputs or not graphs[0].outputs:
-        raise ModelFileError("the file holds no graph with an input and an output.")
+        raise ModelFileError("the file has no graph with an input and an output.")
     metadata = {}
     for table in root.tables(6):
         metadata[table.string(0)] = _pick(buffers, table.scalar(1, "uint32"), "buffer")
@@ -193,7 +193,7 @@ def _buffer(table: Table) -> memoryview:
     offset, size = table.scalar(1, "uint64"), table.scalar(2, "uint64")
     if offset > 1:  # files over 2 GB keep their data behind the flatbuffer
         if offset + size > len(table.data):
-            raise ModelFileError("a buffer lies outside of the file; it was cut short.")
+            raise ModelFileError("the file is cut short: one of its buffers lies beyond its end.")
         return table.data[offset : offset + size]
     return table.octets(0)
 
@@ -221,7 +221,9 @@ def _tensor(index: int, table: Table, buffers: list[memoryview]) -> Tensor:
     empty = np.zeros(0, np.float32)
     code = table.scalar(1, "int8")
     if not 0 <= code < len(TENSOR_TYPES):
-        raise ModelFileError(f"tensor {index} has the unknown type {code}; upgrade edgecnn if the file is sound.")
+        raise ModelFileError(
+            f"tensor {index} has the unknown type {code}. Upgrade edgecnn, if the file is not damaged."
+        )
     scale = quantization.array(2, "<f4") if quantization else empty
     zero_point = quantization.array(3, "<i8") if quantization else empty.astype(np.int64)
     if scale.size and scale.size != zero_point.size:
@@ -257,5 +259,5 @@ def _numbers(table: Table, number: int) -> tuple[int, ...]:
 
 def _pick(items: list, number: int, what: str):  # type: ignore[no-untyped-def, type-arg]
     if number >= len(items):
-        raise ModelFileError(f"the file is damaged: {what} {number} does not exist; there are {len(items)}.")
+        raise ModelFileError(f"the file is damaged: it refers to {what} {number}, but has only {len(items)}.")
     return items[number]

@@ -200,7 +200,7 @@ def _tuple(arguments: tuple[Any, ...], value: Any, key: str) -> tuple[Any, ...]:
     if arguments[-1] is Ellipsis:
         return tuple(_items(arguments, value, key))
     if not isinstance(value, (list, tuple)) or len(value) != len(arguments):
-        raise wrong(key, value, f"a list of {len(arguments)}")
+        raise wrong(key, value, f"a list of {len(arguments)} values")
     return tuple(_read(kind, entry, f"{key}[{n}]") for n, (kind, entry) in enumerate(zip(arguments, value)))
 
 

@@ -22,7 +22,10 @@ with contextlib.suppress(ImportError):  # Windows has none, and can't fork eithe
     import resource
 
 DEFAULT_TIMEOUT_S = 600.0
-_HANGS = "The TFLite runtime hangs on this model; it was stopped. The file is damaged or too large."
+_HANGS = (
+    "The TFLite runtime did not finish running this model and was stopped. The file is damaged or the "
+    "model is too large; try a smaller one."
+)
 _OUT_OF_TIME = tuple(getattr(signal, name) for name in ("SIGXCPU", "SIGKILL") if hasattr(signal, name))
 
 
@@ -71,7 +74,10 @@ def isolated(
         _, status = os.waitpid(child, 0)
     if not answer:
         out_of_time = limit_processor_s is not None and os.WIFSIGNALED(status) and os.WTERMSIG(status) in _OUT_OF_TIME
-        crashed = f"The TFLite runtime crashed on this model ({_why(status)}). The file is damaged or unsupported."
+        crashed = (
+            f"The TFLite runtime crashed on this model ({_why(status)}). The file is damaged or has unsupported "
+            "operators; convert the model again."
+        )
         raise errors.CrashError(_HANGS if out_of_time else crashed)
     kind, value = json.loads(answer)
     if kind == "result":
@@ -112,9 +118,10 @@ def _answer(writer: int, function: Callable[..., Any], arguments: tuple[Any, ...
         except errors.EdgecnnError as error:
             answer = [type(error).__name__, str(error)]
         except MemoryError:
-            answer = ["EdgecnnError", "Out of memory while the model ran."]
+            answer = ["EdgecnnError", errors.OUT_OF_MEMORY]
         except OSError as error:  # few descriptors, a full disk: no fault of the model
-            answer = ["EdgecnnError", f"The model can't be run: {error.strerror or error}."]
+            remedy = "Free memory or disk space, or raise the limits (`ulimit -a`)."
+            answer = ["EdgecnnError", f"The system refused to run the model: {error.strerror or error}. {remedy}"]
         with os.fdopen(writer, "w", encoding="utf-8") as stream:
             json.dump(answer, stream)
         status = 0

@@ -41,8 +41,8 @@ def install(target: str, wheels: list[str], requirements: list[str], system_pack
         _put(new, place, old)
     except (OSError, *DAMAGED_ZIP, subprocess.CalledProcessError) as error:
         raise EdgecnnError(
-            f"Can't create the virtual environment {place}: {error}. An earlier one there is unchanged. Check the free "
-            "space and permissions."
+            f"Can't create the virtual environment {place}: {error}. Check the free space and permissions. An "
+            "earlier environment there is unchanged."
         ) from error
     finally:
         shutil.rmtree(new, ignore_errors=True)
@@ -76,4 +76,4 @@ def _pip(environment: Path, requirements: list[str]) -> None:
         env={**os.environ, "PYTHONPATH": ""},
     )
     if done.returncode:
-        raise EdgecnnError(f"pip can't fetch {', '.join(requirements)} on the board: {done.stderr.strip()[-300:]}")
+        raise EdgecnnError(f"pip on the board can't download {', '.join(requirements)}: {done.stderr.strip()[-300:]}")

@@ -53,10 +53,10 @@ def _take(handle: int, wait_s: float) -> None:
             pass
         if time.monotonic() >= deadline:
             raise EdgecnnError(
-                f"Another measurement has been running on this machine for {wait_s:.0f} s; two at once would "
-                "disturb each other. Wait for it to end."
+                f"Another measurement has been running on this machine for {wait_s:.0f} s. Two at once would "
+                "disturb each other: wait until it ends."
             )
         if not told:
-            print("note: Waiting for another measurement on this machine to end.", file=sys.stderr, flush=True)
+            print("note: Waiting until another measurement on this machine ends.", file=sys.stderr, flush=True)
             told = True
         time.sleep(0.1)

@@ -56,7 +56,11 @@ def supervised(job: Callable[[], Any], silence_s: float | None = None) -> int:
     _kill_group(child)
     if not answer:
         answer = json.dumps(
-            error_answer(errors.CrashError(f"The TFLite runtime crashed on this model ({_why(status)})."))
+            error_answer(
+                errors.CrashError(
+                    f"The TFLite runtime crashed on this model ({_why(status)}). Check the file, or use --delegate cpu."
+                )
+            )
         )
     sys.stdout.write(answer + "\n")
     sys.stdout.flush()
@@ -108,7 +112,7 @@ def _answer(job: Callable[[], Any]) -> Any:
     except errors.EdgecnnError as error:
         return error_answer(error)
     except MemoryError:
-        return error_answer(errors.EdgecnnError("Out of memory while the model ran."))
+        return error_answer(errors.EdgecnnError(errors.OUT_OF_MEMORY))
     except Exception as error:
         if isinstance(error, ModuleNotFoundError) and error.name == "numpy":
             return error_answer(
@@ -117,7 +121,7 @@ def _answer(job: Callable[[], Any]) -> Any:
         import traceback
 
         traceback.print_exc()
-        return error_answer(errors.CrashError(f"The job failed unexpectedly: {error!r}."))
+        return error_answer(errors.CrashError(f"The job failed unexpectedly: {error!r}. Report this as a bug."))
 
 
 def _await(child: int, reader: int, silence_s: float | None) -> str:

@@ -46,7 +46,7 @@ def read_picture(path: str | Path) -> np.ndarray:
     try:
         data = read_regular(path, limit_bytes())
     except OSError as error:
-        raise PictureError(f"Can't read the image {path}: {error.strerror}.") from error
+        raise PictureError(f"Can't read the image {path}: {error.strerror}. Check its name and permissions.") from error
     return decode(data, str(path))
 
 
@@ -64,7 +64,7 @@ def decode(data: bytes, name: str = "the image") -> np.ndarray:
     if picture is None and header.kind == AVIF:  # of another build of OpenCV
         return _by_pillow(data, name, AVIF)
     if picture is None:
-        reason = complaints.splitlines()[0] if complaints else "it is damaged, cut short or of an unusual form"
+        reason = complaints.splitlines()[0] if complaints else "the file is damaged, cut short or of an unusual form"
         raise PictureError(f"{name} can't be decoded as {header.kind}: {reason}. Replace or remove it.")
     return picture
 
@@ -79,13 +79,13 @@ def checked_header(data: bytes, name: str) -> ImageHeader:
         raise PictureError(f"{name} is empty; expected an image ({_EXPECTED}).")
     header = read_header(data)
     if header is None:
-        raise PictureError(f"{name} is damaged, or not an image that can be decoded; expected {_EXPECTED}.")
+        raise PictureError(f"{name} is damaged, or is not a supported image; expected {_EXPECTED}.")
     needed_mb, limit_mb = header.memory_bytes / 1e6, limit_bytes() / 1e6
     if needed_mb > limit_mb:
         raise PictureError(
-            f"{name} claims {header.width} x {header.height} pixels; decoding needs {needed_mb:,.0f} MB, and the "
-            f"limit is {limit_mb:,.0f} MB. Use a smaller image, or raise the limit with the environment variable "
-            f"{LIMIT_VARIABLE}."
+            f"{name} claims to have {header.width} x {header.height} pixels: decoding needs {needed_mb:,.0f} MB, "
+            f"but the limit is {limit_mb:,.0f} MB. Use a smaller image, or raise the limit with the environment "
+            f"variable {LIMIT_VARIABLE}."
         )
     return header
 
@@ -104,7 +104,9 @@ def _by_opencv(data: bytes, header: ImageHeader, name: str) -> tuple[np.ndarray 
             if picture is not None and layered is not None:
                 picture = _without_layer(picture, layered, data, header, name)
     except cv2.error as error:
-        raise PictureError(f"{name} can't be decoded: {str(error).strip().splitlines()[-1]}") from error
+        raise PictureError(
+            f"{name} can't be decoded: {str(error).strip().splitlines()[-1]} Replace or remove it."
+        ) from error
     return picture, complaints.text()
 
 
@@ -168,7 +170,8 @@ def _by_pillow(data: bytes, name: str, kind: str) -> np.ndarray:
             pillow_heif.register_heif_opener()
     except ImportError as error:
         raise PictureError(
-            f"{name} is a {kind} image, which needs one more package: {HEIF_INSTALL} (or save it as JPEG)."
+            f"{name} is a {kind} image, which needs another package. Install it with: {HEIF_INSTALL}. Or save the "
+            "image as JPEG."
         ) from error
     try:
         with warnings.catch_warnings():
@@ -186,7 +189,7 @@ def _damage(kind: str, data: bytes, said: str) -> str:
     """
     if kind == JPEG:
         if not image_header.is_whole_jpeg(data):
-            return "it is cut short"
+            return "the file is cut short"
         lines = [line for line in said.splitlines() if "orrupt" in line or "remature" in line]
         return "; ".join(line for line in lines if not line.endswith("extraneous bytes before marker 0xd9"))
     return said if kind == PNG and "error" in said.lower() else ""

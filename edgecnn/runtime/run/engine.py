@@ -43,7 +43,10 @@ class Interface:
         self.task = task_of(self.contract)
         if self.input.shape != (1, *self.contract.preprocessing.shape):
             expected = [1, *self.contract.preprocessing.shape]
-            raise ModelFileError(f"{file.name}: input {list(self.input.shape)} differs from the contract's {expected}.")
+            raise ModelFileError(
+                f"{file.name}: the model's input has the shape {list(self.input.shape)}; expected {expected}, as in "
+                "its contract. Convert the model again."
+            )
         try:
             self.task.check(self.contract, [info.shape_of_one for info in self.outputs])
         except ModelFileError as error:
@@ -129,7 +132,8 @@ class Engine(Interface):
         if any(value.size != math.prod(info.shape) for value, info in zip(values, self.outputs)):
             shapes = ", ".join(str(list(value.shape)) for value in values)
             raise ModelFileError(
-                f"{self.file.name}: its output has no fixed shape: {shapes} once it has run; expected [batch, classes]."
+                f"{self.file.name}: the shape of the output varies (now {shapes}); expected the fixed shape [batch, "
+                "classes]."
             )
         if len(values) == 1:
             output: np.ndarray = values[0].reshape(-1)

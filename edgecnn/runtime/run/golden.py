@@ -104,7 +104,10 @@ def replay(interface: Interface, runner: Runner) -> GoldenResult:
     """
     golden = interface.contract.golden
     if not golden or golden.generator != GENERATOR:
-        raise ModelFileError(f"{interface.file.name} carries no golden vectors that this version can replay.")
+        raise ModelFileError(
+            f"{interface.file.name} contains no golden vectors that this version of edgecnn can replay. Quantize "
+            "the model again."
+        )
     expected = [_decoded(text, golden, interface) for text in golden.outputs]
     shape = interface.contract.preprocessing.shape
     tensors = [interface.tensor(picture(golden.seed, index, shape)) for index in range(len(expected))]
@@ -119,8 +122,8 @@ def _decoded(text: str, golden: Golden, interface: Interface) -> np.ndarray:
         octets = b""
     if golden.dtype != form.dtype.name or len(octets) != form.shape[0] * form.dtype.itemsize:
         raise ModelFileError(
-            f"{interface.file.name}: its golden vectors aren't outputs of this model: expected {form.shape[0]} values "
-            f"of type {form.dtype.name} each."
+            f"{interface.file.name}: its golden vectors do not belong to this model; expected {form.shape[0]} "
+            f"values of type {form.dtype.name} in each. Quantize the model again."
         )
     return np.frombuffer(octets, form.dtype.newbyteorder("<"))
 

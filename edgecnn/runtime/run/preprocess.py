@@ -31,9 +31,11 @@ def fit(picture: np.ndarray, preprocessing: Preprocessing, order: str = "bgr") -
         PictureError: the array is no image.
     """
     if picture.dtype != np.uint8 or picture.ndim not in (2, 3) or 0 in picture.shape:
-        raise PictureError(f"Expected a uint8 image (height, width, 3); got {picture.dtype} {picture.shape}.")
+        raise PictureError(
+            f"The image is an array of {picture.dtype} {picture.shape}; expected uint8 (height, width, 3)."
+        )
     if picture.ndim == 3 and picture.shape[2] not in (1, 3):
-        raise PictureError(f"Expected an image with 1 or 3 channels; got the shape {picture.shape}.")
+        raise PictureError(f"The image has the shape {picture.shape}; expected 1 or 3 channels.")
     small = _resize(_window(picture, preprocessing), preprocessing)
     return _reorder(small, order, preprocessing)
 

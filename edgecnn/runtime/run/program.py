@@ -109,8 +109,9 @@ def _check_memory(file: AnyFile) -> None:
     needed = least_activation_bytes(file.model.graph)
     if needed > limit:
         raise ModelFileError(
-            f"{file.name} needs {needed / 1e6:,.0f} MB or more for its activations; the limit is {limit / 1e6:,.0f} "
-            f"MB. If that is meant, raise the limit with the environment variable {LIMIT_VARIABLE}."
+            f"{file.name} needs at least {needed / 1000000.0:,.0f} MB for its activations, but the limit is "
+            f"{limit / 1000000.0:,.0f} MB. Use a smaller model, or raise the limit with the environment variable "
+            f"{LIMIT_VARIABLE}."
         )
 
 
@@ -146,11 +147,18 @@ def explain(message: str) -> str:
     lines = [line.strip() for line in message.strip().splitlines() if line.strip()]
     if "edgetpu-custom-op" in message:
         return (
-            "it is compiled for a Coral Edge TPU; run it there with its delegate, or use the file it was compiled from."
+            "the model is compiled for a Coral Edge TPU. Run it there with --delegate edgetpu, or use the model "
+            "file from before compilation."
         )
     if "unresolved custom op" in message:
         name = message.split("unresolved custom op:", 1)[-1].strip().splitlines()[0].rstrip(".")
-        return f"it needs the custom operator {name}, which the runtime doesn't have."
+        return (
+            f"the model needs the custom operator {name}, which the runtime does not have. Replace the layer that "
+            "makes it."
+        )
     if "Select TensorFlow op" in message:
-        return f"it needs operators of TensorFlow that the runtime doesn't have ({lines[0]})."
+        return (
+            f"the model needs TensorFlow operators that the runtime does not have ({lines[0]}). Replace the "
+            "layers that make them."
+        )
     return lines[0] if lines else "no reason given."

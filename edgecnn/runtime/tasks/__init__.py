@@ -32,8 +32,8 @@ def check_finite(outputs: Outputs, whose: str = "The model's") -> None:
     if bad:
         count = sum(values.size for values in outputs)
         raise OutputValueError(
-            f"{whose} output holds NaN or infinite values ({bad:,} of {count:,}). Activations that overflow, a "
-            "logarithm or a division by zero inside the model, and the wrong scaling of its input are common causes."
+            f"{whose} output holds NaN or infinite values ({bad:,} of {count:,}). Common causes: activations "
+            "that overflow, a logarithm or a division by zero inside the model, or a wrongly scaled input."
         )
 
 
@@ -125,7 +125,7 @@ def load(name: str) -> DeviceTask:
     module = f"{__name__}.{name}" if name in names() else _elsewhere(name)
     if not module:
         raise ModelFileError(
-            f"The model is for the task {name!r}; this edgecnn knows {', '.join(names())}. Upgrade edgecnn."
+            f"The model is for the task {name!r}, but this edgecnn supports only {', '.join(names())}. Upgrade edgecnn."
         )
     task: DeviceTask = importlib.import_module(module).TASK
     return task

@@ -77,10 +77,13 @@ class Classification(DeviceTask):
         if len(shapes) != 1 or size != max(shapes[0], default=1):
             listed = ", ".join(str(["batch", *shape]).replace("'", "") for shape in shapes)
             raise ModelFileError(
-                f"The model gives an output of shape {listed}; expected [batch, classes], a score for each class."
+                f"The model has an output of shape {listed}; expected [batch, classes], one score per class."
             )
         if contract.output in BINARY and size != 1:
-            raise ModelFileError(f"The contract's output is {contract.output}, one number; the model gives {size}.")
+            raise ModelFileError(
+                f"The contract's output is {contract.output}, which is one number, but the model outputs {size}. Set "
+                "--output-kind."
+            )
         classes = 2 if contract.output in BINARY else size
         check_count(contract.labels, classes, "The model")
 

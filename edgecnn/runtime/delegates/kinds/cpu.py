@@ -12,7 +12,7 @@ SYNTAX = "cpu"
 def spec(argument: str, options: dict[str, str]) -> DelegateSpec:
     """Nothing to load, and nothing to choose."""
     if argument or options:
-        raise UsageError("Delegate cpu: expected no argument and no options.")
+        raise UsageError("The delegate cpu received an argument or options; expected cpu alone.")
     return DelegateSpec("cpu")
 
 
@@ -20,6 +20,6 @@ def accepts(model: TFLiteModel) -> None:
     """Any model that is not compiled for an Edge TPU."""
     if is_compiled(model):
         raise DelegateError(
-            "The model is compiled for a Coral Edge TPU and can't run on the processor. Use --delegate edgetpu, or "
-            "use the file that it was compiled from."
+            "The model is compiled for a Coral Edge TPU and can't run on the processor. Use --delegate edgetpu, "
+            "or the model file from before compilation."
         )

@@ -28,8 +28,8 @@ def accepts(model: TFLiteModel) -> None:
     """A model that the compiler made; any other would run on the processor."""
     if not is_compiled(model):
         raise DelegateError(
-            "The model is not compiled for the Edge TPU; all of it would run on the processor. Compile it first: "
-            "edgecnn compile MODEL.tflite --target edgetpu"
+            "The model is not compiled for the Edge TPU, so all of it would run on the processor. Compile it "
+            "first: edgecnn compile MODEL.tflite --target edgetpu"
         )
 
 
@@ -54,7 +54,8 @@ def _device(argument: str) -> dict[str, str]:
     if bus in ("usb", "pci") and (not number or number.isdigit()):
         return {"device": argument}
     raise UsageError(
-        f"Delegate 'edgetpu:{argument}': expected edgetpu, edgetpu:usb, edgetpu:pci or edgetpu:N (the N-th, from 0)."
+        f"The delegate is 'edgetpu:{argument}'; expected edgetpu, edgetpu:usb, edgetpu:pci or edgetpu:N (the "
+        "Edge TPU number N, from 0)."
     )
 
 
@@ -64,6 +65,6 @@ def _options(options: dict[str, str]) -> dict[str, str]:
     if power is None:
         return options
     if power not in POWER:
-        raise UsageError(f"Delegate edgetpu: power is {power!r}; expected one of {', '.join(POWER)}.")
+        raise UsageError(f"The option power of the delegate edgetpu is {power!r}; expected one of {', '.join(POWER)}.")
     others = {key: value for key, value in options.items() if key != "power"}
     return {**others, "Performance": power.capitalize()}

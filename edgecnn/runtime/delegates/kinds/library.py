@@ -12,7 +12,7 @@ SYNTAX = "or a delegate library (PATH.so[,KEY=VALUE...])"
 def spec(argument: str, options: dict[str, str]) -> DelegateSpec:
     """The library with its own options, which only it can check."""
     if not argument:
-        raise UsageError("Delegate library: expected a path, as in library:PATH.so.")
+        raise UsageError("The delegate library has no path; expected library:PATH.so.")
     return DelegateSpec("library", argument, options)
 
 
@@ -20,5 +20,5 @@ def library_file(asked: DelegateSpec) -> str:
     """The absolute path, as a loader would search its own folders otherwise."""
     path = home.expanded(asked.library).absolute()
     if not path.is_file():
-        raise DelegateError(f"There is no delegate library {path}.")
+        raise DelegateError(f"There is no delegate library {path}. Check the path.")
     return str(path)
