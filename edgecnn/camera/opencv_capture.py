@@ -44,7 +44,7 @@ class LiveCapture:
         exposed_at = plausible_time(self._capture.get(opencv().CAP_PROP_POS_MSEC) / 1e3) if stamped else now
         ok, picture = self._capture.retrieve()
         if not ok or picture is None:
-            raise SourceLost(f"{self.name} gave a frame that can't be decoded")
+            raise SourceLost(f"{self.name} sent a frame that can't be decoded")
         return picture, exposed_at
 
     def close(self) -> None:

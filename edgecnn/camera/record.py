@@ -30,7 +30,7 @@ class Recording:
 
     def __init__(self, path: str, fps: float, every_answer: bool = False) -> None:
         if Path(path).suffix.lower() not in CODECS:
-            raise UsageError(f"--record {path}: expected a file that ends in {', '.join(CODECS)}.")
+            raise UsageError(f"--record is {path}; expected a file name that ends with {', '.join(CODECS)}.")
         self.path, self.written = path, 0
         self._fps, self._every_answer = fps or 30.0, every_answer
         self._exit = contextlib.ExitStack()
@@ -65,11 +65,14 @@ class Recording:
         self._thread.join()
         if self._writer is not None:
             self._writer.release()
-        failed = self._error or (self.written == 0 and CameraError("no frame was answered"))
+        failed = self._error or (self.written == 0 and CameraError("no frame was processed"))
         if failed:
             with contextlib.suppress(Exception):
                 self._exit.__exit__(CameraError, CameraError(""), None)
-            raise CameraError(f"{self.path} was not recorded: {failed}.")
+            raise CameraError(
+                f"The video {self.path} was not recorded: {failed}. Try another source, or another ending: .mp4, .avi "
+                "or .mkv."
+            )
         self._exit.close()
 
     def _run(self) -> None:
@@ -110,7 +113,7 @@ class Recording:
         codec = cv2.VideoWriter.fourcc(*CODECS[Path(self.path).suffix.lower()])
         self._writer = cv2.VideoWriter(str(self._temporary), codec, self._fps, self._size)
         if not self._writer.isOpened():
-            raise CameraError(f"OpenCV can't write {width} x {height} video of this kind here")
+            raise CameraError(f"OpenCV on this machine can't write {width} x {height} video of this kind")
 
 
 def letterbox(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -60,7 +60,7 @@ def run(
     _check(options)
     with open_device(device, note) as board:
         if not isinstance(board, SshDevice):
-            raise UsageError(f"--device {device}: the demo runs on this machine or on a board connected by ssh.")
+            raise UsageError(f"--device is {device}; expected this machine or a board connected by ssh.")
         if options.view == "page" and options.port:
             free_port("127.0.0.1", options.port)  # a taken one is told before anything is copied
         command, there = _bring(board, options)
@@ -139,7 +139,7 @@ def _follow(session: _Session) -> dict[str, Any]:
     said = session.complaints.text()
     session.board.client.check(Answer(status, "", said), "the demo ran")
     last = (said.strip().splitlines() or ["it said nothing"])[-1]
-    hint = f" What is missing there is installed by: {session.board.remedy()}" if "ModuleNotFound" in last else ""
+    hint = f" Install what is missing there with: {session.board.remedy()}" if "ModuleNotFound" in last else ""
     raise DeviceError(f"{name}: the demo ended with status {status}: {last}{hint}")
 
 
@@ -155,7 +155,7 @@ def _ready(session: _Session, ready: events.Ready) -> None:
 
 def _raised(board: SshDevice, error: Any) -> EdgecnnError:
     raised = answers.problem(error, board.name)
-    remedy = f" Or let edgecnn do it: {board.remedy()}" if isinstance(raised, RuntimeMissingError) else ""
+    remedy = f" To install what is missing there: {board.remedy()}" if isinstance(raised, RuntimeMissingError) else ""
     return type(raised)(f"{board.name}: {raised}{remedy}")
 
 
@@ -213,7 +213,10 @@ def _open_tunnel(board: SshDevice, wish: int | None, there: int) -> Iterator[int
                 yield here
                 return
         if f"cannot listen to port: {here}" not in said:  # else somebody was faster: the next one
-            raise CameraError(f"The tunnel to {board.name} can't be opened: {said.strip() or 'no reason given'}.")
+            raise CameraError(
+                f"The ssh tunnel to {board.name} can't be opened: {said.strip() or 'no reason given'}. Check that the "
+                "board's ssh server allows port forwarding."
+            )
 
 
 @contextlib.contextmanager

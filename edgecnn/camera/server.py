@@ -183,12 +183,15 @@ class _Handler(BaseHTTPRequestHandler):
         host = self.headers.get("Host", "")
         name = host.rpartition(":")[0] if not host.endswith("]") and ":" in host else host
         if token and not hmac.compare_digest(fields.get("token", "").encode(), token.encode()):
-            return "Open the whole address that the demo printed; it ends in a token."
+            return "The address is incomplete. Open the whole address that the demo printed; it ends with a token."
         if not token and not is_loopback(name):
-            return f"This page is served to this machine only, not as {name!r}; see edgecnn demo --host."
+            return (
+                f"This page was requested as {name!r}, but it is served to this machine only. To serve it to the "
+                "network, see --host in edgecnn demo --help."
+            )
         origin = self.headers.get("Origin")
         if origin is not None and urllib.parse.urlsplit(origin).netloc != host:
-            return "Another site may not read this."
+            return "This page can't be read by another website."
         return ""
 
     def _send(self, body: bytes, kind: str, status: HTTPStatus = HTTPStatus.OK) -> None:
@@ -229,7 +232,8 @@ def _listen(host: str, port: int | None) -> _Server:
         family, *_, address = socket.getaddrinfo(host, port or 0, type=socket.SOCK_STREAM)[0]
     except (socket.gaierror, OverflowError, UnicodeError) as error:
         raise UsageError(
-            f"--host {host} --port {port}: {error}. Expected an address of this machine, such as 0.0.0.0."
+            f"The address --host {host} --port {port} is not valid: {error}. Expected an address of this machine, "
+            "such as 0.0.0.0."
         ) from error
     ports = [port] if port is not None else [*range(FIRST_PORT, FIRST_PORT + _TRIES), 0]
     for candidate in ports:
@@ -237,12 +241,14 @@ def _listen(host: str, port: int | None) -> _Server:
             return _Server((str(address[0]), candidate), family)
         except OSError as error:
             if error.errno not in _TAKEN:
-                raise UsageError(f"Can't listen on {host} port {candidate}: {error.strerror}.") from error
+                raise UsageError(
+                    f"Can't listen on {host} port {candidate}: {error.strerror}. Choose another --host or --port."
+                ) from error
     assert port is not None
     others = range(port + 1, min(port + 100, _LAST_PORT + 1))
     free = next((other for other in others if _is_free(str(address[0]), other, family)), None)
-    remedy = f"Port {free} is free: --port {free}" if free else "Leave --port out, or choose one far from it."
-    raise CameraError(f"Port {port} is taken by {holder(port)}. {remedy}")
+    remedy = f"Port {free} is free: --port {free}" if free else "Remove --port, or choose a quite different port."
+    raise CameraError(f"Port {port} is already used by {holder(port)}. {remedy}")
 
 
 _TAKEN = (98, 48)  # EADDRINUSE of Linux and of macOS

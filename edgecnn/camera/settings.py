@@ -32,17 +32,21 @@ class DemoOptions(Settings):
     size: str = option("Requested resolution of a camera.", "640x480", metavar="WxH")
     fps: float = option("Requested frame rate of a camera.", 30.0, low=1, high=1000, metavar="F")
     view: str = "page"
-    headless: bool = option("Print a line of JSON per answer instead of serving the page.", False)
+    headless: bool = option("Print one line of JSON per inference instead of serving the page.", False)
     host: str = option("Address to serve the page on; 0.0.0.0 for the network.", "127.0.0.1", metavar="HOST")
     port: int | None = option(
-        "Port of the page.", low=1, high=65535, metavar="N", default_help="the first free one from 8000"
+        "Port of the page.", low=1, high=65535, metavar="N", default_help="the first free port from 8000"
     )
-    record: str = option("Record a video with the answers: .mp4, .avi or .mkv.", "", metavar="FILE", writes=True)
+    record: str = option(
+        "Record a video with the answers drawn in; ends with .mp4, .avi or .mkv.", "", metavar="FILE", writes=True
+    )
     smooth_s: float = option(
-        "Time constant over which answers are averaged; 0 for none.",
+        "Time constant over which answers are averaged; 0 for no averaging.",
         0.3, low=0, high=60, unit="seconds", key="smooth", metavar="SECONDS",
     )  # fmt: skip
-    threshold: float = option('Probability below which the answer is "not sure".', 0.3, low=0, high=1, metavar="SHARE")
+    threshold: float = option(
+        'Probability below which the answer is shown as "not sure".', 0.3, low=0, high=1, metavar="SHARE"
+    )
     top: int = option("Number of classes to show.", 5, low=1, high=20, metavar="K")
     threads: int | None = option(
         "Processor threads.", low=1, high=256, metavar="N", default_help="all processors, at most 4"
@@ -51,13 +55,15 @@ class DemoOptions(Settings):
         "Delegate that runs the operators: cpu, edgetpu[:usb|:pci|:N] or a library.", "cpu", metavar="DELEGATE"
     )
     hints: Hints = part(Hints)
-    seconds: float = option("Stop after this many seconds; 0 for never.", 0.0, low=0, unit="seconds", metavar="SECONDS")
-    frames: int = option("Stop after N answers; 0 for never.", 0, low=0, metavar="N")
+    seconds: float = option(
+        "Stop after this many seconds; 0 for no limit.", 0.0, low=0, unit="seconds", metavar="SECONDS"
+    )
+    frames: int = option("Stop after N inferences; 0 for no limit.", 0, low=0, metavar="N")
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if not re.fullmatch(r"[1-9][0-9]*x[1-9][0-9]*", self.size):
-            raise SettingError(Key("size"), f" is {self.size!r}; expected width x height, for example 640x480.")
+            raise SettingError(Key("size"), f" is {self.size!r}; expected WIDTHxHEIGHT, for example 640x480.")
 
     def to_json(self) -> str:
         """One line."""

@@ -87,7 +87,9 @@ def open_source(address: str, wish: Wish) -> FrameSource:
     for kind in _kinds():
         if kind.matches(address):
             return kind.open_source(address, wish)
-    raise UsageError(f"--source {address!r} is not an existing camera, file, folder or address. Expected {examples()}.")
+    raise UsageError(
+        f"--source is {address!r}, which is not a camera, file, folder or address that exists. Expected {examples()}."
+    )
 
 
 def examples() -> str:

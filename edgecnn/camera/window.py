@@ -78,13 +78,12 @@ def check() -> None:
     toolkit = re.search(r"^\s*GUI:\s*(\S+)", cv2.getBuildInformation(), re.MULTILINE)
     if toolkit is None or toolkit.group(1) == "NONE":
         raise CameraError(
-            "--window needs OpenCV with windows; this one is the headless build. Run: pip uninstall "
-            "opencv-python-headless, then: pip install opencv-python. Or leave --window out and look at the web page."
+            "--window needs an OpenCV build that opens windows, but the headless build is installed. Run: pip "
+            "uninstall opencv-python-headless, then: pip install opencv-python. Or remove --window and open the "
+            "web page."
         )
     if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
-        raise CameraError(
-            "--window: there is no screen here (DISPLAY is not set). Leave --window out and look at the web page."
-        )
+        raise CameraError("--window needs a screen, but DISPLAY is not set. Remove --window and open the web page.")
     _use_systems_xcb()
 
 

@@ -57,7 +57,9 @@ def cache_folder() -> Path:
     try:
         return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "edgecnn"
     except RuntimeError as error:
-        raise DataError("This user has no home folder to keep computed images in. Set EDGECNN_CACHE.") from error
+        raise DataError(
+            "This user has no home folder for the cache of decoded images. Set EDGECNN_CACHE to a folder."
+        ) from error
 
 
 def cached(name: str, size_bytes: int, read: Callable[[Path], Found], fill: Callable[[Path], None]) -> Found:
@@ -146,8 +148,9 @@ def _make_room(root: Path, size_bytes: int) -> None:
     free = shutil.disk_usage(root).free
     if free < size_bytes + _SPARE_BYTES:
         raise DataError(
-            f"{root} has {free / 1e9:.1f} GB free; {size_bytes / 1e9:.1f} GB are needed, plus a reserve of 1 GB. Set "
-            "EDGECNN_CACHE to a folder on a larger disk, or use a smaller input size."
+            f"{root} has {free / 1000000000.0:.1f} GB of free space, but {size_bytes / 1000000000.0:.1f} GB and a "
+            "reserve of 1 GB are needed. Set EDGECNN_CACHE to a folder on a larger disk, or use a smaller input "
+            "size."
         )
 
 

@@ -50,9 +50,11 @@ _BY_SUFFIX = {
     ),
     ".onnx": _ONNX,
     **dict.fromkeys((".pt", ".pth", ".ckpt"), _TORCH),
-    ".safetensors": Kind("other", "a file of safetensors weights", "It holds weights, but no model."),
+    ".safetensors": Kind(
+        "other", "a safetensors weights file", "It holds weights without a model; use it with edgecnn build --weights."
+    ),
     ".pb": _GRAPH,
-    ".mlmodel": Kind("other", "a Core ML model", "Convert the model that it was made of."),
+    ".mlmodel": Kind("other", "a Core ML model", "Convert the original model instead."),
     ".toml": Kind("recipe", "a recipe"),
     ".keras": KERAS,
     ".h5": KERAS,

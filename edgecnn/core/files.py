@@ -53,7 +53,10 @@ def replacing(path: str | Path) -> Iterator[Path]:
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
     except OSError as error:
-        raise EdgecnnError(f"Can't write {path}: {error.strerror or error}. Nothing was changed.") from error
+        raise EdgecnnError(
+            f"Can't write {path}: {error.strerror or error}. The earlier file, if any, is unchanged. Check the "
+            "free space and permissions."
+        ) from error
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -185,9 +188,9 @@ def parse_toml(text: str) -> dict[str, Any]:
     try:
         values: dict[str, Any] = toml.loads(text)
     except RecursionError as error:
-        raise RecordError("It is nested too deeply to be read.") from error
+        raise RecordError("The TOML text is nested too deeply.") from error
     except ValueError as error:
-        raise RecordError(f"It is not valid TOML: {printable(str(error))}.") from error
+        raise RecordError(f"The text is not valid TOML: {printable(str(error))}.") from error
     return values
 
 

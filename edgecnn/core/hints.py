@@ -30,15 +30,15 @@ class Hints(Settings):
     color: str | None = option("Channel order of the model's input.", choices=COLORS)
     fit: str | None = option("How an image of another aspect ratio is fitted to the input.", choices=FITS)
     crop: float | None = option(
-        "With --fit crop, the share of the image's largest centered window that is kept.",
+        "With --fit crop, the side of the center crop, as a share of the image's shorter side.",
         above=0, high=1, metavar="SHARE",
     )  # fmt: skip
     resize: str | None = option("Interpolation.", choices=RESIZES)
     labels: Path | None = option("Class names, one per line.", metavar="FILE")
     output_kind: str | None = option(
-        "What the model's output holds: logits or probabilities of classes that exclude each other, "
-        "independent_logits or independent_probabilities of classes that don't, binary_logit or binary_probability "
-        "of the second of two classes.",
+        "Meaning of the model's outputs: logits or probabilities (one class per image), independent_logits or "
+        "independent_probabilities (several classes per image), binary_logit or binary_probability (of the "
+        "second of two classes).",
         metavar="KIND",
     )  # fmt: skip
     input_size: int | None = option(
@@ -83,7 +83,9 @@ class Hints(Settings):
             return self._to(file), taken
         if said := sorted(self.said - {"input_size"}):
             options = ", ".join(f"--{name.replace('_', '-')}" for name in said)
-            raise UsageError(f"{options}: only of an image classifier. {purpose.refusal(file.model.graph, file.name)}")
+            raise UsageError(
+                f"{options} can be used only with an image classifier. {purpose.refusal(file.model.graph, file.name)}"
+            )
         return file, taken
 
     def _to(self, file: ModelFile) -> ModelFile:
@@ -120,13 +122,20 @@ class Hints(Settings):
             given["fit"] = given.get("fit", "crop")
         channels = before.channels
         if self.color is not None and (self.color == "gray") != (channels == 1):
-            raise UsageError(f"--color is {self.color}; the model's input has {channels} channel{'s'[: channels - 1]}.")
+            raise UsageError(
+                f"--color is {self.color}, but the model's input has {channels} channel{'s'[: channels - 1]}. Choose "
+                "the color that fits."
+            )
         for name in ("mean", "std"):
             values = getattr(self, name)
             if values is not None and len(values) not in (1, channels):
-                raise UsageError(f"--{name} has {len(values)} values; expected one, or one for each of {channels}.")
+                raise UsageError(
+                    f"--{name} has {len(values)} values; expected 1, or 1 for each of the {channels} channels."
+                )
         if self.std is not None and 0 in self.std:
-            raise UsageError("--std has a zero; the model's input is (pixel - mean) / std.")
+            raise UsageError(
+                "--std contains 0; expected other numbers, because the model's input is (pixel - mean) / std."
+            )
         return dataclasses.replace(before, **given)
 
     def _output(self, contract: Contract) -> str | None:
@@ -140,7 +149,10 @@ class Hints(Settings):
     def _check_size(self, preprocessing: Preprocessing) -> None:
         height, width = preprocessing.height, preprocessing.width
         if self.input_size is not None and {height, width} != {self.input_size}:
-            raise UsageError(f"--input-size is {self.input_size}; the model's input has {height} x {width} pixels.")
+            raise UsageError(
+                f"--input-size is {self.input_size}, but the model has a fixed input of {height} x {width} pixels. "
+                "Remove --input-size."
+            )
 
     def _caution(self) -> str:
         """Where mean and std look like those of pixels 0..1."""

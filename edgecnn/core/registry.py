@@ -92,7 +92,7 @@ class Registry:
         if not colon:
             return plugin
         if "configured" not in vars(plugin):
-            raise UsageError(f"The {self.kind} {name} takes nothing after a colon; got {argument!r}.")
+            raise UsageError(f"The {self.kind} {name} takes nothing after a colon; received {argument!r}. Remove it.")
         return plugin.configured(argument)
 
     def plugin(self, name: str, protocol: type[P]) -> P:

@@ -27,7 +27,7 @@ def open_data(spec: str) -> DataSet:
     if kind is None:
         choices = "; ".join(kind.SYNTAX for kind in data_kinds())
         other = file_kind.kind_of(spec)
-        told = f"{spec} is {other.words}, and no data set." if other else f"There is no data set {spec!r}."
+        told = f"{spec} is {other.words}, not a data set." if other else f"There is no data set {spec!r}."
         raise DataError(f"{told}{_meant(spec)} Expected one of: {choices}.")
     return kind.open_data(spec)
 

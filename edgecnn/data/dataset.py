@@ -107,8 +107,8 @@ class DataSet:
         unlabeled = [example.name for example, known in zip(self.examples, labeled) if self.classes and not known]
         if unlabeled:
             raise DataError(
-                f"{self.name}: {len(unlabeled)} of {len(self)} images have no label, the first is {unlabeled[0]}. "
-                "Label all of them, or none."
+                f"{self.name}: {len(unlabeled)} of {len(self)} images have no label (the first is "
+                f"{unlabeled[0]}). Label all images, or none."
             )
 
     def __len__(self) -> int:
@@ -145,7 +145,7 @@ class DataSet:
             return self
         counts = ", ".join(f"{name} ({len(data)})" for name, data in self.splits.items())
         chosen = self.splits[found]
-        said = f"{self.name} has the splits {counts}: its {found} images are used."
+        said = f"{self.name} has the splits {counts}: uses its {found} images."
         return dataclasses.replace(chosen, notes=(said, *chosen.notes))
 
     def digest(self) -> str:
@@ -183,7 +183,9 @@ def readable(data: DataSet, skipped: Callable[[Example, PictureError], None]) ->
         read += 1
         yield example, picture
     if not read:
-        raise DataError(f"None of the {len(data)} images of {data.name} can be read.")
+        raise DataError(
+            f"None of the {len(data)} images of {data.name} can be read. Check the files, or give other images."
+        )
 
 
 def class_indices(data: DataSet, contract: Contract, outputs: int | None = None) -> dict[str, int]:
@@ -210,11 +212,11 @@ def class_indices(data: DataSet, contract: Contract, outputs: int | None = None)
     if missing and not contract.labels and all(name.isdecimal() for name in data.classes):
         raise DataError(_beyond_the_outputs(data, missing, outputs or 0))
     if missing:
-        known = ", ".join(contract.labels[:3]) or "none: the model carries no labels"
+        known = ", ".join(contract.labels[:3]) or "none, because the model has no labels"
         raise DataError(
             f"{len(missing)} of {len(data.classes)} classes of {data.name} match none of the model's "
             f"{len(contract.labels)} labels: {', '.join(missing[:5])}{' ...' if len(missing) > 5 else ''}. "
-            f"Expected a WordNet id, an index or a label's name (the first labels: {known})."
+            f"Expected each class to be a WordNet ID, an index or a label (first labels: {known})."
         )
     return {name: index for name, index in found.items() if index is not None}
 
@@ -228,9 +230,10 @@ def _find(name: str, lookup: dict[str, int], count: int | None) -> int | None:
 
 def _beyond_the_outputs(data: DataSet, missing: Sequence[str], outputs: int) -> str:
     return (
-        f"{data.name} has the class {missing[0]}, and the model's {outputs} outputs are numbered 0 to {outputs - 1}. "
-        "Without labels a folder's number is an output's number. If the numbers are names, say which output is which "
-        f"with a file of labels: one name per line, in output order. Keras's order is {in_keras_order(data.classes)}."
+        f"{data.name} has the class {missing[0]}, but the model's {outputs} outputs are numbered 0 to "
+        f"{outputs - 1}. Without labels, a folder's number is taken as the number of an output. If the folder "
+        "names are class names, give them with --labels FILE: one name per line, in output order. Keras's order "
+        f"is {in_keras_order(data.classes)}."
     )
 
 

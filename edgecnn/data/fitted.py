@@ -79,7 +79,7 @@ def fitted(
     )
     if len(found.errors) == len(data):
         name, reason = data.examples[0].name, next(iter(found.errors.values()))
-        raise DataError(f"None of the {len(data)} images of {data.name} can be read; the first, {name}: {reason}")
+        raise DataError(f"None of the {len(data)} images of {data.name} can be read. The first is {name}: {reason}")
     return found
 
 
@@ -143,8 +143,8 @@ def _surveyed(data: DataSet, preprocessing: Preprocessing, pictures: np.ndarray,
                 progress(f"decode {data.name}", chunk[-1] + 1, len(data))
     except BrokenProcessPool as error:
         raise DataError(
-            f"An image of {data.name} made its decoder crash, or memory ran out. Remove what is not a photograph, "
-            "or free memory."
+            f"The decoder crashed on an image of {data.name}, or memory ran out. Remove files that are not "
+            "photographs, or free memory."
         ) from error
     finally:
         _work = None

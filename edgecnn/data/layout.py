@@ -77,7 +77,10 @@ def find_layout(root: Path, name: str) -> Layout:
     deep = {split: folder for folder, split in named.items() if split != _UNLABELED and _is_deep(folder)}
     left_out = [folder for folder in named if folder not in deep.values()]
     notes = [
-        f"{name}: the folder {printable(folder.name)} has no class folders: its images have no labels and are left out."
+        (
+            f"{name}: the folder {printable(folder.name)} has no class folders, so its images have no labels and "
+            "are ignored."
+        )
         for folder in left_out
     ]
     return Layout(root, (), {split: deep[split] for split in _WORDS if split in deep}, tuple(notes))
@@ -111,7 +114,7 @@ def _refuse_what_is_unclear(named: Mapping[Path, str], others: Sequence[Path], n
     if others:
         it, they = ("it is a split", "it is a class") if len(named) == 1 else ("they are splits", "they are classes")
         raise DataError(
-            f"{seen}, and it isn't clear whether {_listed(named)} holds a split or a class. If {it}, move the other "
+            f"{seen}; it is unclear whether {_listed(named)} holds a split or a class. If {it}, move the other "
             f"folders out, or give each split by its own path. If {they}, list the images in a .csv file with the "
             "columns path,label, or rename the folder."
         )
@@ -119,15 +122,14 @@ def _refuse_what_is_unclear(named: Mapping[Path, str], others: Sequence[Path], n
     for split in set(real.values()):
         same = [folder for folder, other in real.items() if other == split]
         if len(same) > 1:
-            raise DataError(
-                f"{seen}: {_listed(same)} are both a {split} split. Give the one that is meant by its path."
-            )
+            raise DataError(f"{seen}: {_listed(same)} are both a {split} split. Give the right one by its path.")
     flat = [folder for folder in real if not _is_deep(folder)]
     if len(flat) == len(real) or any(real[folder] == TRAIN for folder in flat):
         raise DataError(
-            f"{seen}: {_listed(flat or named)} should hold a folder per class, and holds images directly. If these "
-            "are splits, put the images into class folders, or give one by its path for images without labels. If they "
-            "are classes, list the images in a .csv file with the columns path,label, or rename the folders."
+            f"{seen}: expected class folders in {_listed(flat or named)}, but they hold images directly. If these "
+            "are splits, put the images into class folders; for images without labels, give one split by its "
+            "path. If they are classes, list the images in a .csv file with the columns path,label, or rename "
+            "the folders."
         )
 
 
@@ -136,8 +138,8 @@ def _refuse_splits_in_classes(classes: Sequence[Path], name: str) -> None:
     splits = {split_named(folder.name) for folders in inner for folder in folders}
     if len(splits - {_UNLABELED}) > 1 and None not in splits and all(inner):
         raise DataError(
-            f"{name}: each class folder holds {_listed(inner[0])}. Expected the splits outside and the classes inside: "
-            f"{printable(inner[0][0].name)}/{printable(classes[0].name)}/IMAGE."
+            f"{name}: each class folder holds {_listed(inner[0])}. Expected the splits outside and the classes "
+            f"inside: {printable(inner[0][0].name)}/{printable(classes[0].name)}/IMAGE."
         )
 
 

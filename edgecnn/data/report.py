@@ -73,8 +73,8 @@ class DataReport(Record):
             if rows
         ]
         for names, text in (
-            (self.empty, "no images in the class folder {}: it is left out."),
-            (self.classes_not_trained, "no training images of {}: it can't be learned."),
+            (self.empty, "no images in the class folder {}: this class is ignored."),
+            (self.classes_not_trained, "no training images of {}: the model can't learn it."),
             (_pairs(self.conflicting), "the same image has two classes: {}."),
             (_pairs(self.exact), "the same image is in two splits, so accuracy is overstated: {}."),
             (_pairs(self.near), "nearly the same image is in two splits, so accuracy may be overstated: {}."),
@@ -86,7 +86,8 @@ class DataReport(Record):
             found.append(f"{len(tiny)} images are smaller than half of the model's input: {_list(tiny)}.")
         if self.imbalance > IMBALANCE:
             found.append(
-                f"the largest class has {self.imbalance:.0f} times the images of the smallest; --class-weights helps."
+                f"the largest class has {self.imbalance:.0f} times as many images as the smallest; --class-weights "
+                "balances them."
             )
         return [*found, *self.notes]
 
@@ -157,16 +158,18 @@ def _notes(parts: Mapping[str, Part]) -> tuple[str, ...]:
     pictures = parts["train"].pictures
     side, typical = min(pictures.pictures.shape[1:3]), _typical(pictures)
     found = [
-        f"{split} and train have too many images to compare each with each: near duplicates were not looked for."
+        (f"{split} and train have too many images to compare all pairs, so near duplicates were not searched for.")
         for split, part in parts.items()
         if split != "train" and _too_many(parts["train"], part)
     ]
     if typical < TINY * side:
-        found.append(f"the images are small: the shorter side is typically {typical} px, the model's input {side} px.")
+        found.append(
+            f"the images are small: their shorter side is typically {typical} px, but the model's input has {side} px."
+        )
     found += dict.fromkeys(note for part in parts.values() for note in part.data.notes)
     moving = sorted({name for part in parts.values() for name in _animations(part.data)})
     if moving:
-        found.append(f"{counted(len(moving), 'animated GIF')}, of which the first frame is used: {_list(moving)}.")
+        found.append(f"{counted(len(moving), 'animated GIF')}: only the first frame is used: {_list(moving)}.")
     return tuple(found)
 
 

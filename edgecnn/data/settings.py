@@ -21,6 +21,6 @@ class SplitSettings(Settings):
         "Test set, evaluated at the end.", metavar="DATA", default_help="the data set's own, if it has one"
     )
     validation_share: float = option(
-        "Share of the training set to validate on, without a validation set.",
+        "Share of the training set to validate on, if there is no validation set.",
         0.1, above=0, high=0.9, metavar="SHARE",
     )  # fmt: skip

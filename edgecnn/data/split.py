@@ -65,8 +65,8 @@ def open_splits(
         held_digests = digests_of(held)
     if not len(train) or not len(held):
         raise DataError(
-            f"{spec}: {len(train)} images to train and {len(held)} to validate. "
-            "Give more images, another --validation-share, or --validation DATA."
+            f"{spec} is split into {len(train)} training images and {len(held)} validation images; expected at "
+            "least one of each. Give more images, another --validation-share, or --validation DATA."
         )
     test = test or (None if "test" in data.splits else _official_test(spec))
     tested = _labeled(_evaluation(test, data, "test")) if test or "test" in data.splits else None
@@ -81,7 +81,8 @@ def fraction(sha256: str) -> float:
 def _training_part(data: DataSet) -> DataSet:
     if data.splits and "train" not in data.splits:
         raise DataError(
-            f"{data.name} has the splits {', '.join(data.splits)} and no training images; expected a folder train."
+            f"{data.name} has the splits {', '.join(data.splits)}, but no training images; expected a folder "
+            "named train."
         )
     return data.splits.get("train", data)
 
@@ -101,8 +102,8 @@ def _labeled(data: DataSet) -> DataSet:
         return data  # the task looks at its annotations itself
     unlabeled = [example.name for example in data.examples if example.label is None]
     if unlabeled or len(data.classes) < 2:
-        have = f"{len(unlabeled)} unlabeled pictures" if unlabeled else f"one class, {data.classes[0]}"
-        raise DataError(f"{data.name} has {have}; expected images of at least two classes, all labeled.")
+        have = f"{len(unlabeled)} images without a label" if unlabeled else f"only the class {data.classes[0]}"
+        raise DataError(f"{data.name} has {have}; expected labeled images of at least two classes.")
     return data
 
 

@@ -236,14 +236,14 @@ def test_the_last_port(color_model):
     with contextlib.ExitStack() as stack:
         with contextlib.suppress(OSError):  # somebody else has it: just as well
             stack.enter_context(socket.create_server(("127.0.0.1", 65535)))
-        with pytest.raises(CameraError, match=r"Port 65535 is taken by .*\. Leave --port out"):
+        with pytest.raises(CameraError, match=r"Port 65535 is already used by .*\. Remove --port"):
             World(color_model, port=65535)
 
 
 def test_a_taken_port_says_by_whom_and_offers_another(color_model, port):
     with socket.create_server(("127.0.0.1", port)):
         with pytest.raises(
-            CameraError, match=rf"Port {port} is taken by python.* \(process \d+\). Port (\d+) is free"
+            CameraError, match=rf"Port {port} is already used by python.* \(process \d+\). Port (\d+) is free"
         ) as e:
             World(color_model, port=port)
         other = World(color_model, port=int(re.search(r"--port (\d+)", str(e.value)).group(1)))

@@ -72,7 +72,7 @@ def test_resolution_changes_on_the_way(tmp_path, answer):
 
 def test_no_answer_no_file(tmp_path):
     recording = Recording(str(tmp_path / "r.mp4"), 30)
-    with pytest.raises(CameraError, match=r"r\.mp4 was not recorded: no frame was answered"):
+    with pytest.raises(CameraError, match=r"r\.mp4 was not recorded: no frame was processed"):
         recording.close()
     assert not list(tmp_path.iterdir())
 

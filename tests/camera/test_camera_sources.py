@@ -66,7 +66,7 @@ def test_addresses_have_one_source_each(address, name):
 
 
 def test_unknown_address_names_the_choices():
-    with pytest.raises(UsageError, match=r"'nowhere\.mp4' is not an existing camera.*Expected auto.*RTSP.*video0"):
+    with pytest.raises(UsageError, match=r"'nowhere\.mp4', which is not a camera.*Expected auto.*RTSP.*video0"):
         open_source("nowhere.mp4", WISH)
 
 
@@ -187,7 +187,7 @@ def test_what_answers_is_no_http():
 
 @pytest.mark.parametrize("scheme", ["http", "rtsp"])
 def test_no_such_address(scheme):
-    with pytest.raises(UsageError, match=r"--source .*//\[::1'.*Expected for example http://"):
+    with pytest.raises(UsageError, match=r"--source .*//\[::1'.*Expected an address such as http://"):
         open_source(f"{scheme}://[::1", WISH)
 
 
@@ -316,7 +316,7 @@ def test_ribbon_camera(pi, address):
 
 
 def test_missing_ribbon_camera(pi):
-    with pytest.raises(CameraError, match="no ribbon camera 3; libcamera sees: imx708"):
+    with pytest.raises(CameraError, match="no ribbon camera 3; libcamera finds: imx708"):
         open_source("picamera2:3", WISH)
 
 

@@ -188,26 +188,26 @@ def test_taken_port(color_model, colors_video):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         result = demo(color_model, "--source", colors_video, "--port", port)
-    assert result.returncode == 1 and re.search(rf"Port {port} is taken by .*--port \d+", result.stderr)
+    assert result.returncode == 1 and re.search(rf"Port {port} is already used by .*--port \d+", result.stderr)
 
 
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [
-        (["--source", "nowhere"], 2, "'nowhere' is not an existing camera, file, folder or address"),
+        (["--source", "nowhere"], 2, "'nowhere', which is not a camera, file, folder or address that exists"),
         (["--source", "97"], 1, "There is no camera /dev/video97"),
-        (["--size", "640"], 2, "--size is '640'; expected width x height, for example 640x480"),
+        (["--size", "640"], 2, "--size is '640'; expected WIDTHxHEIGHT, for example 640x480"),
         (["--window", "--headless"], 2, "exclude each other"),
         (["--headless", "--json", "-"], 2, "give --json a file"),
         (["--source", "VIDEO", "--record", "r.gif"], 2, "expected a file that ends in .mp4"),
-        (["--source", "VIDEO", "--window"], 1, "--window needs OpenCV with windows"),
+        (["--source", "VIDEO", "--window"], 1, "--window needs an OpenCV build that opens windows"),
         (
             ["--source", "VIDEO", "--delegate", "npu"],
             2,
             "Unknown delegate 'npu'. Choose one of: cpu, edgetpu[",
         ),
         (["--device", "nobody@127.0.0.1:1", "--delegate", "npu"], 2, "Unknown delegate 'npu'"),
-        (["--size", "²x²"], 2, "--size is '²x²'; expected width x height"),
+        (["--size", "²x²"], 2, "--size is '²x²'; expected WIDTHxHEIGHT"),
         (["--source", "VIDEO", "--threshold", "3"], 2, "threshold"),
         (["--source", "VIDEO", "--labels", "none.txt"], 1, "Can't read the labels none.txt"),
         (["--source", "VIDEO", "--host", "not a host"], 2, "--host not a host"),

@@ -193,7 +193,7 @@ def test_labels_travel(name, color_model, video, tmp_path):
 
 def test_errors_from_there(name, color_model):
     result = demo(color_model, "--device", name, "--source", "/no/such/video.mp4")
-    assert result.returncode == 2 and "here: --source '/no/such/video.mp4' is not an existing camera" in result.stderr
+    assert result.returncode == 2 and "here: --source is '/no/such/video.mp4', which is not a camera" in result.stderr
     result = demo(color_model, "--device", name, "--source", "auto")
     assert result.returncode == 1 and "here: No camera was found" in result.stderr
 

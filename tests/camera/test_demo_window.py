@@ -111,4 +111,4 @@ def test_no_screen_is_a_message_and_no_abort(windows, color_model, tmp_path):
     environment = {key: value for key, value in windows.items() if key not in ("DISPLAY", "WAYLAND_DISPLAY")}
     words = [*COMMAND, color_model, "--source", str(tmp_path / "a.jpg"), "--window"]
     result = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=60)
-    assert result.returncode == 1 and "there is no screen here" in result.stderr
+    assert result.returncode == 1 and "--window needs a screen" in result.stderr

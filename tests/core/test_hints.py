@@ -57,7 +57,7 @@ def test_values_for_pixels_of_0_to_1_get_a_caution(hints: Hints, expected: str) 
     [
         (Hints(color="gray"), "3 channels"),
         (Hints(mean=(1.0, 2.0)), "--mean has 2 values"),
-        (Hints(std=(0.0,)), "--std has a zero"),
+        (Hints(std=(0.0,)), "--std contains 0"),
         (Hints(input_size=64), "32 x 32"),
         (Hints(output_kind="boxes"), "expected one of logits, probabilities"),
     ],

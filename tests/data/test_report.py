@@ -138,7 +138,7 @@ def test_sets_too_large_for_near_duplicates_say_so(tmp_path: Path, monkeypatch: 
     parts = {"train": part(tmp_path / "train"), "validation": part(tmp_path / "val")}
     assert not examine(parts).notes
     monkeypatch.setattr("edgecnn.data.report._NEAR_PAIRS", 0)
-    assert "near duplicates were not looked for" in examine(parts).notes[0]
+    assert "near duplicates were not searched for" in examine(parts).notes[0]
 
 
 def test_look_alikes_equals_counting_bits_pair_by_pair() -> None:

@@ -106,7 +106,7 @@ def test_answers_are_those_of_the_runtime(which: tuple[int, str], dtype: str) ->
 
 
 def test_one_value_of_a_softmax_is_refused() -> None:
-    with pytest.raises(ModelFileError, match="only output passes through a softmax, which makes it 1"):
+    with pytest.raises(ModelFileError, match="only output passes through a softmax, so it is 1"):
         model_file.from_bytes(classifier(1, "SOFTMAX"))
 
 

@@ -91,9 +91,7 @@ def test_vectors_are_classes(output: tuple[int, ...]) -> None:
 def test_open_sizes_are_asked_for(tmp_path: Path) -> None:
     path = tmp_path / "open.tflite"
     path.write_bytes(model([(1, 1, 1, 3)], [(1, 10)], free=(1, 2)))
-    with pytest.raises(
-        NoClassifierError, match=r"has no fixed input size \(\[1, -1, -1, 3\]\).*--input-size"
-    ):
+    with pytest.raises(NoClassifierError, match=r"has no fixed input size \(\[1, -1, -1, 3\]\).*--input-size"):
         model_file.read(path)
     assert Hints(input_size=48).read(path).contract.preprocessing.shape == (48, 48, 3)
     file, taken = Hints().read_any(path)
@@ -124,7 +122,8 @@ def test_sizes_that_are_no_sizes_are_open(stored: tuple[int, ...]) -> None:
 def test_hints_are_of_classifiers_only(tmp_path: Path) -> None:
     path = tmp_path / "segmentation.tflite"
     path.write_bytes(model([IMAGE], [(1, 32, 32, 21)]))
-    with pytest.raises(UsageError, match=r"--color, --mean: only of an image classifier. .*semantic segmentation"):
+    only = r"--color, --mean can be used only with an image classifier\. .*semantic segmentation"
+    with pytest.raises(UsageError, match=only):
         Hints(mean=(0.0,), color="bgr").read_any(path)
 
 

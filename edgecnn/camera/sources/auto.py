@@ -30,19 +30,23 @@ def open_source(address: str, wish: Wish) -> FrameSource:
     try:
         if picamera2.cameras():
             return picamera2.open_source("picamera2", wish)
-        looked.append("Picamera2: installed, but libcamera sees no ribbon camera (rpicam-hello --list-cameras).")
+        looked.append(
+            "Ribbon camera: Picamera2 is installed, but libcamera finds no camera (check with rpicam-hello "
+            "--list-cameras)."
+        )
     except CameraError as error:
         looked.append(f"Ribbon camera: {error}")
     for path in sorted(Path("/dev").glob("video*"), key=lambda path: (len(path.name), path.name)):
         try:
             if is_camera(path):
                 return v4l2.open_source(str(path), wish)
-            looked.append(f"{path}: no camera (a decoder, or metadata).")
+            looked.append(f"{path}: not a camera (a decoder, or camera metadata).")
         except CameraError as error:
             looked.append(str(error))
     if not list(Path("/dev").glob("video*")):
         looked.append(
-            "USB camera: there is no /dev/video*. Plug one in (lsusb lists it); a container needs --device /dev/video0."
+            "USB camera: there is no /dev/video*. Plug one in (lsusb lists it); in a container add --device "
+            "/dev/video0."
         )
     raise CameraError(
         "No camera was found.\n  "
@@ -61,7 +65,9 @@ def is_camera(path: Path) -> bool:
     try:
         handle = os.open(path, os.O_RDWR | os.O_NONBLOCK)
     except PermissionError as error:
-        raise CameraError(f"{path}: not allowed. Run: sudo usermod -aG video $USER, and log in again.") from error
+        raise CameraError(
+            f"This user has no permission to open {path}. Run: sudo usermod -aG video $USER, and log in again."
+        ) from error
     except OSError:
         return False
     try:

@@ -51,12 +51,12 @@ class MotionJpeg:
             exposed_at = time.monotonic()
             data = self._read_to_end() if length is None else self._response.read(length)
         except _PROBLEMS as error:
-            raise self._lost(f"the connection broke ({printable(str(error))})") from error
+            raise self._lost(f"the connection failed ({printable(str(error))})") from error
         if length is not None and len(data) < length:
             raise self._lost("the connection was closed")
         picture = decode_jpeg(data)
         if picture is None:
-            raise CorruptFrame(f"{self.name}: {len(data)} bytes that are not a complete JPEG")
+            raise CorruptFrame(f"{self.name}: received {len(data)} bytes that are not a complete JPEG image")
         return Shot(picture, exposed_at)
 
     def _lost(self, what: str) -> SourceLost:
@@ -74,7 +74,7 @@ class MotionJpeg:
             if key.strip().lower() == b"content-length":
                 length = int(value)
         if length is not None and not 0 <= length <= _MAX_PART_BYTES:
-            raise SourceLost(f"{self.name}: a part claims {length:,} bytes")
+            raise SourceLost(f"{self.name}: an image of the stream claims {length:,} bytes")
         return length
 
     def _line(self) -> bytes:
@@ -89,7 +89,7 @@ class MotionJpeg:
         while not bytes(data[-4:]).rstrip(b"\r\n").endswith(_END_OF_JPEG):
             data += self._line()
             if len(data) > _MAX_PART_BYTES:
-                raise SourceLost(f"{self.name}: a part of the stream has no end")
+                raise SourceLost(f"{self.name}: an image of the stream does not end")
         return bytes(data)
 
     def close(self) -> None:
@@ -145,13 +145,13 @@ def _answer(address: str, name: str, patience: Patience) -> Any:
     except urllib.error.HTTPError as error:
         error.close()
         raise CameraError(
-            f"{name} answers {error.code} {printable(str(error.reason))}; check the address, the user name and the "
-            "password."
+            f"{name} answered with the HTTP status {error.code} {printable(str(error.reason))}. Check the "
+            "address, the user name and the password."
         ) from error
     except _PROBLEMS as error:
         reason = f"no complete response within {_OPEN_S:.0f} s" if patience.is_over else getattr(error, "reason", error)
         raise CameraError(
-            f"{name} can't be reached: {printable(str(reason))}. Open the address in a browser on this machine first."
+            f"{name} can't be reached: {printable(str(reason))}. Try to open the address in a browser on this machine."
         ) from error
 
 

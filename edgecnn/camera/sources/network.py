@@ -55,7 +55,7 @@ def host_name(address: str) -> str:
         return urllib.parse.urlsplit(address).hostname or address
     except ValueError as error:
         raise UsageError(
-            f"--source {address!r}: {error}. Expected for example http://192.168.1.20:8080/video"
+            f"--source is {address!r}: {error}. Expected an address such as http://192.168.1.20:8080/video."
         ) from error
 
 

@@ -11,8 +11,8 @@ from edgecnn.core.errors import CameraError
 EXAMPLE = "picamera2 (a Raspberry Pi's ribbon camera; picamera2:1 is the second)"
 _ADDRESS = re.compile(r"picamera2?(?::(\d+))?")
 _INSTALL = (
-    "Install it with: sudo apt install python3-picamera2; a virtual environment sees it only when it was made with "
-    "python3 -m venv --system-site-packages."
+    "Install it with: sudo apt install python3-picamera2. A virtual environment sees it only if it was created "
+    "with python3 -m venv --system-site-packages."
 )
 
 
@@ -65,7 +65,7 @@ def open_source(address: str, wish: Wish) -> PiCamera:
     number = int(match.group(1) or 0) if match else 0
     found = cameras()
     if number >= len(found):
-        seen = f"libcamera sees: {', '.join(found)}" if found else "libcamera sees none"
+        seen = f"libcamera finds: {', '.join(found)}" if found else "libcamera finds none"
         raise CameraError(
             f"There is no ribbon camera {number}; {seen}. Check the cable, then: rpicam-hello --list-cameras."
         )
@@ -76,7 +76,7 @@ def open_source(address: str, wish: Wish) -> PiCamera:
         camera.start()
     except (RuntimeError, IndexError) as error:
         raise CameraError(
-            f"The ribbon camera {found[number]} can't be started: {error}. Does another program use it?"
+            f"The ribbon camera {found[number]} can't be started: {error}. Stop other programs that may use it."
         ) from error
     return PiCamera(camera, f"{found[number]} (Picamera2)", wish.fps)
 

@@ -29,7 +29,7 @@ class PictureFolder:
         start = time.monotonic()
         path = next(self._paths, None)
         if path is None:
-            raise SourceEnded(f"{self.name}: that was the last picture")
+            raise SourceEnded(f"{self.name}: all images were shown")
         try:
             return Shot(read_picture(path), start, name=path.name)
         except PictureError as error:

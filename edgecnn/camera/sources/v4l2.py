@@ -37,7 +37,7 @@ def open_source(address: str, wish: Wish) -> V4L2Camera:
         raise CameraError(f"There is no camera {path}. {_present()} Try --source auto.")
     if not os.access(path, os.R_OK | os.W_OK):
         raise CameraError(
-            f"{path} may not be opened by this user. Run: sudo usermod -aG video $USER, and log in again."
+            f"This user has no permission to open {path}. Run: sudo usermod -aG video $USER, and log in again."
         )
     cv2 = opencv()
     settings = {
@@ -49,12 +49,13 @@ def open_source(address: str, wish: Wish) -> V4L2Camera:
     capture = open_capture(str(path), "V4L2", settings)
     if capture is None:
         raise CameraError(
-            f"{path} can't be opened: another program may use it (see: fuser -v {path}), or it is not a camera but a "
-            "decoder or the raw side of a ribbon camera; for a Raspberry Pi's ribbon camera use --source picamera2."
+            f"{path} can't be opened. Either another program uses it (see: fuser -v {path}), or it is not a "
+            "camera but a decoder or the raw side of a ribbon camera; for a Raspberry Pi's ribbon camera use "
+            "--source picamera2."
         )
     return V4L2Camera(capture, str(path), wish.fps)
 
 
 def _present() -> str:
     found = sorted(str(path) for path in Path("/dev").glob("video*"))
-    return f"Present: {', '.join(found)}." if found else "No /dev/video* is present."
+    return f"Present: {', '.join(found)}." if found else "There is no /dev/video* at all."

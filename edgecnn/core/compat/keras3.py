@@ -19,7 +19,9 @@ def module() -> Any:
     try:
         import keras
     except ModuleNotFoundError as error:
-        raise MissingExtraError("A file of Keras 3 needs Keras 3 to read it: pip install keras") from error
+        raise MissingExtraError(
+            "Reading a file of Keras 3 needs Keras 3. Install it with: pip install keras"
+        ) from error
     return keras
 
 

@@ -68,7 +68,7 @@ class _Profiled:
     def _call(self, name: str, *arguments: object) -> None:
         status = getattr(self._library, f"LiteRt{name}")(*arguments)
         if status:
-            raise RuntimeError(f"LiteRt{name}: status {status}")
+            raise RuntimeError(f"LiteRt{name} failed with status {status}")
 
     def _made(self, name: str, *arguments: object) -> ctypes.c_void_p:
         made = _POINTER()

@@ -12,7 +12,7 @@ try:
     from ai_edge_litert import schema_py_generated as schema
 except ImportError as error:
     raise MissingExtraError(
-        "Writing .tflite files needs ai-edge-litert on this machine, and so Python 3.10 or newer on a 64-bit system. "
+        "Writing .tflite files needs ai-edge-litert, which exists for Python 3.10 or newer on 64-bit systems. "
         "Install it with: pip install ai-edge-litert"
     ) from error
 
@@ -35,7 +35,7 @@ def unpack(model: bytes) -> Any:
         raise
     except Exception as error:  # it follows offsets out of the file, and trips over whatever it finds there
         raise ModelFileError(
-            f"The model's file is damaged: {type(error).__name__} while all of it was read."
+            f"The model file is damaged: reading its contents failed ({type(error).__name__}). Convert the model again."
         ) from error
 
 

@@ -17,7 +17,7 @@ from edgecnn.core.errors import EdgecnnError, MissingExtraError
 
 INSTALL_HOST = 'Building, training and converting models need TensorFlow. Install it with: pip install "edgecnn[host]"'
 _LEAST_ADDRESS_SPACE = 3e9  # bytes; with less TensorFlow aborts instead of raising
-_LOADING = "Is there enough memory (`ulimit -v`), and can `python -c 'import tensorflow'` load it?"
+_LOADING = "Check that there is enough memory (`ulimit -v`), and that `python -c 'import tensorflow'` works."
 
 
 def _import_tensorflow() -> None:
@@ -48,8 +48,8 @@ def _check_address_space() -> None:
     limit = resource.getrlimit(resource.RLIMIT_AS)[0]
     if limit != resource.RLIM_INFINITY and limit < _LEAST_ADDRESS_SPACE:
         raise EdgecnnError(
-            f"This process is limited to {limit / 1e9:.1f} GB of address space; TensorFlow needs "
-            f"{_LEAST_ADDRESS_SPACE / 1e9:.0f} GB at least. Raise the limit: ulimit -v unlimited."
+            f"This process is limited to {limit / 1000000000.0:.1f} GB of address space, but TensorFlow needs at "
+            f"least {_LEAST_ADDRESS_SPACE / 1000000000.0:.0f} GB. Raise the limit: ulimit -v unlimited."
         )
 
 

@@ -57,7 +57,7 @@ def open_data(spec: str) -> DataSet:
         status = path.stat()
         digest = _digest(path, status.st_size, status.st_mtime_ns)
     except OSError as error:
-        raise DataError(f"Can't read the archive {spec}: {error.strerror}.") from error
+        raise DataError(f"Can't read the archive {spec}: {error.strerror}. Check its permissions.") from error
     limit_bytes = min(_LARGEST_RATIO * status.st_size + _ALWAYS_BYTES, _MOST_BYTES)
     folder = cached(
         f"archive-{digest[:32]}", 2 * status.st_size, _unpacked, lambda new: _unpack(path, new, limit_bytes)
@@ -83,12 +83,14 @@ def _unpack(path: Path, folder: Path, limit_bytes: int) -> None:
     try:
         for count, (name, stream) in enumerate(members):
             if count == _MOST_FILES:
-                raise DataError(f"{path} holds more than {_MOST_FILES:,} files.")
+                raise DataError(
+                    f"The archive {path} holds more than {_MOST_FILES:,} files. Unpack it, and give the folder."
+                )
             parts = _parts(name, path)
             if parts and not any(map(is_junk, parts)):
                 left_bytes -= _copy(stream, target.joinpath(*parts), left_bytes, path)
     except _DAMAGED as error:
-        raise DataError(f"The archive {path} can't be unpacked: {error}. Make it again.") from error
+        raise DataError(f"The archive {path} can't be unpacked: {error}. Create it again.") from error
     (folder / _DONE).touch()
 
 
@@ -144,7 +146,7 @@ class _Bounded(io.RawIOBase):
     def read(self, size: int = -1) -> bytes:
         """At most `size` bytes."""
         if not 0 <= size <= _LARGEST_READ_BYTES:
-            raise DataError(f"The archive {self._path} is damaged: a header claims {size:,} bytes.")
+            raise DataError(f"The archive {self._path} is damaged: a header claims {size:,} bytes. Create it again.")
         self._check(self._stream.tell() + size)
         data: bytes = self._stream.read(size)
         return data
@@ -172,7 +174,8 @@ def _parts(name: str, path: Path) -> list[str]:
     parts = [part for part in name.replace("\\", "/").split("/") if part not in ("", ".")]
     if name.startswith(("/", "\\")) or ".." in parts or re.match(r"[A-Za-z]:", name):
         raise DataError(
-            f"The archive {path} has a member that leads out of it, {printable(name)!r}; nothing was unpacked."
+            f"The archive {path} contains a path that leads outside of it, {printable(name)!r}; nothing was "
+            "unpacked. Create it again without such paths."
         )
     return [printable("".join("_" if unicodedata.category(sign) == "Cc" else sign for sign in part)) for part in parts]
 
@@ -192,6 +195,6 @@ def _copy(stream: IO[bytes], target: Path, left_bytes: int, path: Path) -> int:
 
 def _too_large(path: Path, limit_bytes: int) -> DataError:
     return DataError(
-        f"The archive {path} unpacks to more than {limit_bytes / 1e6:,.0f} MB, which is too much for its size. If "
-        "you trust it, unpack it and give the folder."
+        f"The archive {path} unpacks to more than {limit_bytes / 1000000.0:,.0f} MB, which is suspicious for its "
+        "size. If you trust it, unpack it and give the folder."
     )

@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 from edgecnn.core.errors import DataError
+from edgecnn.core.text import counted
 from edgecnn.data.dataset import DataSet, FileExample
 from edgecnn.data.layout import Layout, find_layout
 from edgecnn.data.listing import entries, identity, images_below, passed_over_sentence, printable
@@ -33,7 +34,7 @@ def open_folder(root: Path, name: str) -> DataSet:
     try:
         layout = find_layout(root, name)
     except OSError as error:
-        raise DataError(f"Can't open the folder {name}: {error.strerror}.") from error
+        raise DataError(f"Can't open the folder {name}: {error.strerror}. Check its permissions.") from error
     if layout.splits:
         return _of_splits(layout, name)
     return _of_classes(layout, name)
@@ -66,7 +67,7 @@ def _of_classes(layout: Layout, name: str) -> DataSet:
     direct = found.images
     notes = list(layout.notes)
     if examples and direct:
-        notes.append(f"{name}: {len(direct)} images lie outside of the class folders and are left out.")
+        notes.append(f"{name}: ignores {counted(len(direct), 'image')} outside of the class folders.")
     passed_over.update(found.passed_over)
     if not examples:
         examples = [FileExample(path, printable(path.name)) for path in direct]

@@ -72,7 +72,8 @@ def open_data(spec: str) -> DataSet:
     pictures, labels = _read(root, f"{part}-images-idx3-ubyte", 3), _read(root, f"{part}-labels-idx1-ubyte", 1)
     if len(pictures) != len(labels) or not len(labels) or labels.max() >= len(CLASSES):
         raise DataError(
-            f"{root}: {len(pictures)} images and {len(labels)} labels; expected equally many of both, and 10 classes."
+            f"{root} has {len(pictures)} images and {len(labels)} labels; expected as many labels as images, and "
+            "10 classes. Download the files again."
         )
     examples = (
         ArrayExample(pictures, index, f"{part}-{index:05d}", CLASSES[label]) for index, label in enumerate(labels)
@@ -85,29 +86,36 @@ def _read(root: Path, stem: str, axes: int) -> np.ndarray:
     path = next((path for path in (root / f"{stem}.gz", root / stem) if path.is_file()), None)
     if path is None:
         raise DataError(
-            f"There is no {stem}.gz in {root}. On Debian: apt install dataset-fashion-mnist; "
-            "elsewhere give the folder, as fashion-mnist:DIR."
+            f"There is no {stem}.gz in {root}. On Debian: apt install dataset-fashion-mnist. Elsewhere give the "
+            "folder that holds it: fashion-mnist:DIR."
         )
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
             return _parsed(stream, axes, path)
     except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"Can't read {path}: {error}.") from error
+        raise DataError(f"Can't read {path}: {error}. Download the file again.") from error
 
 
 def _parsed(stream: Any, axes: int, path: Path) -> np.ndarray:
     """Read what the header says, and no more: a stream of a few bytes may unpack to any size."""
     header = stream.read(4 + 4 * axes)
     if len(header) < 4 + 4 * axes or header[:4] != bytes((0, 0, _UINT8, axes)):
-        raise DataError(f"{path} is not an IDX file of bytes with {axes} axes (it starts with {header[:4].hex(' ')}).")
+        raise DataError(
+            f"{path} is not an IDX file of bytes with {axes} axes (its first bytes are {header[:4].hex(' ')}). "
+            "Download the file again."
+        )
     shape = tuple(int(size) for size in np.frombuffer(header, ">u4", axes, 4))
     claimed = math.prod(shape)
     if claimed > _LARGEST_RATIO * path.stat().st_size + _ALWAYS_BYTES:
         raise DataError(
-            f"{path} claims {' x '.join(map(str, shape))} values, far too many for its {path.stat().st_size:,} bytes."
+            f"{path} claims {' x '.join(map(str, shape))} values, far too many for its {path.stat().st_size:,} "
+            "bytes. Download the file again."
         )
     data = stream.read(claimed + 1)
     if len(data) != claimed:
         held = f"more than {claimed}" if len(data) > claimed else str(len(data))
-        raise DataError(f"{path} holds {held} values; its header says {' x '.join(map(str, shape))}.")
+        raise DataError(
+            f"{path} holds {held} values; expected {' x '.join(map(str, shape))}, as in its header. Download the "
+            "file again."
+        )
     return np.frombuffer(data, np.uint8).reshape(shape)

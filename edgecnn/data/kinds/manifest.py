@@ -15,7 +15,7 @@ from edgecnn.data.layout import split_named
 from edgecnn.data.listing import printable
 from edgecnn.runtime.regular_file import read_regular
 
-SYNTAX = "a .csv or .tsv file with the columns path,label (label may be left out)"
+SYNTAX = "a .csv or .tsv file with the columns path,label (label is optional)"
 _PATHS = (
     *("path", "file", "filename", "filepath", "image", "image_path", "image_name", "imagename", "image_file", "img"),
     *("img_path", "img_name", "file_path", "file_name", "picture", "photo", "uri"),
@@ -51,18 +51,19 @@ def open_data(spec: str) -> DataSet:
     for number, row in rows:
         text = row[path_column] if path_column < len(row) else ""
         if not text:
-            raise DataError(f"{spec}, line {number}: the path is empty.")
+            raise DataError(f"{spec}, line {number}: the path is empty. Fill it in, or remove the line.")
         if any(row[len(header) :]):
             raise DataError(
-                f"{spec}, line {number} has {len(row)} values for {len(header)} columns; quote values with separators."
+                f"{spec}, line {number} has {len(row)} values for {len(header)} columns; put values that contain "
+                "separators in quotes."
             )
         label = row[label_column] if label_column is not None and label_column < len(row) else ""
         examples.append(FileExample(_located(path.parent, text), printable(text), printable(label) or None))
     missing = [example.name for example in examples if not example.path.is_file()]
     if missing:
         raise DataError(
-            f"{spec}: {len(missing)} of {len(examples)} files don't exist or are not regular files, the first is "
-            f"{missing[0]}. Paths are relative to the folder of {path.name}."
+            f"{spec}: {len(missing)} of {len(examples)} files don't exist or are not regular files (the first is "
+            f"{missing[0]}). Paths are relative to the folder of {path.name}."
         )
     examples.sort(key=lambda example: example.name)
     classes = tuple(sorted({example.label for example in examples if example.label is not None}))
@@ -85,7 +86,7 @@ def _table(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True)
         rows = [(reader.line_num, [value.strip() for value in row]) for row in reader if any(map(str.strip, row))]
     except OSError as error:
-        raise DataError(f"Can't read the manifest {path}: {error.strerror}.") from error
+        raise DataError(f"Can't read the manifest {path}: {error.strerror}. Check its permissions.") from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"Can't read the manifest {path}: {error}. Save it as CSV in UTF-8.") from error
     return (rows[0][1], rows[1:]) if rows else ([], [])
@@ -109,7 +110,7 @@ def _columns(header: Sequence[str], rows: Sequence[tuple[int, list[str]]], spec:
     path = _only(names, _PATHS, header, spec, "path")
     if path is None:
         raise DataError(
-            f"{spec} has the columns {', '.join(header) or '(none)'}; expected a header with path,label in line 1."
+            f"{spec} has the columns {', '.join(header) or '(none)'}; expected the header path,label in line 1."
         )
     rest = {
         number: name for number, name in names.items() if number != path and name and not name.startswith("unnamed")
@@ -121,8 +122,9 @@ def _columns(header: Sequence[str], rows: Sequence[tuple[int, list[str]]], spec:
     ]
     if label is None and others:
         raise DataError(
-            f"{spec} has the columns {', '.join(header)}: {header[path]} holds the paths, and it isn't clear which one "
-            f"holds the labels. Rename that column to label; for images without labels remove {', '.join(others)}."
+            f"{spec} has the columns {', '.join(header)}: {header[path]} holds the paths, but which column holds "
+            "the labels is unclear. Rename that column to label; for images without labels, remove "
+            f"{', '.join(others)}."
         )
     return path, label
 
@@ -133,7 +135,7 @@ def _only(names: Mapping[int, str], known: Sequence[str], header: Sequence[str],
     found = exact or [number for number, name in names.items() if name in known]
     if len(found) > 1:
         several = " and ".join(header[number] for number in found)
-        raise DataError(f"{spec}: {several} may both be the {wanted}. Rename the right column to {wanted}.")
+        raise DataError(f"{spec}: {several} may each be the column {wanted}. Rename the right one to {wanted}.")
     return found[0] if found else None
 
 
@@ -143,6 +145,6 @@ def _refuse_splits(names: Mapping[int, str], rows: Sequence[tuple[int, list[str]
         values = {row[number] for _, row in rows if number < len(row)} if name in _SPLITS else set()
         if len({split_named(value) for value in values} - {None}) > 1:
             raise DataError(
-                f"{spec}: the column {name} has the splits {', '.join(sorted(values)[:5])}. Write a .csv file for "
-                "each, and give them as --data, --validation and --test."
+                f"{spec}: the column {name} assigns the images to the splits {', '.join(sorted(values)[:5])}. "
+                "Write one .csv file per split, and give them as --data, --validation and --test."
             )

@@ -108,7 +108,8 @@ def open_data(spec: str) -> DataSet:
     part = spec.partition(":")[2]
     if part not in _PARTS:
         raise DataError(
-            f"Unknown part {part!r} of photos. Expected {', '.join(name for name in _PARTS if name)}, or none."
+            f"The data set photos has no part {part!r}. Expected {', '.join(name for name in _PARTS if name)}, "
+            "or photos without a part."
         )
     numbers = range(1) if part == "whole" else range(CROPS_PER_PHOTO)
     smallest = _SMALLEST.get(part, _SMALLEST_OTHERWISE)

@@ -10,7 +10,10 @@ from edgecnn.data.dataset import DataSet
 from edgecnn.data.settings import SplitSettings
 from edgecnn.data.split import open_splits
 
-SYNTAX = "held-out:DATA or training:DATA (what `edgecnn train` holds out or trains on; held-out/0.2:DATA: that share)"
+SYNTAX = (
+    "held-out:DATA or training:DATA (images that `edgecnn train` holds out or trains on; "
+    "held-out/0.2:DATA holds out 20 %)"
+)
 HELD_OUT, TRAINING = "held-out", "training"
 _SPEC = re.compile(rf"({HELD_OUT}|{TRAINING})(?:/([^:]*))?:(.+)", re.DOTALL)
 
@@ -33,6 +36,8 @@ def open_data(spec: str) -> DataSet:
     try:
         splits = open_splits(data, share=SplitSettings.validation_share if share is None else float(share))
     except ValueError as error:
-        raise DataError(f"{spec}: {share!r} is not a valid share; expected for example {part}/0.2:{data}.") from error
+        raise DataError(
+            f"{spec}: {share!r} is not a valid share; expected a number between 0 and 1, for example {part}/0.2:{data}."
+        ) from error
     chosen = splits.train if part == TRAINING else splits.test or splits.validation
     return replace(chosen, name=spec, splits={})

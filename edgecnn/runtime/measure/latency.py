@@ -264,7 +264,7 @@ def timed_runs(
 def summary(samples: list[float]) -> dict[str, float]:
     """min, median, mean, p90, p95, p99, max and standard deviation, in the samples' unit."""
     if not samples:
-        raise ModelFileError("No inference was measured; expected at least one. Increase --runs.")
+        raise ModelFileError("Nothing was measured; expected at least one run. Increase --runs.")
     p50, p90, p95, p99 = np.percentile(samples, [50, 90, 95, 99])
     values = {
         "min": min(samples),
