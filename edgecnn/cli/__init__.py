@@ -81,7 +81,7 @@ def _interruptible() -> int:
         _signals.catch()
         return _status()
     except (click.Abort, KeyboardInterrupt) as stopped:
-        note("Interrupted; no half-written file is left.")
+        note("Interrupted; incomplete files were removed.")
         _show_resume(stopped)
         return 130
 
@@ -92,7 +92,7 @@ def _show_resume(stopped: BaseException) -> None:
 
     cause = stopped.__cause__ if isinstance(stopped, click.Abort) else stopped
     if isinstance(cause, Interrupted):
-        note(f"Go on with: {cause.resume}")
+        note(f"Resume with: {cause.resume}")
 
 
 def _status() -> int:
@@ -148,14 +148,16 @@ def _sentence(error: Exception) -> str | None:
     """About what only the system can have caused, and no part of the library explains."""
     if isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] in _OF_HOST:
         module = str(error.name).partition(".")[0]
-        return f'this needs {module}, which is not installed: pip install "edgecnn[host]"'
+        return f'this command needs {module}, which is not installed. Install it with: pip install "edgecnn[host]"'
     if isinstance(error, MemoryError):
-        return "out of memory. Use a smaller model, image or --samples."
+        return "out of memory. Use a smaller model or image, or a smaller --samples."
     if isinstance(error, RuntimeError) and "start new thread" in str(error):
-        return "no further thread can be started. Raise the limit of memory or processes (`ulimit -v`, `ulimit -u`)."
+        return (
+            "the system can't start another thread. Raise the limit of memory or processes (`ulimit -v`, `ulimit -u`)."
+        )
     if isinstance(error, OSError):
         return _streams.explained(error)
     if isinstance(error, UnicodeEncodeError) and error.encoding == sys.getfilesystemencoding():
         name = f"{error.object!s}"
-        return f"the file name {name!r} can't be used with the encoding {error.encoding}. Set LC_ALL to C.UTF-8."
+        return f"the file name {name!r} can't be written in the encoding {error.encoding}. Set LC_ALL to C.UTF-8."
     return None

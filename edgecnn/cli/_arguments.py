@@ -84,17 +84,19 @@ class FileOf(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generi
         if "keras" not in self._accepts:
             steps.append(f"edgecnn quantize {value}.keras -o {value}.tflite")
         self.fail(
-            f"{value} is the name of a model; expected {self._expected}. Make one: {' && '.join(steps)}", param, ctx
+            f"{value} is the name of a model; expected {self._expected}. Create it with: {' && '.join(steps)}",
+            param,
+            ctx,
         )
 
     def _remedy(self, value: str, kind: Kind) -> str:
         if self._accepts == ("image",):
-            return f"Name its files, {shlex.quote(value)}/*, instead." if kind.name == "folder" else ""
+            return f"Give the images in the folder instead: {shlex.quote(value)}/*" if kind.name == "folder" else ""
         if kind.name in ("keras", "saved_model") and "tflite" in self._accepts:
             output = Path(value).with_suffix(".tflite").name
             return f"Convert it: edgecnn quantize {shlex.quote(value)} -o {shlex.quote(output)}"
         if kind.name == "tflite" and "keras" in self._accepts:
-            return "It is converted already: give the Keras model that it was made from."
+            return "The file is already converted: give the Keras model that it was made from."
         return f"Run it: edgecnn run {shlex.quote(value)}" if kind.name == "recipe" else kind.remedy
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:

@@ -23,7 +23,7 @@ _WIDE = "edgecnn.wide"
 
 def json_option(function: F) -> F:
     """Add `--json FILE`; the command passes the value on to `emit`."""
-    help = "Write the result as JSON; - is standard output."
+    help = "Write the result as JSON to FILE; - is standard output."
     return click.option("--json", "json_path", type=OutputFile(), metavar="FILE", help=help, callback=_checked)(
         function
     )
@@ -47,7 +47,7 @@ def _checked(context: click.Context, option: click.Parameter, path: str | None) 
 
 def trust_option(function: F) -> F:
     """Add `--trust`."""
-    help = "Run code that the model file carries (Lambda and custom layers)."
+    help = "Run code that the model file contains (Lambda and custom layers)."
     return click.option("--trust", is_flag=True, help=help)(function)
 
 
@@ -102,7 +102,7 @@ def print_table(
     layout = Table([printable(column) for column in columns], cells, drop_first).laid_out(width)
     click.echo(_encodable("\n".join(layout.lines).rstrip("\n") + "\n", sys.stdout))
     if layout.hidden:
-        note(f"The terminal is too narrow for: {', '.join(layout.hidden)}. --wide shows all columns.")
+        note(f"The terminal is too narrow for the columns {', '.join(layout.hidden)}. Show all columns with --wide.")
 
 
 def print_pairs(pairs: Sequence[tuple[str, str]]) -> None:
@@ -176,5 +176,8 @@ def show_data_report(report: DataReport) -> None:
     """What was found in training data, before training starts."""
     for split, counts in report.counts.items():
         few = sorted(counts.items(), key=lambda item: item[1])[:1]
-        note(f"{split}: {sum(counts.values())} images of {len(counts)} classes, the fewest {few[0][1]} ({few[0][0]}).")
+        note(
+            f"{split}: {sum(counts.values())} images of {len(counts)} classes; the smallest class is {few[0][0]} "
+            f"({few[0][1]})."
+        )
     show_notes(report.warnings())

@@ -29,7 +29,7 @@ class OutputFile(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # ge
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if not str(value).lower().endswith(self._ending):
-            self.fail(f"{value} has another ending; expected a name that ends with {self._ending}.", param, ctx)
+            self.fail(f"{value} has the wrong ending; expected a file name that ends with {self._ending}.", param, ctx)
         return value
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -53,8 +53,8 @@ def refuse_overwriting(ctx: click.Context) -> None:
         for name, path in others:
             if same_file(output, path):
                 raise click.UsageError(
-                    f"{flag} is {output}, the same file as {name}; it would be overwritten. Choose another name for "
-                    f"{flag}."
+                    f"{flag} is {output}, the same file as {name}, which would be overwritten. Choose another "
+                    f"name for {flag}."
                 )
 
 

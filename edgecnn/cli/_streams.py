@@ -84,7 +84,7 @@ def explained(error: OSError) -> str:
     """A sentence about an error of the system that nothing else explains."""
     if error.filename == _STANDARD_OUTPUT:
         reason = "it is closed" if error.errno == errno.EBADF else error.strerror
-        return f"Can't write to standard output: {reason}. Files that the command had to write are there."
+        return f"Can't write to standard output: {reason}. Files that the command writes are complete."
     place = f"{decoded(os.fsdecode(error.filename))}: " if isinstance(error.filename, (str, bytes)) else ""
     remedy = " Raise the limit: ulimit -n 1024." if error.errno in (errno.EMFILE, errno.ENFILE) else ""
     return f"{place}{error.strerror or error}.{remedy}"

@@ -37,7 +37,7 @@ def command(model: str, output: str, settings: BuildSettings, json_path: str | N
     keras_file.save(keras_model, contract, output)
     warnings = targets.warn_before_training(keras_model)
     for warning in warnings:
-        note(f"Before you train it: {warning}")
+        note(f"Before training: {warning}")
     result = {
         **contract.model.to_dict(), "output": output, "provenance": contract.provenance.to_dict(), "warnings": warnings
     }  # fmt: skip
@@ -47,7 +47,7 @@ def command(model: str, output: str, settings: BuildSettings, json_path: str | N
 def _of_file(result: dict[str, Any]) -> str:
     origin = result["provenance"]["weights"]
     if "published" not in origin:
-        return "weights of a file"
+        return "weights from a file"
     return f"weights of {origin['published']} (license: {origin['license']})"
 
 

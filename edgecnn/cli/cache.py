@@ -25,7 +25,7 @@ _WHAT = {
     "model": "copies of models",
     "runtime": "edgecnn's runtime",
     "wheels": "Python packages to install",
-    "environment": "virtual environment made by `devices check --fix`",
+    "environment": "virtual environment made by `edgecnn devices check --fix`",
 }
 _NOT_UNASKED = "environment"
 
@@ -38,10 +38,10 @@ class CacheSettings(Settings):
         "Device: local, a name from `edgecnn devices list`, or [ssh://][user@]host[:port].", "local", metavar="DEVICE"
     )
     kind: tuple[str, ...] = option(
-        "Only this kind; may be repeated.", (), choices=tuple(_WHAT), metavar="KIND", repeated=True,
-        default_help="all; the virtual environment is removed only if it is named",
+        "Only this kind of files; may be repeated.", (), choices=tuple(_WHAT), metavar="KIND", repeated=True,
+        default_help="all, but the virtual environment only if it is named",
     )  # fmt: skip
-    clear: bool = option("Remove it. What is needed again is made or copied again.", False)
+    clear: bool = option("Remove the listed files. edgecnn makes or copies them again when it needs them.", False)
 
 
 @click.command(cls=Command)
@@ -92,7 +92,7 @@ def _chosen(entries: Sequence[Kept], settings: CacheSettings) -> list[Kept]:
 
 def _show(where: str, entries: Sequence[Kept], cleared: bool) -> None:
     if not entries:
-        say(f"{where}: nothing is kept.")
+        say(f"{where}: the cache is empty.")
         return
     rows = []
     for kind in (kind for kind in _WHAT if kind in {entry.kind for entry in entries}):
@@ -101,8 +101,8 @@ def _show(where: str, entries: Sequence[Kept], cleared: bool) -> None:
         size = f"{sum(entry.size_bytes for entry in members) / 1e6:,.1f}"
         rows.append((kind, str(len(members)), size, age(min(ages)), age(max(ages)), _WHAT[kind]))
     print_table(
-        ("kind", "entries", "MB", "last used", "longest unused", "what it is"), rows,
-        title=where, drop_first=("what it is", "longest unused"),
+        ("kind", "entries", "MB", "last used", "longest unused", "description"), rows,
+        title=where, drop_first=("description", "longest unused"),
     )  # fmt: skip
     total = sum(entry.size_bytes for entry in entries) / 1e6
-    say(f"Removed: {total:,.1f} MB." if cleared else f"{total:,.1f} MB in all. --clear removes it.")
+    say(f"Removed: {total:,.1f} MB." if cleared else f"Total: {total:,.1f} MB. Remove with --clear.")

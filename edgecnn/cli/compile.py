@@ -52,7 +52,7 @@ def command(model: str, settings: CompileSettings, output: str | None, json_path
     destination = Path(output) if output else path.with_name(f"{path.stem}_{target}.tflite")
     source = read(path)
     for sentence in targets.expectation(source.model, target, path.name):
-        note(f"Before it is compiled: {sentence}")
+        note(f"Before compilation: {sentence}")
     report = targets.compile(source, destination, target)
     note(f"Wrote {destination}.")
 

@@ -13,15 +13,15 @@ from edgecnn.cli._output import say, say_script
 GROUP = "The program itself"
 POSITION = 520
 _HINTS = {
-    "bash": "It works in new shells, where the package bash-completion is installed.",
-    "zsh": "If {folder} is not in your fpath, put this into ~/.zshrc before compinit: fpath=({folder} $fpath)",
-    "fish": "It works in new shells.",
+    "bash": "Completion works in new shells, if the package bash-completion is installed.",
+    "zsh": ("If {folder} is not in your fpath, put this line into ~/.zshrc before compinit: fpath=({folder} $fpath)"),
+    "fish": "Completion works in new shells.",
 }
 
 
 @click.command(cls=Command)
 @click.argument("shell", type=click.Choice(list(_HINTS)))
-@click.option("--install", is_flag=True, help="Write it to where SHELL looks for this user's completions.")
+@click.option("--install", is_flag=True, help="Write the completion script to the place where SHELL looks for it.")
 def command(shell: str, install: bool) -> None:
     """Print what SHELL (bash, zsh or fish) reads to complete commands, options, models, schemes, boards and files.
 

@@ -37,9 +37,9 @@ def command(model: str, given: dict[str, Any], window: bool, place: Place, json_
 
     headless = given.get("headless", False)
     if window and headless:
-        raise click.UsageError("--window and --headless exclude each other.")
+        raise click.UsageError("--window and --headless can't be used together. Remove one of them.")
     if json_path == "-" and headless:
-        raise click.UsageError("--headless and --json - both write to standard output; give --json a file.")
+        raise click.UsageError("--headless and --json - both write to standard output. Give --json a file instead.")
     view = "window" if window else "none" if headless else "page"
     delegate = delegates.resolve(given.get("delegate", DemoOptions.delegate))
     options = DemoOptions.of({**given, "delegate": delegate}, model=model, view=view)
@@ -69,10 +69,10 @@ def _line(text: str) -> None:
 def _announce(source: str, addresses: list[str]) -> None:
     note(f"Source: {source}")
     for address in addresses:
-        note(f"Look at: {address}")
+        note(f"Open in a browser: {address}")
     if addresses and "token=" in addresses[0]:
         draw(_qr_code(addresses[0]))
-    note("Ctrl-C ends the demo.")
+    note("Press Ctrl-C to end the demo.")
 
 
 def _qr_code(text: str) -> str:
@@ -95,13 +95,13 @@ def _qr_code(text: str) -> str:
 def _show(summary: dict[str, Any], quietly: bool) -> None:
     counts = summary["counts"]
     if "latency_ms" not in summary:
-        note(f"Ended ({summary['ended']}): {counts['captured']} frames captured, {counts['inferred']} answered.")
+        note(f"Ended ({summary['ended']}): {counts['captured']} frames captured, {counts['inferred']} processed.")
         return
     latency, stages = summary["latency_ms"], summary["stages_median_ms"]
     said = (
-        f"{counts['captured']} frames captured, {counts['dropped']} dropped, {counts['inferred']} answered: "
-        f"{summary['fps']} fps; glass to answer {latency['median']:.1f} ms median, {latency['p95']:.1f} p95, "
-        f"{latency['p99']:.1f} p99"
+        f"{counts['captured']} frames captured, {counts['dropped']} dropped, {counts['inferred']} processed: "
+        f"{summary['fps']} fps; from camera to result {latency['median']:.1f} ms median, {latency['p95']:.1f} ms "
+        f"p95, {latency['p99']:.1f} ms p99"
     )
     note(said)
     if summary["recording"]:

@@ -48,7 +48,7 @@ def list_devices(json_path: str | None) -> None:
 @click.argument("name")
 @click.argument("target", metavar="[USER@]HOST[:PORT]")
 @click.option("--ssh-config", type=click.Path(exists=True, dir_okay=False, resolve_path=True), metavar="FILE",
-              help="An ssh configuration file for this board instead of ~/.ssh/config.")  # fmt: skip
+              help="An ssh configuration file for this board, in place of ~/.ssh/config.")  # fmt: skip
 def add(name: str, target: str, ssh_config: str | None) -> None:
     """Give a board a name.
 
@@ -79,9 +79,13 @@ def remove(name: str) -> None:
 
 @command.command()
 @click.argument("device", type=DeviceName(), metavar="DEVICE")
-@click.option("--fix", is_flag=True, help="Make a virtual environment on the board with the wheels that fit it.")
-@click.option("--camera", is_flag=True, help="With --fix: also OpenCV, for images and cameras on the board.")
-@click.option("--from-host", is_flag=True, help="With --fix: fetch the wheels here, for a board without network.")
+@click.option(
+    "--fix", is_flag=True, help="Create a virtual environment on the board with the packages that edgecnn needs there."
+)
+@click.option("--camera", is_flag=True, help="With --fix: also install OpenCV, for images and cameras on the board.")
+@click.option(
+    "--from-host", is_flag=True, help="With --fix: download the packages on this machine, for a board without network."
+)
 @json_option
 @wide_option
 def check(device: str, fix: bool, camera: bool, from_host: bool, json_path: str | None) -> int:

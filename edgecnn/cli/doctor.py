@@ -24,7 +24,9 @@ POSITION = 130
 )
 @options_of(DoctorSettings, "settings")
 @options_of(Hints, "hints")
-@click.option("-o", "--output", type=OutputFile(".html"), metavar="FILE", help="Page with drawings to write, .html.")
+@click.option(
+    "-o", "--output", type=OutputFile(".html"), metavar="FILE", help="HTML page with charts to write; ends with .html."
+)
 @trust_option
 @json_option
 @wide_option
@@ -70,11 +72,18 @@ def _show(diagnosis: Any) -> None:
          f"{layer.all_but_snr_db:.1f}", f"{layer.snr_db:.1f}"]
         for layer in diagnosis.worst()
     ]  # fmt: skip
-    columns = ("worst layers", "operator", "% of noise", "only this layer dB", "all but this layer dB", "own output dB")
-    print_table(columns, rows, drop_first=("operator", "own output dB"))
+    columns = (
+        "SQNR only this layer, dB",
+        "operator",
+        "SQNR all but this layer, dB",
+        "SQNR own output, dB",
+        "all but this layer dB",
+        "own output dB",
+    )
+    print_table(columns, rows, drop_first=("operator", "SQNR own output, dB"))
     for finding in diagnosis.findings:
         say(f"{finding.cause}: {finding.summary}\n  {finding.evidence}\n  Remedy: {finding.remedy}")
         if finding.after_snr_db is not None:
-            say(f"  Tried: {finding.before_snr_db:.1f} to {finding.after_snr_db:.1f} dB")
+            say(f"  Remedy applied: {finding.before_snr_db:.1f} to {finding.after_snr_db:.1f} dB SQNR")
     if not diagnosis.findings:
         say("No single cause stands out: the loss is spread over the layers.")

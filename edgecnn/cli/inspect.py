@@ -22,7 +22,9 @@ _TARGET_TAKES = "--target needs a .tflite file; run `edgecnn quantize` first."
 @click.command(cls=Command)
 @click.argument("models", nargs=-1, required=True, type=ANY_MODEL, metavar="MODEL [MODEL]")
 @options_of(InspectSettings, "settings")
-@click.option("--html", "html_path", type=OutputFile(".html"), metavar="FILE", help="Self-contained page to write.")
+@click.option(
+    "--html", "html_path", type=OutputFile(".html"), metavar="FILE", help="Self-contained HTML page to write."
+)
 @trust_option
 @json_option
 @wide_option
@@ -45,9 +47,9 @@ def command(
     sizes = settings.input_size
     asked = _Asked(settings, trust, json_path, html_path)
     if len(models) > 2:
-        raise click.UsageError(f"Expected one model, or two to compare; got {len(models)}.")
+        raise click.UsageError(f"Received {len(models)} models; expected one, or two to compare.")
     if (settings.effective or settings.layers) and (len(models) > 1 or len(sizes) > 1):
-        raise click.UsageError("--effective and --layer measure one model at one input size; give just one of each.")
+        raise click.UsageError("--effective and --layer need one model and one input size; remove the others.")
     if settings.target is not None and any(kind and kind.name == "keras" for kind in map(kind_of, models)):
         raise click.UsageError(_TARGET_TAKES)
     if len(sizes) > 1:
@@ -102,8 +104,9 @@ def _effective(source: Any, report: Any, settings: InspectSettings) -> list[Any]
         return []
     if source.keras_model is None:
         raise click.UsageError(
-            "--effective and --layer need gradients, and a .tflite file has none. Give the .keras file it was made "
-            "from, or a name that `edgecnn models` lists: it is built with random weights."
+            "--effective and --layer need gradients, which a .tflite file does not have. Give the .keras file "
+            "that it was made from, or a name that `edgecnn models` lists, which is then built with random "
+            "weights."
         )
     from edgecnn.inspection.effective import measure_stages
 

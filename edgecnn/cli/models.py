@@ -64,13 +64,13 @@ def _rows(part: str) -> list[dict[str, Any]]:
 
 def _show(rows: list[dict[str, Any]], filter_text: str) -> None:
     if not rows:
-        note(f"No model has {filter_text!r} in its name. `edgecnn models` lists all.")
+        note(f"No model name contains {filter_text!r}. `edgecnn models` lists all models.")
         return
     print_table(_COLUMNS, [_cells(row) for row in rows], drop_first=_DROP_FIRST)
     for reason, names in _limited(rows).items():
         say(f"{', '.join(names)}: {reason}.")
     if any("macs" not in row for row in rows):
-        note("A model with - was not measured yet; run: tools/figures NAME")
+        note("A dash means that the model was not measured yet; measure it with: tools/figures NAME")
 
 
 def _limited(rows: list[dict[str, Any]]) -> dict[str, list[str]]:

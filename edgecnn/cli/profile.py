@@ -58,7 +58,7 @@ def command(
     devices = places.get("device", (Place.device,))
     settings = dataclasses.replace(settings, delegate=delegates.resolve(settings.delegate))
     if further.node_data and not (further.per_op and len(models) == len(devices) == 1):
-        raise click.UsageError("--node-data needs --per-op, one model and one device.")
+        raise click.UsageError("--node-data needs --per-op with exactly one model and one device.")
     files = [_read(model, hints) for model in models]
     found, failures = _on_all(devices, files, settings, further)
     if found.profiles:
@@ -136,7 +136,7 @@ def _per_op(file: AnyFile, device: Device, node_data: str | None, **options: Any
     result = per_op.measure(file, device, **options)
     if node_data:
         files.write_json(node_data, for_model_explorer(file, result))
-        note(f"Wrote {node_data}; load it in Model Explorer beside the model.")
+        note(f"Wrote {node_data}. Open it in Model Explorer together with the model.")
     return result
 
 

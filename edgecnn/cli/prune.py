@@ -37,7 +37,9 @@ POSITION = 40
 @options_of(Pruning, "pruning")
 @options_of(Tuning, "tuning")
 @click.option(
-    "--measure/--no-measure", default=True, help="Convert and time both models at the end.  [default: measure]"
+    "--measure/--no-measure",
+    default=True,
+    help="Convert both models and measure their latency at the end.  [default: measure]",
 )
 @restart_option
 @json_option

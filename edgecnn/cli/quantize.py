@@ -81,8 +81,8 @@ def _refuse_of_schemes(settings: QuantizeSettings) -> None:
     own = {"improve": settings.calibration.improve, "keep_float": settings.keep_float}
     for key in (key for key, value in own.items() if value):
         raise click.UsageError(
-            f"{flag(key)} can't be used with --max-drop or --min-agreement, which choose it themselves. Remove one or "
-            "the other."
+            f"{flag(key)} can't be used with --max-drop or --min-agreement, which choose its value themselves. "
+            "Remove one of them."
         )
     if settings.scheme not in ("int8", "int8_per_tensor"):
         raise click.UsageError(
@@ -148,8 +148,8 @@ def _show(climbed: Climb) -> None:
         if isinstance(entry, Tried) else [entry.configuration, "skipped", *[""] * 5, entry.what]
         for entry in climbed.entries
     ]  # fmt: skip
-    columns = ["configuration", "verdict", "agreement", "drop, points", "MB", "ms here", "added ms", "what it is"]
-    print_table(columns, rows, drop_first=("what it is", "added ms", "MB", "ms here"))
+    columns = ["configuration", "verdict", "agreement", "drop, points", "MB", "ms here", "added ms", "description"]
+    print_table(columns, rows, drop_first=("description", "added ms", "MB", "ms here"))
     if climbed.reached:
         say(f"{climbed.path}: {climbed.tried[-1].configuration}")
 
@@ -164,12 +164,12 @@ def _notes(climbed: Climb) -> None:
         )
     for entry in climbed.entries:
         if isinstance(entry, Skipped):
-            note(f"Note: {entry.configuration} skipped: {entry.reason.rstrip('.')}.")
+            note(f"Note: {entry.configuration} was skipped: {entry.reason.rstrip('.')}.")
         elif entry.verdict == "inconclusive":
             needed = (
                 f"about {entry.pictures_needed:,} images are needed"
                 if entry.pictures_needed
-                else "no number of images is enough"
+                else "no number of images would be enough"
             )
             note(f"Note: {entry.configuration} is within the bound on {entry.pictures} images. Inconclusive: {needed}.")
 

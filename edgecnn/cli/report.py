@@ -24,16 +24,16 @@ POSITION = 330
     type=OutputFile(".html"),
     required=True,
     metavar="FILE",
-    help="Where to write the page; ends with .html.",
+    help="HTML page to write; ends with .html.",
 )
-@click.option("--verification", type=click.Path(), metavar="FILE", help="Result of `edgecnn verify --json FILE`.")
+@click.option("--verification", type=click.Path(), metavar="FILE", help="Output of `edgecnn verify --json FILE`.")
 @click.option(
     "--profile",
     "profiles",
     type=click.Path(),
     multiple=True,
     metavar="FILE",
-    help="Result of `edgecnn profile --json FILE`; may be given more than once.",
+    help="Output of `edgecnn profile --json FILE`; may be given more than once.",
 )
 @options_of(Hints, "hints")
 def command(model: str, output: str, verification: str | None, profiles: tuple[str, ...], hints: Hints) -> None:
@@ -48,10 +48,10 @@ def command(model: str, output: str, verification: str | None, profiles: tuple[s
     from edgecnn.profiling.results import Results
     from edgecnn.verification import Verification
 
-    measured = [read_record(path, Results, "what `edgecnn profile --json FILE` writes") for path in profiles]
+    measured = [read_record(path, Results, "the output of `edgecnn profile --json FILE`") for path in profiles]
     found = None
     if verification:
-        found = read_record(verification, Verification, "what `edgecnn verify --json FILE` writes")
+        found = read_record(verification, Verification, "the output of `edgecnn verify --json FILE`")
     reporting.write(
         output, model, found, [profile for results in measured for profile in results.profiles],
         per_op=[entry for results in measured for entry in results.per_op],

@@ -32,10 +32,12 @@ def _print_schema(ctx: click.Context, param: click.Parameter, asked: bool) -> No
 
 @click.command(cls=Command, resumes=True)
 @click.argument("recipe", type=RECIPE)
-@click.option("-o", "--output", type=OutputFile(), metavar="FOLDER", help="Folder to write to.  [default: runs/NAME]")
+@click.option(
+    "-o", "--output", type=OutputFile(), metavar="FOLDER", help="Folder for the results.  [default: runs/NAME]"
+)
 @click.option(
     "--schema", is_flag=True, is_eager=True, expose_value=False, callback=_print_schema,
-    help="Print the JSON schema of recipes, with which editors complete them, and exit.",
+    help="Print the JSON schema of recipes, which editors use to complete keys, and exit.",
 )  # fmt: skip
 @json_option
 @wide_option
@@ -79,7 +81,7 @@ def _show(result: Any) -> None:
         titles = load(found.task).titles
         for name, metric in list(found.metrics.items())[:1]:
             rows.append([titles.get(name, name), f"{metric.artifact} (float: {metric.float_model})"])
-        rows.append(["agrees with float", f"{found.agreement} on {found.pictures} images of {found.data}"])
+        rows.append(["agreement with float", f"{found.agreement} on {found.pictures} images of {found.data}"])
     else:
         rows += _trained(file.contract)
     if result.profile:
@@ -88,7 +90,8 @@ def _show(result: Any) -> None:
     say(f"artifact  {result.artifact}\nreport    {result.report.resolve().as_uri()}")
     if found and found.calibrated_on:
         note(
-            f"Note: {found.calibrated_on} of the images were used for calibration, which makes the figures optimistic."
+            f"Note: {found.calibrated_on} of the evaluation images were also used for calibration, so the figures "
+            "are optimistic."
         )
     show_notes(found.notes if found else ())
 

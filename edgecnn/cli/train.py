@@ -35,7 +35,11 @@ POSITION = 30
 @click.argument("model", type=KERAS, metavar="MODEL")
 @output_option("Model file to write; ends with .keras.")
 @options_of(TrainOptions, "options")
-@click.option("--qat", is_flag=True, help="Quantization-aware training of a trained model; has no --strategy.")
+@click.option(
+    "--qat",
+    is_flag=True,
+    help="Fine-tune a trained model by quantization-aware training (QAT); can't be used with --strategy.",
+)
 @restart_option
 @json_option
 @wide_option
@@ -68,7 +72,7 @@ def command(model: str, output: str, options: TrainOptions, qat: bool, restart: 
     finally:
         progress.close()
     if not trained.is_chief:
-        note("Done; worker 0 writes the model.")
+        note("This worker is done; worker 0 writes the model.")
         return
     keras_file.save(trained.model, trained.contract, output)
     result = {"output": output, **trained.record().to_dict()}
@@ -91,7 +95,9 @@ def _train_aware(model: str, output: str, folder: Path, json_path: str | None, o
 
     for name in ("unfreeze", "teacher", "cluster", "worker", "strict"):
         if getattr(options, name) not in (None, (), False):
-            raise UsageError(f"--{name} can't be used with --qat, which fine-tunes a trained model.")
+            raise UsageError(
+                f"--{name} can't be used with --qat, which fine-tunes a trained model. Remove one of them."
+            )
     tuning = Tuning(
         options.data, options.validation, options.test, options.validation_share, options.overrides, hints=options.hints
     )
@@ -111,8 +117,8 @@ def _train_aware(model: str, output: str, folder: Path, json_path: str | None, o
 def _aware_sentence(output: str, trained: CompressionRecord) -> str:
     change = f"{trained.before:.2f} -> {trained.after:.2f} %"
     return (
-        f"{output}: float {trained.title} {change} on {trained.pictures} {trained.split} images. "
-        "`edgecnn quantize` uses its ranges."
+        f"{output}: float {trained.title} {change} on {trained.pictures} {trained.split} images. `edgecnn "
+        "quantize` uses the activation ranges that were trained."
     )
 
 
@@ -120,7 +126,7 @@ def _warn(keras_model: Any) -> None:
     from edgecnn import targets
 
     for warning in targets.warn_before_training(keras_model):
-        note(f"Before you train it: {warning}")
+        note(f"Before training: {warning}")
 
 
 def _show(output: str, trained: Trained) -> None:

@@ -63,11 +63,11 @@ def command(
         progress.close()
     emit(found.to_dict(), json_path, lambda: _show(found))
     for name, reason in found.skipped.items():
-        note(f"Skipped {name}: {reason}")
+        note(f"Note: skipped {name}: {reason}")
     if found.calibrated_on:
         note(
-            f"Note: the artifact was calibrated on {found.calibrated_on} of these {found.pictures} images, which makes "
-            "its figures optimistic. Verify on others."
+            f"Note: {found.calibrated_on} of these {found.pictures} images were used for calibration, so the "
+            "figures are optimistic. Verify on other images."
         )
     show_notes(found.notes)
     check_bounds(found, settings.max_drop, settings.min_agreement)
@@ -96,14 +96,17 @@ def _show(found: Verification) -> None:
         rows += [[f"{title} float", str(metric.float_model)], [f"{title} artifact", str(metric.artifact)]]
         if found.drop is not None and name == next(iter(titles)):
             rows.append([f"{title} drop", f"{found.drop} points".replace(" %", "")])
-    rows += [["agreement with float", str(found.agreement)], ["signal-to-noise of the output", f"{found.snr_db} dB"]]
+    rows += [["agreement with float", str(found.agreement)], ["SQNR of the output", f"{found.snr_db} dB"]]
     if found.golden:
         golden = found.golden
         rows.append(
-            ["golden vectors", f"{golden.identical} of {golden.count} identical, {golden.same_answer} the same answer"]
+            [
+                "golden vectors",
+                f"{golden.identical} of {golden.count} identical, {golden.same_answer} with the same top-1 class",
+            ]
         )
     title = f"{found.model} against {found.against} on {found.pictures} images of {found.data}, run on {found.device}"
     print_table(["", "value [95 % interval]"], rows, title=title)
     for image in found.flipped:
         truth = f" (truth: {image.truth})" if image.truth else ""
-        say(f"  flipped  {image.name}: {image.float.label} -> {image.artifact.label}{truth}")
+        say(f"  changed  {image.name}: {image.float.label} -> {image.artifact.label}{truth}")

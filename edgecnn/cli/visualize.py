@@ -27,7 +27,7 @@ POSITION = 320
     type=OutputFile(),
     required=True,
     metavar="FILE|DIR",
-    help="Page (.html), or folder for PNG files.",
+    help="HTML page (.html), or folder for PNG files, to write.",
 )
 @options_of(Request, "given", partial=True)
 @options_of(Hints, "hints")
@@ -70,9 +70,9 @@ def command(
     values = {**page.values(found, fitted, Path(image).name, panels), "files": written}
     for panel in panels:
         if panel.missing:
-            note(f"No {panel.name}: {panel.missing}")
+            note(f"Panel {panel.name} was not drawn: {panel.missing}")
     emit(values, json_path, lambda: _show(written, output))
 
 
 def _show(written: list[str], output: str) -> None:
-    note(f"Wrote {written[0]}" if len(written) == 1 else f"Wrote {len(written)} files into {output}")
+    note(f"Wrote {written[0]}" if len(written) == 1 else f"Wrote {len(written)} files to {output}.")

@@ -148,7 +148,7 @@ def _make_room(root: Path, size_bytes: int) -> None:
     free = shutil.disk_usage(root).free
     if free < size_bytes + _SPARE_BYTES:
         raise DataError(
-            f"{root} has {free / 1000000000.0:.1f} GB of free space, but {size_bytes / 1000000000.0:.1f} GB and a "
+            f"{root} has {free / 1e9:.1f} GB of free space, but {size_bytes / 1e9:.1f} GB and a "
             "reserve of 1 GB are needed. Set EDGECNN_CACHE to a folder on a larger disk, or use a smaller input "
             "size."
         )

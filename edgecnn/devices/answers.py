@@ -139,7 +139,7 @@ class Measure(Record):
             for key in ("before", "after"):
                 Conditions.from_dict(getattr(one, key), key)
             if min(one.latency_ms.median, *one.samples_ms) <= 0:
-                raise RecordError("measure.measurements has inferences of 0 ms; expected positive times.")
+                raise RecordError("measure.measurements contains inference times of 0 ms; expected positive times.")
 
 
 @dataclass(frozen=True)
@@ -224,9 +224,9 @@ class PerOperator(Record):
 
     def __post_init__(self) -> None:
         if not self.needs_files and (self.system is None or self.times is None):
-            raise RecordError("per_op has neither times nor needs_files.")
+            raise RecordError("per_op has neither times nor needs_files; expected one of them.")
         if self.system and self.times and not self.system.emulated and not all(self.times.probe.to_dict().values()):
-            raise RecordError("per_op.times.probe is 0; expected the machine's measured peak.")
+            raise RecordError("per_op.times.probe is 0; expected the measured peak performance.")
 
 
 @dataclass(frozen=True)
@@ -238,7 +238,9 @@ class TensorForm(Record):
 
     def __post_init__(self) -> None:
         if math.prod(self.shape) > _MAX_TENSOR_VALUES:
-            raise RecordError(f"A tensor of shape {list(self.shape)}; expected at most {_MAX_TENSOR_VALUES:,} values.")
+            raise RecordError(
+                f"A tensor has the shape {list(self.shape)}; expected at most {_MAX_TENSOR_VALUES:,} values."
+            )
 
 
 @dataclass(frozen=True)
@@ -310,7 +312,7 @@ def problem(values: Any, device: str) -> EdgecnnError:
     found = values if isinstance(values, dict) else {}
     kind, message = found.get("kind"), found.get("message")
     if not isinstance(kind, str) or not isinstance(message, str):
-        return _senseless("an error", device, "it has no kind and message.")
+        return _senseless("an error", device, "its error has no kind and message.")
     return KINDS.get(kind, EdgecnnError)(lines(message[:_LONGEST_MESSAGE]))
 
 
@@ -322,5 +324,6 @@ def lines(text: str) -> str:
 def _senseless(what: str, device: str, reason: object) -> DeviceError:
     text = "nested too deeply" if isinstance(reason, RecursionError) else reason
     return DeviceError(
-        f"{device} answered {what} with invalid data: {text} Does another program print to its standard output?"
+        f"{device} answered {what} with invalid data: {text} Check that no other program prints to the "
+        "standard output of its shell."
     )

@@ -68,7 +68,9 @@ class Session:
         header = answers.read("batch", line.decode(errors="replace"), self._device)
         expected = forms(Interface(file))
         if any(header[side] != form for side, form in expected.items()):
-            raise DeviceError(f"{self._device} runs another model than {file.name}: its tensors have other shapes.")
+            raise DeviceError(
+                f"{self._device} runs a model with other tensor shapes than {file.name}. Report this as a bug."
+            )
         self.system: dict[str, Any] = header["system"]
         self.threads: int = header["threads"]
         self._shape, self._dtype = tuple(expected["input"]["shape"]), np.dtype(expected["input"]["dtype"])
@@ -113,7 +115,9 @@ class Session:
     def _checked(self, tensor: np.ndarray) -> bytes:
         if tensor.shape != self._shape or tensor.dtype != self._dtype:
             received = f"{tensor.dtype} {list(tensor.shape)}"
-            raise UsageError(f"A tensor is {received}; the model takes {self._dtype} {list(self._shape)}.")
+            raise UsageError(
+                f"A tensor is {received}; expected {self._dtype} {list(self._shape)}, as the model's input."
+            )
         return tensor.tobytes()
 
     def _lost(self) -> EdgecnnError:
@@ -123,8 +127,8 @@ class Session:
         status = ended(self._process)
         stderr = self._complaints.text()
         self._explain(Answer(status, "", stderr))
-        last = stderr.strip().splitlines()[-1:] or ["it said nothing"]
-        return CrashError(f"The process that ran the model ended with status {status}: {last[0]}")
+        last = stderr.strip().splitlines()[-1:] or ["it printed no message"]
+        return CrashError(f"The process that ran the model on the board ended with status {status}: {last[0]}")
 
     def close(self) -> None:
         """End the other side."""

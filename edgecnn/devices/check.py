@@ -72,23 +72,30 @@ def _system(inventory: Inventory, fix: Fix) -> Iterator[Finding]:
     value = f"{system['os']}, {system['bits']} bit, glibc {system['glibc'] or 'unknown'}"
     if system["bits"] == 32:
         yield Finding("system", value, ADVICE,
-            "LiteRT exists for 64 bit only; the older tflite-runtime is several times slower with int8. Install the "
-            "64-bit Raspberry Pi OS."
+            "LiteRT exists only for 64-bit systems; the older tflite-runtime is several times slower with int8. "
+            "Install the 64-bit Raspberry Pi OS."
         )  # fmt: skip
     elif tuple(map(int, (system["glibc"] or "9.9").split(".")[:2])) < LITERT_GLIBC:
-        yield Finding("system", value, ADVICE, "LiteRT needs glibc 2.34: upgrade to Bookworm or newer.")
+        yield Finding(
+            "system", value, ADVICE, "LiteRT needs glibc 2.34 or newer: upgrade to Raspberry Pi OS Bookworm or newer."
+        )
     else:
         yield Finding("system", value)
 
 
 def _python(inventory: Inventory, fix: Fix) -> Iterator[Finding]:
     system = inventory["system"]
-    value = f"{system['python']}{', our virtual environment' if inventory['virtual_environment'] else ''}"
+    value = f"{system['python']}{', in the virtual environment of edgecnn' if inventory['virtual_environment'] else ''}"
     minor = int(system["python"].split(".")[1])
     if minor not in LITERT_PYTHONS and minor > 9:
         yield Finding("python", value, PROBLEM, "There are no LiteRT wheels for this Python yet. Install Python 3.13.")
     elif minor <= 9:
-        yield Finding("python", value, ADVICE, "Works with the old tflite-runtime; LiteRT needs Python 3.10 or newer.")
+        yield Finding(
+            "python",
+            value,
+            ADVICE,
+            "Only the older tflite-runtime supports this Python; LiteRT needs Python 3.10 or newer.",
+        )
     else:
         yield Finding("python", value)
 
@@ -96,32 +103,34 @@ def _python(inventory: Inventory, fix: Fix) -> Iterator[Finding]:
 def _runtime(inventory: Inventory, fix: Fix) -> Iterator[Finding]:
     system, runtime, numpy = inventory["system"], inventory["system"]["runtime"], inventory["numpy"]
     if runtime is None:
-        yield Finding("runtime", "none", PROBLEM, f"Install it: {fix.command}")
+        yield Finding("runtime", "none", PROBLEM, f"Install a TFLite runtime: {fix.command}")
     elif runtime.startswith("tflite-runtime") and litert_fits(system):
-        yield Finding("runtime", runtime, ADVICE, f"LiteRT runs int8 models several times faster here: {fix.command}")
+        yield Finding(
+            "runtime", runtime, ADVICE, f"Install LiteRT, which runs int8 models several times faster: {fix.command}"
+        )
     else:
         yield Finding("runtime", runtime)
     if numpy is None:
-        yield Finding("numpy", "none", PROBLEM, f"Install it: {fix.command}")
+        yield Finding("numpy", "none", PROBLEM, f"Install NumPy: {fix.command}")
     elif runtime and runtime.startswith("tflite-runtime") and int(numpy.split(".")[0]) >= 2:
-        yield Finding("numpy", numpy, PROBLEM, f"tflite-runtime crashes with NumPy 2; install numpy<2: {fix.command}")
+        yield Finding("numpy", numpy, PROBLEM, f"tflite-runtime crashes with NumPy 2. Install numpy<2: {fix.command}")
     else:
         yield Finding("numpy", numpy)
 
 
 def _pictures(inventory: Inventory, fix: Fix) -> Iterator[Finding]:
     opencv, cameras = inventory["opencv"], inventory["cameras"]
-    remedy = f"Only needed for images and cameras on the board: {fix.with_opencv}"
+    remedy = f"OpenCV is needed only for images and cameras on the board: {fix.with_opencv}"
     yield Finding("opencv", opencv) if opencv else Finding("opencv", "none", ADVICE, remedy)
     names = ", ".join(f"{camera['name']} ({camera['node']})" for camera in cameras)
-    yield Finding("cameras", names or "none seen by Video4Linux")
+    yield Finding("cameras", names or "none found by Video4Linux")
 
 
 def _speed(inventory: Inventory, fix: Fix) -> Iterator[Finding]:
     governor = inventory["system"]["governor"]
     if governor not in (None, "performance"):
-        yield Finding("governor", governor, ADVICE, "Times vary with the clock. To hold it: echo performance "
-                      "| sudo tee /sys/devices/system/cpu/cpu*/cpufreq/scaling_governor")  # fmt: skip
+        yield Finding("governor", governor, ADVICE, "Latency varies with the clock frequency. To fix the frequency: "
+                      "echo performance | sudo tee /sys/devices/system/cpu/cpu*/cpufreq/scaling_governor")  # fmt: skip
     else:
         yield Finding("governor", governor or "unknown")
 
@@ -133,30 +142,30 @@ def _heat(inventory: Inventory, fix: Fix) -> Iterator[Finding]:
         yield Finding("temperature", "unknown")
     else:
         level = PROBLEM if heat >= HOT_C else ADVICE if heat >= WARM_C else OK
-        remedy = "The board slows down at 80 degrees: give it a heat sink or a fan." if level != OK else ""
+        remedy = "The board slows down at 80 °C: add a heat sink or a fan." if level != OK else ""
         yield Finding("temperature", f"{heat:.1f} °C", level, remedy)
     now, since = state["throttled_now"], state["throttled_since_start"]
     if state["throttled_bits"] is None:
         yield Finding("throttling", "not reported by the board")
     elif now or since:
-        before = "unknown" if since is None else ", ".join(since) or "no"
-        value = f"now: {', '.join(now) or 'no'}; since the start: {before}"
+        before = "unknown" if since is None else ", ".join(since) or "none"
+        value = f"now: {', '.join(now) or 'none'}; since boot: {before}"
         yield Finding("throttling", value, PROBLEM if now else ADVICE, _throttling_remedy([*now, *(since or [])]))
     elif since is None:
         yield Finding("throttling", "no under-voltage now; the board reports no history")
     else:
-        yield Finding("throttling", "none since the start")
+        yield Finding("throttling", "none since boot")
 
 
 def _throttling_remedy(flags: list[str]) -> str:
     power = "Use the board's own power supply and a short cable (Pi 5: 5 V, 5 A)." if "under-voltage" in flags else ""
-    heat = "Give it a heat sink or a fan." if set(flags) - {"under-voltage"} else ""
+    heat = "Add a heat sink or a fan." if set(flags) - {"under-voltage"} else ""
     return " ".join(filter(None, (power, heat)))
 
 
 def _disk(inventory: Inventory, fix: Fix) -> Iterator[Finding]:
     free = inventory["free_disk_bytes"]
-    level, remedy = (OK, "") if free >= MIN_FREE_BYTES else (PROBLEM, "Free some space: at least 200 MB are needed.")
+    level, remedy = (OK, "") if free >= MIN_FREE_BYTES else (PROBLEM, "At least 200 MB are needed: free some space.")
     yield Finding("free disk", f"{free / 1e9:.1f} GB", level, remedy)
 
 
@@ -169,11 +178,14 @@ def _edgetpu(inventory: Inventory, fix: Fix) -> Iterator[Finding]:
         speed = f" at {device['speed_mbps']} Mbit/s" if device["speed_mbps"] else ""
         value = f"{device['bus'].upper()}{speed} ({device['node']})"
         if not device["writable"]:
-            remedy = "This user may not open it: sudo usermod -aG plugdev $USER, log in again, plug it in again."
+            remedy = (
+                "This user has no permission to open the Edge TPU. Run: sudo usermod -aG plugdev $USER, log in "
+                "again, and plug the stick in again."
+            )
             yield Finding("Edge TPU", value, PROBLEM, remedy)
         else:
             yield Finding("Edge TPU", value, ADVICE if device["warning"] else OK, device["warning"])
-    remedy = "Install it from Coral's package source: sudo apt install libedgetpu1-std"
+    remedy = "Install libedgetpu from Coral's package source: sudo apt install libedgetpu1-std"
     yield Finding("libedgetpu", "loads") if library else Finding("libedgetpu", "none", PROBLEM, remedy)
 
 

@@ -202,8 +202,8 @@ def _wait(process: Any, limits: Limits, output: _Output, complaints: Complaints,
             raise out_of_time(limits.device, limits.doing, limits.silence_s, whole=False)
         if output.size + complaints.size > limits.bytes:
             raise DeviceError(
-                f"{limits.device} answered more than {limits.bytes / 1e6:.0f} MB while {limits.doing}, and was "
-                "stopped. Does another program print to its standard output?"
+                f"{limits.device} sent more than {limits.bytes / 1e6:.0f} MB while {limits.doing} and was "
+                "stopped. Check that no other program prints to the standard output of its shell."
             )
         if beat and now - beaten >= HEARTBEAT_S:
             beaten = now
@@ -213,9 +213,9 @@ def _wait(process: Any, limits: Limits, output: _Output, complaints: Complaints,
 
 def out_of_time(device: str, doing: str, seconds: float, whole: bool = True) -> DeviceError:
     """The error for a board that took too long, or was silent for too long."""
-    what = f"didn't end within {seconds:,.0f} s" if whole else f"has sent nothing for {seconds:,.0f} s"
+    what = f"did not finish within {seconds:,.0f} s" if whole else f"sent nothing for {seconds:,.0f} s"
     return DeviceError(
-        f"{device} {what} while {doing}; edgecnn stopped waiting. Check that board and its network, then try again."
+        f"{device} {what} while {doing}, so edgecnn stopped waiting. Check the board and its network, then try again."
     )
 
 

@@ -61,7 +61,7 @@ def examine(device: Device, *, mend: bool = False, camera: bool = False, from_ho
     remedy = board.remedy() if board else PIP_INSTALL
     if mend:
         if board is None:
-            raise UsageError(f"--fix is for boards over ssh. On {device.name}: {remedy}")
+            raise UsageError(f"--fix works only for boards over ssh. For {device.name} run: {remedy}")
         fix(board, inventory, camera, from_host)
         inventory = device.run("check")
     with_opencv = f"{remedy} --camera" if board else remedy
@@ -84,7 +84,8 @@ def plan(system: dict[str, Any], camera: bool) -> Plan:
     if minor not in range(9, 12):
         raise DeviceError(
             f"No TFLite runtime exists for Python {system['python']} with glibc {system['glibc']} on {machine} "
-            f"({system['bits']} bit). Expected 64 bit, Python 3.10 to 3.14 and glibc 2.34; upgrade to 64-bit Bookworm."
+            f"({system['bits']} bit). Expected a 64-bit system, Python 3.10 to 3.14 and glibc 2.34 or newer; "
+            "upgrade to 64-bit Raspberry Pi OS Bookworm."
         )
     if machine == "armv7l":
         return Plan(("tflite-runtime==2.14.0",), platforms, system_packages=True)
@@ -114,17 +115,17 @@ def fix(device: SshDevice, inventory: dict[str, Any], camera: bool = False, from
     chosen = plan(inventory["system"], camera)
     if chosen.system_packages and inventory["numpy"] is None:
         raise DeviceError(
-            f"{device.name} is a 32-bit system: install NumPy there first: sudo apt install python3-numpy"
+            f"{device.name} is a 32-bit system, on which NumPy must be installed first: sudo apt install python3-numpy"
         )
     common = {"target": f"~/{VENV}", "system_packages": chosen.system_packages}
     if inventory["has_pip"] and not from_host:
         try:
-            device.note(f"{device.name} fetches {', '.join(chosen.requirements)} ...")
+            device.note(f"{device.name} downloads {', '.join(chosen.requirements)} ...")
             device.run("install", options={**common, "wheels": [], "requirements": list(chosen.requirements)})
             return
         except EdgecnnError as error:
-            device.note(f"That did not work ({error}).")
-    device.note(f"This machine fetches {', '.join(chosen.requirements)} for {device.name} ...")
+            device.note(f"The board could not download the packages: {error}")
+    device.note(f"This machine downloads {', '.join(chosen.requirements)} for {device.name} ...")
     with temporary.folder() as folder:
         wheels = fetch(chosen, inventory["system"]["python"], Path(folder))
         for wheel in wheels:
@@ -149,10 +150,15 @@ def fetch(chosen: Plan, python: str, folder: Path) -> list[Path]:
     words += [word for name in chosen.platforms for word in ("--platform", name)]
     done = _run([*words, "--dest", str(folder), *chosen.requirements])
     if "No module named pip" in done.stderr:
-        raise MissingExtraError(f"{sys.executable} has no pip to fetch wheels with. Install it: python -m ensurepip")
+        raise MissingExtraError(
+            f"{sys.executable} has no pip, which downloads the packages. Install it with: python -m ensurepip"
+        )
     if done.returncode:
         reason = done.stderr.strip().splitlines()[-1:] or ["no reason given"]
-        raise DeviceError(f"pip can't fetch {', '.join(chosen.requirements)} for Python {version}: {reason[0]}")
+        raise DeviceError(
+            f"pip can't download {', '.join(chosen.requirements)} for Python {version}: {reason[0]}. Check the "
+            "network and the package index."
+        )
     return sorted(folder.glob("*.whl"))
 
 

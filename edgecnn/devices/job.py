@@ -63,6 +63,8 @@ def result(job: str, answer: Answer, device: str) -> dict[str, Any]:
         DeviceError: the answer makes no sense.
     """
     if not answer.stdout.strip():
-        last = answer.stderr.strip().splitlines()[-1:] or ["it said nothing"]
-        raise errors.CrashError(f"The measuring process ended with status {answer.status} and no result: {last[0]}")
+        last = answer.stderr.strip().splitlines()[-1:] or ["it printed no message"]
+        raise errors.CrashError(
+            f"The measuring process on the board ended with status {answer.status} and no result: {last[0]}"
+        )
     return answers.read(job, answer.stdout, device)

@@ -36,12 +36,12 @@ def kept(device: Device) -> list[Kept]:
         UsageError: the device is no board over ssh.
         DeviceError: it can't be reached, or answers nonsense.
     """
-    answer = _board(device).client.run(["sh", "-c", _LIST, "edgecnn", CACHE, VENV], "looking at its cache")
+    answer = _board(device).client.run(["sh", "-c", _LIST, "edgecnn", CACHE, VENV], "listing its cache")
     first, *lines = answer.stdout.splitlines() or [""]
     if not first.isdecimal() or len(first) > 12 or len(lines) > _MANY:
         raise DeviceError(
-            f"{device.name} answered something unexpected: {printable(first[:200])!r}. Expected a Linux system with a "
-            "POSIX shell for that user."
+            f"{device.name} sent an unexpected answer: {printable(first[:200])!r}. Expected a Linux system whose "
+            "user has a POSIX shell."
         )
     found = (_entry(line, int(first)) for line in lines)
     return sorted((entry for entry in found if entry), key=lambda entry: -entry.age_s)
@@ -67,7 +67,9 @@ def clear(device: Device, entries: Iterable[Kept]) -> None:
 
 def _board(device: Device) -> SshDevice:
     if not isinstance(device, SshDevice):
-        raise UsageError(f"{device.name} is no board over ssh; `edgecnn cache` without --device is about this machine.")
+        raise UsageError(
+            f"{device.name} is not a board over ssh. To see this machine's cache, run edgecnn cache without --device."
+        )
     return device
 
 

@@ -61,12 +61,15 @@ def entries() -> dict[str, Entry]:
     try:
         values = parse_toml(read_regular(place, files.MAX_RECORD_BYTES).decode("utf-8-sig"))
         found = {name: _entry(name, entry) for name, entry in values.items()}
-    except (ImportError, OSError, ValueError, KeyError, TypeError, AttributeError, RecordError) as error:
-        raise EdgecnnError(f"Can't read {place}: {error!r}. Expected [NAME] sections with a `target`.") from error
+    except (ImportError, OSError, ValueError, TypeError, RecordError) as error:
+        reason = getattr(error, "strerror", None) or str(error).rstrip(".")
+        raise EdgecnnError(f"Can't read {place}: {reason}. Expected sections [NAME] with a `target`.") from error
     return dict(sorted(found.items()))
 
 
 def _entry(name: str, values: dict[str, Any]) -> Entry:
+    if not isinstance(values, dict) or "target" not in values:
+        raise TypeError(f"[{name}] has no target")
     entry = Entry(name, values["target"], values.get("ssh_config"))
     if not isinstance(entry.target, str) or not isinstance(entry.ssh_config or "", str):
         raise TypeError(f"[{name}]: target and ssh_config must be quoted strings")
@@ -80,11 +83,13 @@ def add(entry: Entry) -> None:
         UsageError: the name or the target can't be used.
     """
     if not _NAME.fullmatch(entry.name) or entry.name in DEVICES.names():
-        raise UsageError(f"{entry.name!r} can't be a device's name. Use letters, digits, '-', '_' and '.', e.g. pi4.")
+        raise UsageError(
+            f"{entry.name!r} can't be the name of a device. Use letters, digits, '-', '_' and '.', for example pi4."
+        )
     for text in (entry.target, entry.ssh_config or ""):
         if printable(text) != text:
             raise UsageError(
-                f"{printable(text)} can't be written to {path()}; expected UTF-8 without control characters."
+                f"{printable(text)} can't be written to {path()}; expected UTF-8 text without control characters."
             )
     kind, place = locate(entry.target)
     if kind == "ssh":
@@ -104,7 +109,9 @@ def remove(name: str) -> None:
     with files.locked(path()):
         known = entries()
         if name not in known:
-            choices = f"Choose one of: {', '.join(known)}." if known else "It names none yet."
+            choices = (
+                f"Choose one of: {', '.join(known)}." if known else "Add one with: edgecnn devices add NAME TARGET"
+            )
             sentences = (f"There is no device {name!r} in {path()}.", did_you_mean(name, known), choices)
             raise UsageError(" ".join(sentence for sentence in sentences if sentence))
         del known[name]

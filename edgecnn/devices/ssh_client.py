@@ -117,7 +117,9 @@ class Client:
         try:
             answer = converse(self.command(remote), limits, content=content)
         except FileNotFoundError as error:
-            raise DeviceError("There is no ssh on this machine. Install it: apt install openssh-client") from error
+            raise DeviceError(
+                "ssh is not installed on this machine. Install it: sudo apt install openssh-client"
+            ) from error
         self.check(answer, doing)
         return answer
 
@@ -148,7 +150,7 @@ def _socket_folder() -> Path:
             "XDG_RUNTIME_DIR to a folder that can be written."
         ) from error
     if status.st_uid != os.getuid() or status.st_mode & 0o077 or folder.is_symlink():
-        raise DeviceError(f"{folder} belongs to somebody else or is open to others; remove it.")
+        raise DeviceError(f"{folder} belongs to another user or is open to others. Remove it.")
     return folder
 
 
@@ -156,8 +158,8 @@ def _socket_folder() -> Path:
 _EXPLANATIONS = (
     (
         "REMOTE HOST IDENTIFICATION HAS CHANGED",
-        "The host key of {host} is not the one that is known for it. If the board was set up anew, forget the old "
-        "key: ssh-keygen -R {known}. If it was not, another machine may be impersonating it.",
+        "The host key of {host} differs from the known one. If the board was installed anew, remove the old key: "
+        "ssh-keygen -R {known}. If not, another machine may be impersonating the board.",
     ),
     (
         "Host key verification failed",
@@ -166,24 +168,24 @@ _EXPLANATIONS = (
     ),
     (
         "Permission denied",
-        "{target} doesn't accept any of your keys, and edgecnn never asks for passwords. Install one: "
-        "ssh-copy-id {typed} (make one with ssh-keygen if you have none)",
+        "{target} accepts none of your ssh keys, and edgecnn never asks for passwords. Install a key: "
+        "ssh-copy-id {typed} (create one with ssh-keygen if you have none)",
     ),
     (
         "Could not resolve hostname",
-        "There is no host {host!r}.{meant} Check the name (`ping {host}`), use the board's IP address, or add it: "
-        "edgecnn devices add NAME user@address",
+        "There is no host {host!r}.{meant} Check the name (`ping {host}`), use the board's IP address, or add "
+        "it: edgecnn devices add NAME user@address",
     ),
     (
         "Connection refused",
         "{host} is reachable, but runs no ssh server. Enable it on the board: sudo systemctl enable --now ssh (or "
         "raspi-config, Interface Options, SSH)",
     ),
-    ("timed out", "{host} doesn't answer. Is it on, and in the same network? Try: ping {host}"),
-    ("No route to host", "{host} can't be reached from here. Is it on, and in the same network? Try: ping {host}"),
-    ("Network is unreachable", "This machine has no network that leads to {host}."),
-    ("Bad configuration option", "ssh doesn't understand its configuration file: {last}"),
-    ("Can't open user config file", "The board's ssh configuration file can't be read: {last}"),
+    ("timed out", "{host} does not answer. Check that it is on and in the same network: ping {host}"),
+    ("No route to host", "{host} can't be reached from here. Check that it is on and in the same network: ping {host}"),
+    ("Network is unreachable", "This machine has no network connection to {host}. Check its network."),
+    ("Bad configuration option", "ssh reports an error in its configuration file: {last}"),
+    ("Can't open user config file", "The ssh configuration file of this board can't be read: {last}"),
 )
 
 
@@ -210,6 +212,6 @@ def explain(stderr: str, address: Address, doing: str) -> str:
         if sign in stderr:
             return text.format(**fields)
     return (
-        f"The connection to {address} was lost while {doing} ({fields['last']}). What ran there has been stopped; "
-        "check the board's power and network, then try again."
+        f"The connection to {address} was lost while {doing} ({fields['last']}). The process on the board was "
+        "stopped. Check the board's power and network, then try again."
     )

@@ -79,7 +79,7 @@ class SshDevice:
         try:
             return job_module.result(job, answer, self.name)
         except RuntimeMissingError as error:
-            raise RuntimeMissingError(f"{self.name}: {error} Or let edgecnn do it: {self.remedy()}") from error
+            raise RuntimeMissingError(f"{self.name}: {error} To let edgecnn install it: {self.remedy()}") from error
 
     def outputs(self, file: ModelFile, tensors: Iterable[np.ndarray], **options: Any) -> Iterator[np.ndarray]:
         """See `Device.outputs`."""
@@ -103,8 +103,8 @@ class SshDevice:
         values: Mapping[str, str] = dict(pairs)
         if not {"python", "home", "machine"} <= set(values) or not values["home"].startswith("/"):
             raise DeviceError(
-                f"{self.name} answered something unexpected: {(answer.stderr or answer.stdout).strip()[:200]!a}. "
-                "Expected a Linux system with a POSIX shell for that user."
+                f"{self.name} sent an unexpected answer: {(answer.stderr or answer.stdout).strip()[:200]!a}. "
+                "Expected a Linux system whose user has a POSIX shell."
             )
         cached = frozenset(value for key, value in pairs if key == "cached")
         return Board(values["python"], values["home"], printable(values["machine"][:80]), cached)
@@ -136,7 +136,7 @@ class SshDevice:
         for name, content in contents.items():
             if name not in board.cached:
                 if len(content) > TELL_BYTES:
-                    self.note(f"Copying {len(content) / 1e6:.1f} MB to {self.name} (kept there for the next time) ...")
+                    self.note(f"Copying {len(content) / 1e6:.1f} MB to {self.name} (kept there for later) ...")
                 self.store(name, content)
         return board
 
@@ -153,8 +153,13 @@ class SshDevice:
         reason = answer.stderr.strip() or f"exit status {answer.status}"
         if "No space left" in reason:
             need = f"{len(content):,} bytes"
-            raise DeviceError(f"The disk of {self.name} is full: ~/{folder} needs {need} more. Nothing was left there.")
-        raise DeviceError(f"Can't write to ~/{folder} on {self.name}: {reason}. Nothing was left there.")
+            raise DeviceError(
+                f"The disk of {self.name} is full: ~/{folder} needs {need} more. Free some space there; nothing was "
+                "written."
+            )
+        raise DeviceError(
+            f"Can't write to ~/{folder} on {self.name}: {reason}. Check its permissions; nothing was written."
+        )
 
     def remove(self, folder: str) -> None:
         """Remove a folder under the user's home."""
@@ -164,8 +169,8 @@ class SshDevice:
         """Raise what an end without an answer means."""
         self.client.check(answer, doing)
         if not answer.stdout and answer.status:
-            last = (answer.stderr.strip().splitlines() or ["it said nothing"])[-1]
-            killed = " (killed: most likely the board ran out of memory)" if answer.status == 137 else ""
+            last = (answer.stderr.strip().splitlines() or ["it printed no message"])[-1]
+            killed = " (killed, most likely because memory ran out)" if answer.status == 137 else ""
             raise DeviceError(f"{self.name}: Python ended with status {answer.status}{killed} while {doing}: {last}")
 
     def close(self) -> None:

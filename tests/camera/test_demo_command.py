@@ -113,7 +113,7 @@ def test_headless_lines_and_summary(color_model, colors_video, tmp_path):
     assert summary["counts"] == {"captured": 60, "dropped": 0, "inferred": 60, "corrupt": 0, "reconnects": 0}
     assert set(summary["latency_ms"]) == {"median", "p95", "p99"} and summary["threads"] >= 1
     assert summary["device"]["cores"] == os.cpu_count() and summary["ended"] == "source ended"
-    assert "60 frames captured, 0 dropped, 60 answered" in result.stderr
+    assert "60 frames captured, 0 dropped, 60 processed" in result.stderr
 
 
 def test_a_folder_names_its_pictures(color_model, tmp_path):
@@ -133,7 +133,7 @@ def test_ended_by_a_signal(color_model, colors_video, tmp_path, number):
     """Exit status 0, a summary, and a recording that plays."""
     path = tmp_path / "r.mp4"
     with Running(color_model, "--source", colors_video, "--loop", "--record", path) as running:
-        address = running.line(r"Look at: (http://127\.0\.0\.1:\d+/)").group(1)
+        address = running.line(r"Open in a browser: (http://127\.0\.0\.1:\d+/)").group(1)
         running.line("Ctrl-C")
         assert b"<!doctype html>" in urllib.request.urlopen(address).read()
         wait_for_answers(address, 10)
@@ -176,7 +176,7 @@ def test_reader_that_goes_away(color_model, colors_video):
 
 def test_a_token_beyond_loopback(color_model, colors_video):
     with Running(color_model, "--source", colors_video, "--loop", "--host", "0.0.0.0") as running:
-        match = running.line(r"Look at: http://.*:(\d+)(/\?token=[\w-]{16,})")
+        match = running.line(r"Open in a browser: http://.*:(\d+)(/\?token=[\w-]{16,})")
         page = urllib.request.urlopen(f"http://127.0.0.1:{match.group(1)}{match.group(2)}").read()
         assert b"<!doctype html>" in page
         with pytest.raises(urllib.error.HTTPError, match="403"):
@@ -197,8 +197,8 @@ def test_taken_port(color_model, colors_video):
         (["--source", "nowhere"], 2, "'nowhere', which is not a camera, file, folder or address that exists"),
         (["--source", "97"], 1, "There is no camera /dev/video97"),
         (["--size", "640"], 2, "--size is '640'; expected WIDTHxHEIGHT, for example 640x480"),
-        (["--window", "--headless"], 2, "exclude each other"),
-        (["--headless", "--json", "-"], 2, "give --json a file"),
+        (["--window", "--headless"], 2, "can't be used together"),
+        (["--headless", "--json", "-"], 2, "Give --json a file"),
         (["--source", "VIDEO", "--record", "r.gif"], 2, "expected a file that ends in .mp4"),
         (["--source", "VIDEO", "--window"], 1, "--window needs an OpenCV build that opens windows"),
         (

@@ -103,7 +103,7 @@ def test_lines_and_summary_come_from_there(name, color_model, video, host):
     )
     assert result.returncode == 0, result.stderr
     assert [line["label"] for line in answers(result.stdout)] == ["red"] * 30 + ["green"] * 30
-    assert "v.avi of here" in result.stderr and "60 answered" in result.stderr
+    assert "v.avi of here" in result.stderr and "60 processed" in result.stderr
     kept = {path.suffix for path in (host.home / ".cache/edgecnn").iterdir()}
     assert kept >= {".pyz", ".tflite"}
     assert not demos(host)
@@ -111,7 +111,7 @@ def test_lines_and_summary_come_from_there(name, color_model, video, host):
 
 def test_page_through_the_tunnel(name, color_model, video, host, port):
     with Running(color_model, "--device", name, "--source", video, "--loop", "--port", port) as running:
-        address = running.line(r"Look at: (http://127\.0\.0\.1:\d+/)").group(1)
+        address = running.line(r"Open in a browser: (http://127\.0\.0\.1:\d+/)").group(1)
         assert address == f"http://127.0.0.1:{port}/"
         assert b"<!doctype html>" in urllib.request.urlopen(address).read()
         about = json.load(urllib.request.urlopen(address + "about"))
@@ -140,7 +140,7 @@ def test_a_port_that_somebody_else_takes_first(name, host, port, monkeypatch):
 def test_killed_here_nothing_is_left_there_or_here(name, color_model, video, host, port, view):
     options = ["--headless"] if view == "headless" else ["--port", port]
     with Running(color_model, "--device", name, "--source", video, "--loop", *options) as running:
-        running.line("Ctrl-C ends")
+        running.line("Press Ctrl-C to end")
         running.process.kill()
         wait_until(lambda: not demos(host) and not answers_at(port))
 
@@ -176,7 +176,7 @@ def test_what_a_library_prints_is_no_event(color_model, video):
 
 def test_cut_connection(name, color_model, video, host):
     with Running(color_model, "--device", name, "--source", video, "--loop") as running:
-        running.line("Look at")
+        running.line("Open in a browser")
         host.cut()
         assert running.process.wait(20) == 1
         said = running.process.stderr.read()

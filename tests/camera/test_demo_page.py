@@ -37,7 +37,7 @@ def slow_video(tmp_path_factory):
 @pytest.fixture
 def photo_demo(photo_model, slow_video):
     with Running(*photo_model, "--source", slow_video, "--loop", "--smooth", 0.1) as running:
-        running.address = running.line(r"Look at: (\S+)").group(1)
+        running.address = running.line(r"Open in a browser: (\S+)").group(1)
         yield running
 
 
@@ -95,7 +95,7 @@ def test_figures_bars_and_history(browser, photo_demo):
 def test_screenshot_for_the_readme(browser, photo_model, tmp_path):
     video = write_video(tmp_path / "photos.avi", photo_frames(2.5))
     with Running(*photo_model, "--source", video, "--loop") as running:
-        browser.open(running.line(r"Look at: (\S+)").group(1))
+        browser.open(running.line(r"Open in a browser: (\S+)").group(1))
         time.sleep(33.5)
         DOCS.mkdir(exist_ok=True)
         browser.screenshot(DOCS / "demo.png")
@@ -141,20 +141,20 @@ def test_reconnects_by_itself(browser, color_model, tmp_path, port):
     (tmp_path / "a.jpg").write_bytes(jpeg(plain(RED)))
     command = (color_model, "--source", tmp_path / "a.jpg", "--loop", "--port", port)
     with Running(*command) as running:
-        browser.open(running.line(r"Look at: (\S+)").group(1))
+        browser.open(running.line(r"Open in a browser: (\S+)").group(1))
         browser.wait_for(f"{ANSWER} === 'red'")
         running.end()
     browser.wait_for(f"{TEXT.format('state')} === 'reconnecting'")
     assert "Trying again" in browser.run(TEXT.format("notice"))
     with Running(*command) as running:
-        running.line("Look at")
+        running.line("Open in a browser")
         browser.wait_for(f"{TEXT.format('state')} === 'live'")
 
 
 def test_says_when_the_camera_is_gone_and_goes_on_when_it_is_back(browser, color_model, port):
     camera = MjpegCamera([jpeg(plain(RED))], port=port)
     with Running(color_model, "--source", camera.address) as running:
-        browser.open(running.line(r"Look at: (\S+)").group(1))
+        browser.open(running.line(r"Open in a browser: (\S+)").group(1))
         browser.wait_for(f"{ANSWER} === 'red'")
         camera.close()
         browser.wait_for(f"{TEXT.format('state')} === 'camera lost'")
@@ -169,7 +169,7 @@ def test_labels_are_text_and_not_markup(browser, tmp_path, color_model):
     (tmp_path / "labels.txt").write_text("<img src=x onerror=document.title='owned'>\ngreen\nblue\n")
     (tmp_path / "a.jpg").write_bytes(jpeg(plain(RED)))
     with Running(color_model, "--source", tmp_path / "a.jpg", "--loop", "--labels", tmp_path / "labels.txt") as running:
-        browser.open(running.line(r"Look at: (\S+)").group(1))
+        browser.open(running.line(r"Open in a browser: (\S+)").group(1))
         browser.wait_for(f"{ANSWER}.startsWith('<img')")
         browser.wait_for("document.querySelectorAll('#legend span').length")
         assert browser.run("document.images.length") == 0 and "owned" not in browser.run("document.title").split(" ")[0]
@@ -178,7 +178,7 @@ def test_labels_are_text_and_not_markup(browser, tmp_path, color_model):
 def test_without_the_token_the_page_says_so(browser, color_model, tmp_path):
     (tmp_path / "a.jpg").write_bytes(jpeg(photo("coffee.png")))
     with Running(color_model, "--source", tmp_path / "a.jpg", "--loop", "--host", "0.0.0.0") as running:
-        match = running.line(r"Look at: http://.*:(\d+)/\?token=(\S+)")
+        match = running.line(r"Open in a browser: http://.*:(\d+)/\?token=(\S+)")
         browser.open(f"http://127.0.0.1:{match.group(1)}/?token={match.group(2)}")
         browser.wait_for(ANSWER)
         browser.open(f"http://127.0.0.1:{match.group(1)}/")
@@ -188,7 +188,7 @@ def test_without_the_token_the_page_says_so(browser, color_model, tmp_path):
 def test_says_that_the_video_is_over(browser, color_model, tmp_path):
     video = write_video(tmp_path / "v.avi", [plain(RED)] * 600)
     with Running(color_model, "--source", video) as running:
-        browser.open(running.line(r"Look at: (\S+)").group(1))
+        browser.open(running.line(r"Open in a browser: (\S+)").group(1))
         browser.wait_for(f"{ANSWER} === 'red'")
         browser.wait_for(f"{TEXT.format('state')} === 'ended'", timeout_s=90)
         assert browser.run(TEXT.format("notice")) == "That was the end of v.avi."

@@ -32,7 +32,7 @@ def test_a_file_page_runs_no_script_and_shows_its_images(tmp_path):
 def test_the_demo_s_page_runs_its_own_script_only(tmp_path, color_model):
     (tmp_path / "a.jpg").write_bytes(jpeg(plain(RED)))
     with Running(color_model, "--source", tmp_path / "a.jpg", "--loop") as running, Chromium(tmp_path / "p") as browser:
-        browser.open(running.line(r"Look at: (\S+)").group(1))
+        browser.open(running.line(r"Open in a browser: (\S+)").group(1))
         browser.wait_for("document.getElementById('answer').textContent === 'red'")
         browser.run(INJECTED)
         browser.run("new Promise(done => setTimeout(done, 200))")

@@ -40,7 +40,7 @@ def test_kinds_sizes_and_ages_are_shown(folder: Path) -> None:
     rows = {line.split()[0]: line.split() for line in text.splitlines() if line.startswith(" ")}
     assert rows["pictures"][1:7] == ["1", "1.5", "3", "days", "3", "days"]
     assert rows["features"][1:5] == ["1", "0.0", "0", "min"]
-    assert "1.5 MB in all. --clear removes it." in text
+    assert "Total: 1.5 MB. Remove with --clear." in text
 
 
 def test_json_names_every_entry(folder: Path) -> None:
@@ -56,7 +56,7 @@ def test_one_kind_is_cleared_and_nothing_else(folder: Path) -> None:
     assert sorted(path.name for path in folder.iterdir()) == ["features-b", "letters"]
     assert "features" in _run("--clear")
     assert [path.name for path in folder.iterdir()] == ["letters"]
-    assert "nothing is kept" in _run()
+    assert "the cache is empty" in _run()
 
 
 def test_what_is_cleared_is_made_again(folder: Path) -> None:
@@ -72,7 +72,7 @@ def test_what_is_cleared_is_made_again(folder: Path) -> None:
 
 def test_a_machine_without_a_cache_keeps_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EDGECNN_CACHE", str(tmp_path / "absent"))
-    assert "nothing is kept" in _run()
+    assert "the cache is empty" in _run()
 
 
 @pytest.mark.parametrize(

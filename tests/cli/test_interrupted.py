@@ -36,5 +36,5 @@ def test_what_goes_on_after_an_interrupt(tmp_path: Path, words: list[str], resum
         [sys.executable, "-c", code, *words], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert done.returncode == 130, done.stderr
-    expected = f"Go on with: {resume}\n" if resume else ""
-    assert done.stderr.lstrip("\n") == f"Interrupted; no half-written file is left.\n{expected}"
+    expected = f"Resume with: {resume}\n" if resume else ""
+    assert done.stderr.lstrip("\n") == f"Interrupted; incomplete files were removed.\n{expected}"

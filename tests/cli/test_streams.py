@@ -59,8 +59,7 @@ def test_full_disks_and_readers_that_leave(words: list[str]) -> None:
     full = shell("edgecnn > /dev/full", *words)
     assert full.returncode == 1
     assert full.stderr == (
-        "Error: Can't write to standard output: No space left on device. "
-        "Files that the command had to write are there.\n"
+        "Error: Can't write to standard output: No space left on device. Files that the command writes are complete.\n"
     )
     left = shell("edgecnn | true; exit ${PIPESTATUS[0]}", *words)
     assert (left.returncode, left.stderr) == (141, "")

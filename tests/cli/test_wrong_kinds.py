@@ -79,7 +79,7 @@ def test_kinds_of_files(folder: Path) -> None:
         ("profile saved", ("a SavedModel", "edgecnn quantize saved")),
         ("inspect m.onnx", ("an ONNX model",)),
         ("inspect pictures.zip", ("a zip archive",)),
-        ("quantize m.tflite -o x.tflite", ("TensorFlow Lite model; expected a Keras model", "converted already")),
+        ("quantize m.tflite -o x.tflite", ("TensorFlow Lite model; expected a Keras model", "already converted")),
         ("quantize m.pb -o x.tflite", ("a frozen TensorFlow graph", "SavedModel")),
         ("quantize m.safetensors -o x.tflite", ("safetensors", "no model")),
         (

@@ -30,7 +30,7 @@ def test_hidden_folders_hold_no_pictures(tmp_path: Path) -> None:
 def test_labels_are_given_to_all_or_to_none(tmp_path: Path) -> None:
     assert open_data(manifest(tmp_path, "a.jpg", "b.jpg")).classes == ()
     assert open_data(manifest(tmp_path, "a.jpg,ant", "b.jpg,bee")).classes == ("ant", "bee")
-    with pytest.raises(DataError, match=r"2 of 3 images have no label, the first is b\.jpg"):
+    with pytest.raises(DataError, match=r"2 of 3 images have no label \(the first is b\.jpg\)"):
         open_data(manifest(tmp_path, "a.jpg,ant", "b.jpg,", "c.jpg"))
 
 

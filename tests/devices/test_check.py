@@ -75,12 +75,12 @@ def test_what_is_not_right(changes, topic, level, words):
 @pytest.mark.parametrize(
     ("changes", "value", "level"),
     [
-        ({}, "none since the start", "ok"),
+        ({}, "none since boot", "ok"),
         ({"throttled_bits": None, "throttled_since_start": None}, "not reported by the board", "ok"),
         ({"throttled_since_start": None}, "no under-voltage now; the board reports no history", "ok"),
         (
             {"throttled_bits": 1, "throttled_now": ["under-voltage"], "throttled_since_start": None},
-            "now: under-voltage; since the start: unknown",
+            "now: under-voltage; since boot: unknown",
             "problem",
         ),
     ],
@@ -127,7 +127,7 @@ class NoNetworkDouble:
     def run(self, job, options):
         self.calls.append((job, options["requirements"], options["wheels"]))
         if options["requirements"]:
-            raise EdgecnnError("pip can't fetch numpy on the board: no network")
+            raise EdgecnnError("pip on the board can't download numpy: no network")
 
     def store(self, name, content, folder):
         self.calls.append(("store", name, content))
@@ -222,4 +222,4 @@ def test_a_damaged_list_of_names(config: Path, text: str):
     (config / "edgecnn").mkdir(parents=True)
     (config / "edgecnn/devices.toml").write_text(text)
     result = run("devices", "list")
-    assert result.returncode == 1 and "Expected [NAME] sections" in result.stderr
+    assert result.returncode == 1 and "Expected sections [NAME]" in result.stderr

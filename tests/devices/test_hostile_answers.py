@@ -162,18 +162,18 @@ def test_an_endless_answer_is_cut_off() -> None:
     for place in ("1", "2"):
         for piece in ("b'x' * 65536", "b'x\\n' * 32768"):
             code = f"import os\nwhile True: os.write({place}, {piece})"
-            with pytest.raises(DeviceError, match=r"board answered more than 1 MB while `info` ran"):
+            with pytest.raises(DeviceError, match=r"board sent more than 1 MB while `info` ran"):
                 child(code, Limits("board", "`info` ran", 120, bytes=10**6))
 
 
 def test_a_silent_board_is_given_up() -> None:
-    with pytest.raises(DeviceError, match=r"board has sent nothing for 2 s while `info` ran"):
+    with pytest.raises(DeviceError, match=r"board sent nothing for 2 s while `info` ran"):
         child("import time; time.sleep(600)", Limits("board", "`info` ran", 600, silence_s=2))
 
 
 def test_a_board_that_only_beats_is_given_up() -> None:
     code = "import sys, time\nwhile True: print('still running', file=sys.stderr, flush=True); time.sleep(0.2)"
-    with pytest.raises(DeviceError, match=r"board didn't end within 4 s while `info` ran"):
+    with pytest.raises(DeviceError, match=r"board did not finish within 4 s while `info` ran"):
         child(code, Limits("board", "`info` ran", 4, silence_s=60))
 
 
@@ -218,8 +218,11 @@ def session(code: str) -> batch.Session:
     ("code", "words"),
     [
         ("print('{}', flush=True); time.sleep(60)", "answered `batch` with invalid data"),
-        (f"print({json.dumps({**HEADER, 'output': {'shape': [9], 'dtype': 'int8'}})!r}, flush=True)", "another model"),
-        (f"print({json.dumps({**HEADER, 'output': HEADER['input']})!r}, flush=True)", "another model"),
+        (
+            f"print({json.dumps({**HEADER, 'output': {'shape': [9], 'dtype': 'int8'}})!r}, flush=True)",
+            "model with other tensor shapes",
+        ),
+        (f"print({json.dumps({**HEADER, 'output': HEADER['input']})!r}, flush=True)", "model with other tensor shapes"),
         ("while True: sys.stdout.write('x' * 65536)", "answered `batch` with invalid data"),
         ("print(flush=True)", "answered `batch` with invalid data"),
         ("sys.exit('\x1b[31mno')", "ended with status 1: \ufffd"),
@@ -237,5 +240,5 @@ def test_a_batch_that_does_not_answer_is_given_up(monkeypatch: pytest.MonkeyPatc
     for behavior in ("time.sleep(600)", "sys.stdin.buffer.read()"):
         with session(f"print({json.dumps(HEADER)!r}, flush=True)\n{behavior}") as run:
             tensor = np.zeros(HEADER["input"]["shape"], HEADER["input"]["dtype"])
-            with pytest.raises(DeviceError, match="board didn't end within 2 s while the batch ran"):
+            with pytest.raises(DeviceError, match="board did not finish within 2 s while the batch ran"):
                 list(run([tensor] * 500))

@@ -48,12 +48,12 @@ def test_what_a_hostile_board_lists_is_not_ours() -> None:
     assert kept.kept(_Says("\n".join(lines))) == [
         Kept(f"{digest}.tflite", "model", 5, 600.0), Kept(".local/share/edgecnn/venv", "environment", 7, 10.0)
     ]  # fmt: skip
-    with pytest.raises(DeviceError, match="answered something unexpected"):
+    with pytest.raises(DeviceError, match="sent an unexpected answer"):
         kept.kept(_Says("Welcome\x1b[2J!"))
-    with pytest.raises(DeviceError, match="answered something unexpected"):
+    with pytest.raises(DeviceError, match="sent an unexpected answer"):
         kept.kept(_Says(""))
 
 
 def test_this_machine_is_no_board() -> None:
-    with open_device() as device, pytest.raises(UsageError, match="without --device is about this machine"):
+    with open_device() as device, pytest.raises(UsageError, match="without --device"):
         kept.kept(device)

@@ -41,7 +41,7 @@ def test_wrong_host_key(pi, reach, tmp_path):
     (tmp_path / "known_hosts").write_text(f"[127.0.0.1]:{pi.port} {' '.join(key)}\n")
     config = tmp_path / "ssh_config"
     config.write_text(pi.ssh_config.read_text().replace(f"{pi.folder}/known_hosts", f"{tmp_path}/known_hosts"))
-    with pytest.raises(DeviceError, match=r"is not the one that is known for it.*ssh-keygen -R .*127\.0\.0\.1"):
+    with pytest.raises(DeviceError, match=r"differs from the known one.*ssh-keygen -R .*127\.0\.0\.1"):
         reach(pi, ssh_config=str(config)).run("info")
 
 
@@ -55,7 +55,7 @@ def test_unknown_host_key(pi, reach, tmp_path):
 def test_no_key(pi, reach, tmp_path):
     config = tmp_path / "ssh_config"
     config.write_text(pi.ssh_config.read_text().replace(f"{pi.folder}/user_key", f"{tmp_path}/none"))
-    with pytest.raises(DeviceError, match=r"doesn't accept any of your keys.*ssh-copy-id"):
+    with pytest.raises(DeviceError, match=r"accepts none of your ssh keys.*ssh-copy-id"):
         reach(pi, ssh_config=str(config)).run("info")
 
 
@@ -219,7 +219,7 @@ def test_targets_that_make_no_sense(target):
 @pytest.mark.parametrize(
     ("stderr", "words"),
     [
-        ("ssh: connect to host pi4 port 22: Connection timed out", "doesn't answer"),
+        ("ssh: connect to host pi4 port 22: Connection timed out", "does not answer"),
         ("ssh: connect to host pi4 port 22: No route to host", "can't be reached"),
         ("ssh: connect to host pi4 port 22: Network is unreachable", "no network"),
         ("client_loop: send disconnect: Broken pipe", "was lost while the test ran"),

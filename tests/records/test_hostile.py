@@ -160,5 +160,5 @@ def test_report_command_says_what_is_wrong(text: str, tmp_path: Path) -> None:
     path = tmp_path / "p.json"
     path.write_bytes(text.encode(errors="surrogatepass"))
     arguments = [str(OF_0_1 / "tiny.tflite"), "-o", str(tmp_path / "x.html"), "--profile", str(path)]
-    with pytest.raises(EdgecnnError, match=r"p\.json: .* Expected what `edgecnn profile --json FILE` writes"):
+    with pytest.raises(EdgecnnError, match=r"p\.json: .* Expected the output of `edgecnn profile --json FILE`"):
         report_command.main(arguments, standalone_mode=False)

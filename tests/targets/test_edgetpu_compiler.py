@@ -216,7 +216,7 @@ def test_the_command_says_what_the_rules_expect_and_goes_on(double, tmp_path):
     command = [sys.executable, "-m", "edgecnn", "compile", str(tmp_path / "float.tflite"), "--target", "edgetpu"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert "Before it is compiled: By its rules, nothing of float.tflite" in done.stderr
+    assert "Before compilation: By its rules, nothing of float.tflite" in done.stderr
 
 
 def test_nothing_is_said_of_a_model_that_should_map():

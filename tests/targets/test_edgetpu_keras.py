@@ -66,7 +66,7 @@ def test_train_says_it_too(capsys):
     from edgecnn.cli import train
 
     train._warn(_keras(_layer("HardSwish", "stem_act")))
-    assert "Before you train it: Edge TPU: hard-swish" in capsys.readouterr().err
+    assert "Before training: Edge TPU: hard-swish" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("kernel", "lines"), [((3, 1), 0), ((3, 3), 1)])

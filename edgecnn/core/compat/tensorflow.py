@@ -48,8 +48,8 @@ def _check_address_space() -> None:
     limit = resource.getrlimit(resource.RLIMIT_AS)[0]
     if limit != resource.RLIM_INFINITY and limit < _LEAST_ADDRESS_SPACE:
         raise EdgecnnError(
-            f"This process is limited to {limit / 1000000000.0:.1f} GB of address space, but TensorFlow needs at "
-            f"least {_LEAST_ADDRESS_SPACE / 1000000000.0:.0f} GB. Raise the limit: ulimit -v unlimited."
+            f"This process is limited to {limit / 1e9:.1f} GB of address space, but TensorFlow needs at "
+            f"least {_LEAST_ADDRESS_SPACE / 1e9:.0f} GB. Raise the limit: ulimit -v unlimited."
         )
 
 

@@ -195,6 +195,6 @@ def _copy(stream: IO[bytes], target: Path, left_bytes: int, path: Path) -> int:
 
 def _too_large(path: Path, limit_bytes: int) -> DataError:
     return DataError(
-        f"The archive {path} unpacks to more than {limit_bytes / 1000000.0:,.0f} MB, which is suspicious for its "
+        f"The archive {path} unpacks to more than {limit_bytes / 1e6:,.0f} MB, which is suspicious for its "
         "size. If you trust it, unpack it and give the folder."
     )

@@ -79,7 +79,7 @@ def checked_header(data: bytes, name: str) -> ImageHeader:
         raise PictureError(f"{name} is empty; expected an image ({_EXPECTED}).")
     header = read_header(data)
     if header is None:
-        raise PictureError(f"{name} is damaged, or is not a supported image; expected {_EXPECTED}.")
+        raise PictureError(f"{name} is damaged, or not an image that can be decoded; expected {_EXPECTED}.")
     needed_mb, limit_mb = header.memory_bytes / 1e6, limit_bytes() / 1e6
     if needed_mb > limit_mb:
         raise PictureError(

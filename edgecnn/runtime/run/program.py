@@ -109,8 +109,8 @@ def _check_memory(file: AnyFile) -> None:
     needed = least_activation_bytes(file.model.graph)
     if needed > limit:
         raise ModelFileError(
-            f"{file.name} needs at least {needed / 1000000.0:,.0f} MB for its activations, but the limit is "
-            f"{limit / 1000000.0:,.0f} MB. Use a smaller model, or raise the limit with the environment variable "
+            f"{file.name} needs at least {needed / 1e6:,.0f} MB for its activations, but the limit is "
+            f"{limit / 1e6:,.0f} MB. Use a smaller model, or raise the limit with the environment variable "
             f"{LIMIT_VARIABLE}."
         )
 
