@@ -55,8 +55,8 @@ def _check_reachable(state: _State, whole: float, keep: float, cost: str) -> Non
     share = Budget(coupling, state.costs).least(sizes, state.least(coupling)) / whole
     if share > keep:
         raise UsageError(
-            f"The smallest share of {cost} that channel pruning can reach is {share:.2f}; received keep = {keep}. "
-            "Increase keep, lower the floor of each layer, or build a narrower model."
+            f"keep is {keep}, but channel pruning can reduce the {cost} only to a share of {share:.2f}. Increase "
+            "keep, lower the floor of each layer, or build a narrower model."
         )
 
 

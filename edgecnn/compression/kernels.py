@@ -24,5 +24,8 @@ def ordinary(model: Any) -> list[str]:
     """Convolutions but the first, and dense layers but the logits': these two are small and matter most."""
     kernels = [layer.name for layer in model.layers if kind_of(layer).role in (CONVOLUTION, DENSE)]
     if len(kernels) < 3:
-        raise UsageError(f"{model.name} has {len(kernels)} convolutions and dense layers; there is nothing to prune.")
+        raise UsageError(
+            f"{model.name} has {len(kernels)} convolutions and dense layers, so nothing can be pruned; expected "
+            "at least two. Build a larger model."
+        )
     return [name for name in kernels[1:-1] if name != HEAD]

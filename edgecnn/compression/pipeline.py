@@ -126,7 +126,7 @@ class Compressed:
         )
 
 
-_ASSUMED_CLASSES = "The outputs were taken for the data's classes"
+_ASSUMED_CLASSES = "Assumed that the model's outputs are the data's classes"
 
 
 def compress(
@@ -202,7 +202,7 @@ def _named(contract: Contract, model: Any, data: str) -> Contract:
     classes = tuple(open_data(data).part("train").classes)
     if model.output_shape[-1] != len(classes):
         return contract
-    said = f"{_ASSUMED_CLASSES} in their order ({', '.join(classes[:3])}, ...); --labels says otherwise."
+    said = f"{_ASSUMED_CLASSES} in their order ({', '.join(classes[:3])}, ...). If not, give --labels."
     return contract.replace(labels=classes, assumed=(*contract.assumed, said))
 
 
@@ -215,8 +215,8 @@ def _check_order(before: Score, contract: Contract) -> None:
     chance = 100 / len(contract.labels)
     if before.accuracy_percent < 1.5 * chance:
         raise UsageError(
-            f"The model has no class names. In the order of the data's classes it is right on "
-            f"{before.accuracy_percent:.1f} % of the images, where chance gives {chance:.1f} %: give the order of its "
+            "The model has no class names. If its outputs are the data's classes in their order, it is right on "
+            f"only {before.accuracy_percent:.1f} % of the images (chance: {chance:.1f} %). Give the order of its "
             "outputs with --labels FILE."
         )
 

@@ -101,24 +101,25 @@ class Proof(Record):
 
     def notes(self) -> list[str]:
         """What the figures don't say."""
-        refused = [f"Note: no figures for {scheme}. {reason}" for scheme, reason in self.refused.items()]
+        refused = [f"Note: {scheme} was not measured. {reason}" for scheme, reason in self.refused.items()]
         return refused + (self._kernel_notes() if self.sparse and "float32" in self.figures else [])
 
     def _kernel_notes(self) -> list[str]:
         before, after = self.figures["float32"]
         paid = f"size x {after.size_bytes / before.size_bytes:.2f}, time x {after.latency_ms / before.latency_ms:.2f}"
         if self.kernels is None:
-            return [f"Note: LiteRT does not report here which kernels ran. With the zeros: {paid}."]
+            return [f"Note: LiteRT does not report on this machine which kernels ran. With the zeros: {paid}."]
         machine, ran = platform.machine(), ", ".join(f"{count} {name}" for name, count in self.kernels.items())
         sparse = sum(count for name, count in self.kernels.items() if SPARSE_KERNEL in name)
         if sparse:
             told = f"{sparse} of them use the zeros ({SPARSE_KERNEL}): {paid}."
         else:
             told = (
-                f"None of them uses the zeros: they save download size and no time ({paid}). XNNPACK's sparse kernels "
-                f"({SPARSE_KERNEL}) run on aarch64, in a model pruned with --for xnnpack; int8 gains no time anywhere."
+                "None of them uses the zeros, which then reduce only the download size, not the latency "
+                f"({paid}). XNNPACK's sparse kernels ({SPARSE_KERNEL}) run on aarch64, for a float32 model pruned "
+                "with --for xnnpack; int8 models never become faster."
             )
-        return [f"Note: XNNPACK's kernels for the sparse float32 model on this {machine}: {ran}. {told}"]
+        return [f"Note: XNNPACK kernels of the sparse float32 model on this {machine} machine: {ran}. {told}"]
 
 
 def prove(before: str | Path, after: str | Path, data: str, progress: Progress = silent) -> Proof:

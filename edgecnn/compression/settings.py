@@ -12,7 +12,7 @@ from edgecnn.core.registry import COMPRESSION
 from edgecnn.data.settings import SplitSettings
 from edgecnn.training.settings import FitSettings
 
-_QAT = "Quantization-aware training is `edgecnn train --qat`, in a recipe [qat]."
+_QAT = "Quantization-aware training is `edgecnn train --qat`; in a recipe it is the section [qat]."
 
 
 def _pruning() -> list[str]:
@@ -42,7 +42,7 @@ class Pruning(Settings):
     """A method and its own options."""
 
     method: str = option(
-        "What to do: channels removes whole channels, magnitude sets weights to zero, clusters makes weights share "
+        "Method: channels removes whole channels, magnitude sets weights to zero, clusters makes weights share "
         "values, swap replaces swish.",
         REQUIRED, choices=_pruning, metavar="METHOD", instead={"qat": _QAT},
     )  # fmt: skip

@@ -109,13 +109,16 @@ def chain(model: Any) -> list[str]:
             return found
         elif not _is_inside(layer):
             raise UsageError(
-                f"XNNPACK's sparse kernels run a whole chain or nothing, and {layer.name} ({kind}) can't be in one: "
-                f"{_reason(layer)}. Models that qualify: mobilenet_v1, mobilenet_v2, efficientnet_lite0 to lite4. "
-                "Prune this one without --for, for its download size, or remove channels instead."
+                f"{layer.name} ({kind}) can't be part of the chain of layers that XNNPACK's sparse kernels run: "
+                f"{_reason(layer)}. Suitable models: mobilenet_v1, mobilenet_v2, efficientnet_lite0 to lite4. "
+                "Prune this model without --for, for its download size, or remove channels instead."
             )
         elif kind == "Conv2D":
             found.append(layer.name)
-    raise UsageError(f"{model.name} has no GlobalAveragePooling2D, where XNNPACK's sparse chain must end.")
+    raise UsageError(
+        f"{model.name} has no GlobalAveragePooling2D, where the chain of XNNPACK's sparse kernels must end. "
+        "Prune it without --for."
+    )
 
 
 def _check_start(layer: Any, model: Any) -> None:
@@ -123,8 +126,8 @@ def _check_start(layer: Any, model: Any) -> None:
     good = kind == "Conv2D" and tuple(layer.kernel_size) == (3, 3) and tuple(layer.strides) == (2, 2)
     if not good or layer.padding != "valid" or int(layer.input_shape[-1]) != 3:
         raise UsageError(
-            "XNNPACK's sparse chain starts at a 3x3 convolution with stride 2 on 3 color channels; "
-            f"{model.name} starts with {layer.name}: {kind}, {layer.input_shape[-1]} channels in."
+            f"{model.name} starts with {layer.name} ({kind}, {layer.input_shape[-1]} input channels); XNNPACK's "
+            "sparse kernels expect a 3x3 convolution with stride 2 on 3 color channels. Prune it without --for."
         )
 
 
@@ -142,9 +145,14 @@ def _is_inside(layer: Any) -> bool:
 def _reason(layer: Any) -> str:
     kind = kind_of(layer).name
     if kind == "Conv2D":
-        return f"a convolution of {tuple(layer.kernel_size)} with strides {tuple(layer.strides)}"
+        return (
+            f"its kernel is {'x'.join(map(str, layer.kernel_size))} with stride "
+            f"{'x'.join(map(str, layer.strides))}; expected 1x1 with stride 1"
+        )
     if kind == "GlobalAveragePooling2D":
-        return "a squeeze-excite, or a classifier of convolutions, looks at the whole image in the middle of it"
+        return (
+            "a squeeze-excite block or a convolutional classifier averages the whole image in the middle of the chain"
+        )
     if kind == "Activation":
-        return f"the activation {keras.activations.serialize(layer.activation)}"
-    return "the chain has only 1x1 and depthwise convolutions, additions and simple activations"
+        return f"its activation {keras.activations.serialize(layer.activation)} is not supported"
+    return "only 1x1 and depthwise convolutions, additions and simple activations are supported"

@@ -37,7 +37,7 @@ def bounded(layer: Any, stored: int, path: Path) -> Iterator[None]:
         count = math.prod([shape or 1] if isinstance(shape, (int, type(None))) else tuple(shape))
         left -= count
         if left < 0:
-            refused = refused or f"layer {args[0].name!r} has {count:,} weights"
+            refused = refused or f"the layer {args[0].name!r} has {count:,} weights"
             raise MemoryError(refused)
         return original(*args, **kwargs)
 
@@ -48,7 +48,8 @@ def bounded(layer: Any, stored: int, path: Path) -> Iterator[None]:
         if not refused:
             raise
         raise ModelFileError(
-            f"{path}: {refused}, but the file holds {stored:,} in all. It is damaged; it was not loaded."
+            f"{path} is damaged and was not loaded: {refused}, but the file holds only {stored:,} in all. Save it "
+            "again."
         ) from error
     finally:
         layer.add_weight = original
@@ -67,8 +68,8 @@ def check_outputs(model: Any, path: Path) -> None:
             count = math.prod(int(size) for size in tensor.shape if size)
             if count > _LARGEST_OUTPUT:
                 raise ModelFileError(
-                    f"{path}: a layer's output has the shape {list(tensor.shape)}, {tensor.name!r}; expected at most "
-                    f"{_LARGEST_OUTPUT:,} values."
+                    f"{path}: the output {tensor.name!r} of a layer has the shape {list(tensor.shape)}; expected "
+                    f"at most {_LARGEST_OUTPUT:,} values. Use a smaller input size."
                 )
     for layer in model.layers:
         check_outputs(layer, path)

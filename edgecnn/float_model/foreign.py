@@ -32,12 +32,10 @@ def foreign_contract(
         ModelFileError: it takes no single image, or its input size is open.
     """
     if len(shape) != 4 or shape[3] not in (1, 3):
-        raise ModelFileError(
-            f"The model takes an input of shape {list(shape)}; expected [batch, height, width, 1 or 3]."
-        )
+        raise ModelFileError(f"The model has an input of shape {list(shape)}; expected [batch, height, width, 1 or 3].")
     height, width = shape[1] or hints.input_size, shape[2] or hints.input_size
     if not height or not width:
-        raise ModelFileError(f"The model has no fixed input size ({list(shape)}). Set it with --input-size N.")
+        raise ModelFileError(f"The model has no fixed input size ({list(shape)}). Set the size with --input-size N.")
     both_said = {"mean", "std"} <= hints.said
     graph = None if both_said and hints.output_kind else freeze(call, (height, width, shape[3]))
     found = None if both_said else range_of(graph, (height, width, shape[3]), dtype)

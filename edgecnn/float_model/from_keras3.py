@@ -32,7 +32,10 @@ def converted(model: Any) -> Any:
             message names it.
     """
     if not keras3.is_functional(model):
-        raise ModelFileError(f"{model.name} is a subclassed Keras model; expected a functional or sequential one.")
+        raise ModelFileError(
+            f"{model.name} is a subclassed Keras model; expected a functional or sequential one. Export it as a "
+            "SavedModel."
+        )
     twin = _Converter().model(model)
     _compare(model, twin)
     return twin
@@ -90,11 +93,17 @@ def _layer(layer: Any) -> Any:
         return _own_layer(kind)(config["init_values"], name=layer.name)
     made = getattr(keras.layers, kind, None)
     if made is None or not type(layer).__module__.startswith("keras."):
-        raise ModelFileError(f"The layer {layer.name} is a {kind}, which has no counterpart in Keras 2.")
+        raise ModelFileError(
+            f"The layer {layer.name} is a {kind}, which Keras 2 does not have. Export the model as a SavedModel, "
+            "or replace the layer."
+        )
     if kind == "Normalization":
         return _normalization(layer)
     if isinstance(activation, dict) or activation in _HARD:
-        raise ModelFileError(f"The layer {layer.name} has the activation {activation!r}; Keras 2 has no such one.")
+        raise ModelFileError(
+            f"The layer {layer.name} has the activation {activation!r}, which Keras 2 does not have. Export the "
+            "model as a SavedModel, or replace the activation."
+        )
     return made.from_config(_settings(layer, made, config))
 
 
@@ -109,7 +118,10 @@ def _settings(layer: Any, made: Any, config: Mapping[str, Any]) -> dict[str, Any
         if target in known or key == "trainable":
             settings[target] = value
         elif value not in (defaults.get(key), None, False, "channels_last"):
-            raise ModelFileError(f"The layer {layer.name} has the setting {key} = {value!r}, which Keras 2 lacks.")
+            raise ModelFileError(
+                f"The layer {layer.name} has the setting {key} = {value!r}, which Keras 2 does not have. Export the "
+                "model as a SavedModel, or change the setting."
+            )
     return settings
 
 
@@ -175,7 +187,8 @@ def _operation(operation: Any) -> Callable[..., Any]:
     kind = type(operation).__name__
     if kind not in _OPERATIONS:
         raise ModelFileError(
-            f"The operation {operation.name} ({kind}) has no counterpart in Keras 2 that is known here."
+            f"The operation {operation.name} ({kind}) can't be converted to Keras 2. Export the model as a "
+            "SavedModel, or replace the operation."
         )
     return _OPERATIONS[kind](operation)
 
@@ -196,4 +209,7 @@ def _compare(model: Any, twin: Any) -> None:
         wanted, given = np.asarray(one, np.float32), np.asarray(other, np.float32)
         if not np.allclose(given, wanted, rtol=0, atol=_RELATIVE_TOLERANCE * max(1.0, float(np.abs(wanted).max()))):
             off = np.abs(given - wanted).max()
-            raise ModelFileError(f"{model.name} can't be taken over into Keras 2: the outputs differ by {off:.3g}.")
+            raise ModelFileError(
+                f"{model.name} can't be converted to Keras 2, because the outputs would differ by {off:.3g}. Export "
+                "the model as a SavedModel."
+            )

@@ -97,7 +97,7 @@ def load(path: str | Path, *, trust: bool | None = False) -> tuple[Any, Contract
     except (EdgecnnError, MemoryError):
         raise
     except Exception as error:  # Keras raises whatever the damaged part makes it raise
-        raise ModelFileError(f"Keras can't load {path}: {first_line(error)}") from error
+        raise ModelFileError(f"Keras can't load {path}: {first_line(error)} Save the model again.") from error
     return model, contract
 
 
@@ -153,18 +153,25 @@ def _read(path: Path) -> tuple[dict[str, Any], Contract | None]:
         check_regular(path)
         with zipfile.ZipFile(path) as archive:
             if sum(info.file_size for info in archive.infolist()) > _LARGEST_BYTES:
-                raise ModelFileError(f"{path} unpacks to more than {_LARGEST_BYTES} bytes; it was not loaded.")
+                raise ModelFileError(
+                    f"{path} unpacks to more than {_LARGEST_BYTES:,} bytes and was not loaded. Use a smaller model."
+                )
             config = parse_json(safety.read_text(archive, "config.json", path), constants=True)
             text = safety.read_text(archive, CONTRACT, path) if CONTRACT in archive.namelist() else None
         contract = Contract.from_dict(parse_json(text)) if text is not None else None
     except OSError as error:
-        raise ModelFileError(f"Can't read {path}: {error.strerror or error}.") from error
+        raise ModelFileError(
+            f"Can't read {path}: {error.strerror or error}. Check its name and permissions."
+        ) from error
     except DAMAGED_ZIP as error:
         raise ModelFileError(f"{path} is not a valid .keras file ({error}). Save it again.") from error
     except RecordError as error:
         raise ModelFileError(f"{path} is not a valid .keras file: {error} Save it again.") from error
     if not isinstance(config, dict):
-        raise ModelFileError(f"{path} is not a valid .keras file (config.json is a {type(config).__name__}).")
+        raise ModelFileError(
+            f"{path} is not a valid .keras file (its config.json is a {type(config).__name__}; expected an "
+            "object). Save it again."
+        )
     return config, contract
 
 

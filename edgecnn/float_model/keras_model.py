@@ -44,7 +44,7 @@ def load_as_saved(path: str | Path, *, trust: bool | None = False) -> tuple[Any,
     """The same, by the version of Keras that wrote the file."""
     path = Path(path)
     if not path.exists():
-        raise ModelFileError(f"There is no model {path}.")
+        raise ModelFileError(f"There is no model {path}. Check the path.")
     if path.suffix in H5_SUFFIXES:
         return _in_float32(_h5_model(path, trust)), None
     if path.suffix == ".keras" and _keras_version(path) >= 3:
@@ -77,7 +77,10 @@ def _zip_json(path: Path, member: str) -> dict[str, Any]:
     except (OSError, RecordError, *DAMAGED_ZIP) as error:
         raise ModelFileError(f"{path} is not a valid .keras file ({error}). Save it again.") from error
     if not isinstance(values, dict):
-        raise ModelFileError(f"{path} is not a valid .keras file ({member} is a {type(values).__name__}).")
+        raise ModelFileError(
+            f"{path} is not a valid .keras file ({member} is a {type(values).__name__}; expected an object). Save "
+            "it again."
+        )
     return values
 
 
@@ -92,7 +95,9 @@ def _keras3_model(path: Path, trust: bool | None) -> Any:
     except (MissingExtraError, ModelFileError):
         raise
     except Exception as error:  # a damaged file makes Keras raise anything
-        raise ModelFileError(f"Keras 3 can't load {path}: {keras_file.first_line(error)}") from error
+        raise ModelFileError(
+            f"Keras 3 can't load {path}: {keras_file.first_line(error)} Save the model again."
+        ) from error
 
 
 def _stored_weights(path: Path) -> int:
@@ -113,7 +118,8 @@ def _h5_model(path: Path, trust: bool | None) -> Any:
             version = str(file.attrs.get("keras_version", "2"))
     except (OSError, KeyError, TypeError, ValueError, RecordError) as error:
         raise ModelFileError(
-            f"{path} contains no complete Keras model ({keras_file.first_line(error)}). Weights alone are not enough."
+            f"{path} contains no complete Keras model ({keras_file.first_line(error)}); weights alone are not "
+            "enough. Save the whole model with model.save()."
         ) from error
     if version.startswith("3"):
         return _keras3_model(path, trust)
@@ -126,4 +132,6 @@ def _h5_model(path: Path, trust: bool | None) -> Any:
     except ModelFileError:
         raise
     except Exception as error:  # a damaged file makes Keras raise anything
-        raise ModelFileError(f"Keras can't load {path}: {keras_file.first_line(error)}") from error
+        raise ModelFileError(
+            f"Keras can't load {path}: {keras_file.first_line(error)} Save the model again."
+        ) from error

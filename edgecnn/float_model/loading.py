@@ -44,7 +44,7 @@ def from_model(model: Any, contract: Contract | None = None, hints: Hints | None
     """
     hints = hints or Hints()
     if len(model.inputs) != 1:
-        raise ModelFileError(f"The model has {len(model.inputs)} inputs; expected one.")
+        raise ModelFileError(f"The model has {len(model.inputs)} inputs; expected one image.")
     spec = model.inputs[0]
 
     def call(image: Any) -> Any:
@@ -140,8 +140,8 @@ def _fitting(contract: Contract, shape: tuple[int | None, ...], name: str) -> Co
     expected = (None, *contract.preprocessing.shape)
     if len(shape) != 4 or any(None not in pair and len({*pair}) > 1 for pair in zip(shape, expected)):
         raise ModelFileError(
-            f"{name} takes an input of shape {list(shape)}; the contract says {list(contract.preprocessing.shape)}. "
-            "Give the model that the artifact was made from."
+            f"{name} has an input of shape {list(shape)}; expected {list(contract.preprocessing.shape)}, as in "
+            "the artifact's contract. Give the model that the artifact was made from."
         )
     return contract
 

@@ -66,8 +66,8 @@ def _refuse_random(function: Any, shape: Sequence[int]) -> None:
 
 def _random(operation: str) -> str:
     return (
-        f"The model draws random numbers for its answer ({operation}): augmentation was exported as in training. "
-        "Export the model for inference (training=False), or give the .keras file."
+        f"The model's output depends on random numbers ({operation}), because it was exported with its training "
+        "augmentation. Export it for inference (training=False), or give the .keras file."
     )
 
 

@@ -29,7 +29,7 @@ _SLACK_BYTES = 1 << 20
 _DAMAGED_HDF5 = (OSError, KeyError, ValueError, RuntimeError, TypeError, AttributeError, MemoryError)
 
 _LAYERS = "Keras's own layers only"
-_NUMBERS = "numbers in the file itself"
+_NUMBERS = "only numbers in the file itself"
 
 
 def check(path: str | Path, *, trust: bool | None) -> None:
@@ -76,7 +76,8 @@ def read_text(archive: zipfile.ZipFile, member: str, path: Path) -> bytes:
     size_bytes = archive.getinfo(member).file_size
     if size_bytes > LARGEST_TEXT_BYTES:
         raise ModelFileError(
-            f"{path}: {member} unpacks to {size_bytes} bytes; expected {LARGEST_TEXT_BYTES} at most. It was not loaded."
+            f"{path}: {member} unpacks to {size_bytes:,} bytes; expected at most {LARGEST_TEXT_BYTES:,}. The file "
+            "was not loaded."
         )
     return archive.read(member)
 
@@ -89,7 +90,9 @@ def _check_archive(path: Path, trust: bool | None) -> None:
             _refuse_first(safety_keras.requests(config), path, _LAYERS, trust)
             weights = io.BytesIO(archive.read(WEIGHTS))
     except OSError as error:
-        raise ModelFileError(f"Can't read {path}: {error.strerror or error}.") from error
+        raise ModelFileError(
+            f"Can't read {path}: {error.strerror or error}. Check its name and permissions."
+        ) from error
     except (RecordError, *DAMAGED_ZIP) as error:
         raise ModelFileError(f"{path} is not a valid .keras file ({error}). Save it again.") from error
     _check_hdf5(path, weights, weights.getbuffer().nbytes, trust)
@@ -105,8 +108,10 @@ def _check_members(archive: zipfile.ZipFile, path: Path, trust: bool | None) -> 
     for info in archive.infolist():
         largest = min(safety_hdf5.LARGEST_BYTES, _SLACK_BYTES + _LARGEST_RATIO * info.compress_size)
         if info.file_size > largest:
-            sizes = f"from {info.compress_size} to {info.file_size} bytes"
-            raise ModelFileError(f"{path}: {info.filename} unpacks {sizes}; it was not loaded.")
+            sizes = f"from {info.compress_size:,} to {info.file_size:,} bytes"
+            raise ModelFileError(
+                f"{path}: {info.filename} unpacks {sizes}, which is suspicious; the file was not loaded. Save it again."
+            )
 
 
 def _check_hdf5(path: Path, content: Any, size_bytes: int, trust: bool | None, *, with_config: bool = False) -> None:
@@ -134,9 +139,11 @@ def _check_saved_model(folder: Path, trust: bool | None) -> None:
     try:
         message.ParseFromString(graph_file.read_bytes())
     except Exception as error:  # protobuf's DecodeError has no stable home
-        raise ModelFileError(f"{graph_file} is damaged: {str(error)[:200]}") from error
+        raise ModelFileError(f"{graph_file} is damaged: {str(error)[:200]}. Export the model again.") from error
     if len(message.meta_graphs) != 1:
-        raise ModelFileError(f"{folder} holds {len(message.meta_graphs)} graphs; expected one.")
+        raise ModelFileError(
+            f"{folder} holds {len(message.meta_graphs)} graphs; expected one. Export the model with one graph."
+        )
     graph = message.meta_graphs[0]
     _refuse_nodes(list(safety_saved_model.distrusted_nodes(graph)), folder, trust)
     _refuse_first(safety_saved_model.object_requests(graph), folder, expected, trust)
@@ -146,10 +153,10 @@ def _refuse_nodes(nodes: list[Any], folder: Path, trust: bool | None) -> None:
     if not nodes:
         return
     first, others = nodes[0], sorted({node.op for node in nodes} - {nodes[0].op})
-    more = f", nor are {', '.join(others[:8])}" if others else ""
+    more = f"; neither are {', '.join(others[:8])}" if others else ""
     raise UntrustedModelError(
-        f"{folder}: the operation {first.name!r} ({first.op}) is not on edgecnn's list of safe operations{more}. It "
-        f"was not loaded. {_remedy(trust)}"
+        f"{folder} was not loaded: the operation {first.name!r} ({first.op}) is not on edgecnn's list of safe "
+        f"operations{more}. {_remedy(trust)}"
     )
 
 
@@ -158,16 +165,16 @@ def _refuse_first(requests: Iterable[tuple[str, str]], path: Path, expected: str
         for place, request in islice(requests, 1):
             _refuse(path, place, request, expected, trust)
     except RecursionError as error:
-        raise ModelFileError(f"{path} is damaged: its objects are nested too deeply.") from error
+        raise ModelFileError(f"{path} is damaged: its objects are nested too deeply. Save it again.") from error
 
 
 def _refuse(path: Path, place: str, request: str, expected: str, trust: bool | None) -> NoReturn:
     raise UntrustedModelError(
-        f"{path}: {place} refers to {request}; expected {expected}. It was not loaded. {_remedy(trust)}"
+        f"{path} was not loaded: {place} refers to {request}; expected {expected}. {_remedy(trust)}"
     )
 
 
 def _remedy(trust: bool | None) -> str:
     if trust is None:
-        return "This command runs no code of a file: save the model without it."
-    return "With --trust it can run any code on this machine: is its source worth that?"
+        return "This command runs no code from a file: save the model without it."
+    return "If you trust its source, add --trust: the file can then run any code on this machine."

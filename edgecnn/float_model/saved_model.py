@@ -34,7 +34,9 @@ def load(path: Path, trust: bool) -> tuple[Any, str, Any]:
             module = tf.saved_model.load(str(path))
         signature = _chosen(module, path)
     except (OSError, KeyError, ValueError, AttributeError, tf.errors.OpError) as error:
-        raise ModelFileError(f"TensorFlow can't load the SavedModel {path}: {keras_file.first_line(error)}") from error
+        raise ModelFileError(
+            f"TensorFlow can't load the SavedModel {path}: {keras_file.first_line(error)} Export it again."
+        ) from error
     signature.module = module  # the variables live as long as the function
     [(name, spec)] = _inputs(signature).items()
     return signature, name, spec
@@ -48,7 +50,7 @@ def _chosen(module: Any, path: Path) -> Any:
         return fitting.get(_DEFAULT) or next(iter(fitting.values()))
     described = "; ".join(f"{name}: {_described(each)}" for name, each in found.items()) or "none"
     wanted = "one signature with one image (batch, height, width, 1 or 3) as input and one output"
-    raise ModelFileError(f"{path} has the signatures {described}. Expected {wanted}. Export that one alone.")
+    raise ModelFileError(f"{path} has the signatures {described}; expected {wanted}. Export only that signature.")
 
 
 def _called(module: Any) -> Iterator[tuple[str, Any]]:
@@ -72,7 +74,10 @@ def _takes_one_image(signature: Any) -> bool:
 
 def _described(signature: Any) -> str:
     shapes = [list(getattr(spec, "shape", ())) for spec in _inputs(signature).values()]
-    return f"inputs {', '.join(map(str, shapes))}, {len(tf.nest.flatten(signature.structured_outputs))} outputs"
+    return (
+        f"inputs of shape {', '.join(map(str, shapes))} and "
+        f"{len(tf.nest.flatten(signature.structured_outputs))} outputs"
+    )
 
 
 def call(signature: Any, name: str, spec: Any) -> Callable[[Any], Any]:

@@ -29,7 +29,10 @@ def read(model: Any) -> Network:
         ModelFileError: it is no functional or sequential model, or a size is not fixed.
     """
     if not keras_graph.is_functional(model):
-        raise ModelFileError(f"{model.name} is a subclassed Keras model; expected a functional or sequential one.")
+        raise ModelFileError(
+            f"{model.name} is a subclassed Keras model; expected a functional or sequential one. Convert it to "
+            ".tflite first."
+        )
     reader = _Reader()
     scope: dict[int, int] = {}
     inputs = tuple(reader.value(tensor, scope) for tensor in model.inputs)
@@ -57,7 +60,10 @@ class _Reader:
         """A new value for a tensor."""
         shape = (1, *tensor.shape[1:])
         if None in shape:
-            raise ModelFileError(f"The model has a tensor of shape {tuple(tensor.shape)}; expected a fixed input size.")
+            raise ModelFileError(
+                f"The model has a tensor of shape {list(tensor.shape)}; expected a fixed input size. Set the size "
+                "with --input-size N."
+            )
         number = len(self.values)
         self.values.append(Value(number, shape, math.prod(shape) * tensor.dtype.size, tensor.dtype.name.upper()))
         scope[id(tensor)] = number

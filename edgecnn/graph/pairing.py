@@ -74,14 +74,14 @@ def pair_up(network: FloatGraph, artifact: Graph) -> list[Pair]:
     kinds = [operator.name for operator in network.graph.operators]
     if [operator.name for operator in operators] != kinds:
         raise QuantizationError(
-            f"The artifact was not made from this model: it has {len(operators)} operators, the model {len(kinds)}, "
-            "or their order differs. Give the float model that it was made from."
+            f"The artifact was not made from this model: it has {len(operators)} operators, the float model "
+            f"{len(kinds)}, or their order differs. Give the float model that it was made from."
         )
     several = [operator.name for operator in operators if len(operator.outputs) > 1]
     if several:
         raise QuantizationError(
-            f"{several[0]} has several outputs; the noise of each layer can only be measured if every operator has "
-            "one output."
+            f"The operator {several[0]} has several outputs; expected one output per operator, so that the noise "
+            "of each layer can be measured."
         )
     return [_pair(network, number, operator, artifact) for number, operator in enumerate(operators)]
 

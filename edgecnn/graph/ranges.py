@@ -46,8 +46,8 @@ def activation_ranges(
     bad = np.flatnonzero(~(np.isfinite(lows) & np.isfinite(highs)))
     if len(bad):
         raise ModelFileError(
-            f"The activation {graph.tensors[tensors[bad[0]]].name!r} of the float model is NaN or infinite for some "
-            "calibration images. A logarithm or a division by zero inside the model, and the wrong scaling of its "
-            "input are common causes."
+            f"The activation {graph.tensors[tensors[bad[0]]].name!r} of the float model is NaN or infinite for "
+            "some calibration images. Common causes: a logarithm or a division by zero inside the model, or a "
+            "wrongly scaled input."
         )
     return {index: (float(low), float(high)) for index, low, high in zip(tensors, lows, highs)}

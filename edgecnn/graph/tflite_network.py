@@ -29,7 +29,9 @@ def read(model: TFLiteModel, name: str) -> Network:
     try:
         layers = tuple(_layer(graph, operator) for operator in graph.operators)
     except (IndexError, ValueError, ZeroDivisionError) as error:
-        raise ModelFileError(f"{name} is damaged: an operator doesn't fit its tensors ({error}).") from error
+        raise ModelFileError(
+            f"{name} is damaged: an operator does not fit its tensors ({error}). Convert the model again."
+        ) from error
     counts = [total_parameters(folded(each)) for each in model.graphs]  # those of loops and branches too
     parameters, parameter_bytes = (sum(numbers) for numbers in zip(*counts))
     numbers = {number for layer in layers for number in (*layer.inputs, *layer.outputs)}
@@ -93,7 +95,7 @@ def _map_sizes(graph: Graph, operator: Operator) -> tuple[tuple[int, int], tuple
     """(height, width) of the operator's first input and output."""
     given, result = graph.tensors[operator.inputs[0]].shape, graph.tensors[operator.outputs[0]].shape
     if len(given) != 4 or len(result) != 4:
-        raise ValueError(f"{operator.name} from {list(given)} to {list(result)}")
+        raise ValueError(f"{operator.name} from the shape {list(given)} to {list(result)}")
     return (given[1], given[2]), (result[1], result[2])
 
 
@@ -102,7 +104,7 @@ def _sliding(graph: Graph, operator: Operator, kernel: tuple[int, ...], dilation
     padding = "valid" if operator.option(0, "int8") else "same"
     stride = (operator.option(2), operator.option(1))
     if min(*kernel, *stride, *dilation, *result) < 1:
-        raise ValueError(f"{operator.name} has kernel {kernel}, stride {stride}")
+        raise ValueError(f"{operator.name} has kernel size {kernel} and stride {stride}")
     return window(given, result, (kernel[0], kernel[1]), stride, dilation, padding)
 
 

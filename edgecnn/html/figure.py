@@ -51,7 +51,7 @@ _STYLE = {
     "figure.facecolor": "none",
     "axes.facecolor": "none",
 }
-_MISSING = 'Chart not drawn ({}). Charts need Matplotlib: pip install "edgecnn[host]"'
+_MISSING = 'Chart not drawn ({}). Charts need Matplotlib. Install it with: pip install "edgecnn[host]"'
 _FAMILY = re.compile(r"(font: [^;\"]*?)'DejaVu Sans'[^;\"]*")
 
 

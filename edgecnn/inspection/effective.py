@@ -104,9 +104,12 @@ def _output(model: Any, layer: str) -> Any:
     try:
         target = model.get_layer(layer).output
     except ValueError as error:
-        raise UsageError(f"{model.name} has no layer {layer!r}; `edgecnn inspect` lists them.") from error
+        raise UsageError(f"{model.name} has no layer {layer!r}. `edgecnn inspect` lists the layers.") from error
     if isinstance(target, (list, tuple)) or len(target.shape) != 4:
-        raise UsageError(f"The layer {layer!r} has no feature map of shape (batch, height, width, channels).")
+        raise UsageError(
+            f"The layer {layer!r} has no feature map; expected an output of shape (batch, height, width, "
+            "channels). `edgecnn inspect` lists the layers."
+        )
     return target
 
 

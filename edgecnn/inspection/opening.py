@@ -49,7 +49,7 @@ class OpenedModel:
             return "a Keras model"
         if not isinstance(self.file, ModelFile):
             return "by others"
-        return "written by edgecnn; its digest is right" if self.file.sealed else "by others"
+        return "written by edgecnn, SHA-256 verified" if self.file.sealed else "by others"
 
 
 def open_model(
@@ -112,7 +112,7 @@ def _check_size(model: TFLiteModel, name: str, size: int) -> None:
     if any(free_input.is_open(tensor) for tensor in inputs):
         return
     if any(len(tensor.shape) != 4 or tensor.shape[1:3] != (size, size) for tensor in inputs):
-        raise UsageError(f"{name} has a fixed input; give --input-size with a model name or a .keras file.")
+        raise UsageError(f"{name} has a fixed input size. Use --input-size with a model name or a .keras file.")
 
 
 def _remarks(model: TFLiteModel) -> tuple[str, ...]:
@@ -123,8 +123,8 @@ def _remarks(model: TFLiteModel) -> tuple[str, ...]:
         return ()
     shown = ", ".join(purpose.shown(tensor) for tensor in inputs)
     return (
-        f"The file leaves the size of its input open ({shown}); the figures are for {', '.join(map(str, taken))}. "
-        "--input-size N counts at another size.",
+        f"The file has no fixed input size ({shown}); the figures are for {', '.join(map(str, taken))}. Choose "
+        "another size with --input-size N.",
     )
 
 
@@ -156,5 +156,5 @@ def resized(model: Any, input_size: int) -> Any:
         clone.set_weights(model.get_weights())
     except ValueError as error:
         reason = str(error).strip().splitlines()[0]
-        raise UsageError(f"{model.name} can't take {input_size} x {input_size} pictures: {reason}") from error
+        raise UsageError(f"{model.name} can't process {input_size} x {input_size} images: {reason}") from error
     return clone

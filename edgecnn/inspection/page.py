@@ -22,7 +22,7 @@ def report_page(report: Report, source: OpenedModel, fields: Sequence[Any] = ())
         Section("Contract", _contract(source)),
         Section("The whole network", facts(view.totals(report))),
         Section("Where the work is", _by_map_size(report)),
-        Section("What a unit sees", _fields(report)),
+        Section("Receptive fields", _fields(report)),
         Section("Effective receptive field", _effective(report, fields)),
         Section("Layer by layer", _tables(rows)),
     ]
@@ -38,12 +38,16 @@ def _figures(report: Report) -> list[tuple[str, str, str]]:
     figures = [
         (view.number(report.network.parameters), "parameters", view.size(report.network.parameter_bytes)),
         (view.number(report.total.macs), "multiply-accumulates", f"{report.total.macs_per_byte:.1f} per byte moved"),
-        (view.size(report.peak_activation_bytes), "activations at once", f"at {view.short(report.peak_layer)}"),
+        (
+            view.size(report.peak_activation_bytes),
+            "largest memory for activations",
+            f"at {view.short(report.peak_layer)}",
+        ),
     ]
     last = report.last_map
     if last and last.reach:
         field = f"{view.field_size(last.reach)} px"
-        figures.append((field, "receptive field", f"of the last map, {view.shape(last.output_shape)}"))
+        figures.append((field, "receptive field", f"of the last feature map, {view.shape(last.output_shape)}"))
     return figures
 
 
@@ -86,7 +90,7 @@ def _fields(report: Report) -> str:
     series = [("receptive field", sizes), ("side of the image", [float(picture[0])] * len(rows))]
     curve = charts.lines(depth, series, "number of the layer", "pixels")
     return side_by_side(
-        chart(_nested_boxes(report, picture), "What the central unit of each stage sees of the image"),
+        chart(_nested_boxes(report, picture), "Receptive field of the central unit of each stage"),
         chart(curve, "Growth with depth"),
     ) + _stages(report)
 
@@ -102,7 +106,7 @@ def _stages(report: Report) -> str:
         [view.shape(row.output_shape), view.short(row.layer.name, 40), _field(row), _seen(row)]
         for row in stage_ends(report)
     ]
-    note = paragraph("Each stage is shown by its last map. Padding around the image is not drawn.", "note")
+    note = paragraph("Each stage is represented by its last map. Padding around the image is not drawn.", "note")
     return note + table(("last map of a stage", "layer", "receptive field", "units that see the whole image"), rows)
 
 
@@ -135,8 +139,9 @@ def _effective(report: Report, fields: Sequence[Any]) -> str:
         for field in fields
     ]
     note = (
-        "Gradient of the central unit with respect to random images (square root, so that faint values show). The "
-        "effective field has as many pixels as exceed 4.55 % of the largest gradient (Luo et al. 2016)."
+        "Gradient of the central unit with respect to random images, drawn as its square root so that small "
+        "values are visible. The effective receptive field is the number of pixels above 4.55 % of the largest "
+        "gradient (Luo et al. 2016)."
     )
     rows = view.effective_rows(report, fields)
     legend = images.scale_bar("no influence", "most")

@@ -12,9 +12,9 @@ from edgecnn.core.registry import TARGETS
 class InspectSettings(Settings):
     """What is shown of a model, and at which input sizes."""
 
-    all: bool = option("Also show layers that work in place: norms, activations, reshapes.", False)
-    geometry: bool = option("Also show output-size arithmetic, padding, dilation and centers.", False)
-    effective: bool = option("Measure the effective receptive field by gradients (not of a .tflite).", False)
+    all: bool = option("Also show layers without weights of their own: norms, activations, reshapes.", False)
+    geometry: bool = option("Also show the arithmetic of output sizes, padding, dilation and centers.", False)
+    effective: bool = option("Measure the effective receptive field by gradients (not for .tflite files).", False)
     layers: tuple[str, ...] = option(
         "Measure the effective receptive field of this layer; repeatable.",
         (), key="layer", metavar="NAME", repeated=True,
@@ -23,5 +23,5 @@ class InspectSettings(Settings):
         "Build at another input size; several sizes show how the cost grows.",
         (), low=8, high=4096, unit="pixels", metavar="N[,N...]",
     )  # fmt: skip
-    no_timing: bool = option("With several input sizes: count costs, time nothing.", False)
+    no_timing: bool = option("With several input sizes: count the costs, but measure no latency.", False)
     target: str | None = option("Show which operators run on this accelerator.", choices=TARGETS.names)

@@ -29,9 +29,10 @@ COST_DROP = ("saves", "MAC/B", "step", "out", "window", "params", "op", "field")
 GEOMETRY_COLUMNS = ("layer", "output size", "dilation", "padding", "field", "step", "center", "sees all", "paths meet")
 GEOMETRY_DROP = ("dilation", "padding", "paths meet", "center", "step", "sees all")
 LEGEND = (
-    "window: kernel /stride padding · out: bytes of the output · MAC/B: multiply-accumulates per byte moved · field: "
-    "receptive field in pixels, as if the image had no edges (+: attention or squeeze-excite sees further) · step: "
-    "effective stride · saves: how many times cheaper than a regular convolution instead of the separable pair"
+    "window: kernel /stride padding · out: output size in bytes · MAC/B: multiply-accumulates per byte moved · "
+    "field: receptive field in pixels, as if the image had no edges (+: attention or squeeze-excite sees "
+    "further) · step: effective stride · saves: how many times cheaper the separable pair is than a regular "
+    "convolution"
 )
 
 
@@ -134,8 +135,8 @@ def totals(report: Report) -> list[tuple[str, str]]:
     network = report.network
     lines = [
         ("parameters", f"{network.parameters:,} ({size(network.parameter_bytes)})"),
-        ("multiply-accumulates", f"{report.total.macs:,}" if report.total.macs else "none that can be counted"),
-        ("activations alive at once", f"{size(report.peak_activation_bytes)} at most, at {report.peak_layer}"),
+        ("multiply-accumulates", f"{report.total.macs:,}" if report.total.macs else "not countable"),
+        ("largest memory for activations", f"{size(report.peak_activation_bytes)}, at {report.peak_layer}"),
         ("bytes moved", f"{size(report.total.bytes_moved)}, {report.total.macs_per_byte:.1f} MACs per byte"),
     ]
     if report.regular_macs > report.total.macs:
@@ -146,11 +147,19 @@ def totals(report: Report) -> list[tuple[str, str]]:
         after = report.layers[report.layers.index(last) + 1 :]
         mixed = any(row.layer.mixing == roles.ATTENTION for row in after)
         lines.append(
-            ("last feature map", _last_sentence(last) + ("; attention after it sees all of it" if mixed else ""))
+            (
+                "last feature map",
+                _last_sentence(last) + ("; the attention after it sees all of the map" if mixed else ""),
+            )
         )
     unknown = sorted({row.layer.op for row in report.layers if row.layer.mixing == roles.UNKNOWN})
     if unknown:
-        lines.append(("not known", f"{', '.join(unknown)}: the receptive field ends there, and costs may be missing"))
+        lines.append(
+            (
+                "not known",
+                f"{', '.join(unknown)}: the receptive field is not followed further, and costs may be missing",
+            )
+        )
     return lines
 
 
@@ -170,7 +179,7 @@ def comparison_rows(values: dict[str, Any]) -> list[list[str]]:
         "parameter_bytes": ("parameter bytes", size),
         "macs": ("multiply-accumulates", number),
         "bytes_moved": ("bytes moved", size),
-        "peak_activation_bytes": ("activations alive at once", size),
+        "peak_activation_bytes": ("largest memory for activations", size),
     }
     table = []
     for key, (name, shown) in names.items():

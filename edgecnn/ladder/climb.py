@@ -89,7 +89,8 @@ class _Climbing:
                 return self._written(self._output, self._tried[-1][1], reached=True)
         if not self._tried:
             raise refused or QuantizationError(
-                "No configuration of the ladder is compatible with the requested options; all were skipped."
+                "No configuration of the ladder is compatible with the requested options, so all were skipped. Relax "
+                "the options or the bound."
             )
         _, best = max(self._tried, key=lambda tried: _merit(tried[0]))
         return self._written(self._output.with_name(f"{self._output.stem}-best.tflite"), best, reached=False)
@@ -133,8 +134,9 @@ def check(climbed: Climb, bounds: Bounds, reason: str = "") -> None:
     best = max(climbed.tried, key=_merit)
     drop = f", drop {best.drop}".replace(" %", " points") if best.drop is not None else ""
     raise BoundNotMetError(
-        f"No configuration is within {bounds}. The best is {best.configuration}: agreement {best.agreement}{drop} of "
-        f"{best.pictures} images. It is kept as {climbed.path}.{reason}"
+        f"No configuration is within {bounds}. The best is {best.configuration}: agreement {best.agreement}{drop} "
+        f"on {best.pictures} images. It was written to {climbed.path}.{reason} Relax the bound, or add "
+        "--train-data."
     )
 
 
@@ -153,4 +155,4 @@ def blame(climbed: Climb, model: Any, data: str | DataSet, *, trust: bool = Fals
     worst = sorted(found, key=lambda layer: -layer.share_percent)[:3]
     named = ", ".join(f"{layer.layer} ({layer.operator}, {layer.share_percent:.0f} %)" for layer in worst)
     ask = f"edgecnn doctor {shlex.quote(str(climbed.path))} --against FLOAT --data DATA"
-    return f" Most of int8's noise comes from {named}. To diagnose: {ask}"
+    return f" Most of int8's noise comes from {named}. To diagnose it, run: {ask}."

@@ -46,12 +46,13 @@ def reason_to_skip(configuration: Configuration, request: Request) -> str:
     """Why a configuration isn't tried; empty if it is."""
     bounds = request.bounds
     reasons = {
-        "an Edge TPU doesn't run it": bounds.edge_tpu and not configuration.edge_tpu,
-        "it has a scale per channel": bounds.per_tensor and not configuration.per_tensor,
-        "it computes in float": bounds.integer and not configuration.integer,
-        "int8_mixed is as accurate and faster; --integer tries it": configuration.float_is_better
+        "the Edge TPU can't run it": bounds.edge_tpu and not configuration.edge_tpu,
+        "it has per-channel weights": bounds.per_tensor and not configuration.per_tensor,
+        "it has float operators": bounds.integer and not configuration.integer,
+        "int8_mixed is as accurate and faster; --integer adds this configuration": configuration.float_is_better
         and not bounds.integer,
-        "hard_swish is closer to swish; --edge-tpu tries it": configuration.edge_tpu_only and not bounds.edge_tpu,
+        "hard_swish is closer to swish; --edge-tpu adds this configuration": configuration.edge_tpu_only
+        and not bounds.edge_tpu,
         "needs --train-data": bool(configuration.method) and request.training is None,
     }
     return next((reason for reason, applies in reasons.items() if applies), "")
@@ -73,15 +74,15 @@ def make(configuration: Configuration, request: Request, output: Path) -> ModelF
 CONFIGURATIONS = (
     Configuration("plain", "int8, rounded to nearest", improve="none", per_tensor=True),
     Configuration("ranges", "int8, ranges by output error", "int8:ranges"),
-    Configuration("fast", "int8, rounded by outputs", improve="fast", per_tensor=True),
+    Configuration("fast", "int8, rounding by output error", improve="fast", per_tensor=True),
     Configuration("equalized", "int8, exploding channels scaled down", "int8:equalized"),
     Configuration("best", "int8, rounded layer by layer", improve="best", per_tensor=True),
     Configuration(
-        "int8_mixed", "int8, some layers in float", "int8_mixed", "best",
+        "int8_mixed", "int8, noisiest layers in float", "int8_mixed", "best",
         edge_tpu=False, integer=False,
     ),
     Configuration(
-        "int8_int16", "int8, some layers in int16", "int8_int16", "best",
+        "int8_int16", "int8, noisiest layers in int16", "int8_int16", "best",
         edge_tpu=False, float_is_better=True,
     ),
     Configuration(

@@ -42,7 +42,7 @@ def held_out(data: str | DataSet, request: Request) -> tuple[DataSet, int]:
     """
     data = data if isinstance(data, DataSet) else open_data(data).part("test", "validation")
     if request.bounds.max_drop is not None and not (data.classes or data.task):
-        raise DataError(f"--max-drop needs labels, and {data.name} has none; use --min-agreement.")
+        raise DataError(f"--max-drop needs labels, but {data.name} has none. Use --min-agreement.")
     calibrated = request.calibration.pictures("best").examples
     fresh = _without(data, {example.sha256() for example in calibrated}, "calibration")
     fresh = _without(fresh, Seen.read(_provenance(request.model)), "training")
@@ -66,7 +66,9 @@ def _without(data: DataSet, digests: Container[str], why: str) -> DataSet:
     """Leave images out by content."""
     fresh = tuple(example for example in data.examples if example.sha256() not in digests)
     if not fresh:
-        raise DataError(f"All {len(data)} images of {data.name} were used for {why}. Give other images with --data.")
+        raise DataError(
+            f"All {len(data)} images of {data.name} were also used for {why}. Give other images with --data."
+        )
     return data.with_examples(fresh)
 
 

@@ -21,19 +21,23 @@ class Bounds(Settings):
         io: type of its input and output where a configuration can have it; None takes each one's own.
     """
 
-    TITLE = "Accuracy bounds: try configurations in order of cost, until one is within them"
+    TITLE = "Accuracy bounds: try configurations in order of cost until one meets the bounds"
 
     max_drop: float | None = same_as(VerifySettings, "max_drop")
     min_agreement: float | None = same_as(VerifySettings, "min_agreement")
-    edge_tpu: bool = option("Only configurations that an Edge TPU runs: int8 throughout.", False)
-    integer: bool = option("No float operators: for processors without a floating-point unit.", False)
+    edge_tpu: bool = option("Try only configurations that an Edge TPU runs: int8 throughout.", False)
+    integer: bool = option(
+        "Try only configurations without float operators, for processors without a floating-point unit.", False
+    )
     per_tensor: bool = False
     io: str | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.max_drop is None and self.min_agreement is None:
-            raise UsageError("A bound is missing: give --max-drop POINTS, --min-agreement PERCENT, or both.")
+            raise UsageError(
+                "No accuracy bound was given; expected --max-drop POINTS, --min-agreement PERCENT, or both."
+            )
 
     def __str__(self) -> str:
         wanted = [f"--max-drop {self.max_drop}"] if self.max_drop is not None else []
@@ -48,7 +52,8 @@ class Training(Settings):
     TITLE = Bounds.TITLE
 
     data: str = option(
-        "Training set: adds configurations that train on it; its images are excluded from the evaluation.",
+        ("Training set: adds configurations that are trained on it; its images are excluded from the "
+        "evaluation."),
         REQUIRED, key="train_data", metavar="DATA",
     )  # fmt: skip
     epochs: int | None = option(
@@ -84,8 +89,8 @@ class LadderSettings(Settings):
             UsageError: one of them is missing.
         """
         if not self.data:
-            raise UsageError("--max-drop and --min-agreement need --data, the evaluation set.")
+            raise UsageError("--max-drop and --min-agreement need an evaluation set. Give it with --data.")
         if "epochs" in self.training and "train_data" not in self.training:
-            raise UsageError("--epochs needs --train-data: images to train on.")
+            raise UsageError("--epochs needs images to train on. Give them with --train-data.")
         bounds = Bounds.of(self.bounds, per_tensor=quantizing.scheme == "int8_per_tensor", io=quantizing.io)
         return bounds, self.data, Training.of(self.training) if self.training else None

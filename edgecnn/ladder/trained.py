@@ -45,5 +45,5 @@ def _own(request: Request) -> tuple[Any, Contract]:
     if isinstance(model, (str, Path)) and Path(model).suffix == ".keras":
         model = keras_file.load(model, trust=request.trust)
     if not isinstance(model, tuple) or model[1] is None or not model[1].labels:
-        raise UsageError("fine-tuning needs a .keras file of edgecnn with class names")
+        raise UsageError("fine-tuning needs a .keras file written by edgecnn, with class names")
     return model

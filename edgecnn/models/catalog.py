@@ -32,7 +32,7 @@ def family(name: str) -> str:
         return families[name]
     close = difflib.get_close_matches(name.lower().replace("-", "_"), families, n=4, cutoff=0.5)
     choices = f"Did you mean {' or '.join(close)}? " if close else ""
-    raise UsageError(f"Unknown model {name!r}. {choices}`edgecnn models` lists all {len(families)}.")
+    raise UsageError(f"There is no model {name!r}. {choices}`edgecnn models` lists all {len(families)}.")
 
 
 def spec(name: str) -> ModelSpec:

@@ -32,7 +32,10 @@ def without_softmax(model: Any) -> Any:
     if isinstance(last, keras.layers.Softmax):
         return keras.Model(model.input, last.input, name=model.name)
     if getattr(last, "activation", None) is not keras.activations.softmax:
-        raise UsageError(f"{model.name} ends in probabilities, but not in a softmax; training needs its logits.")
+        raise UsageError(
+            f"{model.name} ends in probabilities that do not come from a softmax; training needs logits. End the "
+            "model with a softmax or with logits."
+        )
     if isinstance(last, keras.layers.Activation):
         return keras.Model(model.input, last.input, name=model.name)
     linear = type(last).from_config({**last.get_config(), "activation": "linear"})
@@ -51,6 +54,7 @@ def last_dense(model: Any) -> Any:
     if not isinstance(dense, keras.layers.Dense):
         kind = type(dense).__name__
         raise UsageError(
-            f"The last layer of {model.name} with weights is a {kind}; training needs a dense layer there."
+            f"The last layer of {model.name} with weights is a {kind}; training needs a dense layer there. "
+            "Replace the layer."
         )
     return dense

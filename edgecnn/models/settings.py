@@ -17,16 +17,21 @@ class BuildSettings(Settings):
     )  # fmt: skip
     width: float = option("Factor on the channel counts.", 1.0, low=0.1, high=4.0, metavar="F")
     classes: int | None = option(
-        "Number of classes.", low=2, high=100_000, metavar="N", default_help="the weights', or ImageNet's 1000"
+        "Number of classes.",
+        low=2,
+        high=100_000,
+        metavar="N",
+        default_help="the number of classes of the weights, or 1000 as in ImageNet",
     )
     color: str = option("Color or grayscale images.", "rgb", choices=("rgb", "gray"))
     weights: str = option(
-        "Random weights, pretrained on ImageNet, of a file (.keras, .h5; timm's or torchvision's .safetensors, .pth), "
-        "or of the hub: timm:NAME.TAG, hf:ORG/NAME[@REVISION].",
+        "Initial weights: none (random), imagenet (pretrained), a file (.keras, .h5; timm's or torchvision's "
+        ".safetensors, .pth), or from the hub: timm:NAME.TAG, hf:ORG/NAME[@REVISION].",
         "none", metavar="none|imagenet|FILE|timm:...|hf:..."
     )  # fmt: skip
     weights_of: str | None = option(
-        "Which published model a PyTorch file has the weights of, or began as, for example timm:resnet50.a1_in1k.",
-        metavar="LIBRARY:NAME.TAG", default_help="its config.json, its name, or the only one that fits",
+        ("Published model whose weights a PyTorch file has, or was fine-tuned from, for example "
+        "timm:resnet50.a1_in1k."),
+        metavar="LIBRARY:NAME.TAG", default_help="taken from its config.json, its name, or the only model that fits",
     )  # fmt: skip
     seed: int = option("Seed of the random weights.", 0, low=0, high=2**32 - 1, metavar="N")

@@ -17,24 +17,30 @@ TRUNCATED: Mapping[str, Any] = {"class_name": "TruncatedNormal", "config": {"std
 GELU_LIMIT = Limit(
     "edgetpu",
     ("block*_act",),
-    "GELU is one int8 operator on a CPU, but not among the Edge TPU's; it and what follows stay on the processor",
+    (
+        "GELU is not among the Edge TPU's operators, so it and all operators after it run on the processor; "
+        "a CPU runs it as one int8 operator"
+    ),
 )
 CLASS_TOKEN_LIMIT = Limit(
     "edgetpu",
     ("class_token",),
-    "the Edge TPU's CONCATENATION takes no learned constant; it and what follows stay on the processor",
+    (
+        "the class token is a learned constant, which the Edge TPU's CONCATENATION does not accept, so it "
+        "and all operators after it run on the processor"
+    ),
 )
 TOKENS_LIMIT = Limit(
     "edgetpu",
     ("block*_dense",),
-    "the Edge TPU's FULLY_CONNECTED gives one vector, here it is one for every token; it and what follows stay on the "
-    "processor",
+    "the Edge TPU's FULLY_CONNECTED accepts a single vector, but here there is one vector per token, so it and "
+    "all operators after it run on the processor",
 )
 ATTENTION_LIMIT = Limit(
     "edgetpu",
     ("block*_attention",),
-    "the products of queries, keys and values (BATCH_MATMUL), and a softmax over more than one vector, are not among "
-    "the Edge TPU's operators; they and what follows stay on the processor",
+    "attention (BATCH_MATMUL, and a softmax over more than one vector) is not among the Edge TPU's operators, so "
+    "it and all operators after it run on the processor",
 )
 
 

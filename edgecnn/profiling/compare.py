@@ -56,7 +56,9 @@ class Comparison(Record):
         low, high = self.interval
         numbers = f"ratio {self.ratio:.3f}, 95 %: {low:.3f} to {high:.3f}, {self.rounds} interleaved rounds{marked}"
         if not self.differs:
-            return f"{self.first} and {self.second} on {self.device}: no difference shown ({numbers})."
+            return (
+                f"No difference between {self.first} and {self.second} could be measured on {self.device} ({numbers})."
+            )
         faster, factor = (self.second, self.ratio) if self.ratio > 1 else (self.first, 1 / self.ratio)
         slower = self.first if self.ratio > 1 else self.second
         return f"{faster} is {factor:.2f} times as fast as {slower} on {self.device} ({numbers})."
@@ -64,8 +66,8 @@ class Comparison(Record):
     def _refused(self) -> str:
         one = "" if self.threads == 1 else ", or use --threads 1, which is timed by processor time"
         return (
-            f"{self.first} and {self.second} on {self.device}: no ratio, the machine was too busy. "
-            f"{' '.join(self.noise.reasons)} Close other programs and repeat{one}."
+            f"{self.first} and {self.second} can't be compared on {self.device}, because the machine was too "
+            f"busy. {' '.join(self.noise.reasons)} Close other programs and repeat the measurement{one}."
         )
 
 

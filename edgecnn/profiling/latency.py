@@ -135,7 +135,7 @@ def thread_counts(threads: Threads) -> list[int] | None:
         return None
     counts = ProfileSettings.of({"threads": threads}).threads
     if not counts:
-        raise UsageError("threads is empty; expected one number or several, e.g. 1,2,4.")
+        raise UsageError("No number of threads was given; expected one or several, for example 1,2,4.")
     return list(counts)
 
 

@@ -70,11 +70,11 @@ def judge_company(answer: Mapping[str, Any], threads: int) -> Verdict:
     stretched = answer.get("clock") != "processor"
     if stretched and others is not None and threads + others > system["cores"] + SPARE:
         found.append(
-            f"Other programs used {others:.1f} of the {system['cores']} processors meanwhile, and the model needs "
+            f"Meanwhile other programs used {others:.1f} of the {system['cores']} processors, and the model needs "
             f"{threads}."
         )
     if answer.get("disturbed", 0) > MAX_DISTURBED:
-        found.append(f"The system took the processor away in {answer['disturbed']:.0%} of the rounds.")
+        found.append(f"The system interrupted the model in {answer['disturbed']:.0%} of the rounds.")
     if (answer.get("stolen") or 0) > MAX_STOLEN:
         found.append(f"The hypervisor gave {answer['stolen']:.1f} processors to other virtual machines.")
     return Verdict(bool(found), tuple(found), ())
@@ -94,7 +94,8 @@ def _reasons(samples: list[float]) -> list[str]:
     low, high = median_interval(samples)
     if (high - low) / 2 / median > MAX_HALF_WIDTH:
         found.append(
-            f"{len(samples)} runs place the median only between {low:.3g} and {high:.3g} ms (95 %); increase --runs."
+            f"With {len(samples)} runs the median is known only to be between {low:.3g} and {high:.3g} ms (95 %); "
+            "increase --runs."
         )
     return found
 
@@ -103,17 +104,19 @@ def _causes(measurement: Measurement, system: dict[str, Any]) -> list[str]:
     before, after = measurement.before, measurement.after
     causes = []
     if before["load_1min"] > 0.5 * system["cores"]:
-        causes.append(f"Other programs use the processors: load {before['load_1min']} on {system['cores']} cores.")
+        causes.append(
+            f"Other programs use the processors: the load is {before['load_1min']} on {system['cores']} cores."
+        )
     elif measurement.preemptions > measurement.runs:
         causes.append(
-            f"Other programs took the processor away {measurement.preemptions} times in {measurement.runs} runs."
+            f"Other programs interrupted the model {measurement.preemptions} times in {measurement.runs} runs."
         )
     if measurement.threads > system["cores_usable"]:
         causes.append(f"{measurement.threads} threads share {system['cores_usable']} processors.")
     if (after["steal_s"] or 0) - (before["steal_s"] or 0) > 0.05:
         causes.append("The hypervisor gave processor time to other virtual machines.")
     if after["throttled_now"]:
-        causes.append(f"The board throttles itself: {', '.join(after['throttled_now'])}.")
+        causes.append(f"The board throttles its clock: {', '.join(after['throttled_now'])}.")
     if system["governor"] not in (None, "performance"):
-        causes.append(f"The frequency governor is {system['governor']!r}; 'performance' holds the clock.")
-    return causes or ["No cause was seen in load, clock or temperature."]
+        causes.append(f"The frequency governor is {system['governor']!r}; 'performance' keeps the clock constant.")
+    return causes or ["No cause was found in load, clock or temperature."]

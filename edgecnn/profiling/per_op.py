@@ -92,17 +92,17 @@ class PerOperator(Record):
     def remarks(self) -> list[str]:
         """What a reader should know, in sentences."""
         lines = [
-            f"The operators add up to {self.sum_ms:.3f} ms; the whole model takes {self.whole_ms:.3f} ms "
-            f"({self.difference:+.1%})."
+            f"The latencies of the operators add up to {self.sum_ms:.3f} ms; the whole model takes "
+            f"{self.whole_ms:.3f} ms ({self.difference:+.1%})."
         ]
         if self.clock == "processor":
-            lines[0] += " Both are processor time; the table above has wall time."
+            lines[0] += " Both are processor time; the table above shows wall time."
         if not any(row.latency_ms for row in self.operators):
-            lines = [f"The whole model takes {self.whole_ms:.3f} ms; none of its operators can be timed by itself."]
+            lines = [f"The whole model takes {self.whole_ms:.3f} ms; none of its operators can be timed individually."]
         elif abs(self.difference) > MAX_DIFFERENCE:
             lines.append(
-                "That is more than 10 % apart: the machine was busy, or the whole model runs differently from its "
-                "parts (operators that are fused, sparse kernels). Trust the shares, not the sum."
+                "The two differ by more than 10 %: the machine was busy, or the whole model runs differently "
+                "from its parts (fused operators, sparse kernels). Trust the shares, not the sum."
             )
         if self.disturbed > 0.2:
             lines.append(
@@ -110,16 +110,19 @@ class PerOperator(Record):
             )
         constant = sum(row.kernel == "constant" for row in self.operators)
         if constant:
-            lines.append(f"{constant} operators compute constants, once when the model is loaded; they are not listed.")
+            lines.append(f"{constant} operators compute constants once, when the model is loaded; they are not listed.")
         untimed = [row.type for row in self.operators if row.latency_ms is None]
         if untimed:
             lines.append(f"Not timed individually: {', '.join(sorted(set(untimed)))}.")
         if self.peaks is None or self.bound is None:
-            return [*lines, "EMULATED: these times say nothing about a real board, and are not compared with limits."]
+            return [
+                *lines,
+                "EMULATED: these latencies are not representative of a real board, and are not compared with limits.",
+            ]
         rates = ", ".join(f"{rate:g} GMAC/s {name}" for name, rate in self.peaks.gmacs.items())
         lines.append(
-            f"Limits from {self.peaks.source}: {rates}, {self.peaks.gb_s:g} GB/s. At them the model would take "
-            f"{self.bound.bound_ms:.2f} ms; it reaches {self.bound.efficiency:.0%} of that speed."
+            f"Limits from {self.peaks.source}: {rates}, {self.peaks.gb_s:g} GB/s. At these limits the model would "
+            f"take {self.bound.bound_ms:.2f} ms; it reaches {self.bound.efficiency:.0%} of that speed."
         )
         return lines + list(self.peaks.notes) + list(self.published)
 
@@ -165,7 +168,9 @@ def join(model: AnyFile, device: str, answer: Mapping[str, Any]) -> PerOperator:
     """
     graph, times = resolved(model.model, model.data).graph, answer["times"]
     if [entry["index"] for entry in times["operators"]] != [operator.index for operator in graph.operators]:
-        raise DeviceError(f"{device} timed other operators than the {len(graph.operators)} of {model.name}.")
+        raise DeviceError(
+            f"{device} timed other operators than the {len(graph.operators)} of {model.name}. Report this as a bug."
+        )
     limits = peaks(answer["system"], times["probe"], times["threads"])
     costs = _costs(graph)
     rows = tuple(

@@ -100,14 +100,16 @@ def _of_board(board: Board, threads: int) -> Peaks:
     )
     if not board.has_dot_product:
         notes.append(
-            f"{board.cpu} has no 8-bit dot product: the int8 limit is estimated as twice the float32 one, "
-            "so int8 is at best about twice as fast where computing is the limit."
+            f"{board.cpu} has no 8-bit dot product, so the int8 limit is estimated as twice the float32 limit: "
+            "where computation is the limit, int8 is at most about twice as fast."
         )
     limits = {"float32": round(threads * board.float32_gmacs, 2), "int8": round(threads * int8, 2)}
-    return Peaks(f"data of the {board.name}, {threads} cores", limits, board.read_gb_s, tuple(notes))
+    return Peaks(f"data sheet of the {board.name}, {threads} cores", limits, board.read_gb_s, tuple(notes))
 
 
 def _probed(probe: Mapping[str, float]) -> Peaks:
-    note = "The board has no data file: limits were measured by a large 1x1 convolution and a large copy."
+    note = (
+        "edgecnn has no data for this board, so the limits were measured: by a large 1x1 convolution and a large copy."
+    )
     limits = {"float32": probe["float32_gmacs"], "int8": probe["int8_gmacs"]}
-    return Peaks("a probe on the machine itself", limits, probe["copy_gb_s"], (note,))
+    return Peaks("a measurement on the device", limits, probe["copy_gb_s"], (note,))

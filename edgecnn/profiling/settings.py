@@ -24,13 +24,13 @@ class ProfileSettings(Place):
     """How latency is measured."""
 
     threads: tuple[int, ...] = option(
-        "Processor threads, e.g. 1,2,4 (a row each).",
+        "Number of processor threads; several, e.g. 1,2,4, give a row each.",
         (), low=1, high=256, metavar="N[,N...]", default_help="all processors, at most 4",
     )  # fmt: skip
-    runs: int = option("Measured inferences per row.", 100, low=1, metavar="N")
-    warmup: int = option("Warm-up inferences before them.", 10, low=0, metavar="N")
+    runs: int = option("Number of measured inferences per row.", 100, low=1, metavar="N")
+    warmup: int = option("Number of warm-up inferences before them.", 10, low=0, metavar="N")
     budget: float = option(
-        "Time limit of the inferences of each row.", 60.0, above=0, unit="seconds", metavar="SECONDS"
+        "Time limit for the inferences of each row.", 60.0, above=0, unit="seconds", metavar="SECONDS"
     )
 
 
@@ -44,7 +44,9 @@ class FurtherSettings(Settings):
         "Also run continuously for this many seconds; record speed, temperature, clock and throttling.",
         low=1, unit="seconds", metavar="SECONDS",
     )  # fmt: skip
-    per_op: bool = option("Also time each operator, with the first of --threads, against the board's limits.", False)
+    per_op: bool = option(
+        "Also time each operator, with the first number of --threads, and compare it with the board's limits.", False
+    )
     node_data: str | None = option(
-        "With --per-op: write the times for Google's Model Explorer.", metavar="FILE", writes=True
+        "With --per-op: write the operators' latencies for Google's Model Explorer.", metavar="FILE", writes=True
     )

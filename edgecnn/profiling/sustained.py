@@ -78,11 +78,11 @@ class Sustained(Record):
         heat = [window.temperature_c for window in self.windows if window.temperature_c is not None]
         clock = [window.clock_mhz for window in self.windows if window.clock_mhz is not None]
         lines += [f"Temperature {heat[0]:.0f} to {max(heat):.0f} °C."] if heat else []
-        lines += [f"Clock {max(clock):.0f} MHz at most, {min(clock):.0f} at least."] if clock else []
-        lines += [f"The board throttled itself: {', '.join(self.throttled)}."] if self.throttled else []
+        lines += [f"Clock {min(clock):.0f} to {max(clock):.0f} MHz."] if clock else []
+        lines += [f"The board throttled its clock: {', '.join(self.throttled)}."] if self.throttled else []
         if self.noise.too_noisy:
             lines.append(
-                f"Too noisy ({where}, sustained): {' '.join(self.noise.reasons)} What changed may be their doing."
+                f"Too noisy ({where}, sustained): {' '.join(self.noise.reasons)} The change may be due to this."
             )
         return lines
 
@@ -101,7 +101,7 @@ def sustain(model: AnyFile, device: Device, seconds: float, **options: Any) -> S
         EdgecnnError: the device or the model can't be used.
     """
     if seconds < 1:
-        raise UsageError(f"sustained: {seconds} s; expected at least 1.")
+        raise UsageError(f"--sustained is {seconds} s; expected at least 1 s.")
     answer = device.run("sustained", [model], seconds=seconds, **options)
     windows = tuple(Window.from_dict(values) for values in answer["windows"])
     fps = [window.fps for window in windows]

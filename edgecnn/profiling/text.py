@@ -57,7 +57,10 @@ def remarks(profiles: list[Profile]) -> list[str]:
         lines += [line for line in _remarks(profile) if line not in lines]
     x86 = [profile for profile in profiles if profile.system["machine"] in ("x86_64", "AMD64", "i686")]
     if len({profile.model.sha256 for profile in x86}) > 1:
-        lines.append("Which is faster on this x86 processor says nothing about a Pi's ARM cores; measure there.")
+        lines.append(
+            "These latencies are of an x86 processor; on a Pi's ARM cores another model may be faster. Measure "
+            "there with --device."
+        )
     return lines
 
 
@@ -65,15 +68,15 @@ def _remarks(profile: Profile) -> list[str]:
     runs = profile.rows[0].measurement
     lines = [
         machine(profile),
-        f"{profile.model.name}: {runs.runs} runs after {runs.warmup_runs} to warm up, delegate {profile.delegate}.",
+        (f"{profile.model.name}: {runs.runs} runs after {runs.warmup_runs} warm-up runs, delegate {profile.delegate}."),
     ]
     if runs.delegated_operators is not None:
         lines.append(
-            f"The delegate took {runs.delegated_operators} of the model's {profile.model.operators} operators."
+            f"The delegate runs {runs.delegated_operators} of the model's {profile.model.operators} operators."
         )
     lines += [_memory(profile), *_golden(profile)]
     if runs.not_finite:
-        lines.append(f"{profile.model.name} answers the test input with {runs.not_finite:,} NaN or infinite values.")
+        lines.append(f"{profile.model.name} outputs {runs.not_finite:,} NaN or infinite values for the test input.")
     for row in profile.rows:
         if row.noise.too_noisy and not profile.emulated:
             where = f"{profile.model.name}, {counted(row.measurement.threads, 'thread')}"
@@ -87,15 +90,15 @@ def machine(profile: Profile) -> str:
     parts = [system["board"], system["cpu"], f"{system['cores']} cores", system["os"], system["runtime"]]
     parts += [f"governor {system['governor'] or 'unknown'}", f"load {before['load_1min']}"]
     text = f"{profile.device}: {', '.join(part for part in parts if part)}."
-    return f"{text} EMULATED: these times say nothing about a real board." if profile.emulated else text
+    return f"{text} EMULATED: these latencies are not representative of a real board." if profile.emulated else text
 
 
 def _memory(profile: Profile) -> str:
     best, arena_mb = profile.best, profile.model.arena_bytes_estimated / 1e6
     return (
-        f"Cold start {digits(best.cold_start_ms)} ms (import {digits(profile.import_ms)}), warm start "
-        f"{digits(best.measurement.warm_start_ms)} ms; activations "
-        f"{arena_mb:.2f} MB (estimated), the process grew by {best.measurement.model_rss_bytes / 1e6:.1f} MB."
+        f"Cold start {digits(best.cold_start_ms)} ms (of which importing {digits(profile.import_ms)} ms), warm "
+        f"start {digits(best.measurement.warm_start_ms)} ms. Activations take {arena_mb:.2f} MB (estimated); the "
+        f"process grew by {best.measurement.model_rss_bytes / 1e6:.1f} MB."
     )
 
 
@@ -104,6 +107,9 @@ def _golden(profile: Profile) -> list[str]:
     if not golden:
         return []
     if golden.identical == golden.count:
-        return [f"Golden vectors on {profile.device}: all {golden.count} identical to the host's."]
-    apart = f"up to {golden.max_steps} steps apart, the same answer for {golden.same_answer} of {golden.count}"
+        return [f"Golden vectors on {profile.device}: all {golden.count} outputs are identical to the host's."]
+    apart = (
+        f"the others differ by up to {golden.max_steps} quantization steps; {golden.same_answer} of "
+        f"{golden.count} have the same top-1 class"
+    )
     return [f"Golden vectors on {profile.device}: {golden.identical} of {golden.count} identical, {apart}."]

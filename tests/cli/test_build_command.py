@@ -40,7 +40,7 @@ def test_options_reach_the_model_and_json_is_all_there_is(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [
-        (("mobilenet_v9", "-o", "m.keras"), 2, "Error: Unknown model 'mobilenet_v9'. Did you mean mobilenet_v"),
+        (("mobilenet_v9", "-o", "m.keras"), 2, "Error: There is no model 'mobilenet_v9'. Did you mean mobilenet_v"),
         (("mobilenet_v2", "-o", "m.onnx"), 2, "ends with .keras"),
         (("mobilenet_v2", "-o", "m.keras", "--weights", "absent.keras"), 1, "There is no weights file absent.keras"),
         (("mobilenet_v2", "-o", "/proc/m.keras"), 1, "Can't write /proc/m.keras"),

@@ -84,7 +84,7 @@ def test_a_scheme_that_a_model_can_t_have_is_named(folder: Path, monkeypatch: py
     monkeypatch.setattr(proof_module, "quantize", no_int8)
     proof = proof_module.prove(folder / "model.keras", folder / "model.keras", "photos")
     assert proof.figures.keys() == {"float32"}
-    assert proof.notes() == ["Note: no figures for int8. The quantizer refuses the model."]
+    assert proof.notes() == ["Note: int8 was not measured. The quantizer refuses the model."]
     assert proof.to_dict()["refused"] == {"int8": "The quantizer refuses the model."}
 
 
@@ -113,7 +113,10 @@ def test_every_option_of_a_method_can_be_given() -> None:
             ("prune", "--method", "magnitude", "--keep", "0.5"),
             r"keep can't be used with the method magnitude; it has: scope, sparsity, for",
         ),
-        (("prune", "--method", "qat"), r"Quantization-aware training is `edgecnn train --qat`, in a recipe \[qat\]"),
+        (
+            ("prune", "--method", "qat"),
+            r"Quantization-aware training is `edgecnn train --qat`; in a recipe it is the section \[qat\]",
+        ),
         (("prune", "--method", "magnitude", "--for", "tpu"), r"for is 'tpu'; expected one of: xnnpack"),
         (("prune", "--method", "nothing"), r"method is 'nothing'; expected one of: channels, clusters"),
         (("train", "--qat", "--unfreeze", "2"), r"--unfreeze can't be used with --qat"),

@@ -121,19 +121,21 @@ def test_all_kernels_but_the_first_and_the_last() -> None:
 def test_what_xnnpack_cannot_take_is_named() -> None:
     model, contract = build_model("mobilenet_v3_small", input_size=32, width=0.35, classes=3)
     with pytest.raises(
-        UsageError, match=r"block0_se_pool \(GlobalAveragePooling2D\) can't be in one: a squeeze-excite"
+        UsageError, match=r"block0_se_pool \(GlobalAveragePooling2D\) can't be part of the chain .*: a squeeze-excite"
     ):
         magnitude.compress(job(model, contract), magnitude.Options(target="xnnpack"))
 
 
 def test_gray_and_too_few_zeros_are_refused() -> None:
     model, contract = build_model("mobilenet_v1", input_size=32, width=0.25, classes=3, color="gray")
-    with pytest.raises(UsageError, match="on 3 color channels; mobilenet_v1 starts with stem_conv: Conv2D, 1 channels"):
+    with pytest.raises(
+        UsageError, match=r"mobilenet_v1 starts with stem_conv \(Conv2D, 1 input channels\).*3 color channels"
+    ):
         magnitude.compress(job(model, contract), magnitude.Options(target="xnnpack"))
-    with pytest.raises(UsageError, match="from 2/3 zeros on"):
+    with pytest.raises(UsageError, match="expected at least 2/3"):
         magnitude.Options(sparsity=0.5, target="xnnpack")
     with pytest.raises(UsageError, match="expected one of: xnnpack"):
         magnitude.Options(target="gpu")
     tiny = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
-    with pytest.raises(UsageError, match="nothing to prune"):
+    with pytest.raises(UsageError, match="nothing can be pruned"):
         magnitude.compress(job(tiny, Contract(Preprocessing(4, 4))), magnitude.Options())

@@ -218,7 +218,7 @@ def test_signatures_that_do_not_fit_are_listed(signatures: Any, tmp_path: Path) 
 
 def test_random_answers_are_refused(signatures: Any, tmp_path: Path) -> None:
     tf.saved_model.save(signatures, str(tmp_path / "saved"), signatures={"noisy": signatures.noisy})
-    with pytest.raises(ModelFileError, match=r"draws random numbers for its answer .*Export the model for inference"):
+    with pytest.raises(ModelFileError, match=r"depends on random numbers .*Export it for inference"):
         loading.load(tmp_path / "saved")
 
 

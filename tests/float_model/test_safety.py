@@ -47,7 +47,7 @@ def test_no_attack_succeeds_and_each_refusal_names_it(folder: Path, name: str) -
     path = attack(folder)
     (folder / "touched").unlink(missing_ok=True)  # what making the attack has done itself
     before = sorted(folder.iterdir())
-    with pytest.raises(UntrustedModelError, match=rf"(?s){named}.*It was not loaded\. With --trust") as caught:
+    with pytest.raises(UntrustedModelError, match=rf"(?s){named}.*It was not loaded\. add --trust") as caught:
         load(path)
     assert str(path) in str(caught.value)
     assert sorted(folder.iterdir()) == before
@@ -90,7 +90,7 @@ def test_no_command_runs_what_a_model_asks_for(
     message = check_clean_failure(run_cli(*arguments), status=1)
     assert "layer 'hostile' refers to the TensorFlow function 'io.write_file'" in " ".join(message.split())
     has_option = "--trust" in run_cli(arguments[0], "--help").stdout
-    assert ("With --trust" in message) == has_option
+    assert ("add --trust" in message) == has_option
     check_untouched(folder)
 
 
@@ -242,7 +242,7 @@ def test_ordinary_models_need_no_trust(tmp_path: Path, name: str, suffix: str) -
         exported = tf.saved_model.load(str(tmp_path / "m"))
         answers = [exported.serve(image).numpy() for _ in range(4)]
         assert len({answer.tobytes() for answer in answers}) > 1
-        with pytest.raises(ModelFileError, match="draws random numbers for its answer"):
+        with pytest.raises(ModelFileError, match="depends on random numbers"):
             load(tmp_path / "m")
         return
     assert load(tmp_path / f"m{suffix}").call(tf.zeros((1, 32, 32, 3))).shape == (1, 3)

@@ -61,7 +61,7 @@ def test_our_artifact_shows_its_contract(tmp_path):
     quantize(built, tmp_path / "m.tflite", calibration=Calibration("photos", 16))
     text = run(str(tmp_path / "m.tflite")).stdout
     for words in (
-        "its digest is right",
+        "SHA-256 verified",
         "32 x 32 RGB",
         "scheme",
         "int8",
@@ -92,7 +92,7 @@ def test_a_name_with_effective_fields_and_sweep(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "status", "words"),
     [
-        (("no_such_model",), 2, "Unknown model"),
+        (("no_such_model",), 2, "There is no model"),
         (("missing.tflite",), 1, "no file"),
         (("a", "b", "c"), 2, "two to compare"),
         (("mobilenet_v1", "--input-size", "x"), 2, "whole numbers"),

@@ -118,7 +118,7 @@ def test_open_sizes_are_counted_as_stored_and_as_said(variants: dict[str, Path])
         pytest.skip("its size is fixed")
     for path in variants.values():
         stored, said = open_model(str(path)), open_model(str(path), input_size=16)
-        assert stored.contract is None and "leaves the size of its input open" in stored.refusal
+        assert stored.contract is None and "has no fixed input size" in stored.refusal
         assert "the figures are for [1, 1, 1, 3]" in " ".join(stored.remarks)
         assert said.contract is not None and not said.remarks
         assert said.contract.preprocessing.shape == (16, 16, 3)

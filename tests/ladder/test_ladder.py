@@ -64,7 +64,7 @@ def test_what_can_t_be_reached_leaves_the_best_beside_and_says_so(
     assert [step.configuration for step in climbed.tried] == ["plain", "fast", "best"]
     skipped = {entry.configuration: entry.reason for entry in climbed.entries if isinstance(entry, Skipped)}
     assert skipped["qat"] == skipped["relu6"] == "needs --train-data"
-    assert skipped["int8_mixed"] == skipped["int8_int16"] == "an Edge TPU doesn't run it"
+    assert skipped["int8_mixed"] == skipped["int8_int16"] == "the Edge TPU can't run it"
     assert "No channel" in skipped["equalized"] and "need the full ranges" in skipped["ranges"]  # ReLU6 everywhere
     assert all(step.verdict == "not met" for step in climbed.tried)
     assert [path.name for path in tmp_path.iterdir()] == ["m-best.tflite"]
@@ -73,7 +73,7 @@ def test_what_can_t_be_reached_leaves_the_best_beside_and_says_so(
     page = reporting.report(tmp_path / "m-best.tflite")
     assert "Configurations tried to meet" in page and "skipped: needs --train-data" in page and "m-best" in page
     kept = re.escape(str(tmp_path / "m-best.tflite"))
-    with pytest.raises(BoundNotMetError, match=f"--max-drop -100.*It is kept as {kept}"):
+    with pytest.raises(BoundNotMetError, match=f"--max-drop -100.*It was written to {kept}"):
         check(climbed, NEVER)
     reason = blame(climbed, tiny_keras, str(pictures))
     assert "CONV_2D" in reason and f"edgecnn doctor {tmp_path / 'm-best.tflite'}" in reason
@@ -160,7 +160,7 @@ def test_all_configurations_are_evaluated_on_the_same_pictures_though_the_first_
 def test_bounds_without_labels_or_without_a_bound_are_refused(tiny_keras: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="--max-drop needs labels"):
         climb(tiny_keras, tmp_path / "m.tflite", Bounds(max_drop=1), "photos:test", calibration=FEW)
-    with pytest.raises(UsageError, match="bound is missing"):
+    with pytest.raises(UsageError, match="No accuracy bound was given"):
         Bounds()
 
 
@@ -301,7 +301,7 @@ def test_command_that_can_t_reach_its_bound_ends_with_status_1(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--max-drop", "1"], "need --data"),
+        (["--max-drop", "1"], "need an evaluation set"),
         (
             ["--max-drop", "1", "--data", "x", "--improve", "best"],
             "--improve can't be used with --max-drop or --min-agreement",

@@ -50,7 +50,7 @@ def test_turns_alternate_and_end_with_the_budget(monkeypatch):
 @pytest.mark.parametrize(
     ("ratio", "interval", "words"),
     [
-        (1.002, (0.99, 1.01), "no difference shown"),
+        (1.002, (0.99, 1.01), "No difference between"),
         (2.0, (1.9, 2.1), "b is 2.00 times as fast as a"),
         (0.5, (0.4, 0.6), "a is 2.00 times as fast as b"),
     ],
@@ -71,9 +71,9 @@ def _answer(**changes):
     [
         (_answer(), 2, ""),
         (_answer(others=1.0), 1, ""),
-        (_answer(others=1.5), 1, "Other programs used 1.5 of the 2 processors meanwhile, and the model needs 1."),
+        (_answer(others=1.5), 1, "Meanwhile other programs used 1.5 of the 2 processors, and the model needs 1."),
         (_answer(others=1.5, clock="processor"), 1, ""),
-        (_answer(others=None, disturbed=0.9), 2, "The system took the processor away in 90% of the rounds."),
+        (_answer(others=None, disturbed=0.9), 2, "The system interrupted the model in 90% of the rounds."),
         (_answer(stolen=0.4, clock="processor"), 1, "The hypervisor gave 0.4 processors"),
         (_answer(others=9.0, system={"cores": 2, "emulated": True}), 1, ""),
     ],
@@ -87,7 +87,7 @@ def test_a_ratio_of_a_busy_machine_is_refused():
     noise = judge_company(_answer(others=1.5), 2)
     found = Comparison("a", "b", "local", "cpu", 2, 20, 10.0, 5.0, 2.0, (1.9, 2.1), False, "wall", noise)
     assert not found.differs and "times as fast" not in found.sentence()
-    assert "no ratio, the machine was too busy. Other programs used 1.5" in found.sentence()
+    assert "because the machine was too busy. Meanwhile other programs used 1.5" in found.sentence()
     assert "--threads 1" in found.sentence()
 
 

@@ -215,7 +215,7 @@ def test_the_command_prints_a_row_per_operator_and_writes_node_data(tmp_path):
     command = ("profile", str(path), "--per-op", "--threads", "1", "--runs", "10")
     done = _edgecnn(*command, "--node-data", str(tmp_path / "n"))
     assert done.returncode == 0, done.stderr
-    for words in ("first", "AVERAGE_POOL", "By type", "The operators add up to", "Limits from a probe"):
+    for words in ("first", "AVERAGE_POOL", "By type", "operators add up to", "Limits from a measurement"):
         assert words in done.stdout
     assert len(json.loads((tmp_path / "n").read_text())["main"]["results"]) == 4
     done = _edgecnn(*command, "--json", "-")
@@ -236,4 +236,4 @@ def test_a_delegate_that_takes_nothing_is_reported(tmp_path):
     library = delegate_doubles.build("claims_nothing", tmp_path)
     done = _edgecnn("profile", str(path), "--threads", "1", "--runs", "5", "--delegate", str(library))
     assert done.returncode == 0, done.stderr
-    assert "The delegate took 0 of the model's 4 operators." in done.stdout
+    assert "The delegate runs 0 of the model's 4 operators." in done.stdout

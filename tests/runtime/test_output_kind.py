@@ -155,7 +155,7 @@ def nan_classifier() -> bytes:
         (["visualize", "MODEL", "IMAGE", "-o", "page.html"], "holds NaN or infinite values"),
         (["verify", "MODEL", "--against", "MODEL", "--data", "FOLDER"], "The float model's output holds NaN"),
         (["demo", "MODEL", "--source", "FOLDER", "--headless", "--frames", "1"], "holds NaN or infinite values"),
-        (["profile", "MODEL", "--runs", "1", "--threads", "1"], "answers the test input with 3 NaN or infinite values"),
+        (["profile", "MODEL", "--runs", "1", "--threads", "1"], "outputs 3 NaN or infinite values for the test input"),
     ],
 )
 def test_nan_is_said_by_every_command(tmp_path: Path, arguments: list[str], said: str) -> None:

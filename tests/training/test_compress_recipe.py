@@ -112,7 +112,7 @@ def test_what_is_given_counts_and_the_rest_is_the_training_s(tmp_path: Path) -> 
         ('[prune]\nmethod = "magnitude"\nfor = "tpu"\ndata = "photos"', "for is 'tpu'; expected one of: xnnpack"),
         (
             '[prune]\nmethod = "qat"\ndata = "photos"',
-            "Quantization-aware training is `edgecnn train --qat`, in a recipe [qat].",
+            "Quantization-aware training is `edgecnn train --qat`; in a recipe it is the section [qat].",
         ),
         ("[qat]\nepochs = 2", "\n  qat.data: missing; expected a data set, or a [train]"),
         ('[[prune]]\nmethod = "channels"', "prune.0.data: missing; expected a data set, or a [train]"),

@@ -27,11 +27,12 @@ class Options(Settings):
 
     keep: float = option("Share of the cost to keep.", 0.5, above=0, below=1, metavar="SHARE")
     cost: str = option(
-        "Cost to reduce: latency is measured per layer on this machine (float32, one thread), size counts weights.",
+        ("Cost to reduce: latency (measured per layer on this machine; float32, one thread), "
+        "multiply-accumulates, or size (weights)."),
         "macs", choices=("macs", "latency", "size"),
     )  # fmt: skip
     criterion: str = option(
-        "Importance of a channel: a Taylor expansion of the loss, batch-norm scales, or weights.",
+        "Importance of a channel: Taylor expansion of the loss, batch-norm scales, or weights.",
         "taylor", choices=("l1", "bn", "taylor"),
     )  # fmt: skip
     floor: float = option(

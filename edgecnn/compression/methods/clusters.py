@@ -30,7 +30,7 @@ class Options(Settings):
         metavar="N",
     )
     bits: float = option(
-        "Mean entropy of a weight's value, over all kernels, in bits.", 1.7, low=0.5, high=8, metavar="F"
+        "Mean entropy of the weights, over all kernels, in bits per weight.", 1.7, low=0.5, high=8, metavar="F"
     )
 
 
@@ -42,7 +42,7 @@ def compress(job: Job, options: Options) -> Outcome:
 
     model = clone(job.model)
     kernels = {name: model.get_layer(name).kernel for name in ordinary(model)}
-    job.progress("Measuring how sensitive the loss is", 0, 0)
+    job.progress("Measuring the sensitivity of the loss", 0, 0)
     books = codebooks(kernels, curvature(model, kernels, job.batches), options.clusters, options.bits)
     clustering = Clustering(kernels, books)
     model = job.train(model, (clustering,))

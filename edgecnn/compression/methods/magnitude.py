@@ -19,14 +19,15 @@ DEFAULTS = PATIENT.replace(epochs=24)
 class Options(Settings):
     """What becomes zero: all convolutions but the first, and dense layers but the last, or what a runtime can use."""
 
-    sparsity: float = option("Share of zeros.", 0.85, above=0, below=1, metavar="SHARE")
+    sparsity: float = option("Share of the weights to set to zero.", 0.85, above=0, below=1, metavar="SHARE")
     scope: str = option(
-        "Distribution of the zeros: by magnitude over all layers (global), or the same share in each layer (layer).",
+        ("Distribution of the zeros: by magnitude over all layers (global), or the same share in each layer "
+        "(layer)."),
         "global", choices=("global", "layer"),
     )  # fmt: skip
     target: str | None = option(
-        "Build the layout of XNNPACK's sparse kernels, and prune the 1x1 convolutions in it.",
-        choices=("xnnpack",), key="for", default_help="any runtime: a smaller download",
+        "Prepare the model for XNNPACK's sparse kernels, and prune only its 1x1 convolutions.",
+        choices=("xnnpack",), key="for", default_help="any runtime, for a smaller download",
     )  # fmt: skip
 
     def __post_init__(self) -> None:
@@ -38,7 +39,10 @@ class Options(Settings):
         if self.sparsity <= LEAST_ZEROS:
             raise SettingError(
                 Key("sparsity"),
-                f" is {self.sparsity}; XNNPACK uses its sparse kernels only from 2/3 zeros on; 0.85 is typical.",
+                (
+                    f" is {self.sparsity}; expected at least 2/3, from which XNNPACK uses its sparse kernels; 0.85 is "
+                    "typical."
+                ),
             )
 
 

@@ -52,8 +52,8 @@ def compress(job: Job, options: Options) -> Outcome:
 
     names = swish_layers(job.model)
     if not names:
-        raise UsageError(f"{job.model.name} has no swish layer to swap.")
-    job.progress(f"Swapping swish for {options.to}", 0, 0)
+        raise UsageError(f"{job.model.name} has no swish layer to replace. Choose another method.")
+    job.progress(f"Replacing swish by {options.to}", 0, 0)
     model = swapped(job.model, options.to)
     batch_norms.settle(model, job.batches)
     # From here on they keep their statistics: the few images of a fine-tuning would only unsettle them.

@@ -72,8 +72,8 @@ VARIANTS = {
         Limit(
             "edgetpu",
             ("block*_conv", "block*_act"),
-            "the convolutions in two groups (blocks 1, 3, 4) need CONV_2D version 6, which the compiler doesn't know, "
-            "and the converter writes that version for all; alexnet_one_tower has none",
+            "its grouped convolutions (blocks 1, 3, 4) become CONV_2D version 6, which the Edge TPU compiler "
+            "does not support; alexnet_one_tower has no grouped convolutions",
         ),
     ),
     "alexnet_one_tower": _variant(

@@ -24,8 +24,8 @@ TOP_EXPANSION = 6
 HARD_SWISH_LIMIT = Limit(
     "edgetpu",
     ("stem_act", "block*_act", "top_act", "features_act"),
-    "the converter makes HARD_SWISH of hard-swish, which is not among the Edge TPU's operators; it and what follows "
-    "stay on the processor. The minimalistic models have none",
+    "hard-swish becomes HARD_SWISH, which the Edge TPU does not have, so it and all operators after it run on "
+    "the processor; the minimalistic models have no hard-swish",
 )
 PAPER = "Searching for MobileNetV3 (Howard et al., 2019)"
 
