@@ -94,7 +94,13 @@ def _foreign(weights: str, name: str, width: float, weights_of: str | None) -> F
     if pretrained.is_foreign(weights):
         return open_weights(weights, name, width, weights_of)
     if weights_of is not None:
-        raise SettingError(Key("weights_of"), f" says what a PyTorch file is; the weights are {weights!r}.")
+        raise SettingError(
+            Key("weights_of"),
+            (
+                f" names the published model of a PyTorch file, but the weights are {weights!r}. Remove it, or give a "
+                "PyTorch file as the weights."
+            ),
+        )
     return None
 
 
@@ -105,7 +111,10 @@ def _classes(foreign: Foreign | None, saved: Contract | None) -> int:
         WeightsError: they have no head.
     """
     if foreign and foreign.classes is None:
-        raise WeightsError(f"{foreign.source} has no layer of the logits. Say how many classes to make: --classes N.")
+        raise WeightsError(
+            f"{foreign.source} has no classification layer, so the number of classes is unknown. Set it with "
+            "--classes N."
+        )
     return (foreign and foreign.classes) or (saved and saved.model.arguments.get("classes")) or imagenet.CLASSES
 
 
@@ -125,7 +134,10 @@ def _as_saved(spec: ModelSpec, name: str, saved: Contract | None) -> ModelSpec:
     if saved is None or changes is None:
         return spec
     if changes not in [row.arguments for row in published.of_variant(name)]:
-        raise WeightsError(f"The weights' file was built with {str(changes)[:80]}, which no published {name} has.")
+        raise WeightsError(
+            f"The file of the weights was built with {str(changes)[:80]}, which does not fit {name}. Choose other "
+            "weights."
+        )
     prepared = saved.preprocessing
     return dataclasses.replace(
         spec,

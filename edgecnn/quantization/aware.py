@@ -87,9 +87,9 @@ def check(twin: Emulation, graph: bytes, inputs: list[np.ndarray]) -> float:
     share = float(np.mean(equal))
     if share < AGREEMENT:
         raise QuantizationError(
-            f"The int8 model agrees with the quantization-aware Keras model on {100 * share:.1f} % of {len(inputs)} "
-            f"images; expected {100 * AGREEMENT:.0f} %. {_first_difference(twin, graph, inputs[0])} Train longer "
-            "with --qat, or quantize the model that was trained without it."
+            f"The int8 model agrees with the quantization-aware Keras model on only {100 * share:.1f} % of "
+            f"{len(inputs)} images; expected {100 * AGREEMENT:.0f} %. {_first_difference(twin, graph, inputs[0])} "
+            "Train longer with --qat, or quantize the model from before quantization-aware training."
         )
     return share
 
@@ -107,7 +107,7 @@ def _first_difference(twin: Emulation, graph: bytes, tensor: np.ndarray) -> str:
         error = float(np.abs(found.reshape(-1) - wanted.reshape(-1)).mean())
         if error > DIFFERS * max(float(wanted.std()), 1e-6):
             share = error / max(float(wanted.std()), 1e-6)
-            return f"The first layer that differs is {name}: by {share:.2f} standard deviations on average."
+            return f"The first layer that differs is {name}, by {share:.2f} standard deviations on average."
     return "No single layer stands out: small differences add up."
 
 

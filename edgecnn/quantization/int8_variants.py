@@ -25,7 +25,9 @@ def with_ranges(job: Job) -> bytes:
     model, ranges = job.prepare(True)
     found = curves.narrowed(model, ranges, job.inputs())
     if not found:
-        raise QuantizationError("the consumers of the activations need the full ranges")
+        raise QuantizationError(
+            "no activation range can be narrowed, because the consumers of all activations need the full ranges"
+        )
     return quantize_with_ranges(model, {**ranges, **found}, job.io, per_channel=True)
 
 
@@ -48,7 +50,7 @@ def equalized(job: Job) -> bytes:
             channels = observe_channels(network, pictures.some(_PICTURES))
     if not changed:
         raise QuantizationError(
-            f"No channel that could be scaled is {equalization.EXPLODING:.0f} times as large as the others."
+            f"no channel that can be scaled down is {equalization.EXPLODING:.0f} times as large as the others"
         )
     improved = improve(network.to_bytes(), pictures, "fast")
     remedies = ["equalization", *improved.account["remedies"]]

@@ -82,8 +82,8 @@ def check_layers(layers: Iterable[str], known: Collection[str]) -> None:
         if layer not in known:
             near = difflib.get_close_matches(layer, known, 3) or sorted(known)[:3]
             raise UsageError(
-                f"No operator comes from a layer {layer!r}. Layers that can be named are, for example: "
-                f"{', '.join(near)}."
+                f"There is no layer {layer!r} that became an operator. Valid names are, for example: "
+                f"{', '.join(near)}. `edgecnn inspect` lists the layers."
             )
 
 

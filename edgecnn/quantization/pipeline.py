@@ -115,14 +115,15 @@ def _converted(contract: Contract, found: dict[str, Any]) -> Contract:
 def _checked_level(scheme: str, default: str | None, level: str | None) -> str:
     if default is None and level not in (None, "none"):
         raise UsageError(
-            f"The scheme {scheme} has no improvement levels; --improve {level} needs int8 or int8_per_tensor."
+            f"The scheme {scheme} has no levels of improvement. Remove --improve {level}, or use the scheme int8 "
+            "or int8_per_tensor."
         )
     return level or default or "none"
 
 
 def _check_output(output: str | Path) -> None:
     if Path(output).suffix != ".tflite":
-        raise UsageError(f"The output is {str(output)!r}; expected a name that ends in .tflite.")
+        raise UsageError(f"The output is {str(output)!r}; expected a file name that ends with .tflite.")
 
 
 def _open(model: Any, trust: bool, hints: Hints | None) -> TraceableModel:
@@ -203,6 +204,6 @@ def _golden(graph: bytes, contract: Contract) -> Golden:
         raise QuantizationError(f"The converted model can't be used: {error}") from error
     except ModelFileError as error:
         raise QuantizationError(
-            f"TensorFlow converted the model to a file that TFLite can't run: {error} Weights or activations that "
-            "are nearly all zero are a common cause."
+            f"TensorFlow converted the model to a file that TFLite can't run: {error} A common cause are weights "
+            "or activations that are nearly all zero."
         ) from error

@@ -21,21 +21,21 @@ def check(model: bytes, *, integer: bool) -> None:
     foreign = sorted({operator.name for operator in graph.operators if operator.name not in OPERATOR_NAMES})
     if foreign:
         raise QuantizationError(
-            f"The model needs operators that a board's TFLite runtime doesn't have: {', '.join(foreign)}. "
-            "Replace the layers that make them (Select-TF and custom operators)."
+            f"The model needs operators that a board's TFLite runtime does not have: {', '.join(foreign)}. "
+            "Replace the layers that make these Select-TF or custom operators."
         )
     free = [tensor.name for tensor in graph.tensors if -1 in tensor.signature]
     if free:
         raise QuantizationError(
-            f"{len(free)} tensors have a shape that is known only at run time, the first is {free[0]!r}. "
-            "Give the model a fixed input size."
+            f"{len(free)} tensors have a shape that is known only at run time (the first is {free[0]!r}). Give "
+            "the model a fixed input size."
         )
     floats = float_operators(graph) if integer else []
     if floats:
         raise QuantizationError(
-            f"{len(floats)} operators would still compute in float: {', '.join(floats[:5])}"
-            f"{' ...' if len(floats) > 5 else ''}. An int8 accelerator refuses them, a CPU runs them slowly. "
-            "Replace these layers, or choose --scheme dynamic_int8 or float16."
+            f"{len(floats)} operators would remain in float: "
+            f"{', '.join(floats[:5])}{' ...' if len(floats) > 5 else ''}. An int8 accelerator can't run them, and "
+            "a CPU runs them slowly. Replace these layers, or use --scheme dynamic_int8 or float16."
         )
 
 

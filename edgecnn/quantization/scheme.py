@@ -116,7 +116,9 @@ def quantize_with_ranges(
         with quiet():
             return quantized(with_ranges(model, ranges), io, per_channel=per_channel, keep_float=keep_float)
     except Exception as error:  # the quantizer's own exception type is private
-        raise QuantizationError(f"TensorFlow's quantizer refuses the model: {str(error).strip()[:300]}") from error
+        raise QuantizationError(
+            f"TensorFlow's quantizer can't convert the model: {str(error).strip()[:300]}"
+        ) from error
 
 
 def representative(inputs: Inputs) -> Callable[[], Any]:

@@ -19,19 +19,22 @@ class Calibration(Settings):
     """The calibration images, and the level of `edgecnn.quantization.levels`."""
 
     data: str = option(
-        "Calibration images; a recipe with [train] takes its training images.",
+        "Calibration images; in a recipe with [train], its training images are the default.",
         "photos",
         key="calibration",
         metavar="DATA",
     )
     samples: int | None = option(
-        "Number of calibration images.", low=1, metavar="N", default_help="100; 256 for improve = best and for a bound"
+        "Number of calibration images.",
+        low=1,
+        metavar="N",
+        default_help="100; 256 for improve = best and for an accuracy bound",
     )
     seed: int = option("Seed for choosing the calibration images.", 0, low=0, high=2**32 - 1, metavar="N")
     improve: str | None = option(
         "Level of improvement of weight rounding, activation ranges and biases.",
         choices=LEVELS,
-        default_help="the scheme's: fast for int8",
+        default_help="the default of the scheme, which is fast for int8",
     )
 
     def pictures(self, level: str) -> DataSet:
@@ -53,7 +56,8 @@ class QuantizeSettings(Settings):
         choices=("uint8", "int8", "int16", "float32"), default_help="uint8 for int8 schemes, else float32",
     )  # fmt: skip
     keep_float: tuple[str, ...] = option(
-        "Keep these layers and their consumers in float; for the scheme int8_mixed, which is then the default.",
+        ("Keep these layers and their consumers in float; only for the scheme int8_mixed, which then becomes "
+        "the default."),
         (), metavar="LAYER,...", default_help="chosen automatically",
     )  # fmt: skip
 
@@ -66,7 +70,10 @@ class QuantizeSettings(Settings):
             raise SettingError(Key("keep_float"), " needs ", Key("scheme"), f" int8_mixed; received {self.scheme}.")
         types = SCHEMES.load(self.scheme).IO if self.io is not None else ()
         if self.io not in (None, *types):
-            raise SettingError(Key("io"), f" is {self.io!r}; the scheme {self.scheme} has {', '.join(types)}.")
+            raise SettingError(
+                Key("io"),
+                f" is {self.io!r}; expected one of the types of the scheme {self.scheme}: {', '.join(types)}.",
+            )
 
     @property
     def plugin(self) -> str:

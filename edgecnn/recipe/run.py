@@ -79,8 +79,8 @@ def _refuse(stages: Sequence[Stage], context: Context, path: str | Path) -> None
         for stage in stages:
             if any(same_file(given, output) for output in stage.outputs(context)):
                 raise RecipeError(
-                    f"{key} is {given}, which the stage {stage.name} would overwrite. Choose another folder with "
-                    "--output."
+                    f"{key} is {given}, but the stage {stage.name} would overwrite this file. Choose another "
+                    "folder with --output."
                 )
 
 
@@ -119,7 +119,9 @@ def _locked(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise EdgecnnError(f"Another run is using {folder}. Wait for it, or choose another --output.") from error
+            raise EdgecnnError(
+                f"Another run is using the folder {folder}. Wait until it ends, or choose another folder with --output."
+            ) from error
         yield
 
 

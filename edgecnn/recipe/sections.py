@@ -99,7 +99,7 @@ def _sentence(fault: dict[str, Any]) -> str:
     if fault["type"] == "extra_forbidden":
         return unknown(place[-1], _valid_keys(place[:-1])).spelled(lambda last: ".".join([*place[:-1], last]))
     if fault["type"] == "missing":
-        return f"{key}: missing. Valid keys: {', '.join(_valid_keys(place[:-1]))}."
+        return f"{key} is missing. Valid keys: {', '.join(_valid_keys(place[:-1]))}."
     if fault["type"] != "value_error":  # by pydantic itself: of the file's form, not of a setting
         return f"{key} is {fault['input']!r}; expected a section, [{key}]."
     error = fault["ctx"]["error"]

@@ -95,7 +95,7 @@ class Context:
 
         if not self.recipe.has("verify"):
             return None
-        return files.read_record(self.verification, Verification, "what the stage verify writes")
+        return files.read_record(self.verification, Verification, "the output of the stage verify")
 
     def found_profile(self) -> Profile | None:
         """What the stage profile measured; None where the recipe has none."""
@@ -103,7 +103,7 @@ class Context:
 
         if not self.recipe.has("profile"):
             return None
-        return files.read_record(self.profile, Profile, "what the stage profile writes")
+        return files.read_record(self.profile, Profile, "the output of the stage profile")
 
     @property
     def report(self) -> Path:
@@ -190,7 +190,7 @@ def check_model_file(key: str, path: str) -> None:
     """
     kind = kind_of(path)
     if kind is None and not Path(path).exists():
-        raise RecipeError(f"{key} is {path!r}, and there is no such file.{likely_meant(path)}")
+        raise RecipeError(f"{key} is {path!r}, but this file does not exist.{likely_meant(path)}")
     if kind is None or kind.name not in ("keras", "saved_model"):
         words = f"{path} is {kind.words}; " if kind else ""
         raise RecipeError(f"{key} is {path!r}; {words}expected a Keras model, a .keras file.")

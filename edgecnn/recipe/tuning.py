@@ -22,7 +22,7 @@ class TuningSettings(Settings):
 
     tuning: Mapping[str, Any] = changes(Tuning)
     max_drop: float | None = option(
-        "Maximum drop of the float model's top-1 in this step, in percentage points.",
+        "Maximum drop of the float model's top-1 accuracy in this step, in percentage points.",
         low=-100, high=100, metavar="POINTS",
     )  # fmt: skip
 
@@ -35,7 +35,9 @@ def has_data(section: str) -> Callable[[Recipe], None]:
         for number, keys in enumerate(written if isinstance(written, tuple) else (written,)):
             if keys is not None and keys.data is None and not recipe.has("train"):
                 place = f"{section}.{number}" if isinstance(written, tuple) else section
-                raise ValueError(f"{place}.data: missing; expected a data set, or a [train] section to take it from")
+                raise ValueError(
+                    f"{place}.data is missing; expected a data set, or a [train] section whose data is used"
+                )
 
     return check
 
@@ -115,6 +117,6 @@ class Compress(Stage):
         drop = round(score.before - score.after, 3) if score else 0.0
         if score and drop > self._settings.max_drop:
             raise BoundNotMetError(
-                f"{step.method} costs {drop} points of {score.metric} on {score.pictures} {score.split} images; the "
-                f"recipe allows {self._settings.max_drop}."
+                f"{step.method} reduces {score.metric} by {drop} points on {score.pictures} {score.split} images; "
+                f"expected at most {self._settings.max_drop}. Relax the bound, or compress less."
             )

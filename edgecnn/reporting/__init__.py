@@ -81,10 +81,10 @@ def _speed(profiles: Sequence[Profile], per_op: Sequence[PerOperator], sustained
 def _origin(file: ModelFile, recipe: str, training: TrainingRecord | None) -> list[Section]:
     return [
         Section("How it was trained", trained(training)),
-        Section("How it was made smaller", compressed(file.contract.model.compression)),
+        Section("How it was compressed", compressed(file.contract.model.compression)),
         Section("How to use it", parts.usage(file)),
-        Section("Where it came from", parts.provenance(file)),
-        Section("How to repeat this", parts.repeat(file, recipe)),
+        Section("Where it comes from", parts.provenance(file)),
+        Section("How to reproduce it", parts.repeat(file, recipe)),
     ]
 
 

@@ -10,7 +10,7 @@ from edgecnn.runtime.model.records import Share
 
 _COLUMNS = (
     "configuration",
-    "what it is",
+    "description",
     "verdict",
     "agreement",
     "drop, points",
@@ -26,8 +26,9 @@ def ladder(file: ModelFile) -> str:
     if not entries:
         return ""
     sentence = (
-        "Configurations in order of cost, evaluated on held-out images that were neither calibrated nor trained on, "
-        "with 95 % confidence intervals. The latencies compare configurations; they say nothing of a board."
+        "Configurations in order of cost, evaluated on held-out images that were used neither for calibration "
+        "nor for training, with 95 % confidence intervals. Use the latencies to compare configurations; they are "
+        "not those of a board."
     )
     return table(_COLUMNS, [_row(entry) for entry in entries], numbers=False) + paragraph(sentence)
 

@@ -36,7 +36,7 @@ def figures(file: ModelFile, found: Verification | None, profiles: Sequence[Prof
     against = f"float: {_megabytes(float_size)}" if float_size else ""
     yield _megabytes(len(file.data)), "size", against
     if found:
-        yield f"{found.agreement.percent:.1f} %", "agrees with float", _interval(found.agreement)
+        yield f"{found.agreement.percent:.1f} %", "agreement with float", _interval(found.agreement)
         for name, metric in list(found.metrics.items())[:1]:
             before = f"float: {metric.float_model.percent:.1f} %"
             yield f"{metric.artifact.percent:.1f} %", _title(found, name), before
@@ -95,7 +95,9 @@ def accuracy(file: ModelFile, found: Verification | None) -> str:
     """Float against artifact."""
     rows = [["size", _megabytes(file.contract.provenance.float_size_bytes), _megabytes(len(file.data)), ""]]
     if not found:
-        return table(("", "float", "artifact", ""), rows) + paragraph("Not verified: run `edgecnn verify`.", "note")
+        return table(("", "float", "artifact", ""), rows) + paragraph(
+            "Not verified. To verify, run `edgecnn verify`.", "note"
+        )
     for name, metric in found.metrics.items():
         before, after = metric.float_model, metric.artifact
         change = f"{after.percent - before.percent:+.1f} points"
@@ -105,13 +107,11 @@ def accuracy(file: ModelFile, found: Verification | None) -> str:
     rows.append(["signal-to-noise of the output", "", f"{found.snr_db:.1f} dB", ""])
     if found.golden:
         identical = f"{found.golden.identical} of {found.golden.count} identical"
-        rows.append(["golden vectors", "", identical, "replayed where it was verified"])
+        rows.append(["golden vectors", "", identical, "replayed on the device of the verification"])
     pictures = f"{found.pictures} images of {found.data}, against {found.against}."
     notes = [paragraph(f"{pictures} In brackets: 95 % confidence intervals.", "note")]
     if found.calibrated_on:
-        warning = (
-            f"The artifact was calibrated on {found.calibrated_on} of these images, which makes the figures optimistic."
-        )
+        warning = f"{found.calibrated_on} of these images were used for calibration, so the figures are optimistic."
         notes.append(paragraph(warning, "warning"))
     notes += [paragraph(sentence, "warning") for sentence in found.notes]
     return table(("", "float", "artifact", ""), rows) + "".join(notes)
@@ -137,7 +137,7 @@ def speed(profile: Profile) -> str:
         ),
     ]
     parts += [
-        paragraph(f"{_row_name(row)}: too noisy. {' '.join([*row.noise.reasons, *row.noise.causes])}", "warning")
+        paragraph(f"{_row_name(row)} is too noisy: {' '.join([*row.noise.reasons, *row.noise.causes])}", "warning")
         for row in profile.rows
         if row.noise.too_noisy
     ]
@@ -163,7 +163,9 @@ def _speed_row(row: Row) -> list[str]:
 def _emulated(profile: Profile) -> str:
     if not profile.emulated:
         return ""
-    return paragraph("Measured on an emulated processor: these times say nothing about a real board.", "warning")
+    return paragraph(
+        "Measured on an emulated processor: these latencies are not representative of a real board.", "warning"
+    )
 
 
 def _system(profile: Profile) -> str:
@@ -177,7 +179,7 @@ def usage(file: ModelFile) -> str:
     contract, graph = file.contract, file.model.graph
     preprocessing = contract.preprocessing
     tensor, output = graph.tensors[graph.inputs[0]], graph.tensors[graph.outputs[0]]
-    window = f"the central {preprocessing.crop:.3g} of it" if preprocessing.fit == "crop" else preprocessing.fit
+    window = f"center crop of {preprocessing.crop:.3g}" if preprocessing.fit == "crop" else preprocessing.fit
     rows = [
         ("input tensor", f"{tensor.dtype} {list(tensor.shape)}, {preprocessing.color.upper()}"),
         ("picture", f"{window}, resized ({preprocessing.resize}) to {preprocessing.width} x {preprocessing.height}"),
@@ -212,7 +214,7 @@ def provenance(file: ModelFile) -> str:
 def repeat(file: ModelFile, recipe: str) -> str:
     """Commands, and the recipe."""
     if recipe:
-        return paragraph("Save this recipe and run it with: edgecnn run RECIPE.toml") + code(recipe)
+        return paragraph("To reproduce the artifact, save this recipe and run: edgecnn run RECIPE.toml") + code(recipe)
     if not file.sealed:  # nobody knows how it was made
         return code(
             "\n".join(shlex.join(["edgecnn", *words]) for words in (["inspect", file.name], ["profile", file.name]))

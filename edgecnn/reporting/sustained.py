@@ -26,11 +26,11 @@ def sustained(measured: Sustained) -> str:
             drawn.append(chart(charts.lines(seconds, [(name, values)], "seconds", name)))
     parts = [side_by_side(*drawn), paragraph(text)]
     if measured.throttled:
-        parts.append(paragraph(f"The board throttled itself: {', '.join(measured.throttled)}.", "warning"))
+        parts.append(paragraph(f"The board throttled its clock: {', '.join(measured.throttled)}.", "warning"))
     if measured.noise.too_noisy:
         parts.append(paragraph(f"Too noisy: {' '.join(measured.noise.reasons)}", "warning"))
     if measured.emulated:
-        warning = "Measured on an emulated processor: these times say nothing about a real board."
+        warning = "Measured on an emulated processor: these speeds are not representative of a real board."
         parts.insert(0, paragraph(warning, "warning"))
     return "".join(parts)
 

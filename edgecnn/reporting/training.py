@@ -13,7 +13,7 @@ from edgecnn.training.record import PhaseRecord, TrainingRecord
 
 _LARGEST_MATRIX = 20
 _CONFUSIONS = 12
-_HAS = "After training the float model has"
+_HAS = "After training, the float model has"
 
 
 def trained(training: TrainingRecord | None) -> str:
@@ -48,7 +48,8 @@ def compressed(steps: Sequence[CompressionStep]) -> str:
     metric = next((step.score.metric for step in steps if step.score), "")
     heads = ("step", f"{metric} before", "after", "points", "pictures")
     return (
-        table(heads, rows) + paragraph("Of the float model; the accuracy of int8 is given above.", "note")
+        table(heads, rows)
+        + paragraph("These figures are of the float model; the accuracy of int8 is given above.", "note")
         if rows
         else ""
     )
@@ -58,7 +59,9 @@ def _curves(phase: PhaseRecord, metric: str) -> str:
     epochs = phase.history.epochs
     heading = f"<h3>Phase {escape(phase.name)}: {len(epochs)} epochs, the best was {phase.history.best_epoch}</h3>"
     drawn = curves(epochs, metric)
-    note = paragraph("Training figures are of augmented images, and the loss of smoothed labels.", "note")
+    note = paragraph(
+        "The training figures are measured on augmented images, and their loss with smoothed labels.", "note"
+    )
     return heading + (drawn + note if drawn else "")
 
 
@@ -70,7 +73,7 @@ def _confusions(classes: Sequence[str], confusion: Sequence[Sequence[int]], on: 
         if count and row != column
     )
     if not wrong:
-        return paragraph(f"No {on} image is taken for another class.")
+        return paragraph(f"No {on} image is classified as another class.")
     rows = [[truth, answer, str(-count)] for count, truth, answer in wrong[:_CONFUSIONS]]
     listed = f"<h3>Most frequent confusions, {on} images</h3>" + table(("truth", "taken for", "pictures"), rows)
     if len(classes) > _LARGEST_MATRIX:

@@ -29,7 +29,7 @@ def folder_order_doubts(classes: Mapping[str, int], truth: Sequence[int], scores
     if better - worse <= 2 * math.sqrt(better + worse):  # about 95 %, as McNemar's test has it
         return ()
     return (
-        f"With the folders in Keras's order ({in_keras_order(ordered)}) the float model is right on "
-        f"{100 * keras.mean():.1f} % instead of {100 * ours.mean():.1f} %. If it was trained so, give the labels in "
-        "that order: one folder name per line.",
+        f"With the folders in Keras's order ({in_keras_order(ordered)}), the float model is right on "
+        f"{100 * keras.mean():.1f} % of the images instead of {100 * ours.mean():.1f} %. If it was trained with "
+        "that order, give the labels in that order with --labels FILE: one folder name per line.",
     )

@@ -160,7 +160,7 @@ class Task(Protocol):
     def untrainable(self, contract: Contract) -> str:
         """Why a model can't be trained further as it is ("ends in probabilities, ..."); empty if it can."""
         if contract.output != self.trained_output:
-            return f"ends in {contract.output}, and fine-tuning needs {self.trained_output}"
+            return f"ends in {contract.output}, but fine-tuning needs {self.trained_output}"
         return ""
 
     def encoder(self, truths: np.ndarray, contract: Contract, settings: LossSettings) -> Encoder:

@@ -16,7 +16,7 @@ import numpy as np
 
 from edgecnn.core.compat.tensorflow import keras, tf
 from edgecnn.core.errors import EdgecnnError, RecordError, UsageError
-from edgecnn.runtime.model.json_text import parse_json
+from edgecnn.runtime.model.json_text import parse_json, printable
 from edgecnn.training.checkpoint import Checkpoint
 
 _WORKER_VARIABLES = ("SLURM_PROCID", "JOB_COMPLETION_INDEX", "OMPI_COMM_WORLD_RANK", "RANK")
@@ -43,10 +43,14 @@ def cluster_config(addresses: Sequence[str], worker: int | None, environment: Ma
     if worker is None:
         found = [environment[name] for name in _WORKER_VARIABLES if environment.get(name, "").isdigit()]
         if not found:
-            raise UsageError(f"The worker's number is missing. Give --worker N, 0 to {len(addresses) - 1}.")
+            raise UsageError(
+                f"The number of this worker is missing. Give --worker N, with N from 0 to {len(addresses) - 1}."
+            )
         worker = int(found[0])
     if not 0 <= worker < len(addresses):
-        raise UsageError(f"The worker is {worker}; the cluster has workers 0 to {len(addresses) - 1}.")
+        raise UsageError(
+            f"--worker is {worker}, but the workers have the numbers 0 to {len(addresses) - 1}. Choose one of them."
+        )
     return json.dumps({"cluster": {"worker": list(addresses)}, "task": {"type": "worker", "index": worker}})
 
 
@@ -64,7 +68,7 @@ def strategy(config: str | None) -> Any:
         workers, index = values["cluster"]["worker"], values["task"]["index"]
     except (RecordError, ValueError, KeyError, TypeError) as error:
         raise UsageError(
-            f"TF_CONFIG does not describe a cluster of workers: {error!r}. Expected {_EXAMPLE}."
+            f"TF_CONFIG is {printable(config[:200])}, which describes no cluster of workers; expected {_EXAMPLE}."
         ) from error
     if set(values["cluster"]) != {"worker"} or values["task"].get("type") != "worker":
         raise UsageError(f"TF_CONFIG has tasks other than workers; expected {_EXAMPLE}.")
@@ -78,7 +82,10 @@ def strategy(config: str | None) -> Any:
         return tf.distribute.MultiWorkerMirroredStrategy(communication_options=options)
     except (RuntimeError, tf.errors.OpError) as error:
         reason = str(error).splitlines()[0]
-        raise EdgecnnError(f"Worker {index} can't join the cluster {', '.join(workers)}: {reason}") from error
+        raise EdgecnnError(
+            f"Worker {index} can't join the cluster {', '.join(workers)}: {reason} Check that all workers run and "
+            "can reach each other."
+        ) from error
 
 
 _EXAMPLE = '{"cluster": {"worker": ["host0:2222", "host1:2222"]}, "task": {"type": "worker", "index": 0}}'

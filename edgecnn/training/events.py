@@ -54,7 +54,11 @@ def _writing(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise EdgecnnError(f"Can't write the training log to {folder}: {error.strerror}.") from error
+        raise EdgecnnError(
+            f"Can't write the training log to {folder}: {error.strerror}. Check the free space and permissions."
+        ) from error
     except tf.errors.OpError as error:
-        reason = error.message.partition("; ")[2].partition(" [Op:")[0] or "the system refuses"
-        raise EdgecnnError(f"Can't write the training log to {folder}: {reason}.") from error
+        reason = error.message.partition("; ")[2].partition(" [Op:")[0] or "no reason given"
+        raise EdgecnnError(
+            f"Can't write the training log to {folder}: {reason}. Check the free space and permissions."
+        ) from error

@@ -81,8 +81,8 @@ def _lost_workers() -> Iterator[None]:
         # the pipes that it uses, it prints a traceback at exit.
         traceback.clear_frames(error.__traceback__)
         raise EdgecnnError(
-            f"Lost another worker ({str(error).splitlines()[0][:200]}). Start all workers again with the same "
-            "command: they resume from the last checkpoint."
+            f"The connection to another worker was lost ({str(error).splitlines()[0][:200]}). Start all workers "
+            "again with the same command: they resume from the last checkpoint."
         ) from error
 
 
@@ -150,7 +150,7 @@ class _Fit:
         sums = np.asarray(self.learner.step(*batch), np.float64)
         if not math.isfinite(sums[0]):
             raise EdgecnnError(
-                f"The loss is {sums[0]} at step {self.done}: training diverged. Use a lower --learning-rate."
+                f"The loss is {sums[0]} at step {self.done}, so the training diverged. Use a lower --learning-rate."
             )
         self.sums += sums
         self.done += 1
@@ -165,7 +165,7 @@ class _Fit:
         if not self.history.epochs:
             return text
         seconds = float(np.mean([record.wall_s for record in self.history.epochs])) * (self.settings.epochs - epoch + 1)
-        return f"{text} (best {self.history.best.validation_accuracy_percent:.1f} %, {_duration(seconds)} in all)"
+        return f"{text} (best {self.history.best.validation_accuracy_percent:.1f} %, {_duration(seconds)} in total)"
 
     def _record(self, number: int, measured: Score, wall_s: float) -> Epoch:
         pictures = self.per_epoch * self.batches.size

@@ -178,7 +178,7 @@ def _groups(trainee: Trainee, settings: FitSettings, steps: int) -> list[tuple[A
     model = trainee.model
     layers = [layer for layer in model.layers if layer.trainable_variables]
     if not layers:
-        raise ValueError(f"{model.name} has no trainable layer; set layer.trainable = True on the layers to train.")
+        raise ValueError(f"{model.name} has no trainable layer. Set layer.trainable = True on the layers to train.")
     head = list(layers[-1].trainable_variables)
     known = {id(variable) for variable in head}
     backbone = [variable for variable in model.trainable_variables if id(variable) not in known]

@@ -69,7 +69,7 @@ def check_blocks(model: Any, blocks: int | None) -> None:
     """
     total = block_count(model)
     if blocks is not None and not 0 <= blocks <= total:
-        raise UsageError(f"--unfreeze is {blocks}; {model.name} has {total} blocks, so expected 0 to {total}.")
+        raise UsageError(f"--unfreeze is {blocks}, but {model.name} has {total} blocks; expected 0 to {total}.")
 
 
 def _is_after(model: Any, layer: Any) -> bool:

@@ -150,12 +150,14 @@ def _check_options(options: TrainOptions, strategy: Strategy) -> None:
     """Refuse what would be ignored."""
     if options.unfreeze is not None and not strategy.UNFREEZES:
         raise UsageError(
-            f"--unfreeze sets how many of the last blocks are trained; the strategy {options.strategy} trains a "
-            "fixed set of layers. Use finetune, or remove --unfreeze."
+            f"--unfreeze sets the number of last blocks that are trained, but the strategy {options.strategy} "
+            "trains a fixed set of layers. Use --strategy finetune, or remove --unfreeze."
         )
     of_teacher = [name for name in ("temperature", "distillation_weight") if name in options.overrides]
     if of_teacher and options.teacher is None:
-        raise UsageError(f"--{of_teacher[0].replace('_', '-')} needs a --teacher to learn from.")
+        raise UsageError(
+            f"--{of_teacher[0].replace('_', '-')} is used only with a teacher model. Add --teacher, or remove it."
+        )
     if options.teacher is not None:
         keras_file.read_contract(options.teacher)  # refuses a file that isn't there before the data is decoded
 
@@ -163,7 +165,10 @@ def _check_options(options: TrainOptions, strategy: Strategy) -> None:
 def _check(report: DataReport, options: TrainOptions, task: Task) -> None:
     if options.strict and report.unreadable_count:
         names = [name for rows in report.unreadable.values() for name, _ in rows]
-        raise DataError(f"--strict: {len(names)} images can't be read: {', '.join(names[:10])}.")
+        raise DataError(
+            f"--strict: {len(names)} images can't be read: {', '.join(names[:10])}. Replace or remove them, or "
+            "remove --strict."
+        )
     task.check_data(report.counts["train"], options.data)
 
 
@@ -192,7 +197,7 @@ def _teacher(path: str | None, contract: Contract) -> Teacher | None:
     if found.preprocessing.color != contract.preprocessing.color:
         raise UsageError(
             f"The teacher {path} expects {found.preprocessing.color} images, but the model expects "
-            f"{contract.preprocessing.color}; the two must match. Choose a teacher with the model's color order."
+            f"{contract.preprocessing.color}. Choose a teacher with the model's channel order."
         )
     model.trainable = False
     return Teacher(model, found.preprocessing, order)

@@ -75,7 +75,7 @@ def training_rows(data: DataSet, pictures: Fitted, contract: Contract) -> Traini
     present = tuple(sorted({str(example.label) for example in data.examples})) if data.classes else ()
     truth_of = task.truth_of(dataclasses.replace(data, classes=present), contract)
     if truth_of is None:
-        raise DataError(f"{data.name} has no annotations; training a model for {task.name} needs them.")
+        raise DataError(f"{data.name} has no annotations; expected annotations for {task.name}.")
     rows = np.array([row for row in range(len(data)) if row not in pictures.errors], np.int64)
     truths = task.stacked([truth_of(data.examples[row]) for row in rows])
     return TrainingRows(pictures.pictures, rows, truths, contract, pictures.key)

@@ -27,11 +27,11 @@ class FitSettings(Settings):
     epochs: int = option("Training epochs (passes over the training set).", 10, low=1, high=100_000, metavar="N")
     batch_size: int = option("Images per step, over all workers together.", 64, low=1, high=65_536, metavar="N")
     learning_rate: float = option(
-        "Peak learning rate of the head; in pruning and QAT, of all layers.", 1e-3,
+        "Peak learning rate of the last layers (head); in pruning and QAT, of all layers.", 1e-3,
         low=0, high=10, metavar="F",
     )  # fmt: skip
     backbone_learning_rate: float | None = option(
-        "Peak learning rate of all layers but the head.", low=0, high=10, metavar="F", default_help="the head's"
+        "Peak learning rate of all layers except the head.", low=0, high=10, metavar="F", default_help="the head's"
     )
     weight_decay: float = option("Weight decay of AdamW, on kernels only.", 1e-2, low=0, high=1, metavar="F")
     warmup: float = option("Learning-rate warm-up, as a share of all steps.", 0.1, low=0, high=1, metavar="SHARE")
@@ -43,7 +43,7 @@ class FitSettings(Settings):
         metavar="SHARE",
     )
     patience: int = option(
-        "Stop after N epochs without a better validation accuracy; 0 never stops early.",
+        "Stop after N epochs without a better validation accuracy; 0 to disable.",
         0, low=0, high=100_000, metavar="N",
     )  # fmt: skip
     augment: str = option("Augmentation preset.", "light", choices=PRESETS, metavar="PRESET")
@@ -57,7 +57,7 @@ class FitSettings(Settings):
     )  # fmt: skip
     temperature: float = option("Temperature of both softmaxes in distillation.", 4.0, low=0.1, high=1000, metavar="T")
     distillation_weight: float = option(
-        "Weight of the teacher in the loss, against the labels.", 0.7, low=0, high=1, metavar="SHARE"
+        "Weight of the teacher in the loss, relative to the labels.", 0.7, low=0, high=1, metavar="SHARE"
     )
     seed: int = option("Seed for data order, augmentation and dropout.", 0, low=0, high=2**31 - 1, metavar="N")
 
@@ -75,8 +75,8 @@ class TrainOptions(Settings):
 
     data: str = same_as(SplitSettings, "data")
     strategy: str = option(
-        "Training strategy: head fits the last layer only, finetune all layers of a pretrained model, auto one after "
-        "the other, scratch starts from random weights.",
+        "Training strategy: head fits only the last layer, finetune fits all layers of a pretrained model, auto "
+        "does one after the other, scratch starts from random weights.",
         "auto", choices=TRAINING_STRATEGIES.names, metavar="NAME",
     )  # fmt: skip
     overrides: Mapping[str, Any] = changes(FitSettings, default_help="the strategy's")
@@ -84,14 +84,16 @@ class TrainOptions(Settings):
     test: str | None = same_as(SplitSettings, "test")
     validation_share: float = same_as(SplitSettings, "validation_share")
     strict: bool = option("Fail on unreadable images instead of skipping them.", False)
-    unfreeze: int | None = option("Fine-tune the last N blocks only.", low=0, metavar="N", default_help="all blocks")
-    teacher: str | None = option("Distill from this model, trained on the same classes.", metavar="FILE.keras")
+    unfreeze: int | None = option("Fine-tune only the last N blocks.", low=0, metavar="N", default_help="all blocks")
+    teacher: str | None = option(
+        "Distill from this model, which was trained on the same classes.", metavar="FILE.keras"
+    )
     cluster: tuple[str, ...] = option(
-        "All workers, to train on several machines; TF_CONFIG works too.",
+        "Addresses of all workers, for training on several machines; TF_CONFIG works too.",
         (), metavar="HOST:PORT,...", offered=COMMANDS,
     )  # fmt: skip
     worker: int | None = option(
         "Number of this worker.",
-        low=0, metavar="N", offered=COMMANDS, default_help="asks Slurm, Kubernetes or MPI",
+        low=0, metavar="N", offered=COMMANDS, default_help="the number that Slurm, Kubernetes or MPI assigns",
     )  # fmt: skip
     hints: Hints = part(Hints)

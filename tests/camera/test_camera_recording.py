@@ -78,7 +78,7 @@ def test_no_answer_no_file(tmp_path):
 
 
 def test_unknown_suffix(tmp_path):
-    with pytest.raises(UsageError, match=r"expected a file that ends in \.mp4, \.avi, \.mkv"):
+    with pytest.raises(UsageError, match=r"expected a file name that ends with \.mp4, \.avi, \.mkv"):
         Recording(str(tmp_path / "r.gif"), 30)
 
 

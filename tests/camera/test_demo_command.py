@@ -199,7 +199,7 @@ def test_taken_port(color_model, colors_video):
         (["--size", "640"], 2, "--size is '640'; expected WIDTHxHEIGHT, for example 640x480"),
         (["--window", "--headless"], 2, "can't be used together"),
         (["--headless", "--json", "-"], 2, "Give --json a file"),
-        (["--source", "VIDEO", "--record", "r.gif"], 2, "expected a file that ends in .mp4"),
+        (["--source", "VIDEO", "--record", "r.gif"], 2, "expected a file name that ends with .mp4"),
         (["--source", "VIDEO", "--window"], 1, "--window needs an OpenCV build that opens windows"),
         (
             ["--source", "VIDEO", "--delegate", "npu"],

@@ -133,7 +133,7 @@ def test_a_model_that_ends_in_probabilities_is_refused(folder: Path) -> None:
     model, contract = keras_file.load(folder / "model.keras")
     assert contract is not None
     keras_file.save(model, contract.replace(output="probabilities"), folder / "softmax.keras")
-    with pytest.raises(UsageError, match=r"softmax.keras ends in probabilities, and fine-tuning needs logits"):
+    with pytest.raises(UsageError, match=r"softmax.keras ends in probabilities, but fine-tuning needs logits"):
         arguments = ("--method", "clusters", "--data", str(folder / "data"), "-o", str(folder / "x.keras"))
         run("prune", str(folder / "softmax.keras"), *arguments)
 

@@ -193,5 +193,5 @@ def test_what_int8_does_with_a_layer_must_be_known() -> None:
     with pytest.raises(QuantizationError, match="TFLite computes 'sigmoid' of the layer gate in a separate operator"):
         Emulation.of(keras.Model(picture, keras.layers.Dense(2, "sigmoid", name="gate")(picture)))
     alone = keras.layers.BatchNormalization(name="alone")(keras.layers.ReLU()(picture))
-    with pytest.raises(QuantizationError, match="batch norm alone doesn't follow a convolution"):
+    with pytest.raises(QuantizationError, match="batch norm alone does not follow a convolution"):
         Emulation.of(keras.Model(picture, alone))

@@ -24,5 +24,5 @@ def test_heat_and_throttling_are_seen(spare_pi, reach, tmp_path):
     page = reporting.report(
         tmp_path / "tiny.tflite", sustained=[Sustained.from_dict(json.loads(json.dumps(found.to_dict())))]
     )
-    assert "The board throttled itself: throttled, under-voltage" in page
-    assert "say nothing about a real board" in page
+    assert "The board throttled its clock: throttled, under-voltage" in page
+    assert "are not representative of a real board" in page

@@ -63,7 +63,8 @@ def test_times_are_marked_emulated(pi, reach):
     _, rows = text.table([result])
     assert len(rows) == 2
     assert all("emulated" in row for row in rows)
-    assert any("EMULATED: these times say nothing about a real board" in line for line in text.remarks([result]))
+    marked = "EMULATED: these latencies are not representative of a real board"
+    assert any(marked in line for line in text.remarks([result]))
 
 
 def test_command_puts_devices_side_by_side(pi, reach, tmp_path):

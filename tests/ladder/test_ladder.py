@@ -65,7 +65,7 @@ def test_what_can_t_be_reached_leaves_the_best_beside_and_says_so(
     skipped = {entry.configuration: entry.reason for entry in climbed.entries if isinstance(entry, Skipped)}
     assert skipped["qat"] == skipped["relu6"] == "needs --train-data"
     assert skipped["int8_mixed"] == skipped["int8_int16"] == "the Edge TPU can't run it"
-    assert "No channel" in skipped["equalized"] and "need the full ranges" in skipped["ranges"]  # ReLU6 everywhere
+    assert "no channel" in skipped["equalized"] and "need the full ranges" in skipped["ranges"]  # ReLU6 everywhere
     assert all(step.verdict == "not met" for step in climbed.tried)
     assert [path.name for path in tmp_path.iterdir()] == ["m-best.tflite"]
     account = model_file.read(tmp_path / "m-best.tflite").contract.provenance.ladder

@@ -144,7 +144,7 @@ def test_operators_that_boards_lack_are_refused_by_name(tmp_path: Path, function
     inputs = keras.Input((8, 8, 1))
     flat = keras.layers.Reshape((8, 8))(inputs)
     model = keras.Model(inputs, keras.layers.Dense(3)(keras.layers.Flatten()(_Operation(function)(flat))))
-    with pytest.raises(QuantizationError, match=r"operators that a board's TFLite runtime doesn't have"):
+    with pytest.raises(QuantizationError, match=r"operators that a board's TFLite runtime does not have"):
         quantize(model, tmp_path / "m.tflite", calibration=FEW)
     assert not (tmp_path / "m.tflite").exists()
 

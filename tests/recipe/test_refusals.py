@@ -33,7 +33,7 @@ def refuse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 def test_models_and_weights_that_are_not_there(refuse: Any) -> None:
     Path("m.onnx").write_bytes(b"\x08\x07")
     Path("given.keras").write_bytes(b"PK\x03\x04")
-    assert "model.file is 'absent.keras', and there is no such file." in refuse('[model]\nfile = "absent.keras"\n')
+    assert "model.file is 'absent.keras', but this file does not exist." in refuse('[model]\nfile = "absent.keras"\n')
     assert "Did you mean given.keras?" in refuse('[model]\nfile = "givn.keras"\n')
     assert "m.onnx is an ONNX model; expected a Keras model" in refuse('[model]\nfile = "m.onnx"\n')
     message = refuse('[model]\nname = "mobilenet_v1"\nweights = "imagenett"\n')
@@ -43,7 +43,7 @@ def test_models_and_weights_that_are_not_there(refuse: Any) -> None:
 
 def test_a_teacher_that_is_not_there(refuse: Any, picture_folder: Path) -> None:
     text = f'{MODEL}[train]\ndata = "{picture_folder}"\nvalidation_share = 0.5\nteacher = "absent.keras"\n'
-    assert "train.teacher is 'absent.keras', and there is no such file" in refuse(text)
+    assert "train.teacher is 'absent.keras', but this file does not exist" in refuse(text)
 
 
 def test_labels_are_counted(refuse: Any) -> None:
@@ -75,7 +75,7 @@ def test_classes_of_other_data_are_refused(refuse: Any, picture_folder: Path) ->
     [
         ('delegate = "edgetp"', "[profile] Unknown delegate 'edgetp'."),
         ('delegate = "edgetpu:usb,power=much"', "[profile] The option power of the delegate edgetpu is 'much'"),
-        ('delegate = "edgetpu"', "profile.delegate is 'edgetpu', which runs only what its compiler made"),
+        ('delegate = "edgetpu"', "profile.delegate is 'edgetpu', which runs only compiled models"),
         ('device = "pi@"', "[profile] "),
         ('device = "pie4.invalid"', "[profile] There is no host 'pie4.invalid'. Did you mean pi4.invalid?"),
     ],

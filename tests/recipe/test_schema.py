@@ -123,7 +123,7 @@ def test_a_stage_is_one_file(blur: ModuleType, tmp_path: Path) -> None:
         ("[prune]\nmethod = 'qat'\ndata = 'x'", "prune.0.method is 'qat'; expected one of: channels"),
         (
             "[prune]\nmethod = 'swap'",
-            "prune.0.data: missing; expected a data set, or a [train] section to take it from",
+            "prune.0.data is missing; expected a data set, or a [train] section whose data is used",
         ),
         ("[quantize]\nio = 'int16'", "quantize.io is 'int16'; the scheme int8 has uint8, int8, float32."),
         (

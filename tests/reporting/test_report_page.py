@@ -100,7 +100,7 @@ def test_emulated_times_are_marked(tiny_int8: Path, records: tuple[Verification,
     emulated = dataclasses.replace(records[1], emulated=True, system={**records[1].system, "emulated": True})
     page = _checked(reporting.report(tiny_int8, None, [emulated]))
     assert page.text.count("emulated") >= 3
-    assert "say nothing about a real board" in page.text
+    assert "are not representative of a real board" in page.text
 
 
 def test_the_note_about_noise_names_its_row(tiny_int8: Path, records: tuple[Verification, Profile]) -> None:
@@ -112,5 +112,5 @@ def test_the_note_about_noise_names_its_row(tiny_int8: Path, records: tuple[Veri
     )
     steady = dataclasses.replace(row, noise=Verdict(False, (), ()))
     page = _checked(reporting.report(tiny_int8, None, [dataclasses.replace(records[1], rows=(steady, two))]))
-    assert "The row of 2 threads: too noisy. Runs differ. Others ran." in page.text
+    assert "The row of 2 threads is too noisy: Runs differ. Others ran." in page.text
     assert page.text.count("too noisy") == 1

@@ -53,7 +53,7 @@ def test_zeros_and_clusters_of_a_recipe_are_in_its_artifact(small_keras: Path, p
     assert len(kept) == len(steps[1].layers) == 7  # two in each of three blocks, and the top
     assert np.mean([(kernel == 0).mean() for kernel in kept]) >= 0.6
     page = found.report.read_text()
-    assert "How it was made smaller" in page and page.count("15 test<") == 3
+    assert "How it was compressed" in page and page.count("15 test<") == 3
     assert run(recipe, folder=folder).ran == ()
     text = recipe.read_text()
     recipe.write_text(text.replace("[qat]\nepochs = 1", "[qat]\nepochs = 2"))
@@ -116,7 +116,7 @@ def test_what_is_given_counts_and_the_rest_is_the_training_s(tmp_path: Path) -> 
         ),
         ("[qat]\nepochs = 2", "\n  qat.data: missing; expected a data set, or a [train]"),
         ('[[prune]]\nmethod = "channels"', "prune.0.data: missing; expected a data set, or a [train]"),
-        ('[qat]\ndata = "photos"\n[quantize]\nimprove = "best"', "quantize.improve is 'best': [qat] has fixed"),
+        ('[qat]\ndata = "photos"\n[quantize]\nimprove = "best"', "quantize.improve is 'best', but [qat] fixes"),
     ],
 )
 def test_faults_of_the_sections_are_named(tmp_path: Path, section: str, sentence: str) -> None:

@@ -180,8 +180,8 @@ def test_a_file_without_contract_is_trained_on_what_is_assumed_or_said(
         ("auto", {"teacher": "none.keras"}, r"none\.keras"),
         ("head", {"unfreeze": 1}, "the strategy head trains a fixed set of layers"),
         ("scratch", {"unfreeze": 1}, "the strategy scratch trains a fixed set of layers"),
-        ("auto", {"overrides": {"temperature": 2.0}}, "--temperature needs a --teacher"),
-        ("auto", {"overrides": {"distillation_weight": 0.5}}, "--distillation-weight needs a --teacher"),
+        ("auto", {"overrides": {"temperature": 2.0}}, "--temperature is used only with a teacher"),
+        ("auto", {"overrides": {"distillation_weight": 0.5}}, "--distillation-weight is used only with a teacher"),
     ],
     ids=str,
 )

@@ -64,7 +64,8 @@ def test_two_workers_equal_one_process_even_after_a_kill(small_keras: Path, pict
     assert dying.wait(300) == -9
     assert chief.wait(300) == 1
     said = (tmp_path / "worker0.log").read_text()
-    assert "Error: Lost another worker" in said and "last checkpoint" in said and "Traceback" not in said
+    assert "Error: The connection to another worker was lost" in said
+    assert "last checkpoint" in said and "Traceback" not in said
 
     for process in workers():
         assert process.wait(300) == 0, (tmp_path / "worker0.log").read_text()
@@ -87,7 +88,7 @@ def test_cluster_from_options_and_environment() -> None:
 
 @pytest.mark.parametrize(
     ("addresses", "worker", "message"),
-    [(["a"], 0, "host:port"), (["a:1", "b:2"], 2, "workers 0 to 1"), (["a:1", "b:2"], None, "--worker N, 0 to 1")],
+    [(["a"], 0, "host:port"), (["a:1", "b:2"], 2, "numbers 0 to 1"), (["a:1", "b:2"], None, "--worker N, 0 to 1")],
 )
 def test_wrong_clusters_are_refused(addresses: list[str], worker: int | None, message: str) -> None:
     with pytest.raises(UsageError, match=message):

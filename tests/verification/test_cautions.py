@@ -71,7 +71,7 @@ def test_keras_order_is_named_where_it_fits_better() -> None:
     classes = {name: int(name) for name in names}
     [note] = folder_order_doubts(classes, truth.tolist(), scores)
     right = 100 * np.mean([order.index(str(number)) == number for number in truth])
-    assert "0, 1, 10, 11, 2, ..." in note and f"100.0 % instead of {right:.1f} %" in note
+    assert "0, 1, 10, 11, 2, ..." in note and f"100.0 % of the images instead of {right:.1f} %" in note
     scores = np.eye(12)[truth]
     assert folder_order_doubts(classes, truth.tolist(), scores) == ()
     assert folder_order_doubts({"0": 0, "1": 1}, [0, 1], np.eye(2)) == ()

@@ -6,7 +6,7 @@ from edgecnn.core.compat.tensorflow import tf
 from edgecnn.float_model.traced import convert as run
 from edgecnn.quantization.scheme import Job
 
-SUMMARY = "float16 weights, float activations: half the file"
+SUMMARY = "float16 weights, float activations: half the file size"
 IO = ("float32",)
 CALIBRATED = False
 INTEGER = False

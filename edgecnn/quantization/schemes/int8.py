@@ -23,8 +23,8 @@ def convert(job: Job) -> bytes:
     if job.aware is not None or job.model.is_quantization_aware:
         if job.improve not in (None, "none"):
             raise QuantizationError(
-                "The model was trained with quantization (QAT): its weights and ranges are kept. --improve "
-                f"{job.improve} is for models trained without QAT; remove it."
+                "The model was trained with QAT, which fixes its weights and activation ranges. Remove --improve "
+                f"{job.improve}, which is for models trained without QAT."
             )
         job.notes["qat"] = True
         return job.aware.convert(job.io, job.inputs()) if job.aware else job.model.with_own_ranges(job.io)
@@ -55,6 +55,6 @@ def configured(argument: str) -> Variant:
 
     if argument not in VARIANTS:
         raise UsageError(
-            f"Unknown variant int8:{argument}. Choose one of: {', '.join(f'int8:{name}' for name in VARIANTS)}."
+            f"There is no variant int8:{argument}. Choose one of: {', '.join(f'int8:{name}' for name in VARIANTS)}."
         )
     return Variant(argument)

@@ -13,7 +13,7 @@ from edgecnn.quantization import mixed_precision
 from edgecnn.quantization.int16 import SUPPORTED, with_int16
 from edgecnn.quantization.scheme import Job, quantize_with_ranges
 
-SUMMARY = "int8, int16 around the layers that lose most: slow"
+SUMMARY = "int8, but int16 around the noisiest layers: slow"
 IO = ("uint8", "int8")
 CALIBRATED = True
 INTEGER = True
@@ -31,8 +31,9 @@ def convert(job: Job) -> bytes:
     numbers = mixed_precision.noisiest(job, model, graph, _has_kernel)
     if not numbers:
         raise QuantizationError(
-            f"No activation of the model can have 16 bits: LiteRT has such kernels for {', '.join(SUPPORTED)} only, "
-            "and its producer and consumers must be among them. Try --scheme int8_mixed."
+            "No activation of the model can have 16 bits: LiteRT has 16-bit kernels only for "
+            f"{', '.join(SUPPORTED)}, and both the producer and the consumers of an activation must be among "
+            "them. Use --scheme int8_mixed."
         )
     job.notes["int16_layers"] = mixed_precision.outputs(model, numbers)
     at = mixed_precision.places(graph)

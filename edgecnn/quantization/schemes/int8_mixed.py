@@ -15,7 +15,7 @@ from edgecnn.graph.float_graph import FloatGraph
 from edgecnn.quantization import mixed_precision
 from edgecnn.quantization.scheme import Job, quantize_with_ranges
 
-SUMMARY = "int8, the layers that lose most in float: CPU only"
+SUMMARY = "int8, but the noisiest layers in float: CPU only"
 IO = ("uint8", "int8", "float32")
 CALIBRATED = True
 INTEGER = False
@@ -36,8 +36,8 @@ def convert(job: Job) -> bytes:
     numbers = mixed_precision.noisiest(job, model, graph, _is_small)
     if not numbers:
         raise QuantizationError(
-            "No layer of the model can be kept in float: each candidate, or a consumer of it, has too many weights. "
-            "Name layers with --keep-float, or use --scheme int8."
+            "No layer of the model can be kept in float: each candidate, or one of its consumers, has too many "
+            "weights. Name layers with --keep-float, or use --scheme int8."
         )
     return _with_float(job, model, ranges, numbers)
 
@@ -88,6 +88,7 @@ def configured(argument: str) -> Named:
     layers = tuple(part.strip() for part in argument.split(",") if part.strip())
     if not layers:
         raise UsageError(
-            "int8_mixed: expected names of layers after the colon, for example int8_mixed:stem_conv,block0_bn."
+            "The scheme is int8_mixed: without layer names; expected names after the colon, for example "
+            "int8_mixed:stem_conv,block0_bn."
         )
     return Named(layers)

@@ -28,9 +28,12 @@ class ModelSettings(Settings):
     def __post_init__(self) -> None:
         super().__post_init__()
         if (self.name is None) == (self.file is None):
-            raise SettingError("expected either name (an architecture) or file (a saved model), and not both.")
+            raise SettingError("expected either name (an architecture) or file (a saved model), but not both.")
         if self.file is not None and self.build:
-            raise SettingError(f"a saved model is used unchanged: remove {', '.join(sorted(self.build))}.")
+            raise SettingError(
+                f"a saved model is used unchanged, so these keys have no effect: {', '.join(sorted(self.build))}. "
+                "Remove them."
+            )
 
 
 MODEL = Section("model", ModelSettings, required=True)

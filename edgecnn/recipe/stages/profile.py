@@ -36,12 +36,13 @@ class Profile(Stage):
         name = settings.delegate.partition(",")[0].partition(":")[0]
         if name in TARGETS.names():
             raise RecipeError(
-                f"profile.delegate is {settings.delegate!r}, which runs only what its compiler made, and a recipe "
-                f"compiles nothing. Profile on the processor, or afterwards: edgecnn compile ARTIFACT --target {name}"
+                f"profile.delegate is {settings.delegate!r}, which runs only compiled models, but a recipe does "
+                "not compile the model. Profile on the processor, or compile and profile afterwards: edgecnn "
+                f"compile ARTIFACT --target {name}"
             )
         if settings.device == "local" or context.profile.exists():  # a board may be off once it was measured
             return
-        context.progress(f"Looking at {settings.device}", 0, 0)
+        context.progress(f"Checking {settings.device}", 0, 0)
         with open_device(settings.device) as device:
             found = problems(device.run("check"), settings.device)
         if found:

@@ -22,7 +22,10 @@ def _check(recipe: Recipe) -> None:
     quantize = recipe.keys_of("quantize")
     improve = quantize.get("improve")
     if recipe.has("qat") and quantize.get("scheme", "int8") == "int8" and improve not in (None, "none"):
-        raise ValueError(f"quantize.improve is {improve!r}: [qat] has fixed the weights and ranges; remove it")
+        raise ValueError(
+            f"quantize.improve is {improve!r}, but [qat] fixes the weights and activation ranges; remove "
+            "quantize.improve"
+        )
 
 
 QAT = Section("qat", QatSettings, check=_check)

@@ -33,7 +33,7 @@ class Report(Stage):
         profile = context.found_profile()
         training = None
         if context.recipe.has("train"):
-            training = files.read_record(context.training, TrainingRecord, "what the stage train writes")
+            training = files.read_record(context.training, TrainingRecord, "the output of the stage train")
         profiles = [profile] if profile else []
         reporting.write(context.report, context.artifact, verification, profiles, context.text, training=training)
 

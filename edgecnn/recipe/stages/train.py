@@ -42,8 +42,8 @@ class Train(Stage):
             workers = parse_json(os.environ["TF_CONFIG"])["cluster"]["worker"]
             if len(workers) > 1:
                 raise UsageError(
-                    f"TF_CONFIG names {len(workers)} workers, and a recipe runs on one machine. Train with `edgecnn "
-                    "train`, and name the file that it writes in the recipe: [model] file."
+                    f"TF_CONFIG names {len(workers)} workers, but a recipe runs on one machine. Train with "
+                    "`edgecnn train`, and give the trained file in the recipe: [model] file."
                 )
 
     def _data(self) -> list[str]:

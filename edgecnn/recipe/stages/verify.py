@@ -29,7 +29,7 @@ class VerifySection(VerifySettings):
 
     data: str = option(
         "Evaluation set; with labels, accuracy is measured too.", "",
-        metavar="DATA", default_help="what [train] holds out: its test images, or those that validate",
+        metavar="DATA", default_help="what [train] holds out: its test images, or else its validation images",
     )  # fmt: skip
 
 
@@ -65,8 +65,8 @@ class Verify(Stage):
             class_indices(data, contract)
         if self._settings.max_drop is not None and not labeled:
             raise RecipeError(
-                f"verify.max_drop is {self._settings.max_drop}, which needs labels, and {self._settings.data} has "
-                "none. Use min_agreement."
+                f"verify.max_drop is {self._settings.max_drop}, which needs labels, but {self._settings.data} has "
+                "none. Use verify.min_agreement."
             )
 
     @staticmethod

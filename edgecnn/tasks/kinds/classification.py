@@ -58,7 +58,9 @@ class Classification(Task):
         """Two classes at least."""
         trained = [label for label, count in counts.items() if count]
         if len(trained) < 2:
-            raise DataError(f"{name} has readable training images of {len(trained)} class; expected two or more.")
+            raise DataError(
+                f"{name} has readable training images of {len(trained)} class; expected at least two classes."
+            )
 
     def fitted(self, model: Any, contract: Contract, data: DataSet) -> tuple[Any, Contract]:
         """One logit per class: the model's own head if it knows these classes, otherwise a new one."""
@@ -77,7 +79,7 @@ class Classification(Task):
     def untrainable(self, contract: Contract) -> str:
         """It must know its classes and end in logits."""
         if not contract.labels:
-            return "has no class names, so its accuracy can't be preserved during compression"
+            return "has no class names, which are needed to measure its accuracy"
         return super().untrainable(contract)
 
     def encoder(self, truths: np.ndarray, contract: Contract, settings: LossSettings) -> Encoder:
@@ -113,7 +115,8 @@ class Classification(Task):
         if sorted(teacher.labels) != sorted(student.labels) or teacher.output != self.trained_output:
             known = ", ".join(teacher.labels[:5])
             raise UsageError(
-                f"The teacher has the classes {known}; expected the classes of the data. Train it on this data first."
+                f"The teacher has the classes {known}; expected the classes of the data. Train the teacher on this "
+                "data first."
             )
         return tuple(teacher.labels.index(label) for label in student.labels)
 

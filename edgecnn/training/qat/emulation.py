@@ -80,8 +80,8 @@ class Emulation:
         missing = [name for name in self._ranges if name not in ranges]
         if missing:
             raise QuantizationError(
-                f"The model file has no range for {len(missing)} of {len(self._ranges)} activations, the first is "
-                f"{missing[0]}. Its layers were changed after training: train it with --qat again."
+                f"The model file has no range for {len(missing)} of {len(self._ranges)} activations (the first is "
+                f"{missing[0]}), because its layers were changed after training. Train it with --qat again."
             )
         for name, variables in self._ranges.items():
             low, high = ranges[name]
@@ -207,8 +207,9 @@ class _Builder:
         name = keras.activations.serialize(layer.activation)
         if name not in ("linear", *_FUSED):
             raise QuantizationError(
-                f"TFLite computes {name!r} of the layer {layer.name} in a separate operator and requantizes between "
-                "the two. For quantization-aware training, make it a separate layer: Activation(...)."
+                f"TFLite computes {name!r} of the layer {layer.name} as a separate operator, with a quantization "
+                "step between the two. For quantization-aware training, make it a separate layer: "
+                "Activation(...)."
             )
 
     def _activation(self, layer: Any) -> str | None:
@@ -243,8 +244,8 @@ class _Builder:
         before = self._previous[layer.name][0]
         if not kind_of(before).kernel or not self._is_fused(before):
             raise QuantizationError(
-                f"The batch norm {layer.name} doesn't follow a convolution or dense layer, so TFLite can't fold it. "
-                "Quantization-aware training expects convolution, batch norm, activation, in this order."
+                f"The batch norm {layer.name} does not follow a convolution or dense layer, so TFLite can't fold "
+                "it. Quantization-aware training expects the order convolution, batch norm, activation."
             )
 
 

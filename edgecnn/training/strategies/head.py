@@ -21,7 +21,10 @@ def run(trainer: Trainer) -> list[Phase]:
     settings = trainer.settings(DEFAULTS)
     if settings.augment != "none" or trainer.teacher is not None:
         asked = "a teacher" if trainer.teacher is not None else f"--augment {settings.augment}"
-        raise UsageError(f"The strategy head trains on cached features, without {asked}. Use finetune or auto.")
+        raise UsageError(
+            f"The strategy head trains on cached features, so it can't be used with {asked}. Use --strategy "
+            "finetune or auto."
+        )
     return [train_head(trainer, settings)]
 
 

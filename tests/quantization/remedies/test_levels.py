@@ -160,7 +160,7 @@ def _quantized(model: bytes, ranges: dict[int, tuple[float, float]]):
 def test_levels_are_checked(tiny_keras: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="none, fast, best"):
         Calibration(improve="more")
-    with pytest.raises(UsageError, match="float16 has no improvement levels"):
+    with pytest.raises(UsageError, match="float16 has no levels of improvement"):
         quantize(tiny_keras, tmp_path / "m.tflite", scheme="float16", calibration=Calibration(improve="best"))
     assert not (tmp_path / "m.tflite").exists()
 
