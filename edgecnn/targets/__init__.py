@@ -116,8 +116,8 @@ class TargetReport(Record):
         if self.first_refusal:
             row = self.first_refusal
             name = f" ({row.layer})" if row.layer else ""
-            lines.append(f"First refusal: {row.type}{name}: {row.reason}")
-        lines += sorted({f"To do: {row.remedy}" for row in self.operators if row.remedy})
+            lines.append(f"First operator that stays on the processor: {row.type}{name}: {row.reason}")
+        lines += sorted({f"Remedy: {row.remedy}" for row in self.operators if row.remedy})
         return [*lines, *self.notes, self.memory.note]
 
 
@@ -148,7 +148,7 @@ class Target(TargetFile, Protocol):
             UsageError: there is none.
             CompilerError: it isn't installed or fails.
         """
-        raise UsageError(f"This target has no compiler; {model.name} runs without compilation.")
+        raise UsageError(f"{model.name} needs no compilation for this target: run the file as it is.")
 
 
 def _target(name: str) -> Target:
@@ -193,7 +193,12 @@ def expectation(model: TFLiteModel, target: str = "edgetpu", name: str = "model"
         return []
     share = f"{report.mapped} of {report.total} operators" if report.mapped else "nothing"
     reason = f"{first.type}{f' ({first.layer})' if first.layer else ''}: {first.reason} {first.remedy}".strip()
-    return [f"By its rules, {share} of {name} would run on the {report.target}: {reason} The compiler decides."]
+    return [
+        (
+            f"By the published rules, {share} of {name} would run on the {report.target}: {reason} The compiler "
+            "has the last word."
+        )
+    ]
 
 
 def warn_before_training(keras_model: Any, target: str = "edgetpu") -> list[str]:

@@ -57,11 +57,14 @@ def compile(model: TargetModel, output: str | Path) -> TargetReport:
     program = shutil.which(PROGRAM)
     if program is None:
         raise CompilerError(
-            f"{PROGRAM} is not on PATH. It runs on x86-64 Linux only and comes from Coral's Debian package source "
-            "(coral.ai/docs/edgetpu/compiler). Without it: edgecnn inspect MODEL --target edgetpu applies its rules."
+            f"{PROGRAM} is not on PATH. Install it on x86-64 Linux from Coral's Debian package source "
+            "(coral.ai/docs/edgetpu/compiler). Without it, `edgecnn inspect MODEL --target edgetpu` applies its "
+            "published rules."
         )
     if any(operator.name == CUSTOM_OPERATOR for operator in model.model.graph.operators):
-        raise CompilerError(f"{model.name} is compiled for the Edge TPU already.")
+        raise CompilerError(
+            f"{model.name} is already compiled for the Edge TPU. Give the file from before compilation."
+        )
     graph, lowered = lower_versions(model)
     run = _call(program, graph)
     report = read_log(run.log, model.name)
@@ -80,7 +83,12 @@ def _surprise(expected: TargetReport, report: TargetReport) -> tuple[str, ...]:
     newer = sum(row.status == WRONG_VERSION for row in expected.operators)
     if newer or expected.mapped == report.mapped:
         return ()
-    return (f"The rules of `edgecnn inspect` expected {expected.mapped} operators to map; the compiler decides.",)
+    return (
+        (
+            f"The published rules of `edgecnn inspect` predicted that {expected.mapped} operators map; the "
+            "compiler has the last word."
+        ),
+    )
 
 
 def read_log(log: str, name: str = "model") -> TargetReport:
@@ -96,7 +104,10 @@ def read_log(log: str, name: str = "model") -> TargetReport:
         for kind, count, status in (match.groups() for match in map(_STATUS_LINE.match, log.splitlines()) if match)
     )  # fmt: skip
     if not rows:
-        raise CompilerError(f"The compiler's log has no table of operators:\n{_last_lines(log)}")
+        raise CompilerError(
+            "The log of edgetpu_compiler has no table of operators; expected one from version 16. Its last "
+            f"lines:\n{_last_lines(log)}"
+        )
     source = f"Edge TPU Compiler version {version.group(1)}" if version else "the Edge TPU compiler's log"
     return TargetReport("Edge TPU", name, source, rows, _memory(log))
 
@@ -138,7 +149,7 @@ def _digests(data: bytes) -> list[str]:
             interpreter.allocate_tensors()
         return [_digest(interpreter, np.random.default_rng(seed)) for seed in range(_TRIALS)]
     except (RuntimeError, ValueError, TypeError) as error:
-        raise ModelFileError(f"the TFLite runtime refuses it: {error}") from error
+        raise ModelFileError(f"the TFLite runtime can't run it: {error}") from error
 
 
 def _digest(interpreter: Any, random: np.random.Generator) -> str:
@@ -170,9 +181,11 @@ def _call(program: str, graph: bytes) -> _Run:
                 errors="replace", stdin=subprocess.DEVNULL, cwd=folder,
             )  # fmt: skip
         except subprocess.TimeoutExpired as error:
-            raise CompilerError(f"{PROGRAM} did not end within {TIMEOUT_S} s; it was stopped.") from error
+            raise CompilerError(
+                f"{PROGRAM} did not finish within {TIMEOUT_S} s and was stopped. Use a smaller model."
+            ) from error
         except OSError as error:
-            raise CompilerError(f"Can't run {program}: {error.strerror}.") from error
+            raise CompilerError(f"Can't run {program}: {error.strerror}. Install it again.") from error
         compiled, log = folder / f"{_STEM}_edgetpu.tflite", folder / f"{_STEM}_edgetpu.log"
         said = done.stdout + done.stderr
         if done.returncode or not compiled.is_file():
@@ -186,7 +199,7 @@ def _call(program: str, graph: bytes) -> _Run:
 def _last_lines(text: str) -> str:
     lines = [line for line in text.splitlines() if line.strip()]
     errors = [line for line in lines if "ERROR" in line or "failed" in line]
-    return "\n".join((errors or lines)[-6:]) or "(it said nothing)"
+    return "\n".join((errors or lines)[-6:]) or "(it printed nothing)"
 
 
 def _memory(log: str) -> Memory:
@@ -202,7 +215,7 @@ def _memory(log: str) -> Memory:
     }
     on_chip, streamed = sizes.get("on", 0), sizes.get("off", 0)
     mib = 1 << 20
-    note = f"Compiler: {on_chip / mib:.2f} MiB of parameters on the chip, {sizes.get('left', 0) / mib:.2f} MiB left"
+    note = f"Compiler: {on_chip / mib:.2f} MiB of parameters on the chip, {sizes.get('left', 0) / mib:.2f} MiB free"
     note += f"; {streamed / mib:.2f} MiB are read over the bus at every inference." if streamed else "; none streamed."
     whole = on_chip + streamed
     return Memory(whole, on_chip, streamed, False, note, (whole, whole), (streamed, streamed))

@@ -10,7 +10,7 @@ from edgecnn.graph.layer_kinds import kind_of
 from edgecnn.graph.roles import ATTENTION, CONVOLUTION
 
 # Activations of Keras layers -> what is wrong with them.
-_HARD_SWISH = "hard-swish becomes HARD_SWISH, which the Edge TPU doesn't have"
+_HARD_SWISH = "hard-swish becomes HARD_SWISH, which is not among the Edge TPU's operators"
 _KERAS_ACTIVATIONS = {
     "hard_swish": _HARD_SWISH,
     "hard_silu": _HARD_SWISH,
@@ -35,14 +35,18 @@ def warnings(keras_model: Any, on_chip_bytes: int) -> list[str]:
     for problem, names in found.items():
         more = f" and {len(names) - 1} more layers" if len(names) > 1 else ""
         lines.append(
-            f"Edge TPU: {problem} ({names[0]}{more}); it and everything after {names[0]} would run on the processor. "
+            (
+                f"Edge TPU: {problem} ({names[0]}{more}). The layer {names[0]} and everything after it would run on "
+                "the processor. "
+            )
             + _keras_remedy(problem)
         )
     parameters = int(keras_model.count_params())
     if parameters > on_chip_bytes:
         lines.append(
-            f"Edge TPU: about {parameters / (1 << 20):.1f} MiB of int8 parameters (estimate) don't fit on the chip "
-            f"({on_chip_bytes / (1 << 20):.1f} MiB at most); the rest is read over the bus at every inference."
+            f"Edge TPU: about {parameters / (1 << 20):.1f} MiB of int8 parameters (estimate) exceed the chip's "
+            f"memory ({on_chip_bytes / (1 << 20):.1f} MiB at most); the rest is read over the bus at every "
+            "inference."
         )
     return lines
 
@@ -56,9 +60,9 @@ def _layer_problem(layer: Any) -> str:
         return f"{kind.name} has no counterpart on the Edge TPU"
     dilation = config.get("dilation_rate", 1)
     if isinstance(dilation, (tuple, list)) and _differs(dilation, config.get("kernel_size")):
-        return f"a dilation of {tuple(dilation)} differs in height and width"
+        return f"a dilation of {' x '.join(map(str, dilation))} differs in height and width"
     if kind.role == CONVOLUTION and config.get("groups", 1) > 1:
-        return "a grouped convolution needs CONV_2D version 6, which the compiler doesn't know"
+        return "a grouped convolution needs CONV_2D version 6, which the compiler does not support"
     return ""
 
 

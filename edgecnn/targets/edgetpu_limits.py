@@ -44,14 +44,12 @@ def may_stay(graph: Graph, operators: Iterable[Operator]) -> tuple[str, ...]:
     """What is left open of operators that the rules let map, in sentences."""
     operators = list(operators)
     moves = {row.name for row in operators if row.name in _MOVES and _largest(graph, row) >= LARGE_MOVE_BYTES}
-    notes = [
-        f"{name} may stay on the processor when it is as large as here; Coral publishes no limit." for name in moves
-    ]
+    notes = [f"{name} may stay on the processor at this size; Coral publishes no limit." for name in moves]
     largest = max((_largest(graph, row) for row in operators), default=0)
     if largest > LARGE_ACTIVATION_BYTES:
         notes.append(
             f"The largest activation has {largest / MIB:.1f} MiB. On some models with activations of this size "
-            'edgetpu_compiler fails ("large activation tensors in model"); a smaller input helps.'
+            'edgetpu_compiler fails ("large activation tensors in model"). If it fails, use a smaller input.'
         )
     return tuple(sorted(notes))
 
@@ -72,7 +70,7 @@ def _too_large(graph: Graph, operator: Operator) -> Limit | None:
     return (
         f"an activation of {largest / MIB:.1f} MiB is too large for the chip's 8 MiB; edgetpu_compiler fails on such "
         'models ("large activation tensors in model").',
-        "Use a smaller input, or end the model before it.",
+        "Use a smaller input, or end the model before this operator.",
     )
 
 
@@ -82,15 +80,18 @@ def _dilation(graph: Graph, operator: Operator) -> Limit | None:
     dilation = [operator.option(number, default=1) for number in kind_of(operator.name).dilation or ()]
     if len({rate for size, rate in zip(kernel, dilation) if size > 1}) <= 1:
         return None
-    reason = f"its dilation is {dilation[0]} x {dilation[1]}; expected the same both ways."
-    return reason, "Use the same dilation both ways."
+    reason = f"the dilation is {dilation[0]} x {dilation[1]}; expected the same in both directions."
+    return reason, "Use the same dilation in both directions."
 
 
 def _no_activation(graph: Graph, operator: Operator) -> Limit | None:
     number = kind_of(operator.name).activation
     if number is None or not operator.option(number, "int8"):
         return None
-    return "it has a fused activation; expected none.", "Put the activation before it, or into a layer of its own."
+    return (
+        "the operator has a fused activation; expected none.",
+        "Put the activation before the operator, or into a layer of its own.",
+    )
 
 
 def _concatenation(graph: Graph, operator: Operator) -> Limit | None:
@@ -105,21 +106,28 @@ def _concatenation(graph: Graph, operator: Operator) -> Limit | None:
         zero = tensor.zero_point[0] if tensor.zero_point.size else 0
         if len(tensors) != 2 or len(constants) != 1 or bool((tensor.values() != zero).any()):
             return (
-                "a constant input is allowed only as one of two, all zeros.",
-                "Concatenate computed tensors; pad with zeros where that was meant.",
+                "a constant input is supported only as one of two inputs, and only if it is all zeros.",
+                "Concatenate computed tensors; use padding to add zeros.",
             )
     return None
 
 
 def _too_many_dimensions(graph: Graph, operator: Operator) -> Limit | None:
     shape = graph.tensors[operator.inputs[0]].shape
-    return (f"it has {len(shape)} dimensions; expected at most 4.", "Reshape it first.") if len(shape) > 4 else None
+    return (
+        (f"the tensor has {len(shape)} dimensions; expected at most 4.", "Reshape the tensor first.")
+        if len(shape) > 4
+        else None
+    )
 
 
 def _fully_connected(graph: Graph, operator: Operator) -> Limit | None:
     if operator.option(1, "int8"):
-        return "its weights are in a shuffled format.", "Convert the model again for the default weight format."
-    return _one_dimension(graph, operator, "Flatten before the dense layer.")
+        return (
+            "the weights are in a shuffled format; expected the default format.",
+            "Convert the model again with the default weight format.",
+        )
+    return _one_dimension(graph, operator, "Flatten the tensor before the dense layer.")
 
 
 def _softmax(graph: Graph, operator: Operator) -> Limit | None:
@@ -127,7 +135,10 @@ def _softmax(graph: Graph, operator: Operator) -> Limit | None:
     vectors = math.prod(output.shape[:-1])
     if vectors == 1 or output.elements <= MAX_SOFTMAX_VECTORS:
         return None
-    reason = f"it is over {vectors:,} vectors of {output.shape[-1]:,} values; the most that is known to map is 48,384."
+    reason = (
+        f"the softmax is over {vectors:,} vectors of {output.shape[-1]:,} values; at most 48,384 values are "
+        "known to map."
+    )
     return reason, "Leave the softmax to the processor."
 
 
@@ -135,7 +146,7 @@ def _one_dimension(graph: Graph, operator: Operator, remedy: str) -> Limit | Non
     shape = graph.tensors[operator.outputs[0]].shape
     if math.prod(shape[:-1]) == 1:
         return None
-    return f"its output {list(shape)} is not a single vector.", remedy
+    return f"the output {list(shape)} is not a single vector.", remedy
 
 
 def _axes(graph: Graph, operator: Operator) -> set[int]:
@@ -147,19 +158,19 @@ def _axes(graph: Graph, operator: Operator) -> set[int]:
 def _mean(graph: Graph, operator: Operator) -> Limit | None:
     shape, axes = graph.tensors[operator.inputs[0]].shape, _axes(graph, operator)
     if len(shape) == 4 and 0 in axes:
-        return "it averages over the batch.", "Average over height and width."
+        return "the mean includes the batch axis.", "Average over height and width only."
     positions = math.prod(shape[axis] for axis in axes)
     if positions > MAX_MEAN_POSITIONS:
-        reason = f"it averages {positions:,} values each; about {MAX_MEAN_POSITIONS:,} is the most that maps."
-        return reason, "Average parts of the map first (a pooling layer, or a split), then their means."
+        reason = f"the mean is over {positions:,} values each; at most about {MAX_MEAN_POSITIONS:,} map."
+        return reason, "Average parts of the map first (a pooling layer, or a split), then average their means."
     if len(shape) - 1 in axes and shape[-1] % 4:
-        return f"it averages over {shape[-1]} channels; expected a multiple of 4.", "Use a multiple of 4 channels."
+        return f"the mean has {shape[-1]} channels; expected a multiple of 4.", "Use a multiple of 4 channels."
     return None
 
 
 def _reduce(graph: Graph, operator: Operator) -> Limit | None:
     if len(graph.tensors[operator.inputs[0]].shape) == 4 and 0 in _axes(graph, operator):
-        return "it reduces over the batch.", "Reduce over height, width or channels."
+        return "the reduction includes the batch axis.", "Reduce over height, width or channels only."
     return None
 
 
@@ -167,14 +178,14 @@ def _pad(graph: Graph, operator: Operator) -> Limit | None:
     padding = graph.tensors[operator.inputs[1]]
     rank = len(graph.tensors[operator.inputs[0]].shape)
     if rank == 4 and padding.is_constant and bool(padding.values().reshape(rank, 2)[0].any()):
-        return "it pads the batch.", "Pad height, width or channels."
+        return "the padding includes the batch axis.", "Pad height, width or channels only."
     return None
 
 
 def _pack(graph: Graph, operator: Operator) -> Limit | None:
     rank = len(graph.tensors[operator.outputs[0]].shape)
     if operator.option(1) % rank == 0 and rank == 4:
-        return "it stacks along the batch.", "Stack along another axis."
+        return "the tensors are stacked along the batch axis.", "Stack along another axis."
     return None
 
 
@@ -182,7 +193,7 @@ def _prelu(graph: Graph, operator: Operator) -> Limit | None:
     alpha = graph.tensors[operator.inputs[1]].shape
     if math.prod(alpha[:-1]) == 1:
         return None
-    return f"its slopes have the shape {list(alpha)}; expected one per channel.", "PReLU(shared_axes=[1, 2])."
+    return f"the slopes have the shape {list(alpha)}; expected one per channel.", "PReLU(shared_axes=[1, 2])."
 
 
 def _resize_bilinear(graph: Graph, operator: Operator) -> Limit | None:
@@ -190,12 +201,12 @@ def _resize_bilinear(graph: Graph, operator: Operator) -> Limit | None:
     factor = max(after.shape[axis] / before.shape[axis] for axis in (1, 2))
     if factor > MAX_RESIZE_FACTOR:
         return (
-            f"it enlarges {factor:.3g} times; up to 4 times is known to map, 15 times is known not to.",
+            f"the resize enlarges {factor:.3g} times; up to 4 times is known to map, 15 times is known not to.",
             "Enlarge in steps of 2 or 4, or leave the resizing to the program that reads the output.",
         )
     size = before.size_bytes + after.size_bytes
     if size > MAX_RESIZE_BYTES:
-        reason = f"its input and output have {size / MIB:.1f} MiB together; more than the chip's 8 MiB stay."
+        reason = f"the input and output have {size / MIB:.1f} MiB together; expected at most the chip's 8 MiB."
         return reason, "Resize fewer channels, or a smaller map."
     return None
 
@@ -204,15 +215,15 @@ def _squeeze(graph: Graph, operator: Operator) -> Limit | None:
     before, after = graph.tensors[operator.inputs[0]].shape, graph.tensors[operator.outputs[0]].shape
     if before[len(before) - len(after) :] == after:
         return None
-    return "it removes other than leading dimensions.", "Use Reshape."
+    return "the operator removes dimensions other than the leading ones.", "Use Reshape."
 
 
 def _strided_slice(graph: Graph, operator: Operator) -> Limit | None:
     strides = graph.tensors[operator.inputs[3]]
     if strides.is_constant and bool((strides.values() != 1).any()):
-        return f"its strides are {strides.values().tolist()}; expected 1.", "Slice without steps."
+        return f"the strides are {strides.values().tolist()}; expected 1.", "Slice with stride 1."
     if operator.option(2) or operator.option(3):
-        return "it has an ellipsis or new-axis mask.", "Write out the slice of every axis."
+        return "the slice has an ellipsis or new-axis mask; expected none.", "Write out the slice of every axis."
     return None
 
 

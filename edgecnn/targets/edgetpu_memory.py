@@ -17,7 +17,8 @@ ROOM_LOW_BYTES, ROOM_HIGH_BYTES = int(5.6 * MIB), int(7.9 * MIB)
 DENSE_ROOM_LOW_BYTES = int(0.99 * MIB)
 _DENSE_LAYERS = 10
 _COMPILED = (
-    "Compiled already: the compiled operator holds its parameters; the compiler's log says how many are streamed."
+    "The model is already compiled: the compiled operator holds its parameters, and the compiler's log "
+    "says how many are streamed."
 )
 
 
@@ -49,15 +50,18 @@ def _is_dense_stack(graph: Graph, operators: list[Operator]) -> bool:
 
 def _note(needed: tuple[int, int], room: tuple[int, int], streamed: tuple[int, int], dense: bool) -> str:
     if not needed[1]:
-        return "Estimate: no parameters to keep on the chip."
+        return "Estimate: the model has no parameters to keep on the chip."
     models = "stacks of dense layers" if dense else "most models"
     sizes = f"Estimate: parameters take {_range(*needed)} as the compiler stores them"
-    sizes += f"; {models} leave {_range(*room)} of the chip for them"
+    sizes += f"; {models} leave {_range(*room)} of the chip's memory for them"
     if not streamed[1]:
-        return f"{sizes}. Probably none are read over the bus at every inference; large activations leave less room."
+        return (
+            f"{sizes}. Probably no parameters are read over the bus at every inference; large activations leave "
+            "less memory."
+        )
     if not streamed[0]:
-        return f"{sizes}. Up to {_size(streamed[1])} may be read over the bus at every inference."
-    return f"{sizes}. {_range(*streamed)} are read over the bus at every inference."
+        return f"{sizes}. Up to {_size(streamed[1])} of parameters may be read over the bus at every inference."
+    return f"{sizes}. {_range(*streamed)} of parameters are read over the bus at every inference."
 
 
 def _range(low: int, high: int) -> str:

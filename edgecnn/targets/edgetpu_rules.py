@@ -45,13 +45,13 @@ CONVERSIONS = ("CAST", "QUANTIZE")
 # An LSTM computes with its input and 8 matrices; its biases, and the cell state of int16, are its own affair.
 _LSTM, _LSTM_INPUTS = "UNIDIRECTIONAL_SEQUENCE_LSTM", 9
 _QUANTIZE_ALL = (
-    "Quantize the whole model: edgecnn quantize MODEL --scheme int8, on the model that this was converted from."
+    "Quantize the whole model: edgecnn quantize MODEL --scheme int8. Use the model that this file was converted from."
 )
 _QUANTIZED_OUTPUT = "Quantize with --io uint8, so that the output stays quantized."
 _REMEDIES = {
-    "CAST": "Convert the model with a uint8 or int8 input, so that nothing has to be cast.",
-    "HARD_SWISH": "Build a `minimalistic` MobileNetV3, MobileNetV2 or EfficientNet-Lite. (Written as RELU6 "
-    "and MUL it maps; but TensorFlow's converter fuses these into HARD_SWISH.)",
+    "CAST": "Convert the model with a uint8 or int8 input, so that no cast is needed.",
+    "HARD_SWISH": "Build a `minimalistic` MobileNetV3, MobileNetV2 or EfficientNet-Lite. (RELU6 and MUL would "
+    "map, but TensorFlow's converter fuses them into HARD_SWISH.)",
     "LEAKY_RELU": "Use ReLU, ReLU6 or PReLU.",
     "ELU": "Use ReLU or ReLU6.",
     "GELU": "Use ReLU6 or swish (x * sigmoid(x)).",
@@ -83,9 +83,15 @@ def _unsupported(graph: Graph, operator: Operator) -> Found | None:
         return None
     if operator.name == "DEQUANTIZE":
         at_edge = not graph.tensors[operator.inputs[0]].is_constant and set(operator.outputs) <= set(graph.outputs)
-        return WRONG_TYPE, "it makes floating-point numbers.", _QUANTIZED_OUTPUT if at_edge else _QUANTIZE_ALL
-    remedy = _REMEDIES.get(operator.name, "Replace it by operators that the chip has, or end the model before it.")
-    return UNSUPPORTED, f"the Edge TPU has no {operator.name}.", remedy
+        return (
+            WRONG_TYPE,
+            "the operator produces floating-point numbers.",
+            _QUANTIZED_OUTPUT if at_edge else _QUANTIZE_ALL,
+        )
+    remedy = _REMEDIES.get(
+        operator.name, "Replace the operator by operators that the chip supports, or end the model before it."
+    )
+    return UNSUPPORTED, f"the Edge TPU has no operator {operator.name}.", remedy
 
 
 def _wrong_version(operator: Operator) -> Found | None:
@@ -93,8 +99,8 @@ def _wrong_version(operator: Operator) -> Found | None:
     newest = NEWEST_VERSIONS.get(operator.name, 1)
     if operator.version <= newest:
         return None
-    reason = f"it is version {operator.version}; the compiler knows {newest} at most."
-    return WRONG_VERSION, reason, "edgecnn compile lowers it where the model computes the same afterwards."
+    reason = f"the operator has version {operator.version}; the compiler supports at most version {newest}."
+    return WRONG_VERSION, reason, "edgecnn compile lowers the version if the result stays the same."
 
 
 def _computed(graph: Graph, operator: Operator) -> list[Tensor]:
@@ -116,9 +122,9 @@ def _wrong_type(graph: Graph, operator: Operator) -> Found | None:
             continue
         name = tensor.name.split(";")[0]
         if tensor.dtype in ("INT32", "INT64") and tensor.index in operator.inputs[1:]:
-            reason = f"its argument {name!r} is computed at run time; expected a constant."
-            return UNSPECIFIED, reason, "Convert the model with a fixed input shape, a batch of 1 included."
-        reason = f"it works on {tensor.dtype} ({name!r}); expected INT8 or UINT8."
+            reason = f"the argument {name!r} is computed at run time; expected a constant."
+            return UNSPECIFIED, reason, "Convert the model with a fixed input shape, including a batch size of 1."
+        reason = f"the tensor {name!r} is {tensor.dtype}; expected INT8 or UINT8."
         if operator.name == "QUANTIZE":  # users' logs give a QUANTIZE of floats the other status
             edges = "Quantize with --io uint8: a float input or output leaves its conversion on the processor."
             return UNSPECIFIED, reason, edges
@@ -134,8 +140,12 @@ def _wrong_shape(graph: Graph, operator: Operator) -> Found | None:
             reason = f"{name!r} has the dynamic shape {signature}; expected fixed numbers (the batch may be dynamic)."
             return UNSPECIFIED, reason, "Convert the model with a fixed input shape."
         if math.prod(tensor.shape[:-3]) != 1:
-            reason = f"the shape {list(tensor.shape)} is larger than 1 outside of its innermost three dimensions."
-            return UNSPECIFIED, reason, "Reshape or split it so that height, width and channels remain."
+            reason = f"the shape {list(tensor.shape)} is larger than 1 outside of the innermost three dimensions."
+            return (
+                UNSPECIFIED,
+                reason,
+                "Reshape or split the tensor so that only height, width and channels are larger than 1.",
+            )
     return None
 
 
@@ -151,4 +161,4 @@ def _computed_weights(graph: Graph, operator: Operator) -> tuple[str, str] | Non
     weights = kind_of(operator.name).weights
     if weights is None or graph.tensors[operator.inputs[weights]].is_constant:
         return None
-    return "its weights are computed at run time; expected constants.", "Use a layer with trained weights."
+    return "the weights are computed at run time; expected constants.", "Use a layer with trained weights."

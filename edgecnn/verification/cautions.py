@@ -25,9 +25,14 @@ class TrainingImages:
             if self._seen.is_sample:
                 of = f"the {self._checked:,} of these {self._all:,} images that can be checked"
             return [
-                f"The model was trained on {self.count:,} of {of}, which makes its accuracy optimistic. Verify on "
-                "others."
+                f"The model was trained on {self.count:,} of {of}, so its accuracy is optimistic. Verify on other "
+                "images."
             ]
         if self._seen.images and not self._checked:
-            return [f"Whether these are among the model's {self._seen.images:,} training images can't be checked."]
+            return [
+                (
+                    f"It can't be checked whether these images are among the model's {self._seen.images:,} training "
+                    "images."
+                )
+            ]
         return []

@@ -53,9 +53,9 @@ class BetterInput(Record):
     def sentence(self) -> str:
         """For people."""
         return (
-            f"The contract's preprocessing looks wrong: on {self.better.total} images the float model is right for "
-            f"{self.contract.percent:.0f} % by it, and for {self.better.percent:.0f} % with {self.options}. "
-            "Quantize again with these options."
+            f"The contract's preprocessing looks wrong: of {self.better.total} images, the float model classifies "
+            f"{self.contract.percent:.0f} % correctly with it, but {self.better.percent:.0f} % with "
+            f"{self.options}. Quantize again with these options."
         )
 
 

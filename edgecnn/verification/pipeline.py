@@ -143,8 +143,8 @@ class _Comparison:
             found = self._interface.real(output)
             if [values.size for values in expected] != [values.size for values in found]:
                 raise UsageError(
-                    f"The float model has {self._task.size_of(expected)}; the artifact has "
-                    f"{self._task.size_of(found)}. Compare it with the model that it was made from."
+                    f"The float model has {self._task.size_of(expected)}, but the artifact has "
+                    f"{self._task.size_of(found)}. Compare the artifact with the model that it was made from."
                 )
             check_finite(expected, f"{example.name}: The float model's")
             check_finite(found, f"{example.name}: The artifact's")
@@ -226,13 +226,13 @@ def check_bounds(found: Verification, max_drop: float | None, min_agreement: flo
     """
     problems = []
     if max_drop is not None and found.drop is None:
-        problems.append(f"--max-drop {max_drop} needs labels, and {found.data} has none; use --min-agreement")
+        problems.append(f"--max-drop {max_drop} needs labels, but {found.data} has none (use --min-agreement)")
     elif max_drop is not None and found.drop is not None and found.drop.percent > max_drop:
         drop = str(found.drop).replace(" %", "")
         metric = load(found.task).metric
-        problems.append(f"{load(found.task).titles[metric]} drops by {drop} points; at most {max_drop} were allowed")
+        problems.append(f"{load(found.task).titles[metric]} drops by {drop} points; expected at most {max_drop}")
     if min_agreement is not None and found.agreement.percent < min_agreement:
-        problems.append(f"agreement is {found.agreement}; at least {min_agreement}% was required")
+        problems.append(f"agreement is {found.agreement}; expected at least {min_agreement} %")
     if found.golden and not found.golden.passed:
         problems.append("the golden vectors give other outputs than on the machine that made the artifact")
     if problems:

@@ -105,11 +105,11 @@ def _check_same(reference: Contract, contract: Contract, name: str) -> None:
     if ours == theirs:
         return
     different = [
-        f"{field} {getattr(theirs, field)} against {getattr(ours, field)}"
+        f"{field} is {getattr(theirs, field)} instead of {getattr(ours, field)}"
         for field in ("height", "width", "color", "resize", "fit", "crop", "mean", "std")
         if getattr(theirs, field) != getattr(ours, field)
     ]
     raise UsageError(
-        f"{name} has another preprocessing than the artifact: {'; '.join(different)}. Compare the artifact with the "
-        "model it was made from."
+        f"The preprocessing of {name} differs from that of the artifact: {'; '.join(different)}. Compare the "
+        "artifact with the model that it was made from."
     )

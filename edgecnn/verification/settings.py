@@ -13,14 +13,14 @@ class VerifySettings(Settings):
 
     data: str = option("Evaluation set; with labels, accuracy is measured too.", REQUIRED, metavar="DATA")
     samples: int | None = option(
-        "Evaluate on N of the images, balanced over the classes.", low=1, metavar="N", default_help="all"
+        "Evaluate only on N of the images, balanced over the classes.", low=1, metavar="N", default_help="all"
     )
     max_drop: float | None = option(
-        "Maximum top-1 drop in percentage points; more is exit status 1. Needs labels.",
+        "Maximum top-1 drop in percentage points; needs labels. If the drop is larger, the exit status is 1.",
         low=-100, high=100, metavar="POINTS",
     )  # fmt: skip
     min_agreement: float | None = option(
-        "Minimum top-1 agreement with the float model, in percent; less is exit status 1.",
+        "Minimum top-1 agreement with the float model, in percent. If it is smaller, the exit status is 1.",
         low=0, high=100, metavar="PERCENT",
     )  # fmt: skip
 

@@ -34,9 +34,9 @@ def find_class(contract: Contract, classes: int, text: str) -> int:
     if len(found) == 1:
         return found[0]
     names = ", ".join(labels[index] for index in found[:5])
-    reason = f"fits {len(found)} classes: {names}, ..." if found else "is not a class of this model"
+    reason = f"matches {len(found)} classes: {names}, ..." if found else "is not a class of this model"
     numbers = f"(0 to {classes - 1}) or its whole name" if labels else f"from 0 to {classes - 1}"
-    raise UsageError(f"{text!r} {reason}. Give a class number {numbers}.")
+    raise UsageError(f"The class {text!r} {reason}. Give a class number {numbers}.")
 
 
 def check_classes(path: str, hints: Hints, texts: Iterable[str]) -> None:

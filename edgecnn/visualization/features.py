@@ -27,7 +27,10 @@ def chosen_layers(subject: Subject, names: Sequence[str]) -> list[LayerReport]:
     """
     rows = [subject.layer(name) for name in names] if names else stage_ends(subject.report)
     if not rows:
-        raise UsageError(f"{subject.name} has no feature map to draw.")
+        raise UsageError(
+            f"{subject.name} has no feature map to draw; expected a layer with an output of shape (batch, height, "
+            "width, channels)."
+        )
     return rows
 
 
@@ -39,7 +42,8 @@ def panel(subject: Subject, fitted: np.ndarray, rows: Sequence[LayerReport], mos
         name = row.layer.name
         alive = int((np.abs(maps).max(axis=(0, 1)) > 0).sum())
         detail = (
-            f"sees {field_size(row.reach)} px, {alive} of {maps.shape[2]} channels answer; shown: {_list(order[:most])}"
+            f"receptive field {field_size(row.reach)} px, {alive} of {maps.shape[2]} channels are active; shown: "
+            f"{_list(order[:most])}"
         )
         drawings.append(
             Drawing(f"features_{name}", contact_sheet(maps, order[:most]), f"{name}: {shape(row.output_shape)}", detail)
@@ -47,8 +51,8 @@ def panel(subject: Subject, fitted: np.ndarray, rows: Sequence[LayerReport], mos
         values[name] = {"channels": order.tolist(), "answering": alive}
     note = (
         "Each tile is one channel, scaled by itself: dark where the channel is inactive, bright where its "
-        "activation is highest. Early layers keep the image's outlines; late ones encode what is there rather than "
-        "where."
+        "activation is highest. Early layers keep the image's outlines; late layers encode what is in the image "
+        "rather than where it is."
     )
     return Panel("features", "Feature maps", drawings, note, images.scale_bar("least", "most"), values, "100%")
 

@@ -24,8 +24,9 @@ def panel(subject: Subject) -> Panel:
     caption = f"{name}: {len(order)} of {kernel.shape[3]} filters of {shape}"
     ground = "gray is a weight of zero" if color else "blue below zero, orange above"
     note = (
-        f"Strongest first, each scaled by its largest weight; {ground}. Stripes answer to edges of that direction, "
-        "blobs of color to that color; a filter of one color all over only weighs the channels."
+        f"Largest weights first, each filter scaled by its largest weight; {ground}. Stripes respond to edges of "
+        "that direction, blobs of color to that color; a filter of one color everywhere only weights the "
+        "channels."
     )
     drawing = Drawing("filters", images.sheet(tiles, 16), caption, f"order: {_numbers(order)}", pixelated=True)
     return Panel("filters", "First-layer filters", [drawing], note, values={"order": order.tolist()}, width="100%")

@@ -30,9 +30,9 @@ def grad_cam(subject: Subject, fitted: np.ndarray, classes: list[int], layer: st
         return Panel("gradcam", title, missing=str(error))
     size = f"{row.output_shape[1]} x {row.output_shape[2]}"
     note = (
-        f"The channels of {row.layer.name} ({size}), weighted by how much each raises the class's score (Selvaraju "
-        "et al. 2017), over the image in gray. Bright places support the class. The map is coarse; it is drawn "
-        "smoothly."
+        f"The channels of {row.layer.name} ({size}), weighted by how much each raises the class's score "
+        "(Selvaraju et al. 2017), over the image in gray. Bright places support the class. The map is coarse and "
+        "drawn smoothly."
     )
     return Panel("gradcam", title, drawings, note, images.scale_bar("nothing", "most"), width="17rem")
 
@@ -40,7 +40,7 @@ def grad_cam(subject: Subject, fitted: np.ndarray, classes: list[int], layer: st
 def _peak(heat: np.ndarray) -> str:
     row, column = np.unravel_index(int(heat.argmax()), heat.shape)
     if heat.max() <= 0:
-        return "nothing on the map supports it"
+        return "no place on the map supports the class"
     return f"strongest at row {row + 1} of {heat.shape[0]}, column {column + 1} of {heat.shape[1]}"
 
 
@@ -50,16 +50,16 @@ def occlusion(subject: Subject, fitted: np.ndarray, index: int, parts: int = 7) 
     peak = float(drops.max())
     heat = np.clip(drops, 0, None) / (peak if peak > 0 else 1.0)
     label = subject.contract.label(index)
-    detail = f"{base:.1%} as it is; the worst square takes {peak:.1%} away"
+    detail = f"{base:.1%} for the whole image; covering the most important square reduces it by {peak:.1%}"
     note = (
-        f"A gray square of 1/{parts} of the image's side moves over it in half steps; bright where hiding the place "
-        "lowers the class's probability most (Zeiler and Fergus 2014). Needs no gradients, so it works on every "
-        "model."
+        f"A gray square of 1/{parts} of the image's side moves over the image in half steps. Bright: places whose "
+        "covering reduces the class's probability most (Zeiler and Fergus 2014). This method needs no gradients, "
+        "so it works for every model."
     )
     drawing = Drawing("occlusion", images.over(subject.shown(fitted), heat), label, detail)
     values: dict[str, Any] = {"class": index, "probability": base, "largest_drop": peak}
     legend = images.scale_bar("no drop", f"{max(peak, 0):.1%}")
-    return Panel("occlusion", "Occlusion: what the answer depends on", [drawing], note, legend, values, "17rem")
+    return Panel("occlusion", "Occlusion: what the prediction depends on", [drawing], note, legend, values, "17rem")
 
 
 def occlusion_map(subject: Subject, fitted: np.ndarray, index: int, parts: int = 7) -> tuple[np.ndarray, float]:

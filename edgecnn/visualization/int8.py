@@ -79,7 +79,10 @@ def pairs(quantized: Subject, reference: Subject) -> list[tuple[LayerReport, Lay
     both = ((rows[ours], twins[theirs]) for ours, theirs in matching(*map(_identities, (rows, twins))))
     found = [(row, twin) for row, twin in both if row.layer.role != roles.IN_PLACE]
     if not found:
-        raise UsageError(f"{quantized.name} and {reference.name} have no layer in common; is it the same model?")
+        raise UsageError(
+            f"{quantized.name} and {reference.name} have no layer in common. Give the float model that the "
+            "quantized model was made from."
+        )
     return found
 
 
@@ -115,11 +118,11 @@ def panel(quantized: Subject, reference: Subject, fitted: np.ndarray, names: Seq
     drawings = []
     for index in _shown(found, answers, names):
         got, expected = answers[index]
-        detail = f"signal to noise {found[index].snr_db:.1f} dB, largest error {found[index].largest:.1%} of the range"
+        detail = f"SQNR {found[index].snr_db:.1f} dB, largest error {found[index].largest:.1%} of the range"
         caption = f"{found[index].layer}: {shape((1, *got.shape))}"
         drawings.append(Drawing(f"int8_{found[index].layer}", comparison(got, expected), caption, detail))
     levels = [("signal to noise", [error.snr_db for error in found])]
-    curve = charts.lines(list(range(1, len(found) + 1)), levels, "number of the layer", "signal to noise in dB")
+    curve = charts.lines(list(range(1, len(found) + 1)), levels, "number of the layer", "SQNR in dB")
     worst = sorted(found, key=lambda error: error.snr_db)[:10]
     columns = ("layer", "operator", "signal to noise, dB", "largest error")
     rows = [[error.layer, error.op, f"{error.snr_db:.1f}", f"{error.largest:.1%}"] for error in worst]
@@ -132,12 +135,12 @@ def panel(quantized: Subject, reference: Subject, fitted: np.ndarray, names: Seq
         + folded(f"All {len(every)} layers", table(columns, every))
     )
     note = (
-        "First row: the float model's strongest channels. Second: the quantized model's, in the same colors. Third: "
-        "the absolute difference, in colors of its own scale. Errors accumulate with depth: a higher signal to noise "
-        "is better, and 20 dB means an error of a tenth."
+        "First row: the float model's strongest channels. Second row: the quantized model's, with the same color "
+        "scale. Third row: the absolute difference, with its own color scale. Errors accumulate with depth. A "
+        "higher SQNR is better; 20 dB means an error of a tenth."
     )
     values = {"layers": [vars(error) for error in found]}
-    return Panel("int8", "Quantized beside float", drawings, note, html, values, "100%")
+    return Panel("int8", "Quantized and float activations", drawings, note, html, values, "100%")
 
 
 def _shown(found: list[LayerError], answers: list[tuple[np.ndarray, np.ndarray]], names: Sequence[str]) -> list[int]:

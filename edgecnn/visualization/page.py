@@ -52,14 +52,14 @@ def html(subject: Subject, fitted: np.ndarray, name: str, panels: Sequence[Panel
     answers = subject.answers(fitted)
     top = (
         '<div style="display:flex;flex-wrap:wrap;gap:1.5rem;align-items:center;margin-top:1.5rem">'
-        f'<div style="width:14rem">{images.image(subject.shown(fitted), f"{name}, as the model gets it")}</div>'
+        f'<div style="width:14rem">{images.image(subject.shown(fitted), f"{name}, as the model receives it")}</div>'
         f'<div style="flex:1 1 18rem">{chart(_classes(answers))}</div></div>'
     )
     sections = [Section(panel.title, _panel(panel)) for panel in panels]
     size = "x".join(str(side) for side in fitted.shape[:2])
     return page(
         f"{subject.name}: {name}",
-        f"What the model sees in the image, {size} pixels after preprocessing.",
+        f"What the model sees in the image, which has {size} pixels after preprocessing.",
         sections,
         top=top,
     )
@@ -67,7 +67,7 @@ def html(subject: Subject, fitted: np.ndarray, name: str, panels: Sequence[Panel
 
 def _classes(answers: Sequence[dict[str, Any]]) -> str:
     items = [(answer["label"], 100 * answer["probability"], f"{answer['probability']:.1%}") for answer in answers]
-    return charts.bars(items, "probability in percent", summary=f"The {len(items)} best classes", limit=100)
+    return charts.bars(items, "probability in percent", summary=f"The {len(items)} most probable classes", limit=100)
 
 
 def _panel(panel: Panel) -> str:

@@ -52,16 +52,16 @@ def panel(
             continue
         tiles = [_tile(hit.patch) for hit in hits]
         names = ", ".join(dict.fromkeys(hit.name.rpartition("/")[2] for hit in hits))
-        caption = f"channel {channel}: answers {hits[0].answer:.2f} to {hits[-1].answer:.2f}"
+        caption = f"channel {channel}: activations {hits[0].answer:.2f} to {hits[-1].answer:.2f}"
         drawings.append(Drawing(f"patches_{channel}", images.sheet(tiles, PER_CHANNEL), caption, names))
     note = (
-        f"The channels of {row.layer.name} with the highest activation on your image, and for each the {PER_CHANNEL} "
-        f"patches out of {len(data)} images of {data.name} that activate it most, one per image (Zeiler and Fergus "
-        f"2014). Each patch is what the unit sees, {field_size(row.reach)} pixels wide; at the image's edge it is "
-        "cut off."
+        f"The channels of {row.layer.name} with the highest activation on your image, and for each channel the "
+        f"{PER_CHANNEL} patches among {len(data)} images of {data.name} that activate it most, one per image "
+        f"(Zeiler and Fergus 2014). Each patch is the receptive field of the unit, {field_size(row.reach)} pixels "
+        "wide; at the edge of the image it is cut off."
     )
     values = {str(channel): [hit.name for hit in sorted(hits, reverse=True)] for channel, hits in found.items()}
-    return Panel("patches", "Patches that excite a channel most", drawings, note, values=values, width="100%")
+    return Panel("patches", "Patches that activate a channel most", drawings, note, values=values, width="100%")
 
 
 def before_activation(subject: Subject, row: LayerReport) -> LayerReport:
@@ -83,7 +83,7 @@ def best_patches(
         unreadable.append(example.name)
 
     for number, (example, picture) in enumerate(readable(data, skipped)):
-        progress("Looking for patches", number, len(data))
+        progress("Searching for patches", number, len(data))
         fitted = subject.fitted(picture)
         maps = subject.maps(fitted, [row])[0]
         for channel in channels:

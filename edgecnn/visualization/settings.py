@@ -16,15 +16,20 @@ class Request(Settings):
     """What to draw; without `panels`, all that the other settings allow."""
 
     panels: tuple[str, ...] = option(
-        "Draw only these panels.", (), key="only", choices=PANELS, metavar="NAME[,NAME...]", default_help="all"
+        "Draw only this panel; repeatable.",
+        (),
+        key="only",
+        choices=PANELS,
+        metavar="NAME[,NAME...]",
+        default_help="all",
     )
     layers: tuple[str, ...] = option(
-        "Draw the maps of this layer; repeatable.",
-        (), key="layer", repeated=True, metavar="NAME", default_help="the last of every map size",
+        "Draw the feature maps of this layer; repeatable.",
+        (), key="layer", repeated=True, metavar="NAME", default_help="the last layer of every map size",
     )  # fmt: skip
     classes: tuple[str, ...] = option(
-        "Explain this class, by name or number; repeatable.",
-        (), key="class", repeated=True, metavar="CLASS", default_help="the best two",
+        "Explain this class, given by name or number; repeatable.",
+        (), key="class", repeated=True, metavar="CLASS", default_help="the two most probable",
     )  # fmt: skip
     against: str | None = option("Float model to compare a quantized MODEL with.", metavar="FLOAT")
     data: str | None = option("Images to search for patches that activate a channel most.", metavar="DATA")
@@ -39,4 +44,4 @@ class Request(Settings):
             object.__setattr__(self, "panels", tuple(panel for panel in PANELS if panel not in lacking))
         for panel in self.panels:
             if panel in lacking:
-                raise UsageError(f"--only {panel} needs --{lacking[panel]}.")
+                raise UsageError(f"--only {panel} needs the option --{lacking[panel]}. Add it.")

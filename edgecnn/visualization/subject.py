@@ -109,7 +109,7 @@ class Subject(ABC):
         for row in self.report.layers:
             if row.layer.role == roles.CONVOLUTION:
                 return row
-        raise UsageError(f"{self.name} has no convolution, so it has no filters to show.")
+        raise UsageError(f"{self.name} has no convolution, so it has no filters to show. Leave out the panel filters.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,8 +149,8 @@ class KerasSubject(Subject):
             return self.model.get_layer(name)
         except ValueError as error:
             raise UsageError(
-                f"{self.name}: {name} is inside a nested model, whose layers can't be drawn. Quantize it (--scheme "
-                "float32 keeps its numbers) and give the .tflite file."
+                f"{self.name}: {name} is inside a nested model, whose layers can't be drawn. Convert it with "
+                "edgecnn quantize --scheme float32, which keeps its weights, and give the .tflite file."
             ) from error
 
     def first_kernel(self) -> tuple[str, np.ndarray]:
@@ -247,9 +247,9 @@ class TFLiteSubject(Subject):
                 break
             number = layer.outputs[0]
         raise UsageError(
-            f"{self.name}: a .tflite file has no gradients, so Grad-CAM works only for a layer that is followed by "
-            f"global average pooling and one linear layer; {row.layer.name} is not. Give the .keras file, or use the "
-            "occlusion map."
+            f"{self.name} is a .tflite file, which has no gradients. Grad-CAM then works only for a layer that is "
+            f"followed by global average pooling and one linear layer, and {row.layer.name} is not. Give the "
+            ".keras file, or use the occlusion map."
         )
 
 

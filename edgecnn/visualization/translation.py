@@ -99,7 +99,7 @@ def measure(subject: Subject, picture: np.ndarray, most: int = 16) -> tuple[list
         The curves, and how many down-sampling layers were changed.
     """
     shifts, pictures = shifted(subject, picture, most)
-    curves, changed = [stability(subject, shifts, pictures, "as it is")], 0
+    curves, changed = [stability(subject, shifts, pictures, "unchanged")], 0
     if isinstance(subject, KerasSubject):
         from edgecnn.visualization.downsampling import KINDS, with_downsampling
 
@@ -116,28 +116,31 @@ def panel(subject: Subject, picture: np.ndarray, most: int = 16) -> Panel:
     label = subject.answers(shifted(subject, picture, most)[1][most], 1)[0]["label"]
     shown = curves[1:] or curves
     series = [(curve.name, curve.probability.tolist()) for curve in shown]
-    y_label = "probability (0 to 1) of the class that wins unmoved"
+    y_label = "probability (0 to 1) of the class predicted without a shift"
     drawing = charts.lines(curves[0].shifts.tolist(), series, "shift in pixels", y_label)
     html = chart(drawing)
-    columns = ("down-sampling", "same class wins", "mean change per pixel", "probability unmoved")
+    columns = ("down-sampling", "same class predicted", "mean change per pixel", "probability unmoved")
     rows = [
         [curve.name, f"{curve.same:.0%}", f"{curve.wobble:.2%}", f"{curve.probability[most]:.1%}"] for curve in curves
     ]
     html += table(columns, rows)
     if not changed:
         html += paragraph(
-            "Only the down-sampling of a Keras model can be changed; this model is shown unchanged.", "note"
+            "Down-sampling can be changed only in a Keras model, so this model is shown unchanged.", "note"
         )
     values = {"label": label, "changed_layers": changed, "curves": [curve.record().to_dict() for curve in curves]}
-    return Panel("translation", "Moving the picture", (), _note(label, most, changed), html, values)
+    return Panel("translation", "Shifting the image", (), _note(label, most, changed), html, values)
 
 
 def _note(label: str, most: int, changed: int) -> str:
-    text = f"The image slides {most} pixels to the left and right under the model's window; unmoved it is {label!r}."
+    text = (
+        f"The image is shifted by up to {most} pixels to the left and right. Without a shift, the model "
+        f"predicts {label!r}."
+    )
     if changed:
         text += (
-            f" The same weights run with all {changed} down-sampling layers done three ways: keep every second "
-            "answer (stride), the largest of four (max), or their mean (average). The weights were not trained for "
-            "the second and third way, so compare how much a curve wavers, not how high it is."
+            f" The same weights run with all {changed} down-sampling layers done in three ways: keep every second "
+            "value (stride), the largest of four (max), or their mean (average). The weights were not trained "
+            "for the second and third way, so compare how much a curve varies, not how high it is."
         )
     return text

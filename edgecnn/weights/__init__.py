@@ -42,7 +42,7 @@ def check(spec: ModelSpec, name: str, weights: str) -> None:
     """
     if weights == "imagenet" and not spec.weights:
         raise UsageError(
-            f"There are no ImageNet weights of {name} installed or to download. Use --weights none, "
+            f"There are no ImageNet weights of {name}, neither installed nor to download. Use --weights none, "
             f"--weights {_from_timm(name)}FILE, or a model that `edgecnn models` shows with weights."
         )
     if weights not in ("none", "imagenet") and not hub.is_remote(weights):

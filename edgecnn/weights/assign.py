@@ -55,7 +55,7 @@ def _fitted(layer: Any, arrays: Arrays | None, source: str) -> list[np.ndarray[A
     if len(arrays) != len(wanted) or any(array is None for array in found):
         raise WeightsError(
             f"{source}: the layer {layer.name} has shapes {[array.shape for array in arrays]}; expected {wanted}. "
-            f"Choose weights of the same model, width, input size and (unless classes are given) class count."
+            "Choose weights of the same model, width, input size and (unless --classes is given) class count."
         )
     return [array for array in found if array is not None]
 
@@ -89,7 +89,7 @@ def in_order(source: Any, target: Any, description: str) -> LayerWeights:
     wanted = [layer for layer in target.layers if layer.weights]
     if len(given) != len(wanted):
         raise WeightsError(
-            f"{description} has {len(given)} layers with weights; {target.name} has {len(wanted)}. "
+            f"{description} has {len(given)} layers with weights; expected {len(wanted)}, as in {target.name}. "
             "Choose weights of the same model."
         )
     return {ours.name: theirs.get_weights() for theirs, ours in zip(given, wanted)}

@@ -47,12 +47,12 @@ def check(path: str | Path) -> None:
     path = Path(path)
     if not path.is_file():
         meant = did_you_mean(str(path), ("imagenet", "none")) or likely_meant(path).strip()
-        choices = "Give none, imagenet, a file, timm:NAME.TAG or hf:ORG/NAME."
+        choices = "Use none, imagenet, a file, timm:NAME.TAG or hf:ORG/NAME."
         raise WeightsError(" ".join(filter(None, (f"There is no weights file {path}.", meant, choices))))
     if not path.name.endswith((".keras", ".h5", *state_dict.SUFFIXES)):
         raise WeightsError(
-            f"The weights file is {path}; expected a name that ends with .keras or .h5, or for PyTorch's with "
-            ".safetensors, .pth, .pt, .bin or .index.json."
+            f"The weights file is {path}; expected a name that ends with .keras or .h5, or for PyTorch weights "
+            "with .safetensors, .pth, .pt, .bin or .index.json."
         )
 
 

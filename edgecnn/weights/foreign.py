@@ -75,8 +75,8 @@ class Foreign:
         fit = _fit(model, self.names, self.state, skipped)
         if not fit.is_whole:
             raise WeightsError(
-                f"{self.source} doesn't fit {model.name} as {self.row} has it: {fit}. Choose weights of the same "
-                "model, width, input size and (unless classes are given) class count."
+                f"{self.source} does not fit {model.name}, which corresponds to {self.row}: {fit}. Choose weights "
+                "of the same model, width, input size and (unless --classes is given) class count."
             )
         assign(model, fit.layers, self.source, new_head=new_head)
 
@@ -179,7 +179,7 @@ def _config(path: Path) -> Mapping[str, Any]:
         raise WeightsError(f"Can't read {beside}, the configuration of the weights: {error}") from error
     usable = isinstance(config, dict) and isinstance(config.get("architecture"), str)
     if usable and not isinstance(config.get("pretrained_cfg") or {}, dict):
-        raise WeightsError(f"{beside}: pretrained_cfg is no object. Download it again.")
+        raise WeightsError(f"{beside} is damaged: its pretrained_cfg is not an object. Download it again.")
     return config if usable else {}
 
 
@@ -191,9 +191,12 @@ def _says_published(config: Mapping[str, Any]) -> bool:
 
 def _check_variant(row: Published, name: str, width: float, source: str) -> None:
     if row.variant != name:
-        raise WeightsError(f"{source} has the weights of {row}, which is {row.variant} here; {name} was requested.")
+        raise WeightsError(
+            f"{source} has the weights of {row}, which is {row.variant} in edgecnn, but {name} was requested. "
+            f"Build {row.variant}, or choose other weights."
+        )
     if row.width != width:
-        raise WeightsError(f"{source} has the weights of {row}, which has width {row.width}; add --width {row.width}.")
+        raise WeightsError(f"{source} has the weights of {row}, which has width {row.width}. Add --width {row.width}.")
 
 
 def _fit(model: Any, names: Names, state: Arrays, without_head: bool) -> Fit:
@@ -204,7 +207,7 @@ def _fit(model: Any, names: Names, state: Arrays, without_head: bool) -> Fit:
     for layer in layers:
         module = modules[layer.name]
         if module is None:
-            fit.missing.append(f"those of our {layer.name}")
+            fit.missing.append(f"the tensors of the layer {layer.name}")
             continue
         keys = mapping.tensors(layer, module)
         used.update(keys)
@@ -226,4 +229,4 @@ def _compare(fit: Fit, layer: Any, arrays: list[tuple[str, mapping.Array]], stat
     for (key, array), weight in zip(arrays, layer.weights):
         wanted = tuple(weight.shape)
         if fitted(array, wanted) is None:
-            fit.reshaped.append(f"{key} {tuple(state[key].shape)} for {wanted}")
+            fit.reshaped.append(f"{key} {list(state[key].shape)} instead of {list(wanted)}")

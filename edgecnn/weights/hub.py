@@ -66,8 +66,8 @@ def fetch(weights: str) -> Fetched:
         if cached is None:
             reason = printable(str(error).strip().partition("\n")[0])[:200]
             raise WeightsError(
-                f"{weights} could not be downloaded from the hub: {type(error).__name__}: {reason}. Check the name and "
-                "the network; or give a file that was downloaded before."
+                f"{weights} could not be downloaded from the hub: {type(error).__name__}: {reason}. Check the "
+                "name and the network, or give a file that you downloaded before."
             ) from error
         path = cached
     return Fetched(path, weights, tag, {"source": f"{HUB}{repository}", "revision": path.parent.name, **known})
@@ -79,7 +79,9 @@ def _downloaded(client: Any, repository: str, revision: str) -> tuple[Path, dict
     names = {entry.rfilename for entry in found.siblings or ()}
     name = next((name for name in WEIGHTS if name in names), None)
     if name is None:
-        raise WeightsError(f"{HUB}{repository} has no weights by the name of {' or '.join(WEIGHTS)}.")
+        raise WeightsError(
+            f"{HUB}{repository} has no weights file; expected {' or '.join(WEIGHTS)}. Choose another repository."
+        )
     path = _download(client, repository, name, found.sha)
     more = [CONFIG] if CONFIG in names else []
     for other in more + sorted({file.name for file in _shards(path)}):
@@ -99,7 +101,7 @@ def _parsed(weights: str) -> tuple[str, str, str]:
     if weights.startswith(TIMM):
         row = published.named(weights)
         if not row.hub:
-            raise WeightsError(f"timm publishes no weights of {row.model} on the hub. Give another tag or a file.")
+            raise WeightsError(f"timm publishes no weights of {row.model} on the hub. Give another tag, or a file.")
         tagged = f"{TIMM}{row.model}.{row.hub.partition('.')[2]}" if not row.tag else weights
         return row.hub, "", tagged
     repository, _, revision = weights.removeprefix(HUB).partition("@")

@@ -123,7 +123,7 @@ def _from_config(config: Mapping[str, Any]) -> dict[str, Any]:
 def _three(values: Any) -> tuple[float, ...]:
     numbers = tuple(float(value) for value in values)
     if len(numbers) != 3 or not all(map(math.isfinite, numbers)):
-        raise ValueError(f"{numbers}; expected one finite number for each color")
+        raise ValueError(f"{numbers}; expected one finite number per color")
     return numbers
 
 
@@ -163,8 +163,8 @@ def named(text: str) -> Published:
     close = f" {did_you_mean(text, known)}" if did_you_mean(text, known) else ""
     choices = f" {model} has the tags {_listed([row.tag for row in rows])}." if rows else ""
     raise UsageError(
-        f"{text!r} is not in the tables of timm and torchvision models that fit one of ours.{close}{choices} "
-        "`edgecnn models --json FILE` lists them."
+        f"{text!r} is not a model of timm or torchvision that edgecnn has.{close}{choices} `edgecnn models --json "
+        "FILE` lists all."
     )
 
 
@@ -187,12 +187,13 @@ def only(rows: list[Published], path: Path) -> Published:
         return rows[0] if len(rows) == 1 else dataclasses.replace(rows[0], tag="")
     if not rows:
         raise WeightsError(
-            f"{path}: neither timm nor torchvision has this model at this width, or names its weights so. `edgecnn "
-            "models` shows which models take their weights."
+            f"{path} does not fit: neither timm nor torchvision has weights for this model at this width with "
+            "such names. `edgecnn models` shows which models accept their weights."
         )
     raise WeightsError(
-        f"{path} doesn't say which published weights these are or began as (it has no config.json of timm beside it), "
-        f"and padding or preprocessing depend on it. Add --weights-of with one of {_listed(map(str, rows))}."
+        f"{path} does not tell which published weights it has or was fine-tuned from (there is no config.json of "
+        "timm beside it), but padding or preprocessing depend on that. Add --weights-of with one of "
+        f"{_listed(map(str, rows))}."
     )
 
 

@@ -47,7 +47,9 @@ def read(path: str | Path) -> Arrays:
         with path.open("rb") as content:
             return _parse(content, path.stat().st_size)
     except OSError as error:
-        raise WeightsError(f"Can't read the weights file {path}: {error.strerror}.") from error
+        raise WeightsError(
+            f"Can't read the weights file {path}: {error.strerror}. Check its name and permissions."
+        ) from error
     except (_InvalidError, RecordError, ValueError, TypeError, KeyError) as error:
         raise WeightsError(
             f"{path} is not a valid safetensors file ({str(error)[:200]}). Download it again."
@@ -63,11 +65,11 @@ def shards(path: str | Path) -> dict[str, Path]:
     path = Path(path)
     try:
         if path.stat().st_size > LARGEST_INDEX_BYTES:
-            raise _InvalidError(f"it has more than {LARGEST_INDEX_BYTES} bytes")
+            raise _InvalidError(f"it has more than {LARGEST_INDEX_BYTES:,} bytes")
         names = parse_json(path.read_text())["weight_map"]
         return {str(key): path.parent / _plain(name) for key, name in names.items()}
     except OSError as error:
-        raise WeightsError(f"Can't read the index {path}: {error.strerror}.") from error
+        raise WeightsError(f"Can't read the index {path}: {error.strerror}. Check its name and permissions.") from error
     except (_InvalidError, RecordError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise WeightsError(
             f"{path} is not a valid index of weights ({str(error)[:200]}). Download it again."
@@ -89,16 +91,16 @@ def _parse(content: BinaryIO, size_bytes: int) -> Arrays:
     """All tensors; the header is checked against the file's size before any value is read."""
     length = int.from_bytes(content.read(8), "little")
     if size_bytes < 8 or length > min(LARGEST_HEADER_BYTES, size_bytes - 8):
-        raise _InvalidError(f"a header of {length} bytes in a file of {size_bytes}")
+        raise _InvalidError(f"its header claims {length:,} bytes, but the file has {size_bytes:,}")
     header = parse_json(content.read(length))
     if not isinstance(header, dict):
-        raise _InvalidError("the header is no JSON object")
+        raise _InvalidError("its header is not a JSON object")
     header.pop("__metadata__", None)
     places = {name: _place(name, entry) for name, entry in header.items()}
     expected = size_bytes - 8 - length
     _check_gaps(sorted((begin, end) for _, _, begin, end in places.values()), expected)
     if expected > LARGEST_BYTES:
-        raise _InvalidError(f"{expected} bytes of values; at most {LARGEST_BYTES} are read")
+        raise _InvalidError(f"it claims {expected:,} bytes of values; expected at most {LARGEST_BYTES:,}")
     values = memoryview(content.read(expected))
     return {
         name: np.frombuffer(values[begin:end], dtype).reshape(shape)
@@ -111,9 +113,11 @@ def _place(name: str, entry: Any) -> tuple[np.dtype[Any], tuple[int, ...], int, 
     dtype, shape, (begin, end) = DTYPES[entry["dtype"]], entry["shape"], entry["data_offsets"]
     numbers = [begin, end, *shape]
     if len(shape) > MAXIMUM_RANK or not all(type(number) is int and number >= 0 for number in numbers):
-        raise _InvalidError(f"{name[:80]} has a shape or place that is not of non-negative integers")
+        raise _InvalidError(f"the tensor {name[:80]} has a shape or offset that is not a list of non-negative integers")
     if end - begin != math.prod(shape) * dtype.itemsize:
-        raise _InvalidError(f"{name[:80]} has {end - begin} bytes; its shape {tuple(shape)} takes another number")
+        raise _InvalidError(
+            f"the tensor {name[:80]} has {end - begin} bytes, which does not fit its shape {list(shape)}"
+        )
     return dtype, tuple(shape), begin, end
 
 
@@ -122,7 +126,7 @@ def _check_gaps(places: list[tuple[int, int]], length: int) -> None:
     reached = 0
     for begin, end in places:
         if begin != reached:
-            raise _InvalidError(f"values from byte {begin} on, where those before end at {reached}")
+            raise _InvalidError(f"a tensor begins at byte {begin}, but the one before ends at byte {reached}")
         reached = end
     if reached != length:
-        raise _InvalidError(f"values up to byte {reached} of {length}")
+        raise _InvalidError(f"the tensors end at byte {reached} of {length}")

@@ -26,7 +26,7 @@ def read(path: Path) -> Arrays:
     """
     if not path.is_file():
         raise WeightsError(
-            f"There is no weights file {path}. Give none, imagenet, a file, timm:NAME.TAG or hf:ORG/NAME."
+            f"There is no weights file {path}. Use none, imagenet, a file, timm:NAME.TAG or hf:ORG/NAME."
         )
     found = _sharded(path) if path.name.endswith(INDEX) else _single(path)
     for prefix in _WRAPPED:
@@ -48,7 +48,9 @@ def _single(path: Path) -> Arrays:
         with path.open("rb") as content:
             is_zip = content.read(2) == b"PK"
     except OSError as error:
-        raise WeightsError(f"Can't read the checkpoint {path}: {error.strerror}.") from error
+        raise WeightsError(
+            f"Can't read the checkpoint {path}: {error.strerror}. Check its name and permissions."
+        ) from error
     return torch_zip.read(path) if is_zip else torch_legacy.read(path)
 
 
@@ -58,6 +60,7 @@ def _sharded(path: Path) -> Arrays:
     missing = sorted(key for key, file in places.items() if key not in files[file])
     if missing:
         raise WeightsError(
-            f"{path}: {len(missing)} tensors are not in the files that it names, the first {missing[0]}."
+            f"{path} is incomplete: {len(missing)} tensors are not in the files that it names (the first is "
+            f"{missing[0]}). Download all files."
         )
     return {key: files[file][key] for key, file in places.items()}

@@ -38,7 +38,7 @@ def _parse(stream: BinaryIO) -> torch_pickle.Arrays:
     (value, storages), keys = torch_pickle.unpickle_tensors(stream), torch_pickle.unpickle(stream)
     tensors = torch_pickle.tensors_of(value)
     if not isinstance(keys, list) or not all(type(key) is str for key in keys):
-        raise pickle.UnpicklingError("the list of storages is not one of names")
+        raise pickle.UnpicklingError("the list of storages does not hold names")
     values = {key: _values(stream, storages[key].dtype) for key in keys}
     return {name: torch_pickle.array(tensor, values[tensor.storage.key]) for name, tensor in tensors.items()}
 

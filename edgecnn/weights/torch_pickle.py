@@ -73,7 +73,7 @@ def _rebuild_tensor(storage: Any, offset: Any, shape: Any, strides: Any, *_: Any
     if not all(type(number) is int and number >= 0 for number in (offset, *shape, *strides)):
         raise pickle.UnpicklingError("a tensor has an offset, size or stride that is not a non-negative integer")
     if len(shape) != len(strides) or len(shape) > MAXIMUM_RANK:
-        raise pickle.UnpicklingError(f"a tensor has shape {shape} and strides {strides}")
+        raise pickle.UnpicklingError(f"a tensor has the shape {shape} but the strides {strides}")
     last = offset + sum((size - 1) * stride for size, stride in zip(shape, strides))
     # Overlapping strides could name more values than the file has, and fill the memory.
     if math.prod(shape) > storage.length or (math.prod(shape) and last >= storage.length):
@@ -97,7 +97,7 @@ class _RebuildParameter:
 
     def __call__(self, tensor: Any, *_: Any) -> Tensor:
         if not isinstance(tensor, Tensor):
-            raise pickle.UnpicklingError("a parameter that is not a tensor")
+            raise pickle.UnpicklingError("a parameter is not a tensor")
         return tensor
 
 
@@ -118,22 +118,22 @@ class _Unpickler(pickle.Unpickler):
         if module == "torch" and name in STORAGES:
             return _Kind(name)
         raise UntrustedModelError(
-            f"The checkpoint refers to the Python object {module}.{name}; expected only tensors. It was not loaded. "
-            "Get the file from a source that you trust."
+            f"The checkpoint was not loaded: it refers to the Python object {module}.{name}; expected only "
+            "tensors. Get the file from a source that you trust, or save it as safetensors."
         )
 
     def persistent_load(self, pid: Any) -> Storage:
         # Nothing of the reference is printed: a few bytes can describe one whose text fills the memory.
         if type(pid) is not tuple or not 5 <= len(pid) <= 6:
-            raise pickle.UnpicklingError("a persistent reference that is not a storage")
+            raise pickle.UnpicklingError("a persistent reference is not a storage")
         kind, dtype, key, _location, count, *_view = pid
         if kind != "storage" or not isinstance(dtype, _Kind) or type(key) is not str:
-            raise pickle.UnpicklingError("a persistent reference that is not a storage")
+            raise pickle.UnpicklingError("a persistent reference is not a storage")
         if type(count) is not int or count < 0:
-            raise pickle.UnpicklingError("a storage whose length is not a number")
+            raise pickle.UnpicklingError("the length of a storage is not a number")
         storage = Storage(STORAGES[dtype.name], key, count)
         if self.storages.setdefault(key, storage) != storage:
-            raise pickle.UnpicklingError("a storage of two kinds")
+            raise pickle.UnpicklingError("a storage has two types")
         return storage
 
 
@@ -153,10 +153,14 @@ def guarded(path: str | Path, kind: str, parse: Callable[[Path], Arrays]) -> Arr
     try:
         size_bytes = path.stat().st_size
         if size_bytes > MAXIMUM_BYTES:
-            raise WeightsError(f"{path} has {size_bytes} bytes; at most {MAXIMUM_BYTES} are read.")
+            raise WeightsError(
+                f"{path} has {size_bytes:,} bytes; expected at most {MAXIMUM_BYTES:,}. Choose a smaller model."
+            )
         return parse(path)
     except OSError as error:
-        raise WeightsError(f"Can't read the checkpoint {path}: {error.strerror}.") from error
+        raise WeightsError(
+            f"Can't read the checkpoint {path}: {error.strerror}. Check its name and permissions."
+        ) from error
     except UntrustedModelError as error:
         raise UntrustedModelError(f"{path}: {error}") from None
     except WeightsError:
@@ -196,12 +200,12 @@ def _check_opcodes(stream: BinaryIO) -> None:
         index = argument if isinstance(argument, int) else count
         if name in ("PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"):
             if index > MAXIMUM_MEMO:
-                raise pickle.UnpicklingError(f"memo index {index}")
+                raise pickle.UnpicklingError(f"there is no memo index {index}")
             is_tuple = "TUPLE" in names[-1] or names[-1] == "FROZENSET"
             (tuples.add if is_tuple and not _is_shape(names) else tuples.discard)(index)
             count += 1
         elif name == "DUP" or (name in ("GET", "BINGET", "LONG_BINGET") and index in tuples):
-            raise pickle.UnpicklingError("a tuple that is referenced twice")
+            raise pickle.UnpicklingError("a tuple is referenced twice")
         names.append(name)
 
 
@@ -226,11 +230,11 @@ def tensors_of(value: Any) -> dict[str, Tensor]:
     if not isinstance(value, dict) or not all(
         type(name) is str and isinstance(tensor, Tensor) for name, tensor in value.items()
     ):
-        raise pickle.UnpicklingError("not a dictionary of tensors")
+        raise pickle.UnpicklingError("it is not a dictionary of tensors")
     # Many tensors may share a storage, and each is copied.
     size_bytes = sum(math.prod(tensor.shape) * tensor.storage.dtype.itemsize for tensor in value.values())
     if size_bytes > MAXIMUM_BYTES:
-        raise pickle.UnpicklingError(f"{len(value)} tensors of {size_bytes} bytes")
+        raise pickle.UnpicklingError(f"it has {len(value)} tensors of {size_bytes:,} bytes in all")
     return value
 
 

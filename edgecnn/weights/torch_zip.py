@@ -56,20 +56,20 @@ def _members(archive: zipfile.ZipFile, size_bytes: int) -> dict[str, zipfile.Zip
     found: dict[str, zipfile.ZipInfo] = {}
     listed = archive.infolist()
     if any(member.compress_type != zipfile.ZIP_STORED for member in listed):
-        raise pickle.UnpicklingError("a compressed member, which PyTorch doesn't write")
+        raise pickle.UnpicklingError("a member is compressed, which PyTorch does not do")
     if len(listed) > MOST_MEMBERS or sum(member.file_size for member in listed) > size_bytes:
-        raise pickle.UnpicklingError(f"{len(listed)} members, which together are larger than the archive")
+        raise pickle.UnpicklingError(f"it has {len(listed)} members, which together are larger than the archive")
     if len({member.filename.partition("/")[0] for member in listed}) > 1:
-        raise pickle.UnpicklingError("members in several folders")
+        raise pickle.UnpicklingError("its members are in several folders")
     for member in listed:
         root, _, name = member.filename.partition("/")
         if root in ("", "..") or ".." in name.split("/") or name in found:
-            raise pickle.UnpicklingError("a member outside the archive's folder, or twice the same")
+            raise pickle.UnpicklingError("a member is outside the archive's folder, or occurs twice")
         found[name] = member
     if any(name.startswith(_PROGRAMS) for name in found):
         raise UntrustedModelError(
-            "It holds a program (TorchScript or torch.export); expected only tensors. It was not loaded. Save the "
-            "model's state_dict() instead, best as safetensors."
+            "The file was not loaded: it holds a program (TorchScript or torch.export); expected only tensors. "
+            "Save the model's state_dict() instead, preferably as safetensors."
         )
     if found["data.pkl"].file_size > LARGEST_PICKLE_BYTES:
         size_bytes = found["data.pkl"].file_size
@@ -80,5 +80,5 @@ def _members(archive: zipfile.ZipFile, size_bytes: int) -> dict[str, zipfile.Zip
 def _values(archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo], storage: Storage) -> np.ndarray[Any, Any]:
     member = members[f"data/{storage.key}"]
     if member.file_size != storage.length * storage.dtype.itemsize:
-        raise pickle.UnpicklingError(f"a storage of {member.file_size} bytes; expected {storage.length} values")
+        raise pickle.UnpicklingError(f"a storage has {member.file_size:,} bytes; expected {storage.length:,} values")
     return np.frombuffer(archive.read(member), storage.dtype)

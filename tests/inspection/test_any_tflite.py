@@ -83,7 +83,7 @@ def test_the_target_of_a_file_without_shapes(tmp_path, custom):
     assert "damaged" not in done.stdout + done.stderr
     if custom:
         assert "0 of 4 operators run on" in done.stdout and "SomebodysOwn" in done.stdout
-        assert "does not record the shapes of 4 of its 4 operators" in done.stdout
+        assert "does not record the tensor shapes of 4 of its 4 operators" in done.stdout
     else:
         assert "3 of 3 operators (100% of the multiply-accumulates)" in done.stdout
 

@@ -96,5 +96,5 @@ def test_wrong_use_is_refused_with_a_remedy(arguments: dict[str, object], messag
 
 
 def test_there_are_no_wheel_weights_of_other_widths() -> None:
-    with pytest.raises(WeightsError, match=r"width 1\.0 only; received 0\.5"):
+    with pytest.raises(WeightsError, match=r"only for width 1\.0; received width 0\.5"):
         build_model("efficientnet_lite0", width=0.5, weights="imagenet", input_size=32)

@@ -208,7 +208,7 @@ def test_the_rules_warn_and_the_compiler_decides(double, tmp_path):
     assert "nothing of float.tflite" in line and "FLOAT32" in line and "--scheme int8" in line
     report = targets.compile(file, tmp_path / "out.tflite")
     assert report.maps_entirely and (tmp_path / "out.tflite").exists()
-    assert any("expected 0 operators to map" in note for note in report.notes)
+    assert any("predicted that 0 operators map" in note for note in report.notes)
 
 
 def test_the_command_says_what_the_rules_expect_and_goes_on(double, tmp_path):
@@ -216,7 +216,7 @@ def test_the_command_says_what_the_rules_expect_and_goes_on(double, tmp_path):
     command = [sys.executable, "-m", "edgecnn", "compile", str(tmp_path / "float.tflite"), "--target", "edgetpu"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert "Before compilation: By its rules, nothing of float.tflite" in done.stderr
+    assert "Before compilation: By the published rules, nothing of float.tflite" in done.stderr
 
 
 def test_nothing_is_said_of_a_model_that_should_map():

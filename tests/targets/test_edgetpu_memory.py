@@ -49,4 +49,4 @@ def test_a_compiled_model_is_not_said_to_have_no_parameters():
     graph.operator("CUSTOM", [picture], [scores])
     graph.model.operatorCodes[0].customCode = "edgetpu-custom-op"
     report = check(graph, [picture], [scores])
-    assert report.maps_entirely and report.mapped_macs_share is None and "Compiled already" in report.memory.note
+    assert report.maps_entirely and report.mapped_macs_share is None and "already compiled" in report.memory.note

@@ -42,7 +42,7 @@ def test_training_images_are_counted_and_said(
     found = verify(file, model, str(picture_folder))
     assert found.trained_on == 5
     assert found.notes == (
-        "The model was trained on 5 of these 8 images, which makes its accuracy optimistic. Verify on others.",
+        "The model was trained on 5 of these 8 images, so its accuracy is optimistic. Verify on other images.",
     )
     assert type(found).from_dict(found.to_dict()) == found
     assert verify(file, model, open_data("photos").sample(6)).notes == ()

@@ -179,7 +179,7 @@ def test_png_and_page_image_survive_the_round_trip():
 def test_classes_by_name_number_and_part(colors):
     found = _keras_subject(colors)
     assert [find_class(found.contract, found.classes, text) for text in ("1", "blue", "RED thing")] == [1, 2, 0]
-    with pytest.raises(UsageError, match="fits 3 classes"):
+    with pytest.raises(UsageError, match="matches 3 classes"):
         find_class(found.contract, found.classes, "thing")
     with pytest.raises(UsageError, match="is not a class of this model"):
         find_class(found.contract, found.classes, "9")

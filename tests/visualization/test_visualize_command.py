@@ -51,7 +51,7 @@ def test_a_page_of_everything(folder):
     stable = values["translation"]["curves"]
     assert stable[0]["probability"] == pytest.approx(stable[1]["probability"], abs=1e-4)
     page = (folder / "all.html").read_text()
-    for title in ("First-layer filters", "Feature maps", "Grad-CAM", "Occlusion", "Patches", "Moving the picture"):
+    for title in ("First-layer filters", "Feature maps", "Grad-CAM", "Occlusion", "Patches", "Shifting the image"):
         assert f"<h2>{title}" in page
     assert not re.search(r"(src|href)=\"(?!data:)", page)
     assert "<script" not in page

@@ -124,9 +124,9 @@ def test_one_error_lists_missing_surplus_and_mis_shaped_keys(tmp_path: Path, sta
     ("options", "message"),
     [
         ({"weights_of": "timm:resnet18.a1_in1k"}, r"which is resnet18 here; mobilenet_v3_small was requested"),
-        ({"weights_of": TAG, "width": 1.0}, r"which has width 0\.75; add --width 0\.75"),
+        ({"weights_of": TAG, "width": 1.0}, r"which has width 0\.75\. Add --width 0\.75"),
         ({"weights_of": "timm:resnet18.nonsense"}, r"resnet18 has the tags a1_in1k"),
-        ({"weights_of": "nonsense"}, "is not in the tables of timm and torchvision"),
+        ({"weights_of": "nonsense"}, "is not a model of timm or torchvision that edgecnn has"),
     ],
 )
 def test_wrong_models_are_refused(
@@ -210,7 +210,7 @@ def test_the_only_one_that_fits_needs_no_name(tmp_path: Path) -> None:
     path = torch_files.write_safetensors(tmp_path / "a.safetensors", arrays)
     found = opened(path, "alexnet_one_tower")
     assert found.row.model == "alexnet" and not found.is_published
-    with pytest.raises(WeightsError, match="neither timm nor torchvision has this model"):
+    with pytest.raises(WeightsError, match="neither timm nor torchvision has weights for this model"):
         opened(path, "alexnet")
 
 

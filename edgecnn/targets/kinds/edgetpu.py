@@ -33,7 +33,9 @@ def check(model: TFLiteModel, name: str = "model") -> TargetReport:
     try:
         return _report(model.graph, name)
     except (IndexError, ValueError, ZeroDivisionError) as error:
-        raise ModelFileError(f"{name} is damaged: an operator doesn't fit its tensors ({error}).") from error
+        raise ModelFileError(
+            f"{name} is damaged: an operator does not fit its tensors ({error}). Convert the model again."
+        ) from error
 
 
 def warnings(keras_model: Any) -> list[str]:
@@ -73,8 +75,8 @@ def _unchecked(graph: Graph, unknown: frozenset[int]) -> list[str]:
     if not unknown:
         return []
     count = sum(not unknown.isdisjoint((*operator.inputs, *operator.outputs)) for operator in graph.operators)
-    sizes = f"The file does not record the shapes of {count} of its {len(graph.operators)} operators' tensors"
-    return [f"{sizes}: the limits of their sizes were not checked, their multiply-accumulates not counted."]
+    sizes = f"The file does not record the tensor shapes of {count} of its {len(graph.operators)} operators"
+    return [f"{sizes}: their size limits were not checked, and their multiply-accumulates were not counted."]
 
 
 def _verdicts(graph: Graph, unknown: frozenset[int]) -> Iterator[Verdict]:

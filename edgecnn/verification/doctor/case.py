@@ -112,7 +112,9 @@ class Case:
             )
         read = [(example, picture) for example, picture in readable(data, lambda example, why: None)]
         if len(read) < LEAST_PICTURES:
-            raise DataError(f"{data.name} has {len(read)} readable images; the doctor needs {LEAST_PICTURES} or more.")
+            raise DataError(
+                f"{data.name} has {len(read)} readable images; expected at least {LEAST_PICTURES}. Give more images."
+            )
         fitted = np.stack([fit(picture, source.contract.preprocessing) for _, picture in read])
         examples = [example for example, _ in read]
         labels = [example.label for example in examples[1::2]]

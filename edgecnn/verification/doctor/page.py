@@ -25,7 +25,7 @@ def render(diagnosis: Diagnosis, case: Case) -> str:
     top = cards(
         [
             (f"{diagnosis.snr_db:.1f} dB", "SQNR of the outputs", f"{diagnosis.pictures} images"),
-            (str(len(diagnosis.findings)), "findings", "the remedy that gains most first"),
+            (str(len(diagnosis.findings)), "findings", "sorted by the gain of the remedy"),
         ]
     )
     lead = f"{diagnosis.model} against its float model, on {diagnosis.data}."
@@ -44,7 +44,7 @@ def _findings(diagnosis: Diagnosis) -> str:
         ]
         for finding in diagnosis.findings
     ]
-    return table(("cause", "what was seen", "remedy", "measured"), rows, numbers=False)
+    return table(("cause", "evidence", "remedy", "measured"), rows, numbers=False)
 
 
 def gain(before: float, after: float | None) -> str:
@@ -59,8 +59,9 @@ def _profile(diagnosis: Diagnosis) -> str:
         ("own output", [layer.snr_db for layer in diagnosis.layers]),
     ]
     return chart(charts.lines(numbers, series, "number of the operator", "SQNR in dB")) + paragraph(
-        "Lower is worse. Own output: the noise accumulated up to this output. Only this layer: SQNR of the scores "
-        "when only this operator is int8. Simulated in float arithmetic, on the artifact's grids."
+        "SQNR of each operator; lower is worse. Own output: the noise accumulated up to this output. Only this "
+        "layer: SQNR of the model's output when only this operator is int8. Simulated in float arithmetic with "
+        "the artifact's quantization parameters."
     )
 
 
@@ -85,11 +86,11 @@ def _worst(diagnosis: Diagnosis) -> str:
 def _histograms(case: Case, pair: Pair) -> str:
     values = case.simulation.exact[pair.output].ravel()
     drawing = charts.histogram(_thinned(values), "activation", marks=_ends(pair))
-    drawn = [chart(drawing, "Activations; the lines are the ends of the int8 grid")]
+    drawn = [chart(drawing, "Activations; the lines mark the ends of the int8 range")]
     if pair.layer is not None:
         weights = case.network.values(pair.layer.weights).ravel()
         marks = _weight_ends(pair)
-        grid = "the lines are the ends of the int8 grid" if marks else "every channel has its own grid"
+        grid = "the lines mark the ends of the int8 range" if marks else "every channel has its own range"
         drawn.append(chart(charts.histogram(_thinned(weights), "weight", marks=marks), f"Weights; {grid}"))
     return side_by_side(*drawn)
 

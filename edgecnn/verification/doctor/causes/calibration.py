@@ -34,19 +34,22 @@ def examine(case: Case) -> Finding | None:
     exactly = known and distances[name] < _EXACTLY < right
     tensor, clipped = _worst_clipping(case)
     if exactly or (distances[name] < _CLEARLY * right and right > _LIKE):
-        summary = f"The ranges come from {name}."
+        summary = f"The activation ranges are those of {name}."
     elif _distance(ours, _widths(case, case.tensors(case.spare))) > _LIKE and clipped > _CLIPPED:
-        one = f"one class alone ({case.seen_label})" if case.seen_label else "too few or too similar images"
-        summary = f"The ranges come from {one}."
+        one = f"images of one class only ({case.seen_label})" if case.seen_label else "too few or too similar images"
+        summary = f"The activation ranges are those of {one}."
     else:
         return None
     finding = Finding(
         "calibration",
         summary,
-        f"They differ by a factor of {2**right:.2f} in the mean from those of the right images, and by "
+        f"On average they differ by a factor of {2**right:.2f} from the ranges of the right images, and by "
         f"{2 ** distances[name]:.2f} from those of {name}. {100 * clipped:.2f} % of the values of "
         f"{case.layer_of(tensor)} lie outside of its range.",
-        "Calibrate on images like those of the camera, of all classes: edgecnn quantize ... --calibration DATA",
+        (
+            "Calibrate on images of all classes that are like those of the camera: edgecnn quantize ... "
+            "--calibration DATA"
+        ),
         case.layer_of(tensor),
         case.before_snr_db,
         case.after_snr_db(level=case.level),
@@ -93,7 +96,7 @@ def _mistakes(case: Case, pictures: np.ndarray) -> list[tuple[str, np.ndarray]]:
     if len(counts) > 1:
         for label in sorted(label for label, count in counts.items() if count >= _FEW):
             chosen = [number for number, found_label in enumerate(case.labels) if found_label == label]
-            found.append((f"one class alone ({label})", case.tensors(case.spare[chosen])))
+            found.append((f"images of one class only ({label})", case.tensors(case.spare[chosen])))
     return found
 
 

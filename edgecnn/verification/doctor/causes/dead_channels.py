@@ -21,8 +21,11 @@ def examine(case: Case) -> Finding | None:
     return Finding(
         "dead_channels",
         f"{count} channels are zero for every image.",
-        f"{dead[worst]} of the {total[worst]} of {case.layer_of(worst)}.",
-        "They do not harm int8 accuracy; removing them makes the model faster: edgecnn prune ... --method channels",
+        f"{case.layer_of(worst)} has most of them: {dead[worst]} of its {total[worst]} channels.",
+        (
+            "They do not reduce int8 accuracy, but removing them makes the model faster: edgecnn prune ... "
+            "--method channels"
+        ),
         case.layer_of(worst),
         case.before_snr_db,
         None,

@@ -26,11 +26,11 @@ def examine(case: Case) -> Finding | None:
     return Finding(
         "exploding_channel",
         f"Channel {int(reach.argmax())} of {case.layer_of(worst)} is {ratios[worst]:.0f} times as large as the others.",
-        f"It reaches {reach.max():.3g}, the median channel {median:.3g}: one step of the grid is {step:.3g}, so that "
-        f"the others have {median / step:.1f} of 255 steps.",
-        "Scale the channel down in its producer and up in its consumers (equalization), or train with weight decay."
+        f"This channel reaches {reach.max():.3g}, the median channel only {median:.3g}. With a quantization step "
+        f"of {step:.3g}, the other channels use {median / step:.1f} of 255 steps.",
+        ("Scale the channel down in its producer and up in its consumers (equalization), or train with weight decay.")
         if curable
-        else "Train with weight decay, or leave this layer in float (--max-drop tries it).",
+        else "Train with weight decay, or keep this layer in float (--max-drop tries it).",
         case.layer_of(worst),
         case.before_snr_db,
         case.after_snr_db(model=network.to_bytes()) if curable else None,

@@ -17,15 +17,17 @@ def examine(case: Case) -> Finding | None:
     ours = dataclasses.asdict(case.source.contract.preprocessing)
     its = dataclasses.asdict(case.file.contract.preprocessing)
     different = [
-        f"{name} is {its[name]}, the float model's is {ours[name]}" for name in ours if ours[name] != its[name]
+        f"{name} is {its[name]} in the artifact, but {ours[name]} in the float model"
+        for name in ours
+        if ours[name] != its[name]
     ]
     if not different:
         return _by_accuracy(case)
     return Finding(
         "preprocessing",
-        "The artifact has another preprocessing than the float model.",
+        "The preprocessing of the artifact differs from that of the float model.",
         "; ".join(different) + ".",
-        "Quantize again from the .keras file, whose contract travels along, without --mean and --std of your own.",
+        ("Quantize again from the .keras file, whose contract has the right preprocessing, without --mean and --std."),
         before_snr_db=case.before_snr_db,
         after_snr_db=case.after_snr_db(level="fast"),
     )
@@ -45,8 +47,8 @@ def _by_accuracy(case: Case) -> Finding | None:
         return None
     return Finding(
         "preprocessing",
-        "The float model gets another preprocessing than in training; the artifact agrees with it and is equally "
-        "wrong.",
+        "The preprocessing of the float model differs from that in training; the artifact has the same wrong "
+        "preprocessing.",
         found.sentence(),
         f"edgecnn quantize FLOAT -o {case.file.name} {found.options}",
         before_snr_db=case.before_snr_db,

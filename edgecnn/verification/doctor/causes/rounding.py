@@ -19,7 +19,7 @@ def examine(case: Case) -> Finding | None:
     return Finding(
         "rounding",
         "The weights were rounded to nearest, which shifts the layers' outputs.",
-        f"{worst.layer} ({worst.operator}) makes {worst.share_percent:.0f} % of the total noise.",
+        f"{worst.layer} ({worst.operator}) causes {worst.share_percent:.0f} % of the total noise.",
         "Round weights by output error and correct the biases: edgecnn quantize ... --improve fast (or best)",
         worst.layer,
         case.before_snr_db,

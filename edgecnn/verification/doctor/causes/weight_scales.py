@@ -29,11 +29,12 @@ def examine(case: Case) -> Finding | None:
     because = f" The network has {' and '.join(curves)}, across which channels can't be equalized." if curves else ""
     return Finding(
         "weight_scales",
-        f"{len(single)} layers have one weight scale for all channels, and the channels differ.",
-        f"In {case.layer_of(worst.output)} the largest channel is {spread[worst.number]:.0f} times the median one, "
-        f"which has {127 / spread[worst.number]:.1f} of 127 steps.{because}",
-        "Quantize per channel: edgecnn quantize ... --scheme int8"
-        + ("" if curves else " (or --scheme int8_per_tensor --improve best, if the accelerator has no other)"),
+        f"{len(single)} layers have one weight scale for all their channels, whose weights differ in size.",
+        f"In {case.layer_of(worst.output)} the weights of the largest channel are {spread[worst.number]:.0f} "
+        f"times those of the median channel, which uses only {127 / spread[worst.number]:.1f} of 127 "
+        f"steps.{because}",
+        "Use per-channel weights: edgecnn quantize ... --scheme int8"
+        + ("" if curves else " (for an accelerator with per-tensor weights: --scheme int8_per_tensor --improve best)"),
         case.layer_of(worst.output),
         case.before_snr_db,
         case.after_snr_db(level=case.level),
