@@ -73,14 +73,14 @@ def _show(diagnosis: Any) -> None:
         for layer in diagnosis.worst()
     ]  # fmt: skip
     columns = (
-        "SQNR only this layer, dB",
+        "only this layer, dB",
         "operator",
-        "SQNR all but this layer, dB",
-        "SQNR own output, dB",
+        "all but this layer, dB",
+        "own output, dB",
         "all but this layer dB",
         "own output dB",
     )
-    print_table(columns, rows, drop_first=("operator", "SQNR own output, dB"))
+    print_table(columns, rows, drop_first=("operator", "own output, dB"))
     for finding in diagnosis.findings:
         say(f"{finding.cause}: {finding.summary}\n  {finding.evidence}\n  Remedy: {finding.remedy}")
         if finding.after_snr_db is not None:

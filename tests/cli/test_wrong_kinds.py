@@ -162,7 +162,7 @@ def test_an_output_that_is_an_input_is_refused(folder: Path, spelled: Callable[[
 def test_every_command_that_writes_refuses_it(folder: Path, words: str, other: str) -> None:
     for name in ("t.keras", "v.html", "d.csv", "v.mp4", "l.txt"):
         Path(name).write_bytes((folder / "m.keras").read_bytes() if name.endswith(".keras") else b"x")
-    assert f"the same file as {other}; it would be overwritten" in refused(*words.split())
+    assert f"the same file as {other}, which would be overwritten" in refused(*words.split())
 
 
 def test_every_output_is_known_as_one() -> None:

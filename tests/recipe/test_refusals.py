@@ -118,7 +118,7 @@ def test_a_file_that_a_stage_would_overwrite(
         Path("r.toml").write_text(
             f'[model]\nfile = "{file}"\n[train]\ndata = "{picture_folder}"\nvalidation_share = 0.5\n'
         )
-        with pytest.raises(RecipeError, match=r"model\.file is .*, which the stage train would overwrite"):
+        with pytest.raises(RecipeError, match=r"model\.file is .*, but the stage train would overwrite this file"):
             run("r.toml", folder="out")
     assert (folder / "trained.keras").read_bytes() == tiny_keras.read_bytes()
 

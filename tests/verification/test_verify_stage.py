@@ -90,7 +90,7 @@ def test_reference_with_other_classes_is_refused(tiny_int8: Path, picture_folder
 
     layers = [keras.Input((32, 32, 3)), keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(classes)]
     keras.Sequential(layers).save(picture_folder.parent / "other.keras")
-    with pytest.raises(UsageError, match=f"has {classes} output classes; the artifact has 5"):
+    with pytest.raises(UsageError, match=f"has {classes} output classes, but the artifact has 5"):
         verify(tiny_int8, picture_folder.parent / "other.keras", str(picture_folder))
 
 
