@@ -12,7 +12,8 @@ from edgecnn.api import notebook
 from edgecnn.core.progress import silent
 from edgecnn.core.statistics import Share
 from edgecnn.runtime.model.html_table import html_table
-from edgecnn.training.history import Epoch, History
+from edgecnn.training.epoch import Epoch
+from edgecnn.training.history import History
 
 
 class Tags(HTMLParser):

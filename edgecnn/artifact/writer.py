@@ -25,6 +25,7 @@ from edgecnn.runtime.model import metadata as standard
 from edgecnn.runtime.model import model_file
 from edgecnn.runtime.model.contract import Contract
 from edgecnn.runtime.model.flatbuffer import Table
+from edgecnn.runtime.model.graph import Graph
 from edgecnn.runtime.model.model_file import (
     BUFFER_NAME,
     DIGEST_SIZE,
@@ -33,7 +34,7 @@ from edgecnn.runtime.model.model_file import (
     AnyFile,
     ModelFile,
 )
-from edgecnn.runtime.model.tflite import Graph, parse
+from edgecnn.runtime.model.tflite import parse
 
 _SPAN_BYTES = 16  # of GRAPH_BUFFER_NAME: where the graph starts, and its length
 _ALIGNMENT = 64  # flatbuffers of constant tensors are aligned to 16; cache lines are 64

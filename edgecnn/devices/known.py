@@ -20,6 +20,7 @@ from edgecnn.core.errors import EdgecnnError, RecordError, UsageError
 from edgecnn.core.files import parse_toml
 from edgecnn.core.registry import DEVICES
 from edgecnn.core.text import did_you_mean, printable
+from edgecnn.devices.address import Address
 from edgecnn.runtime.regular_file import read_regular
 
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
@@ -93,8 +94,6 @@ def add(entry: Entry) -> None:
             )
     kind, place = locate(entry.target)
     if kind == "ssh":
-        from edgecnn.devices.ssh_client import Address
-
         Address.parse(place.target)
     with files.locked(path()):
         _write({**entries(), entry.name: entry})

@@ -9,12 +9,12 @@ import re
 import shlex
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from edgecnn.core.errors import DeviceError, EdgecnnError, UsageError
+from edgecnn.core.errors import DeviceError, EdgecnnError
 from edgecnn.core.text import did_you_mean
 from edgecnn.devices import known
+from edgecnn.devices.address import Address
 from edgecnn.devices.child import Answer, Limits, converse
 
 TRANSPORT_FAILED = 255
@@ -23,38 +23,7 @@ _COMMAND_S = 120.0
 _SLOWEST_BYTES_S = 10_000
 _MAX_BYTES = 1 << 20
 TUNNEL_OPEN = "edgecnn-tunnel-open"
-_TARGET = re.compile(r"(?:(?P<user>[\w.+-]+)@)?(?P<host>\[[0-9A-Fa-f:.%\w]+\]|[\w.-]+)(?::(?P<port>\d+))?")
-
 _PLAIN_PATH = re.compile(r"/[\w./+@-]{0,49}", re.ASCII)
-
-
-@dataclass(frozen=True)
-class Address:
-    """Where a board is; user and port may be left to ~/.ssh/config."""
-
-    host: str
-    user: str | None = None
-    port: int | None = None
-
-    @classmethod
-    def parse(cls, target: str) -> Address:
-        """Read `[user@]host[:port]`.
-
-        Raises:
-            UsageError: it is something else.
-        """
-        match = _TARGET.fullmatch(target.rstrip("/"))
-        # A host that starts with a dash would be taken for an option of ssh.
-        if match is None or match["host"].startswith("-") or int(match["port"] or 1) not in range(1, 65536):
-            raise UsageError(
-                f"Unknown device {target!r}. Expected local, a name from `edgecnn devices list`, or "
-                "[ssh://][user@]host[:port]."
-            )
-        return cls(match["host"].strip("[]"), match["user"], int(match["port"]) if match["port"] else None)
-
-    def __str__(self) -> str:
-        user = f"{self.user}@" if self.user else ""
-        return f"{user}{self.host}{f':{self.port}' if self.port else ''}"
 
 
 class Client:

@@ -10,7 +10,8 @@ import numpy as np
 
 from edgecnn.graph.edit import with_outputs
 from edgecnn.graph.replay import Runner, Worker
-from edgecnn.runtime.model.tflite import FLOAT_TYPES, Graph, parse
+from edgecnn.runtime.model.graph import FLOAT_TYPES, Graph
+from edgecnn.runtime.model.tflite import parse
 
 Inputs = Iterator[np.ndarray]
 Read = Callable[[int], np.ndarray]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from edgecnn.runtime.model.tflite import Graph
+from edgecnn.runtime.model.graph import Graph
 
 _ALIGNMENT = 64  # TFLite's kDefaultTensorAlignment
 _Block = tuple[int, int, int, int]  # offset, end, first operator, last operator

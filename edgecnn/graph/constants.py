@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from edgecnn.runtime.model.tflite import Graph, Operator, Tensor
+from edgecnn.runtime.model.graph import Graph, Operator, Tensor
 
 _KEEP_VALUES = ("DEQUANTIZE", "DENSIFY")
 

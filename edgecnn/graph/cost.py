@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from edgecnn.graph.operator_kinds import kind_of
-from edgecnn.runtime.model.tflite import Graph, Operator, Tensor
+from edgecnn.runtime.model.graph import Graph, Operator, Tensor
 from edgecnn.runtime.model.validation import Record
 
 # A constant of such a type that isn't a bias is an argument (a shape, axes), no parameter.

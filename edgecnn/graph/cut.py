@@ -28,8 +28,8 @@ from edgecnn.runtime.measure.per_op import (
     PROBES,
     constant_operators,
 )
+from edgecnn.runtime.model.graph import Graph, Operator
 from edgecnn.runtime.model.model_file import AnyFile
-from edgecnn.runtime.model.tflite import Graph, Operator
 
 EMPTY_GRAPHS = 5
 _NO_NUMBERS = ("STRING", "RESOURCE", "VARIANT")

@@ -16,7 +16,8 @@ import numpy as np
 
 from edgecnn.core.compat.litert_schema import builtin_code, pack, schema, text, unpack
 from edgecnn.graph.operator_kinds import WEIGHTED
-from edgecnn.runtime.model.tflite import FLOAT_TYPES, Graph, Operator, parse
+from edgecnn.runtime.model.graph import FLOAT_TYPES, Graph, Operator
+from edgecnn.runtime.model.tflite import parse
 
 _WEIGHTED_CODES = [getattr(schema.BuiltinOperator, name) for name in WEIGHTED]
 NO_ACTIVATION, RELU, RELU_N1_TO_1, RELU6 = 0, 1, 2, 3

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from edgecnn.graph.operator_kinds import kind_of
-from edgecnn.runtime.model.tflite import Graph, Operator
+from edgecnn.runtime.model.graph import Graph, Operator
 
 # Levels that tracing adds around the model's own.
 _WRAPPERS = ("StatefulPartitionedCall", "PartitionedCall", "functional")

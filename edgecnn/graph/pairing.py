@@ -12,7 +12,7 @@ from edgecnn.graph.float_graph import FloatGraph, WeightedLayer
 from edgecnn.graph.grid import Grid
 from edgecnn.graph.layer_names import layer_name
 from edgecnn.graph.operator_kinds import kind_of
-from edgecnn.runtime.model.tflite import Graph, Operator, Tensor
+from edgecnn.runtime.model.graph import Graph, Operator, Tensor
 
 Identity = tuple[str, str, tuple[int, ...]]
 """Of an operator: its kind, its layer's name, its output's shape."""

@@ -7,8 +7,9 @@ from dataclasses import replace
 from edgecnn.core.errors import CrashError, ModelFileError, RuntimeMissingError
 from edgecnn.graph.constants import folded
 from edgecnn.graph.cost import activation_inputs
+from edgecnn.runtime.model.graph import Graph
 from edgecnn.runtime.model.model_file import AnyFile
-from edgecnn.runtime.model.tflite import Graph, TFLiteModel
+from edgecnn.runtime.model.tflite import TFLiteModel
 from edgecnn.runtime.process import guard
 from edgecnn.runtime.run.interpreter import interpreter_module, open_interpreter
 

@@ -10,7 +10,7 @@ from edgecnn.core.statistics import sqnr_db
 from edgecnn.graph.float_graph import FloatGraph
 from edgecnn.graph.pairing import grid_of, pair_up
 from edgecnn.graph.replay import Runner, Values
-from edgecnn.runtime.model.tflite import Graph
+from edgecnn.runtime.model.graph import Graph
 
 Activations = dict[int, np.ndarray]
 """Tensor number of the float network -> real values of all images, float32 (images, ...)."""

@@ -14,7 +14,8 @@ from edgecnn.graph.layer_names import layer_name
 from edgecnn.graph.network import Layer, Network, Value, Window, window
 from edgecnn.graph.operator_kinds import FUSED_ACTIVATIONS, OperatorKind, kind_of
 from edgecnn.runtime.errors import ModelFileError
-from edgecnn.runtime.model.tflite import Graph, Operator, Tensor, TFLiteModel
+from edgecnn.runtime.model.graph import Graph, Operator, Tensor
+from edgecnn.runtime.model.tflite import TFLiteModel
 
 _SLICES = ("SLICE", "STRIDED_SLICE")
 

@@ -6,7 +6,8 @@ from typing import Any
 
 from edgecnn.inspection.opening import OpenedModel
 from edgecnn.runtime.model.contract import Contract, Preprocessing
-from edgecnn.runtime.model.tflite import Tensor, TFLiteModel
+from edgecnn.runtime.model.graph import Tensor
+from edgecnn.runtime.model.tflite import TFLiteModel
 from edgecnn.tasks import load
 
 _LONG = 12  # entries of one value; more (the calibration images) are counted instead of listed

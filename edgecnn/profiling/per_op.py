@@ -14,8 +14,8 @@ from edgecnn.graph.cost import Cost, operator_cost
 from edgecnn.graph.layer_names import layer_name
 from edgecnn.graph.shapes import resolved
 from edgecnn.profiling.roofline import Bound, Peaks, bound, peaks
+from edgecnn.runtime.model.graph import Graph, Operator
 from edgecnn.runtime.model.model_file import AnyFile, ModelFile
-from edgecnn.runtime.model.tflite import Graph, Operator
 from edgecnn.runtime.model.validation import Record
 
 if TYPE_CHECKING:

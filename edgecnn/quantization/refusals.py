@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from edgecnn.core.errors import QuantizationError
 from edgecnn.graph.operator_kinds import kind_of
-from edgecnn.runtime.model.tflite import FLOAT_TYPES, OPERATOR_NAMES, Graph, parse
+from edgecnn.runtime.model.graph import FLOAT_TYPES, Graph
+from edgecnn.runtime.model.tflite import OPERATOR_NAMES, parse
 
 
 def check(model: bytes, *, integer: bool) -> None:

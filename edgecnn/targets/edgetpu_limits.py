@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Iterable
 
 from edgecnn.graph.operator_kinds import kind_of
-from edgecnn.runtime.model.tflite import Graph, Operator, Tensor
+from edgecnn.runtime.model.graph import Graph, Operator, Tensor
 
 MIB = 1 << 20
 Limit = tuple[str, str]  # our reason, the remedy

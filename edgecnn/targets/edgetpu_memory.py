@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from edgecnn.graph.cost import operator_cost
 from edgecnn.runtime.delegates.coral import CUSTOM_OPERATOR
-from edgecnn.runtime.model.tflite import Graph, Operator
+from edgecnn.runtime.model.graph import Graph, Operator
 from edgecnn.targets import Memory
 
 MIB = 1 << 20

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 
 from edgecnn.graph.operator_kinds import kind_of
-from edgecnn.runtime.model.tflite import Graph, Operator, Tensor
+from edgecnn.runtime.model.graph import Graph, Operator, Tensor
 from edgecnn.targets import edgetpu_limits
 
 Found = tuple[str, str, str]  # the compiler's status, our reason, the remedy

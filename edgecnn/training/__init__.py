@@ -8,7 +8,8 @@ from edgecnn.core.lazy import exports
 from edgecnn.training.settings import FitSettings, TrainOptions
 
 if TYPE_CHECKING:
-    from edgecnn.training.history import Epoch, History
+    from edgecnn.training.epoch import Epoch
+    from edgecnn.training.history import History
     from edgecnn.training.learner import Teacher
     from edgecnn.training.pipeline import Trained, remove_checkpoints, train
     from edgecnn.training.reading import open_rows
@@ -28,7 +29,8 @@ __all__ = [
 ]
 __getattr__ = exports(
     __name__,
-    history="Epoch History",
+    epoch="Epoch",
+    history="History",
     learner="Teacher",
     pipeline="Trained remove_checkpoints train",
     reading="open_rows",

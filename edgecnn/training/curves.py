@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from edgecnn.html import charts
 from edgecnn.html.page import chart, side_by_side
-
-if TYPE_CHECKING:
-    from edgecnn.training.history import Epoch
+from edgecnn.training.epoch import Epoch
 
 _METRIC = (("training", "accuracy_percent"), ("validation", "validation_accuracy_percent"))
 _LOSS = (("training", "loss"), ("validation", "validation_loss"))

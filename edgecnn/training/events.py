@@ -9,7 +9,7 @@ from pathlib import Path
 
 from edgecnn.core.compat.tensorflow import tf
 from edgecnn.core.errors import EdgecnnError
-from edgecnn.training.history import Epoch
+from edgecnn.training.epoch import Epoch
 
 
 @contextlib.contextmanager

@@ -22,8 +22,9 @@ from edgecnn.training import events as events_module
 from edgecnn.training.batches import Batches
 from edgecnn.training.checkpoint import Checkpoint
 from edgecnn.training.distribution import from_chief, is_chief, local_worker, whole_batch_norms
+from edgecnn.training.epoch import Epoch
 from edgecnn.training.evaluate import Score, score
-from edgecnn.training.history import Epoch, History
+from edgecnn.training.history import History
 from edgecnn.training.learner import Learner, Teacher, Trainee
 from edgecnn.training.rows import TrainingRows
 from edgecnn.training.settings import FitSettings

@@ -24,9 +24,9 @@ from edgecnn.graph.operator_kinds import kind_of
 from edgecnn.inspection.analysis import LayerReport, Report, analyze
 from edgecnn.inspection.opening import OpenedModel, open_model
 from edgecnn.runtime.model.contract import Contract
+from edgecnn.runtime.model.graph import Graph
 from edgecnn.runtime.model.model_file import ModelFile, outputs_of
 from edgecnn.runtime.model.output_kind import BINARY
-from edgecnn.runtime.model.tflite import Graph
 from edgecnn.runtime.process import guard
 from edgecnn.runtime.run.engine import Engine
 from edgecnn.runtime.run.preprocess import apply_table, fit, input_table

@@ -17,7 +17,8 @@ import tiny_models
 
 from edgecnn.core.errors import DeviceError, EdgecnnError, RuntimeMissingError, UsageError
 from edgecnn.devices import open_device
-from edgecnn.devices.ssh_client import Address, Client, explain
+from edgecnn.devices.address import Address
+from edgecnn.devices.ssh_client import Client, explain
 from edgecnn.runtime.process import lock
 
 

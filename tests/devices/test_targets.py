@@ -11,7 +11,8 @@ import tiny_models
 from edgecnn.core import files
 from edgecnn.core.errors import EdgecnnError
 from edgecnn.devices import job, known
-from edgecnn.devices.ssh_client import Address, Client
+from edgecnn.devices.address import Address
+from edgecnn.devices.ssh_client import Client
 
 NASTY = 'a b\'; touch hacked; "$(touch hacked)" `touch hacked` \\ * é\n.tflite'
 

@@ -20,7 +20,8 @@ from edgecnn.profiling.noise import Verdict
 from edgecnn.profiling.per_op import measure
 from edgecnn.profiling.sustained import Sustained, Window
 from edgecnn.runtime.model import model_file
-from edgecnn.training.history import Epoch, History
+from edgecnn.training.epoch import Epoch
+from edgecnn.training.history import History
 from edgecnn.verification import verify
 
 pytest.importorskip("matplotlib")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from edgecnn.devices import Listener
+from edgecnn.devices.address import Address
 from edgecnn.devices.known import Entry
-from edgecnn.devices.ssh_client import Address, Client
+from edgecnn.devices.ssh_client import Client
 from edgecnn.devices.ssh_device import SshDevice
 
 

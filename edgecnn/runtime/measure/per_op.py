@@ -34,8 +34,8 @@ import numpy as np
 from .. import compat
 from ..delegates.loading import load, taken_operators
 from ..errors import ModelFileError
+from ..model.graph import Graph, Operator
 from ..model.model_file import AnyFile
-from ..model.tflite import Graph, Operator
 from ..run.interpreter import interpreter_module, open_interpreter, quiet
 from ..run.program import Program
 from .latency import Plan, Progress, open_program, silent, test_tensors, timed_runs

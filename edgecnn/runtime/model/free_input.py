@@ -9,7 +9,8 @@ from __future__ import annotations
 import struct
 
 from .flatbuffer import Table
-from .tflite import Tensor, TFLiteModel
+from .graph import Tensor
+from .tflite import TFLiteModel
 
 IMAGE_SIZE = 224
 """Height and width that are taken where nobody says them: most image models were trained at it."""

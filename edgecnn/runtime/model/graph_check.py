@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 from ..errors import ModelFileError
-
-if TYPE_CHECKING:
-    from .tflite import Graph, Operator
+from .graph import Graph, Operator
 
 MAX_TENSOR_BYTES = 2 << 30
 """Of a tensor that is computed; the largest of a picture's network is a thousandth of it."""

@@ -13,11 +13,12 @@ from ..regular_file import likely_meant, read_regular
 from . import assumptions, free_input, output_kind, purpose
 from . import metadata as standard
 from .contract import Contract, Preprocessing
+from .graph import Graph
 from .json_text import parse_json, printable
 from .label_file import read_labels
 from .records import ModelDescription
 from .scaling import guessed_scaling
-from .tflite import Graph, TFLiteModel, parse
+from .tflite import TFLiteModel, parse
 
 BUFFER_NAME = "edgecnn"
 GRAPH_BUFFER_NAME = "edgecnn_graph"  # 16 bytes: where the converter's file starts, and its length

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from ..errors import ModelFileError
-from .tflite import Graph, Operator
+from .graph import Graph, Operator
 
 LOGITS = "logits"
 PROBABILITIES = "probabilities"

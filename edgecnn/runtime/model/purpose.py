@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .tflite import Graph, Tensor
+from .graph import Graph, Tensor
 
 COMMANDS = "These commands accept it: `edgecnn inspect` (also with --target), `profile` and `compile`"
 _DETECTION = "TFLite_Detection_PostProcess"

@@ -11,9 +11,9 @@ import numpy as np
 from ..errors import ModelFileError
 from . import assumptions
 from .contract import Preprocessing
+from .graph import Graph, Operator, Tensor
 from .input_range import PIXELS, SIGNED, InputRange, calibrated_range, expected_range
 from .metadata import StandardMetadata
-from .tflite import Graph, Operator, Tensor
 
 _RAW = ["Assumed that the quantized input takes the raw image (pixel values 0 to 255)."]
 _ARITHMETIC = {"ADD": np.add, "SUB": np.subtract, "MUL": np.multiply, "DIV": np.divide}

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import ModelFileError
+from ..model.graph import TENSOR_TYPES, Graph
 from ..model.model_file import ModelFile
-from ..model.tflite import TENSOR_TYPES, Graph
 from ..tasks import task_of
 from .preprocess import apply_table, fit, input_table
 from .program import Program, TensorInfo

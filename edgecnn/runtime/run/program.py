@@ -11,9 +11,9 @@ import numpy as np
 
 from ..errors import ModelFileError
 from ..memory_limit import limit_bytes
+from ..model.graph import Graph
 from ..model.model_file import AnyFile
 from ..model.quantization import dequantize
-from ..model.tflite import Graph
 from .interpreter import default_threads, open_interpreter
 
 LIMIT_VARIABLE = "EDGECNN_MAX_ACTIVATIONS_MB"

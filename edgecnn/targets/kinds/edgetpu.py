@@ -16,7 +16,8 @@ from edgecnn.graph import shapes
 from edgecnn.graph.cost import activation_inputs, operator_cost, total_macs
 from edgecnn.graph.layer_names import layer_name
 from edgecnn.runtime.delegates.coral import CUSTOM_OPERATOR
-from edgecnn.runtime.model.tflite import Graph, Operator, TFLiteModel
+from edgecnn.runtime.model.graph import Graph, Operator
+from edgecnn.runtime.model.tflite import TFLiteModel
 from edgecnn.targets import TargetReport, Verdict, edgetpu_keras, edgetpu_limits, edgetpu_memory, edgetpu_rules
 from edgecnn.targets.model import TargetModel
 
