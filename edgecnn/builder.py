@@ -96,10 +96,8 @@ def _foreign(weights: str, name: str, width: float, weights_of: str | None) -> F
     if weights_of is not None:
         raise SettingError(
             Key("weights_of"),
-            (
-                f" names the published model of a PyTorch file, but the weights are {weights!r}. Remove it, or give a "
-                "PyTorch file as the weights."
-            ),
+            f" names the published model of a PyTorch file, but the weights are {weights!r}. Remove it, or give a "
+            "PyTorch file as the weights.",
         )
     return None
 

@@ -52,8 +52,8 @@ class Training(Settings):
     TITLE = Bounds.TITLE
 
     data: str = option(
-        ("Training set: adds configurations that are trained on it; its images are excluded from the "
-        "evaluation."),
+        "Training set: adds configurations that are trained on it; its images are excluded from the "
+        "evaluation.",
         REQUIRED, key="train_data", metavar="DATA",
     )  # fmt: skip
     epochs: int | None = option(

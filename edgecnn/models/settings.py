@@ -30,8 +30,8 @@ class BuildSettings(Settings):
         "none", metavar="none|imagenet|FILE|timm:...|hf:..."
     )  # fmt: skip
     weights_of: str | None = option(
-        ("Published model whose weights a PyTorch file has, or was fine-tuned from, for example "
-        "timm:resnet50.a1_in1k."),
+        "Published model whose weights a PyTorch file has, or was fine-tuned from, for example "
+        "timm:resnet50.a1_in1k.",
         metavar="LIBRARY:NAME.TAG", default_help="taken from its config.json, its name, or the only model that fits",
     )  # fmt: skip
     seed: int = option("Seed of the random weights.", 0, low=0, high=2**32 - 1, metavar="N")

@@ -17,18 +17,14 @@ TRUNCATED: Mapping[str, Any] = {"class_name": "TruncatedNormal", "config": {"std
 GELU_LIMIT = Limit(
     "edgetpu",
     ("block*_act",),
-    (
-        "GELU is not among the Edge TPU's operators, so it and all operators after it run on the processor; "
-        "a CPU runs it as one int8 operator"
-    ),
+    "GELU is not among the Edge TPU's operators, so it and all operators after it run on the processor; "
+    "a CPU runs it as one int8 operator",
 )
 CLASS_TOKEN_LIMIT = Limit(
     "edgetpu",
     ("class_token",),
-    (
-        "the class token is a learned constant, which the Edge TPU's CONCATENATION does not accept, so it "
-        "and all operators after it run on the processor"
-    ),
+    "the class token is a learned constant, which the Edge TPU's CONCATENATION does not accept, so it "
+    "and all operators after it run on the processor",
 )
 TOKENS_LIMIT = Limit(
     "edgetpu",

@@ -56,8 +56,8 @@ class QuantizeSettings(Settings):
         choices=("uint8", "int8", "int16", "float32"), default_help="uint8 for int8 schemes, else float32",
     )  # fmt: skip
     keep_float: tuple[str, ...] = option(
-        ("Keep these layers and their consumers in float; only for the scheme int8_mixed, which then becomes "
-        "the default."),
+        "Keep these layers and their consumers in float; only for the scheme int8_mixed, which then becomes "
+        "the default.",
         (), metavar="LAYER,...", default_help="chosen automatically",
     )  # fmt: skip
 

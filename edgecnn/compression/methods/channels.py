@@ -27,8 +27,8 @@ class Options(Settings):
 
     keep: float = option("Share of the cost to keep.", 0.5, above=0, below=1, metavar="SHARE")
     cost: str = option(
-        ("Cost to reduce: latency (measured per layer on this machine; float32, one thread), "
-        "multiply-accumulates, or size (weights)."),
+        "Cost to reduce: latency (measured per layer on this machine; float32, one thread), "
+        "multiply-accumulates, or size (weights).",
         "macs", choices=("macs", "latency", "size"),
     )  # fmt: skip
     criterion: str = option(

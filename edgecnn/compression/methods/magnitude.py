@@ -21,8 +21,8 @@ class Options(Settings):
 
     sparsity: float = option("Share of the weights to set to zero.", 0.85, above=0, below=1, metavar="SHARE")
     scope: str = option(
-        ("Distribution of the zeros: by magnitude over all layers (global), or the same share in each layer "
-        "(layer)."),
+        "Distribution of the zeros: by magnitude over all layers (global), or the same share in each layer "
+        "(layer).",
         "global", choices=("global", "layer"),
     )  # fmt: skip
     target: str | None = option(
@@ -39,10 +39,8 @@ class Options(Settings):
         if self.sparsity <= LEAST_ZEROS:
             raise SettingError(
                 Key("sparsity"),
-                (
-                    f" is {self.sparsity}; expected at least 2/3, from which XNNPACK uses its sparse kernels; 0.85 is "
-                    "typical."
-                ),
+                f" is {self.sparsity}; expected at least 2/3, from which XNNPACK uses its sparse kernels; 0.85 is "
+                "typical.",
             )
 
 

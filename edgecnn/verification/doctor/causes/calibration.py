@@ -46,10 +46,7 @@ def examine(case: Case) -> Finding | None:
         f"On average they differ by a factor of {2**right:.2f} from the ranges of the right images, and by "
         f"{2 ** distances[name]:.2f} from those of {name}. {100 * clipped:.2f} % of the values of "
         f"{case.layer_of(tensor)} lie outside of its range.",
-        (
-            "Calibrate on images of all classes that are like those of the camera: edgecnn quantize ... "
-            "--calibration DATA"
-        ),
+        "Calibrate on images of all classes that are like those of the camera: edgecnn quantize ... --calibration DATA",
         case.layer_of(tensor),
         case.before_snr_db,
         case.after_snr_db(level=case.level),

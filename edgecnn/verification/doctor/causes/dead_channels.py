@@ -22,10 +22,8 @@ def examine(case: Case) -> Finding | None:
         "dead_channels",
         f"{count} channels are zero for every image.",
         f"{case.layer_of(worst)} has most of them: {dead[worst]} of its {total[worst]} channels.",
-        (
-            "They do not reduce int8 accuracy, but removing them makes the model faster: edgecnn prune ... "
-            "--method channels"
-        ),
+        "They do not reduce int8 accuracy, but removing them makes the model faster: edgecnn prune ... "
+        "--method channels",
         case.layer_of(worst),
         case.before_snr_db,
         None,
