@@ -74,6 +74,11 @@ def _remarks(profile: Profile) -> list[str]:
         lines.append(
             f"The delegate runs {runs.delegated_operators} of the model's {profile.model.operators} operators."
         )
+    if runs.without_xnnpack:
+        lines.append(
+            f"XNNPACK can't prepare {profile.model.name}, so the TFLite runtime's own kernels ran it: several times as "
+            "slow on most processors. Convert the model again with a newer TensorFlow."
+        )
     lines += [_memory(profile), *_golden(profile)]
     if runs.not_finite:
         lines.append(f"{profile.model.name} outputs {runs.not_finite:,} NaN or infinite values for the test input.")

@@ -11,7 +11,7 @@ from .. import compat
 from ..errors import DelegateError, UsageError
 from ..model.model_file import AnyFile
 from ..model.tflite import TFLiteModel
-from ..run.interpreter import interpreter_module, quiet
+from ..run.interpreter import failed_in_xnnpack, interpreter_module, quiet
 from .kind import DelegateKind, DelegateSpec, pairs
 
 _KINDS = f"{__package__}.kinds"
@@ -81,7 +81,12 @@ def taken_operators(file: AnyFile, text: str, threads: int | None = None) -> tup
             model_content=file.data, num_threads=threads, experimental_delegates=load(text, file.model)
         )
         asked = _inside_delegates(interpreter, file.model)
-        interpreter.allocate_tensors()
+        try:
+            interpreter.allocate_tensors()
+        except RuntimeError as error:
+            if not failed_in_xnnpack(error):
+                raise
+            return asked, asked
         return asked, _inside_delegates(interpreter, file.model)
 
 

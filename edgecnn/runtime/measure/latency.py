@@ -16,6 +16,7 @@ from ..model.model_file import AnyFile, ModelFile
 from ..model.validation import Length, Range, Record
 from ..run import golden
 from ..run.engine import Engine, Interface
+from ..run.interpreter import without_xnnpack
 from ..run.preprocess import apply_table, input_table
 from ..run.program import Program
 from . import system
@@ -90,6 +91,7 @@ class Measurement(Record):
         after: and after them.
         delegated_operators: how many of the graph's operators the delegate took; None where that can't be told.
         not_finite: values of the first answer that are NaN or infinite.
+        without_xnnpack: whether XNNPACK can't prepare the model, so that the runtime's own, slower kernels ran it.
     """
 
     delegate: str
@@ -110,6 +112,7 @@ class Measurement(Record):
     after: dict[str, Any]
     delegated_operators: int | None = None
     not_finite: Annotated[int, Range(0)] = 0
+    without_xnnpack: bool = False
 
 
 Measured = tuple[Measurement, Optional[golden.GoldenResult]]
@@ -153,6 +156,7 @@ def measure(read: Callable[[], AnyFile], plan: Plan, progress: Progress = silent
         before=before,
         delegated_operators=_delegated(file, plan),
         not_finite=_not_finite(answer),
+        without_xnnpack=without_xnnpack(program.interpreter),
     )
     return result, _replayed(file, program)
 

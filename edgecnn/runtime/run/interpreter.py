@@ -9,6 +9,9 @@ from typing import Any
 
 from ..errors import RuntimeMissingError
 
+_XNNPACK = "TfLiteXNNPackDelegate"  # in the runtime's message
+_MARK = "edgecnn_without_xnnpack"
+
 
 def interpreter_module() -> Any:
     """LiteRT's interpreter module, or tflite-runtime's where only that exists.
@@ -32,6 +35,9 @@ def interpreter_module() -> Any:
 def open_interpreter(model: bytes | memoryview, threads: int = 1, **options: Any) -> Any:
     """An allocated TFLite interpreter; what its C++ parts print is dropped.
 
+    XNNPACK takes operators that it then can't prepare, for example a RESIZE_BILINEAR whose output has another scale
+    than its input. Such a model runs without XNNPACK; see `without_xnnpack`.
+
     Args:
         model: `.tflite` bytes.
         threads: processor threads.
@@ -41,9 +47,30 @@ def open_interpreter(model: bytes | memoryview, threads: int = 1, **options: Any
         RuntimeError, ValueError: the runtime refuses the model; these are its own exceptions.
         RuntimeMissingError: no TFLite runtime is installed.
     """
-    module = interpreter_module()
+    try:
+        return _allocated(model, threads, options)
+    except RuntimeError as error:
+        if not failed_in_xnnpack(error) or any(options.values()):
+            raise
+    plain = interpreter_module().OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    interpreter = _allocated(model, threads, {"experimental_op_resolver_type": plain})
+    setattr(interpreter, _MARK, True)
+    return interpreter
+
+
+def failed_in_xnnpack(error: RuntimeError) -> bool:
+    """Whether the runtime's message is of an operator that XNNPACK took and can't prepare."""
+    return _XNNPACK in str(error)
+
+
+def without_xnnpack(interpreter: Any) -> bool:
+    """Whether `open_interpreter` had to do without XNNPACK: the runtime's own, slower kernels run all operators."""
+    return hasattr(interpreter, _MARK)
+
+
+def _allocated(model: bytes | memoryview, threads: int, options: dict[str, Any]) -> Any:
     with quiet():
-        interpreter = module.Interpreter(model_content=model, num_threads=threads, **options)
+        interpreter = interpreter_module().Interpreter(model_content=model, num_threads=threads, **options)
         interpreter.allocate_tensors()
     return interpreter
 
