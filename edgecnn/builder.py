@@ -61,32 +61,49 @@ def build_model(
         UntrustedModelError: a file asks for more than weights.
         MissingExtraError: the hub's client is not installed.
     """
-    BuildSettings(input_size, width, classes, color, weights, weights_of, seed)
-    spec = catalog.spec(name)
+    return _built(name, BuildSettings(input_size, width, classes, color, weights, weights_of, seed))
+
+
+def _built(name: str, settings: BuildSettings) -> tuple[Any, Contract]:
+    """See `build_model`."""
+    spec, weights = catalog.spec(name), settings.weights
     pretrained.check(spec, name, weights)
-    _check_size(name, spec, input_size)
-    foreign = _foreign(weights, name, width, weights_of)
+    _check_size(name, spec, settings.input_size)
+    foreign = _foreign(weights, name, settings.width, settings.weights_of)
     saved = _saved_contract(weights)
     spec = foreign.spec(spec) if foreign else _as_saved(spec, name, saved)
-    preprocessing = spec.preprocessing(input_size, color)
-    count = classes or _classes(foreign, saved)
-    keras.utils.set_random_seed(seed)
+    preprocessing = spec.preprocessing(settings.input_size, settings.color)
+    count = settings.classes or _classes(foreign, saved)
+    keras.utils.set_random_seed(settings.seed)
     model = MODEL_FAMILIES.load(catalog.family(name)).build(
-        input_shape=preprocessing.shape, classes=count, width=width, **spec.arguments
+        input_shape=preprocessing.shape, classes=count, width=settings.width, **spec.arguments
     )
     keras_graph.rename(model, name)
-    origin = WeightsOrigin("none")
-    if foreign:
-        foreign.put_into(model, new_head=classes is not None)
-        origin = WeightsOrigin.from_dict(foreign.origin)
-    elif weights != "none":
-        found = pretrained.load(model, spec, name, weights, width=width, new_head=classes is not None)
-        origin = WeightsOrigin.from_dict(found)
-    arguments = {"input_size": preprocessing.height, "width": width, "classes": count, "color": color}
-    arguments |= {"build": dict(foreign.row.arguments)} if foreign else _build_arguments(saved)
+    origin = _put_weights(model, name, spec, settings, foreign)
+    arguments = {
+        "input_size": preprocessing.height,
+        "width": settings.width,
+        "classes": count,
+        "color": settings.color,
+        **({"build": dict(foreign.row.arguments)} if foreign else _build_arguments(saved)),
+    }
     contract = Contract(preprocessing, model=_described(name, spec, model, arguments, weights))
     named = _labels(weights == "imagenet" or (foreign is not None and foreign.is_imagenet), count, saved)
-    return model, contract.replace(provenance=Provenance(seed=seed, weights=origin), **named)
+    return model, contract.replace(provenance=Provenance(seed=settings.seed, weights=origin), **named)
+
+
+def _put_weights(
+    model: Any, name: str, spec: ModelSpec, settings: BuildSettings, foreign: Foreign | None
+) -> WeightsOrigin:
+    """Give a model its weights, unless they stay random; returns where they come from."""
+    new_head = settings.classes is not None
+    if foreign:
+        foreign.put_into(model, new_head=new_head)
+        return WeightsOrigin.from_dict(foreign.origin)
+    if settings.weights == "none":
+        return WeightsOrigin("none")
+    found = pretrained.load(model, spec, name, settings.weights, width=settings.width, new_head=new_head)
+    return WeightsOrigin.from_dict(found)
 
 
 def _foreign(weights: str, name: str, width: float, weights_of: str | None) -> Foreign | None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-from edgecnn.devices.answers import Count, Rate, Text, checked, parsed
+from edgecnn.devices.answer_records import Count, Rate, Text
+from edgecnn.devices.answers import checked, parsed
 from edgecnn.runtime.errors import RecordError
 from edgecnn.runtime.measure.latency import Milliseconds
 from edgecnn.runtime.model.validation import Length, Range, Record

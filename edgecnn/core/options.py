@@ -73,10 +73,7 @@ def option(  # noqa: PLR0913 (a declaration, read field by field)
     Args:
         help: one sentence or two; the default and the choices are added to it.
         default: of the field; `REQUIRED` for none. None leaves the value to what `default_help` says.
-        low: smallest number.
-        high: largest number.
-        above: the number that all valid ones exceed.
-        below: the number that exceeds all valid ones.
+        low, high, above, below: limits of a number; the last two are not valid themselves.
         unit: of a number, for messages, e.g. "pixels".
         choices: valid values of a text, or a function that gives them.
         instead: a text that is no choice, though people try it -> a sentence on what to do.
@@ -84,7 +81,7 @@ def option(  # noqa: PLR0913 (a declaration, read field by field)
         listed_by: the command that lists the choices, where there are too many for a message.
         metavar: stands for the value in help; by default the choices, N, F or TEXT.
         key: its name in a recipe and on the command line, where that is not the field's.
-        repeated: whether a field of several values is given by repeating the option, not by commas.
+        repeated: whether several values are given by repeating the option, not by commas.
         default_help: what happens without a value, where the default is None.
         offered: `EVERYWHERE`, `COMMANDS` or `PROGRAMS`.
         writes: whether the value is a file that is written.

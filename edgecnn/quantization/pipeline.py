@@ -68,42 +68,64 @@ def quantize(
         UsageError: the scheme is unknown or doesn't go with `io`.
         DataError: the calibration data can't be read.
     """
+    request = _checked(model, output, scheme, calibration, io)
+    progress("Loading the model", 0, 0)
+    source = _open(model, trust, hints)
+    graph, found = _quantized(source, request, progress)
+    contract = _converted(source.contract, found)
+    progress("Writing golden vectors", 0, 0)
+    return artifact.write(output, graph, contract.replace(golden=_golden(graph, contract)))
+
+
+@dataclasses.dataclass(frozen=True)
+class _Request:
+    """What was asked for, checked; `data` is None where the scheme needs no calibration."""
+
+    scheme: str
+    io: str
+    calibration: Calibration
+    level: str
+    data: DataSet | None
+
+
+def _checked(model: Any, output: str | Path, scheme: str, calibration: Calibration | str, io: str | None) -> _Request:
+    """Refuse what can't be done before the model is loaded."""
     calibration = Calibration(calibration) if isinstance(calibration, str) else calibration
     QuantizeSettings(scheme, calibration, io)
     plugin = scheme_of(scheme)
-    io = io or plugin.IO[0]
     _check_output(output)
     if isinstance(model, str | Path):
         plugin.check(Path(model))
     level = _checked_level(scheme, plugin.IMPROVE, calibration.improve)
     data = calibration.pictures(level) if plugin.CALIBRATED else None
-    progress("Loading the model", 0, 0)
-    source = _open(model, trust, hints)
+    return _Request(scheme, io or plugin.IO[0], calibration, level, data)
+
+
+def _quantized(source: TraceableModel, request: _Request, progress: Progress) -> tuple[bytes, dict[str, Any]]:
+    """The graph, and what the contract's provenance says of it."""
+    plugin, calibration, level = scheme_of(request.scheme), request.calibration, request.level
     if source.keras_model is not None and still_holds(
         source.keras_model, source.contract.model.compression, "clusters"
     ):
         level = calibration.improve or "none"  # rounding weight by weight would spread the clusters again
     progress("Converting to float", 0, 0)
     float_model = FloatModel.trace(source)
-    inputs = _Inputs(data, source.contract)
+    inputs = _Inputs(request.data, source.contract)
     improvement = _Improvement(float_model, inputs, level, progress)
-    job = Job(float_model, io, inputs.start, improvement.prepare, Aware.find(source), calibration.improve)
+    job = Job(float_model, request.io, inputs.start, improvement.prepare, Aware.find(source), calibration.improve)
     graph = plugin.convert(job)
     refusals.check(graph, integer=plugin.INTEGER)
-    found = {
+    return graph, {
         **_versions(),
-        "scheme": scheme,
-        "io": io,
+        "scheme": request.scheme,
+        "io": request.io,
         "float_sha256": sha256(float_model.float32),
         "float_size_bytes": len(float_model.float32),
         "qat": False,
-        **({"calibration": inputs.record(calibration).to_dict()} if data is not None else {}),
+        **({"calibration": inputs.record(calibration).to_dict()} if request.data is not None else {}),
         **({"improve": improvement.account} if improvement.account else {}),
         **job.notes,
     }
-    contract = _converted(source.contract, found)
-    progress("Writing golden vectors", 0, 0)
-    return artifact.write(output, graph, contract.replace(golden=_golden(graph, contract)))
 
 
 def _converted(contract: Contract, found: dict[str, Any]) -> Contract:

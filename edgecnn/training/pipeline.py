@@ -19,7 +19,7 @@ from edgecnn.core.progress import Progress, silent
 from edgecnn.core.registry import MODEL_FAMILIES, TRAINING_STRATEGIES
 from edgecnn.core.version import __version__
 from edgecnn.data import DataSet
-from edgecnn.data.report import DataReport, examine
+from edgecnn.data.report import DataReport, Part, examine
 from edgecnn.data.seen import Seen
 from edgecnn.data.split import open_splits
 from edgecnn.float_model import keras_file, loading
@@ -108,37 +108,16 @@ def train(
         DataError: the data can't be trained on.
         ModelFileError: the model can't be read.
     """
-    strategy = TRAINING_STRATEGIES.plugin(options.strategy, Strategy)
-    strategy.DEFAULTS.replace(**options.overrides)  # refuses what is out of range before anything is read
-    _check_options(options, strategy)
+    strategy = _strategy(options)
     config = cluster_config(options.cluster, options.worker, os.environ)
-    contract = loading.contract_of(model_file, options.hints)
-    splits = open_splits(options.data, validation=options.validation, test=options.test, share=options.validation_share)
-    parts = decoded(splits, contract.preprocessing, progress)
-    report = examine(parts)
-    show_report(report)
-    task = tasks.load(splits.train.task or contract.task)
-    _check(report, options, task)
-    distribution = strategy_of(config)
-    with distribution.scope():
+    parts, report, task = _data(model_file, options, progress, show_report)
+    with strategy_of(config).scope():
         keras.utils.set_random_seed(int(options.overrides.get("seed") or 0))
-        model, contract = _fitting_model(model_file, options.hints, splits.train, task)
+        model, contract = _fitting_model(model_file, options.hints, parts["train"].data, task)
         check_blocks(model, options.unfreeze)  # `auto` would find out only after it trained the head
         show_model(model)
         rows = annotated(parts, contract)
-        teacher = _teacher(options.teacher, contract)
-        trainer = Trainer(
-            model,
-            rows["train"],
-            rows["validation"],
-            options.overrides,
-            options.unfreeze,
-            teacher,
-            folder,
-            progress,
-            _trainee_of(contract),
-        )
-        phases = tuple(strategy.run(trainer))
+        phases = tuple(strategy.run(_trainer(model, contract, rows, options, folder, progress)))
         model.trainable = True
         weights, chief, several = model.get_weights(), is_chief(), local_worker()[1] > 1
     model = plain_copy(model, weights) if several else model
@@ -146,8 +125,10 @@ def train(
     return dataclasses.replace(result, is_chief=chief)
 
 
-def _check_options(options: TrainOptions, strategy: Strategy) -> None:
-    """Refuse what would be ignored."""
+def _strategy(options: TrainOptions) -> Strategy:
+    """The strategy, after what is out of range or would be ignored was refused."""
+    strategy = TRAINING_STRATEGIES.plugin(options.strategy, Strategy)
+    strategy.DEFAULTS.replace(**options.overrides)
     if options.unfreeze is not None and not strategy.UNFREEZES:
         raise UsageError(
             f"--unfreeze sets the number of last blocks that are trained, but the strategy {options.strategy} "
@@ -160,6 +141,43 @@ def _check_options(options: TrainOptions, strategy: Strategy) -> None:
         )
     if options.teacher is not None:
         keras_file.read_contract(options.teacher)  # refuses a file that isn't there before the data is decoded
+    return strategy
+
+
+def _data(
+    model_file: str | Path, options: TrainOptions, progress: Progress, show_report: Callable[[DataReport], None]
+) -> tuple[dict[str, Part], DataReport, Task]:
+    """The images of each split, decoded; what was found in them; and the task that they are for."""
+    contract = loading.contract_of(model_file, options.hints)
+    splits = open_splits(options.data, validation=options.validation, test=options.test, share=options.validation_share)
+    parts = decoded(splits, contract.preprocessing, progress)
+    report = examine(parts)
+    show_report(report)
+    task = tasks.load(splits.train.task or contract.task)
+    _check(report, options, task)
+    return parts, report, task
+
+
+def _trainer(
+    model: Any,
+    contract: Contract,
+    rows: Mapping[str, TrainingRows],
+    options: TrainOptions,
+    folder: Path | None,
+    progress: Progress,
+) -> Trainer:
+    """What a strategy works with."""
+    return Trainer(
+        model,
+        rows["train"],
+        rows["validation"],
+        options.overrides,
+        options.unfreeze,
+        _teacher(options.teacher, contract),
+        folder,
+        progress,
+        _trainee_of(contract),
+    )
 
 
 def _check(report: DataReport, options: TrainOptions, task: Task) -> None:

@@ -16,6 +16,7 @@ from json_mutants import CONTROL, mutants
 from edgecnn.core.errors import CrashError, DeviceError, EdgecnnError, UsageError
 from edgecnn.core.text import printable
 from edgecnn.devices import answers, batch, check, fix, job, open_device
+from edgecnn.devices.answer_records import ANSWERS
 from edgecnn.devices.child import Answer, Limits, converse
 from edgecnn.graph.cut import cut
 from edgecnn.profiling import compare, per_op, per_op_text, profile, sustained, text
@@ -199,7 +200,7 @@ def test_limits_follow_from_what_was_asked() -> None:
     assert job.limits("measure", "board", {"budget": 6000.0}).seconds > 12_000
     assert job.limits("sustained", "board", {"seconds": 86_400}).seconds > 86_400
     assert job.limits("check", "board", {}).seconds < 900
-    assert all(job.limits(name, "board", {}).silence_s < 300 for name in answers.ANSWERS)
+    assert all(job.limits(name, "board", {}).silence_s < 300 for name in ANSWERS)
 
 
 SYSTEM = {

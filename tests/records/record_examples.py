@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import edgecnn
 from edgecnn.compression.proof import Figures, Proof
-from edgecnn.devices.answers import Conditions
+from edgecnn.devices.answer_records import Conditions
 from edgecnn.runtime.measure.latency import Measurement
 from edgecnn.runtime.model.contract import Preprocessing
 from edgecnn.runtime.model.validation import Length, Pattern, Range, Record, kinds_of

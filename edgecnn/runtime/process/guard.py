@@ -73,16 +73,21 @@ def isolated(
         os.close(reader)
         _, status = os.waitpid(child, 0)
     if not answer:
-        out_of_time = limit_processor_s is not None and os.WIFSIGNALED(status) and os.WTERMSIG(status) in _OUT_OF_TIME
-        crashed = (
-            f"The TFLite runtime crashed on this model ({_why(status)}). The file is damaged or has unsupported "
-            "operators; convert the model again."
-        )
-        raise errors.CrashError(_HANGS if out_of_time else crashed)
+        raise _crash(status, limit_processor_s is not None)
     kind, value = json.loads(answer)
     if kind == "result":
         return value
     raise errors.of_kind(kind, value)
+
+
+def _crash(status: int, is_limited: bool) -> errors.CrashError:
+    """What a child's end without an answer means."""
+    if is_limited and os.WIFSIGNALED(status) and os.WTERMSIG(status) in _OUT_OF_TIME:
+        return errors.CrashError(_HANGS)
+    return errors.CrashError(
+        f"The TFLite runtime crashed on this model ({_why(status)}). The file is damaged or has unsupported operators; "
+        "convert the model again."
+    )
 
 
 def _limit(seconds: float | None) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from .. import memory_limit
+from .tiff_tags import DAMAGED, exif_orientation, tiff_tags
 
 LIMIT_VARIABLE = "EDGECNN_MAX_IMAGE_MB"
 DEFAULT_LIMIT_MB = 512
@@ -31,11 +32,9 @@ _JPEG_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _JPEG_PROGRESSIVE = (0xC2, 0xC6, 0xCA, 0xCE)
 _JPEG_NO_LENGTH = (0x01, 0xD8)
 _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
-_ORIENTATION, _EXTRA_SAMPLES, _PHOTOMETRIC = 274, 338, 262
+_EXTRA_SAMPLES, _PHOTOMETRIC = 338, 262
 _RGB = 2
 _META_BYTES = 1 << 20
-_DAMAGED = (struct.error, IndexError, ValueError, KeyError, OverflowError)
-"""What following the offsets of a damaged header raises."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +80,7 @@ def read_header(data: bytes) -> ImageHeader | None:
         if matches(data):
             try:
                 header = read(data)
-            except _DAMAGED:
+            except DAMAGED:
                 return None
             return header if header and header.width > 0 and header.height > 0 else None
     return None
@@ -118,7 +117,7 @@ def is_animated_gif(data: bytes) -> bool:
     """Whether it has more than one frame; a file that is cut short has those before the cut."""
     try:
         return _gif_frames(data, 2) > 1
-    except _DAMAGED:
+    except DAMAGED:
         return False
 
 
@@ -156,7 +155,7 @@ def _png(data: bytes) -> ImageHeader:
     width, height, bits, color = struct.unpack_from(">IIBB", data, 16)
     chunks = {kind: content for kind, content in png_chunks(data) if kind in (b"tRNS", b"eXIf")}
     transparent = color in (4, 6) or b"tRNS" in chunks
-    orientation = _exif_orientation(chunks[b"eXIf"]) if b"eXIf" in chunks else 1
+    orientation = exif_orientation(chunks[b"eXIf"]) if b"eXIf" in chunks else 1
     layers = 8 if bits <= 8 else 16
     return ImageHeader(PNG, width, height, layers if transparent else 6, orientation, transparent)
 
@@ -165,7 +164,7 @@ def _jpeg(data: bytes) -> ImageHeader | None:
     orientation = 1
     for marker, start, end in jpeg_segments(data):
         if marker == 0xE1 and data[start : start + 6] == b"Exif\0\0":
-            orientation = _exif_orientation(data[start + 6 : end])
+            orientation = exif_orientation(data[start + 6 : end])
         elif marker in _JPEG_FRAMES:
             _, height, width, parts = struct.unpack_from(">BHHB", data, start)
             factors = [(data[start + 7 + 3 * part] >> 4, data[start + 7 + 3 * part] & 15) for part in range(parts)]
@@ -182,7 +181,7 @@ def _webp(data: bytes) -> ImageHeader | None:
     if kind == b"VP8X":
         width, height = (1 + int.from_bytes(data[place : place + 3], "little") for place in (24, 27))
         exif = _riff_chunk(data, b"EXIF")
-        return ImageHeader(WEBP, width, height, 8, _exif_orientation(exif), bool(data[20] & 0x10))
+        return ImageHeader(WEBP, width, height, 8, exif_orientation(exif), bool(data[20] & 0x10))
     if kind == b"VP8L":
         bits = struct.unpack_from("<I", data, 21)[0]
         return ImageHeader(WEBP, (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1, 8, transparent=bool(bits >> 28 & 1))
@@ -227,7 +226,7 @@ def _bmp(data: bytes) -> ImageHeader:
 
 
 def _tiff(data: bytes) -> ImageHeader:
-    tags = _tiff_tags(data)
+    tags = tiff_tags(data)
     width, height = tags[256], tags[257]
     tile = tags.get(322, 0) * tags.get(323, 0)
     channels, bits = tags.get(277, 1), tags.get(258, 8)
@@ -237,35 +236,6 @@ def _tiff(data: bytes) -> ImageHeader:
     transparent = says_so or (_EXTRA_SAMPLES not in tags and tags.get(_PHOTOMETRIC) == _RGB and channels == 4)
     # libtiff turns the image upright itself.
     return ImageHeader(TIFF, width, rows, bytes_per_pixel, transparent=transparent, premultiplied=says_so)
-
-
-def _tiff_tags(data: bytes) -> dict[int, int]:
-    """The first value of each integer tag of the first directory."""
-    order = {b"II": "<", b"MM": ">"}[data[:2]]
-    big = struct.unpack_from(f"{order}H", data, 2)[0] == 43
-    start = struct.unpack_from(f"{order}Q", data, 8)[0] if big else struct.unpack_from(f"{order}I", data, 4)[0]
-    count = struct.unpack_from(f"{order}{'Q' if big else 'H'}", data, start)[0]
-    size, head = (20, 8) if big else (12, 2)
-    tags = {}
-    for entry in range(min(count, 4096)):
-        place = start + head + size * entry
-        tag, kind, length = struct.unpack_from(f"{order}HH{'Q' if big else 'I'}", data, place)
-        letter = {1: "B", 3: "H", 4: "I", 16: "Q"}.get(kind)
-        if letter is None or not length:
-            continue
-        value_at, room = place + size - (8 if big else 4), 8 if big else 4
-        if length * struct.calcsize(letter) > room:
-            value_at = struct.unpack_from(f"{order}{'Q' if big else 'I'}", data, value_at)[0]
-        tags[tag] = struct.unpack_from(f"{order}{letter}", data, value_at)[0]
-    return tags
-
-
-def _exif_orientation(exif: bytes) -> int:
-    try:
-        found = _tiff_tags(exif).get(_ORIENTATION, 1)
-    except _DAMAGED:
-        return 1
-    return found if 1 <= found <= 8 else 1
 
 
 def _pnm(data: bytes) -> ImageHeader | None:

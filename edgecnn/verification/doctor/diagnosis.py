@@ -73,16 +73,19 @@ def diagnose(
     case = Case.open(file, against, data, hints=hints, trust=trust)
     before_snr_db = case.before_snr_db  # first, as it refuses NaN and infinite outputs
     case.layers = layer_noise(case.simulation, progress)
-    findings = []
-    for number, name in enumerate(CAUSES.names()):
-        progress("Looking for causes", number, len(CAUSES.names()))
-        found = CAUSES.plugin(name, Cause).examine(case)
-        if found is not None:
-            findings.append(found)
-    findings.sort(key=lambda finding: -finding.gain_db)
+    findings = _findings(case, progress)
     simulation = case.simulation
     diagnosis = Diagnosis(
         file.name, data.name, len(case.shown), before_snr_db,
         simulation.snr_db(simulation.output(simulation.noisy)), case.layers, findings,
     )  # fmt: skip
     return diagnosis, case
+
+
+def _findings(case: Case, progress: Progress) -> list[Finding]:
+    """What each cause finds, the one whose remedy gains most first."""
+    found = []
+    for number, name in enumerate(CAUSES.names()):
+        progress("Looking for causes", number, len(CAUSES.names()))
+        found.append(CAUSES.plugin(name, Cause).examine(case))
+    return sorted(filter(None, found), key=lambda finding: -finding.gain_db)
