@@ -102,7 +102,7 @@ def print_table(
     layout = Table([printable(column) for column in columns], cells, drop_first).laid_out(width)
     click.echo(_encodable("\n".join(layout.lines).rstrip("\n") + "\n", sys.stdout))
     if layout.hidden:
-        note(f"The terminal is too narrow for the columns {', '.join(layout.hidden)}. Show all columns with --wide.")
+        note(f"Left out, because the terminal is too narrow: {', '.join(layout.hidden)}. Show all columns with --wide.")
 
 
 def print_pairs(pairs: Sequence[tuple[str, str]]) -> None:

@@ -21,7 +21,7 @@ _HINTS = {
 
 @click.command(cls=Command)
 @click.argument("shell", type=click.Choice(list(_HINTS)))
-@click.option("--install", is_flag=True, help="Write the completion script to the place where SHELL looks for it.")
+@click.option("--install", is_flag=True, help="Install the completion script where SHELL looks for it.")
 def command(shell: str, install: bool) -> None:
     """Print what SHELL (bash, zsh or fish) reads to complete commands, options, models, schemes, boards and files.
 

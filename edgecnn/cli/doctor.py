@@ -73,13 +73,8 @@ def _show(diagnosis: Any) -> None:
         for layer in diagnosis.worst()
     ]  # fmt: skip
     columns = (
-        "only this layer, dB",
-        "operator",
-        "all but this layer, dB",
-        "own output, dB",
-        "all but this layer dB",
-        "own output dB",
-    )
+        "worst layers", "operator", "% of noise", "only this layer, dB", "all but this layer, dB", "own output, dB",
+    )  # fmt: skip
     print_table(columns, rows, drop_first=("operator", "own output, dB"))
     for finding in diagnosis.findings:
         say(f"{finding.cause}: {finding.summary}\n  {finding.evidence}\n  Remedy: {finding.remedy}")

@@ -145,7 +145,7 @@ class DataSet:
             return self
         counts = ", ".join(f"{name} ({len(data)})" for name, data in self.splits.items())
         chosen = self.splits[found]
-        said = f"{self.name} has the splits {counts}: uses its {found} images."
+        said = f"{self.name} has the splits {counts}; its {found} images are used."
         return dataclasses.replace(chosen, notes=(said, *chosen.notes))
 
     def digest(self) -> str:

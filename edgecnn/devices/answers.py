@@ -71,7 +71,7 @@ def problem(values: Any, device: str) -> EdgecnnError:
     found = values if isinstance(values, dict) else {}
     kind, message = found.get("kind"), found.get("message")
     if not isinstance(kind, str) or not isinstance(message, str):
-        return _senseless("an error", device, "its error has no kind and message.")
+        return _senseless("an error", device, "the error has no kind and message.")
     return KINDS.get(kind, EdgecnnError)(lines(message[:_LONGEST_MESSAGE]))
 
 

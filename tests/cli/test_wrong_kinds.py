@@ -81,7 +81,7 @@ def test_kinds_of_files(folder: Path) -> None:
         ("inspect pictures.zip", ("a zip archive",)),
         ("quantize m.tflite -o x.tflite", ("TensorFlow Lite model; expected a Keras model", "already converted")),
         ("quantize m.pb -o x.tflite", ("a frozen TensorFlow graph", "SavedModel")),
-        ("quantize m.safetensors -o x.tflite", ("safetensors", "no model")),
+        ("quantize m.safetensors -o x.tflite", ("safetensors", "without a model")),
         (
             "train mobilenet_v2 -o x.keras --data d",
             ("the name of a model", "edgecnn build mobilenet_v2 -o mobilenet_v2.keras"),
@@ -98,7 +98,7 @@ def test_kinds_of_files(folder: Path) -> None:
         ("compile m.keras --target edgetpu", ("a Keras model", "edgecnn quantize")),
         ("run m.tflite", ("expected a recipe",)),
         ("run plain", ("plain is a folder; expected a recipe",)),
-        ("report m.tflite -o page.txt", ("page.txt has another ending", "ends with .html")),
+        ("report m.tflite -o page.txt", ("page.txt has the wrong ending", "ends with .html")),
         ("inspect m.tflite --html page", ("ends with .html",)),
     ],
 )

@@ -121,7 +121,7 @@ def test_a_folder_of_splits_is_all_of_them_and_each_can_be_taken(tmp_path: Path)
     assert data.classes == CLASSES and len(data) == 14
     assert data.examples[0].name == "Test/ant/0.png" and data.examples[0].label == "ant"
     assert len(data.part("test", "validation")) == 4 and len(data.part("train")) == 10
-    assert "has the splits train (10), test (4): uses its test images." in data.part("test").notes[0]
+    assert "has the splits train (10), test (4); its test images are used." in data.part("test").notes[0]
     assert data.part("validation") is data and not data.sample(3).splits
 
 

@@ -46,7 +46,7 @@ def test_a_good_board_needs_nothing():
 @pytest.mark.parametrize(
     ("changes", "topic", "level", "words"),
     [
-        ({"runtime": None}, "runtime", "problem", "Install it: FIX"),
+        ({"runtime": None}, "runtime", "problem", "Install a TFLite runtime: FIX"),
         ({"numpy": None}, "numpy", "problem", "FIX"),
         ({"runtime": "tflite-runtime 2.14.0", "numpy": "1.26.4"}, "runtime", "advice", "several times faster"),
         ({"runtime": "tflite-runtime 2.14.0"}, "numpy", "problem", "numpy<2"),
@@ -172,7 +172,7 @@ def test_remedies_are_commands_that_work(monkeypatch):
 
     monkeypatch.setattr(LocalDevice, "run", lambda *_: changed(runtime=None, opencv=None))
     said = CliRunner().invoke(devices.command, ["check", "local"]).output
-    assert "Install it: pip install edgecnn\n" in said
+    assert "Install a TFLite runtime: pip install edgecnn\n" in said
     assert "--fix" not in said
 
 
