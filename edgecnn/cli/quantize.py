@@ -171,7 +171,8 @@ def _notes(climbed: Climb) -> None:
                 if entry.pictures_needed
                 else "no number of images would be enough"
             )
-            note(f"Note: {entry.configuration} is within the bound on {entry.pictures} images. Inconclusive: {needed}.")
+            met = f"{entry.configuration} is within the bound on {entry.pictures} images"
+            note(f"Note: {met}, but the result is inconclusive: {needed}.")
 
 
 def _sentence(result: dict[str, Any]) -> str:

@@ -33,7 +33,7 @@ class Hints(Settings):
         "With --fit crop, the side of the center crop, as a share of the image's shorter side.",
         above=0, high=1, metavar="SHARE",
     )  # fmt: skip
-    resize: str | None = option("Interpolation.", choices=RESIZES)
+    resize: str | None = option("Interpolation used to resize an image.", choices=RESIZES)
     labels: Path | None = option("Class names, one per line.", metavar="FILE")
     output_kind: str | None = option(
         "Meaning of the model's outputs: logits or probabilities (one class per image), independent_logits or "

@@ -97,7 +97,7 @@ def load(path: str | Path, *, trust: bool | None = False) -> tuple[Any, Contract
     except (EdgecnnError, MemoryError):
         raise
     except Exception as error:  # Keras raises whatever the damaged part makes it raise
-        raise ModelFileError(f"Keras can't load {path}: {first_line(error)} Save the model again.") from error
+        raise ModelFileError(f"Keras can't load {path}: {first_line(error)}. Save the model again.") from error
     return model, contract
 
 
@@ -182,9 +182,9 @@ def _register_own_layers(config: Any) -> None:
 
 
 def first_line(error: BaseException) -> str:
-    """What an error of Keras or TensorFlow says first, without the Python objects that it may go on with."""
+    """What an error of Keras or TensorFlow says first: no final period, no Python objects that it may go on with."""
     text = str(error).strip().partition("Full object config")[0].strip()
     if not text:
         return type(error).__name__
-    line = text.splitlines()[0]
+    line = text.splitlines()[0].rstrip(" .")
     return line if len(line) <= 200 else f"{line[:200].rpartition(' ')[0]} ..."

@@ -96,7 +96,7 @@ def _keras3_model(path: Path, trust: bool | None) -> Any:
         raise
     except Exception as error:  # a damaged file makes Keras raise anything
         raise ModelFileError(
-            f"Keras 3 can't load {path}: {keras_file.first_line(error)} Save the model again."
+            f"Keras 3 can't load {path}: {keras_file.first_line(error)}. Save the model again."
         ) from error
 
 
@@ -133,5 +133,5 @@ def _h5_model(path: Path, trust: bool | None) -> Any:
         raise
     except Exception as error:  # a damaged file makes Keras raise anything
         raise ModelFileError(
-            f"Keras can't load {path}: {keras_file.first_line(error)} Save the model again."
+            f"Keras can't load {path}: {keras_file.first_line(error)}. Save the model again."
         ) from error

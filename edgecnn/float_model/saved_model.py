@@ -35,7 +35,7 @@ def load(path: Path, trust: bool) -> tuple[Any, str, Any]:
         signature = _chosen(module, path)
     except (OSError, KeyError, ValueError, AttributeError, tf.errors.OpError) as error:
         raise ModelFileError(
-            f"TensorFlow can't load the SavedModel {path}: {keras_file.first_line(error)} Export it again."
+            f"TensorFlow can't load the SavedModel {path}: {keras_file.first_line(error)}. Export it again."
         ) from error
     signature.module = module  # the variables live as long as the function
     [(name, spec)] = _inputs(signature).items()

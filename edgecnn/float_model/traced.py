@@ -92,7 +92,7 @@ def _explain(message: str) -> str:
         named = [line for line in lines if line.startswith(marker)]
         if named:
             return (
-                f"The model needs operators that a board's TFLite runtime does not have: {named[0]} Replace these "
-                "layers before quantizing."
+                "The model needs operators that a board's TFLite runtime does not have: "
+                f"{named[0].rstrip('.')}. Replace these layers before quantizing."
             )
     return f"The TFLite converter can't convert the model: {lines[0][:300] if lines else 'no reason given'}"

@@ -12,7 +12,7 @@ class BuildSettings(Settings):
     """A variant of an architecture, and its weights."""
 
     input_size: int | None = option(
-        "Height and width; the network halves the image five times.",
+        "Height and width of the input; the network halves them five times.",
         low=32, high=2048, unit="pixels", metavar="N", default_help="the paper's",
     )  # fmt: skip
     width: float = option("Factor on the channel counts.", 1.0, low=0.1, high=4.0, metavar="F")

@@ -76,7 +76,7 @@ def judge_company(answer: Mapping[str, Any], threads: int) -> Verdict:
     if answer.get("disturbed", 0) > MAX_DISTURBED:
         found.append(f"The system interrupted the model in {answer['disturbed']:.0%} of the rounds.")
     if (answer.get("stolen") or 0) > MAX_STOLEN:
-        found.append(f"The hypervisor gave {answer['stolen']:.1f} processors to other virtual machines.")
+        found.append(f"The hypervisor gave the time of {answer['stolen']:.1f} processors to other virtual machines.")
     return Verdict(bool(found), tuple(found), ())
 
 

@@ -108,7 +108,7 @@ def accuracy(file: ModelFile, found: Verification | None) -> str:
     if found.golden:
         identical = f"{found.golden.identical} of {found.golden.count} identical"
         rows.append(["golden vectors", "", identical, "replayed on the device of the verification"])
-    pictures = f"{found.pictures} images of {found.data}, against {found.against}."
+    pictures = f"Evaluated on {found.pictures} images of {found.data}, against {found.against}."
     notes = [paragraph(f"{pictures} In brackets: 95 % confidence intervals.", "note")]
     if found.calibrated_on:
         warning = f"{found.calibrated_on} of these images were used for calibration, so the figures are optimistic."

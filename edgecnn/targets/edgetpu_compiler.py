@@ -85,7 +85,7 @@ def _surprise(expected: TargetReport, report: TargetReport) -> tuple[str, ...]:
         return ()
     return (
         (
-            f"The published rules of `edgecnn inspect` predicted that {expected.mapped} operators map; the "
+            f"The published rules of `edgecnn inspect` predicted {expected.mapped} operators on the Edge TPU; the "
             "compiler has the last word."
         ),
     )

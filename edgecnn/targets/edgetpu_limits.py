@@ -137,7 +137,7 @@ def _softmax(graph: Graph, operator: Operator) -> Limit | None:
         return None
     reason = (
         f"the softmax is over {vectors:,} vectors of {output.shape[-1]:,} values; at most 48,384 values are "
-        "known to map."
+        "known to run on the Edge TPU."
     )
     return reason, "Leave the softmax to the processor."
 
@@ -161,7 +161,7 @@ def _mean(graph: Graph, operator: Operator) -> Limit | None:
         return "the mean includes the batch axis.", "Average over height and width only."
     positions = math.prod(shape[axis] for axis in axes)
     if positions > MAX_MEAN_POSITIONS:
-        reason = f"the mean is over {positions:,} values each; at most about {MAX_MEAN_POSITIONS:,} map."
+        reason = f"the mean is over {positions:,} values each; at most about {MAX_MEAN_POSITIONS:,} run on the chip."
         return reason, "Average parts of the map first (a pooling layer, or a split), then average their means."
     if len(shape) - 1 in axes and shape[-1] % 4:
         return f"the mean has {shape[-1]} channels; expected a multiple of 4.", "Use a multiple of 4 channels."
@@ -201,7 +201,7 @@ def _resize_bilinear(graph: Graph, operator: Operator) -> Limit | None:
     factor = max(after.shape[axis] / before.shape[axis] for axis in (1, 2))
     if factor > MAX_RESIZE_FACTOR:
         return (
-            f"the resize enlarges {factor:.3g} times; up to 4 times is known to map, 15 times is known not to.",
+            f"the resize enlarges {factor:.3g} times; up to 4 times runs on the Edge TPU, 15 times does not.",
             "Enlarge in steps of 2 or 4, or leave the resizing to the program that reads the output.",
         )
     size = before.size_bytes + after.size_bytes

@@ -50,8 +50,8 @@ _QUANTIZE_ALL = (
 _QUANTIZED_OUTPUT = "Quantize with --io uint8, so that the output stays quantized."
 _REMEDIES = {
     "CAST": "Convert the model with a uint8 or int8 input, so that no cast is needed.",
-    "HARD_SWISH": "Build a `minimalistic` MobileNetV3, MobileNetV2 or EfficientNet-Lite. (RELU6 and MUL would "
-    "map, but TensorFlow's converter fuses them into HARD_SWISH.)",
+    "HARD_SWISH": "Build a `minimalistic` MobileNetV3, MobileNetV2 or EfficientNet-Lite. (RELU6 and MUL would run "
+    "on the Edge TPU, but TensorFlow's converter fuses them into HARD_SWISH.)",
     "LEAKY_RELU": "Use ReLU, ReLU6 or PReLU.",
     "ELU": "Use ReLU or ReLU6.",
     "GELU": "Use ReLU6 or swish (x * sigmoid(x)).",

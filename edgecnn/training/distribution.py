@@ -81,9 +81,9 @@ def strategy(config: str | None) -> Any:
         )
         return tf.distribute.MultiWorkerMirroredStrategy(communication_options=options)
     except (RuntimeError, tf.errors.OpError) as error:
-        reason = str(error).splitlines()[0]
+        reason = str(error).splitlines()[0].rstrip(".")
         raise EdgecnnError(
-            f"Worker {index} can't join the cluster {', '.join(workers)}: {reason} Check that all workers run and "
+            f"Worker {index} can't join the cluster {', '.join(workers)}: {reason}. Check that all workers run and "
             "can reach each other."
         ) from error
 

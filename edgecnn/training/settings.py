@@ -46,7 +46,7 @@ class FitSettings(Settings):
         "Stop after N epochs without a better validation accuracy; 0 to disable.",
         0, low=0, high=100_000, metavar="N",
     )  # fmt: skip
-    augment: str = option("Augmentation preset.", "light", choices=PRESETS, metavar="PRESET")
+    augment: str = option("Preset of random image augmentation.", "light", choices=PRESETS, metavar="PRESET")
     class_weights: bool = option("Weight each image by the inverse frequency of its class.", False)
     keep_best: bool = option(
         "Keep the weights of the epoch with the best validation accuracy instead of the last.", True, offered=PROGRAMS

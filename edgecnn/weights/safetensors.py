@@ -83,7 +83,7 @@ class _InvalidError(Exception):
 def _plain(name: Any) -> str:
     """The name of a file in the same folder."""
     if not isinstance(name, str) or name in ("", ".", "..") or "/" in name or "\\" in name or "\0" in name:
-        raise _InvalidError(f"it refers to {str(name)[:80]!r}; expected the name of a file beside it")
+        raise _InvalidError(f"the index refers to {str(name)[:80]!r}; expected the name of a file beside it")
     return name
 
 

@@ -74,7 +74,7 @@ def _answer(**changes):
         (_answer(others=1.5), 1, "Meanwhile other programs used 1.5 of the 2 processors, and the model needs 1."),
         (_answer(others=1.5, clock="processor"), 1, ""),
         (_answer(others=None, disturbed=0.9), 2, "The system interrupted the model in 90% of the rounds."),
-        (_answer(stolen=0.4, clock="processor"), 1, "The hypervisor gave 0.4 processors"),
+        (_answer(stolen=0.4, clock="processor"), 1, "The hypervisor gave the time of 0.4 processors"),
         (_answer(others=9.0, system={"cores": 2, "emulated": True}), 1, ""),
     ],
 )

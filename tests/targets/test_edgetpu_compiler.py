@@ -208,7 +208,7 @@ def test_the_rules_warn_and_the_compiler_decides(double, tmp_path):
     assert "nothing of float.tflite" in line and "FLOAT32" in line and "--scheme int8" in line
     report = targets.compile(file, tmp_path / "out.tflite")
     assert report.maps_entirely and (tmp_path / "out.tflite").exists()
-    assert any("predicted that 0 operators map" in note for note in report.notes)
+    assert any("predicted 0 operators on the Edge TPU" in note for note in report.notes)
 
 
 def test_the_command_says_what_the_rules_expect_and_goes_on(double, tmp_path):

@@ -27,7 +27,9 @@ def of_the_image(lacks: str, preprocessing: Preprocessing, said: Collection[str]
     if "fit" not in said and "crop" not in said:
         share = "the largest center crop" if preprocessing.crop == 1 else f"a center crop of {preprocessing.crop:g}"
         parts.append(share)
-    return [f"The file has {lacks}: assumed {' and '.join(parts)}."] if parts else []
+    return (
+        [f"The file has {lacks}: assumed {' and '.join(parts)}. If not, set --color, --fit or --crop."] if parts else []
+    )
 
 
 def of_scaling(found: InputRange | None, said: Collection[str]) -> list[str]:

@@ -60,7 +60,7 @@ def decode(data: bytes, name: str = "the image") -> np.ndarray:
     picture, complaints = _by_opencv(data, header, name)
     damage = _damage(header.kind, data, complaints)
     if damage:
-        raise PictureError(f"{name} is a damaged {header.kind}: {damage}. Replace or remove it.")
+        raise PictureError(f"{name} is a damaged {header.kind} image: {damage}. Replace or remove it.")
     if picture is None and header.kind == AVIF:  # of another build of OpenCV
         return _by_pillow(data, name, AVIF)
     if picture is None:
@@ -105,7 +105,7 @@ def _by_opencv(data: bytes, header: ImageHeader, name: str) -> tuple[np.ndarray 
                 picture = _without_layer(picture, layered, data, header, name)
     except cv2.error as error:
         raise PictureError(
-            f"{name} can't be decoded: {str(error).strip().splitlines()[-1]} Replace or remove it."
+            f"{name} can't be decoded: {str(error).strip().splitlines()[-1].rstrip('.')}. Replace or remove it."
         ) from error
     return picture, complaints.text()
 
