@@ -85,7 +85,8 @@ def _check(options: DemoOptions) -> None:
         raise UsageError("--record can't be used with --device. To record, run edgecnn demo on the board.")
     if not is_loopback(options.host):
         raise UsageError(
-            "--host can't be used with --device: the ssh tunnel listens only on this machine's loopback address."
+            "--host can't be used with --device: the ssh tunnel listens only on this machine's loopback address. "
+            "Remove --host."
         )
 
 

@@ -128,7 +128,7 @@ class Session:
         stderr = self._complaints.text()
         self._explain(Answer(status, "", stderr))
         last = stderr.strip().splitlines()[-1:] or ["it printed no message"]
-        return CrashError(f"The process that ran the model on the board ended with status {status}: {last[0]}")
+        return CrashError(f"The process that ran the model ended with status {status}: {last[0]}")
 
     def close(self) -> None:
         """End the other side."""

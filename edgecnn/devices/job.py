@@ -64,7 +64,5 @@ def result(job: str, answer: Answer, device: str) -> dict[str, Any]:
     """
     if not answer.stdout.strip():
         last = answer.stderr.strip().splitlines()[-1:] or ["it printed no message"]
-        raise errors.CrashError(
-            f"The measuring process on the board ended with status {answer.status} and no result: {last[0]}"
-        )
+        raise errors.CrashError(f"The measuring process ended with status {answer.status} and no result: {last[0]}")
     return answers.read(job, answer.stdout, device)

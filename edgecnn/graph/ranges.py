@@ -48,6 +48,6 @@ def activation_ranges(
         raise ModelFileError(
             f"The activation {graph.tensors[tensors[bad[0]]].name!r} of the float model is NaN or infinite for "
             "some calibration images. Common causes: a logarithm or a division by zero inside the model, or a "
-            "wrongly scaled input."
+            "wrongly scaled input. Check the model, and --mean and --std."
         )
     return {index: (float(low), float(high)) for index, low, high in zip(tensors, lows, highs)}

@@ -66,9 +66,7 @@ def _without(data: DataSet, digests: Container[str], why: str) -> DataSet:
     """Leave images out by content."""
     fresh = tuple(example for example in data.examples if example.sha256() not in digests)
     if not fresh:
-        raise DataError(
-            f"All {len(data)} images of {data.name} were also used for {why}. Give other images with --data."
-        )
+        raise DataError(f"All {len(data)} images of {data.name} were used for {why}. Give other images with --data.")
     return data.with_examples(fresh)
 
 

@@ -226,6 +226,6 @@ def _golden(graph: bytes, contract: Contract) -> Golden:
         raise QuantizationError(f"The converted model can't be used: {error}") from error
     except ModelFileError as error:
         raise QuantizationError(
-            f"TensorFlow converted the model to a file that TFLite can't run: {error} A common cause are weights "
-            "or activations that are nearly all zero."
+            f"TensorFlow converted the model to a file that TFLite can't run: {error} Weights or "
+            "activations that are nearly all zero are a common cause: check the trained model."
         ) from error

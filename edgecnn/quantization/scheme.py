@@ -117,7 +117,8 @@ def quantize_with_ranges(
             return quantized(with_ranges(model, ranges), io, per_channel=per_channel, keep_float=keep_float)
     except Exception as error:  # the quantizer's own exception type is private
         raise QuantizationError(
-            f"TensorFlow's quantizer can't convert the model: {str(error).strip()[:300]}"
+            f"TensorFlow's quantizer can't convert the model: {str(error).strip()[:300].rstrip('.')}. Try another "
+            "--scheme."
         ) from error
 
 

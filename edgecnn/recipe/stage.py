@@ -190,7 +190,7 @@ def check_model_file(key: str, path: str) -> None:
     """
     kind = kind_of(path)
     if kind is None and not Path(path).exists():
-        raise RecipeError(f"{key} is {path!r}, but this file does not exist.{likely_meant(path)}")
+        raise RecipeError(f"{key} is {path!r}, but this file does not exist.{likely_meant(path) or ' Check the path.'}")
     if kind is None or kind.name not in ("keras", "saved_model"):
         words = f"{path} is {kind.words}; " if kind else ""
         raise RecipeError(f"{key} is {path!r}; {words}expected a Keras model, a .keras file.")

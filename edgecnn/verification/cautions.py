@@ -29,10 +29,6 @@ class TrainingImages:
                 "images."
             ]
         if self._seen.images and not self._checked:
-            return [
-                (
-                    f"It can't be checked whether these images are among the model's {self._seen.images:,} training "
-                    "images."
-                )
-            ]
+            seen = f"{self._seen.images:,} training images"
+            return [f"It can't be checked whether these images are among the model's {seen}."]
         return []

@@ -209,7 +209,7 @@ def test_taken_port(color_model, colors_video):
         (["--device", "nobody@127.0.0.1:1", "--delegate", "npu"], 2, "Unknown delegate 'npu'"),
         (["--size", "²x²"], 2, "--size is '²x²'; expected WIDTHxHEIGHT"),
         (["--source", "VIDEO", "--threshold", "3"], 2, "threshold"),
-        (["--source", "VIDEO", "--labels", "none.txt"], 1, "Can't read the labels none.txt"),
+        (["--source", "VIDEO", "--labels", "none.txt"], 1, "Can't read the labels file none.txt"),
         (["--source", "VIDEO", "--host", "not a host"], 2, "--host not a host"),
     ],
 )

@@ -116,7 +116,7 @@ def test_the_file_becomes_an_integer_model_that_agrees(style: str, tmp_path: Pat
     artifact = quantize(tmp_path / "m.keras", tmp_path / "m.tflite", calibration=Calibration("photos", 24))
     assert artifact.contract.provenance.qat is True and artifact.contract.model.qat is None
     assert float_operators(artifact.model.graph) == []
-    with pytest.raises(QuantizationError, match="--improve best is for models trained without QAT"):
+    with pytest.raises(QuantizationError, match="Remove --improve best, which is for models trained without QAT"):
         quantize(tmp_path / "m.keras", tmp_path / "n.tflite", calibration=Calibration("photos", 8, improve="best"))
     other = quantize(tmp_path / "m.keras", tmp_path / "n.tflite", scheme="dynamic_int8")
     assert other.contract.provenance.qat is False
@@ -190,7 +190,7 @@ def test_what_int8_does_with_a_layer_must_be_known() -> None:
     normalized = keras.layers.LayerNormalization(name="layer_norm")(picture)
     with pytest.raises(QuantizationError, match=r"does not support the layer layer_norm"):
         Emulation.of(keras.Model(picture, normalized))
-    with pytest.raises(QuantizationError, match="TFLite computes 'sigmoid' of the layer gate in a separate operator"):
+    with pytest.raises(QuantizationError, match="TFLite computes 'sigmoid' of the layer gate as a separate operator"):
         Emulation.of(keras.Model(picture, keras.layers.Dense(2, "sigmoid", name="gate")(picture)))
     alone = keras.layers.BatchNormalization(name="alone")(keras.layers.ReLU()(picture))
     with pytest.raises(QuantizationError, match="batch norm alone does not follow a convolution"):

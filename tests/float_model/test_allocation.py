@@ -64,8 +64,8 @@ def _write(sound: Path, path: Path, layer: str, changes: dict[str, Any]) -> None
 @pytest.mark.parametrize(
     ("layer", "changes", "words"),
     [
-        ("dense", {"units": 10**9}, "layer 'dense' has 4,000,000,000 weights, but the file holds 137"),
-        ("dense", {"units": 10**30}, "but the file holds 137"),
+        ("dense", {"units": 10**9}, "layer 'dense' has 4,000,000,000 weights, but the file holds only 137"),
+        ("dense", {"units": 10**30}, "but the file holds only 137"),
         ("conv", {"filters": 10**8}, "layer 'conv' has 2,700,000,000 weights"),
         ("image", {"batch_input_shape": [None, 10**6, 10**6, 3]}, "expected at most 1,073,741,824 values"),
         ("pad", {"padding": [[10**7, 10**7], [10**7, 10**7]]}, "expected at most 1,073,741,824 values"),

@@ -267,7 +267,7 @@ def test_logits_are_what_the_softmax_reads(last: str) -> None:
     values = np.random.default_rng(0).normal(size=(4, 8)).astype(np.float32)
     logits = without_softmax(model).predict(values, verbose=0)
     np.testing.assert_allclose(tf.nn.softmax(logits), model.predict(values, verbose=0), atol=1e-6)
-    with pytest.raises(UsageError, match="not in a softmax"):
+    with pytest.raises(UsageError, match="do not come from a softmax"):
         without_softmax(tf_keras.Sequential([image, tf_keras.layers.Dense(3, activation="sigmoid")]))
 
 

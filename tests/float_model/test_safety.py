@@ -47,7 +47,7 @@ def test_no_attack_succeeds_and_each_refusal_names_it(folder: Path, name: str) -
     path = attack(folder)
     (folder / "touched").unlink(missing_ok=True)  # what making the attack has done itself
     before = sorted(folder.iterdir())
-    with pytest.raises(UntrustedModelError, match=rf"(?s){named}.*It was not loaded\. add --trust") as caught:
+    with pytest.raises(UntrustedModelError, match=rf"(?s)was not loaded.*{named}.*add --trust") as caught:
         load(path)
     assert str(path) in str(caught.value)
     assert sorted(folder.iterdir()) == before

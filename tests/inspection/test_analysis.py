@@ -117,7 +117,7 @@ def test_another_input_size(mobilenet):
     small = keras.applications.MobileNet(weights=None, alpha=0.25, input_shape=(128, 128, 3), include_top=False)
     assert resized(small, 64).output_shape[1:3] == (2, 2)
     flat = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(2)])
-    with pytest.raises(UsageError, match="can't take 16 x 16"):
+    with pytest.raises(UsageError, match="can't process 16 x 16"):
         resized(flat, 16)
 
 

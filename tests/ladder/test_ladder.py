@@ -314,7 +314,7 @@ def test_command_that_can_t_reach_its_bound_ends_with_status_1(
             ["--max-drop", "1", "--data", "x", "--keep-float", "stem"],
             "keep-float can't be used with --max-drop or --min-agreement",
         ),
-        (["--max-drop", "1", "--data", "x", "--epochs", "1"], "--epochs needs --train-data"),
+        (["--max-drop", "1", "--data", "x", "--epochs", "1"], "--epochs needs images to train on"),
         (["--train-data", "x"], "--train-data needs --max-drop"),
         (["--edge-tpu"], "--edge-tpu needs --max-drop"),
         (["--data", "x"], "--data needs --max-drop"),

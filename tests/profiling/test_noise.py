@@ -65,7 +65,7 @@ def test_noise_is_seen_and_named(steady, change, words):
         ({"after": {**CALM, "steal_s": 3.0}}, {}, "hypervisor"),
         ({"after": {**CALM, "throttled_now": ["under-voltage"]}}, {}, "under-voltage"),
         ({}, {"governor": "ondemand"}, "governor is 'ondemand'"),
-        ({}, {}, "No cause was seen"),
+        ({}, {}, "No cause was found"),
     ],
 )
 def test_causes(steady, changes, system, words):

@@ -159,7 +159,7 @@ def test_int8_mixed_without_a_float_layer_is_not_called_so(tmp_path: Path) -> No
     ("scheme", "message"),
     [
         ("int8_mixed:sqeeze", "Valid names are, for example: squeeze"),
-        ("int8_mixed: ,", "expected names of layers"),
+        ("int8_mixed: ,", "expected names after the colon"),
         ("int8:nothing", "Choose one of: int8:ranges, int8:equalized"),
         ("float16:x", "takes nothing after a colon"),
     ],

@@ -23,7 +23,7 @@ def test_recipes_that_ship_are_valid(path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "sentences"),
     [
-        ("", ["model: missing. Valid keys: model, "]),
+        ("", ["model is missing. Valid keys: model, "]),
         ("[model]\n", ["expected either name (an architecture) or file"]),
         ('[model]\nname = "resnet_1"\n', ["model.name is 'resnet_1'"]),
         ('[model]\nname = "mobilenet_v2"\nfile = "m.keras"\n', ["not both"]),

@@ -70,7 +70,7 @@ def test_names_with_numbers_in_them_stay_whole(tmp_path: Path, names: tuple[str,
     ("content", "reason"),
     [
         (b"0 ant\n1 bee\n3 cat", "2 is missing"),
-        (b"0 ant\n1 bee\n1 cat", "1 stands twice"),
+        (b"0 ant\n1 bee\n1 cat", "1 occurs twice"),
         (b"2 stroke\n4 takt", "3 is missing"),
         (b'{"ant": 0, "bee": 2}', "1 is missing"),
         (b'{"0": "ant", "2": "bee"}', "1 is missing"),

@@ -49,8 +49,9 @@ def test_other_files_are_refused_with_their_kind(content: bytes) -> None:
 
 @pytest.mark.parametrize(
     ("scale", "zero_point", "words"),
-    [([0.05], None, "1 scales and 0 zero points"), ([0.05], [0, 1], "1 scales and 2"), ([0.0], [0], "the scale 0.0"),
-     ([float("nan")], [0], "the scale nan"), ([float("inf")], [0], "the scale inf")],
+    [([0.05], None, "1 scales and 0 zero points"), ([0.05], [0, 1], "1 scales and 2"),
+     ([0.0], [0], "the scale of its input is 0.0"),
+     ([float("nan")], [0], "the scale of its input is nan"), ([float("inf")], [0], "the scale of its input is inf")],
 )  # fmt: skip
 def test_quantization_that_can_not_be(scale, zero_point, words) -> None:
     """The runtime refuses such files too."""

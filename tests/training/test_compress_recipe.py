@@ -59,7 +59,9 @@ def test_zeros_and_clusters_of_a_recipe_are_in_its_artifact(small_keras: Path, p
     recipe.write_text(text.replace("[qat]\nepochs = 1", "[qat]\nepochs = 2"))
     assert run(recipe, folder=folder).ran[0] == "qat"
     recipe.write_text(text.replace("clusters = 9", "clusters = 9\nmax_drop = -100.0"))
-    with pytest.raises(BoundNotMetError, match=r"clusters costs .* points of top-1 on 15 test images.*allows -100.0"):
+    with pytest.raises(
+        BoundNotMetError, match=r"clusters reduces top-1 by .* points on 15 test images; expected at most -100.0"
+    ):
         run(recipe, folder=folder)
 
 
@@ -114,8 +116,8 @@ def test_what_is_given_counts_and_the_rest_is_the_training_s(tmp_path: Path) -> 
             '[prune]\nmethod = "qat"\ndata = "photos"',
             "Quantization-aware training is `edgecnn train --qat`; in a recipe it is the section [qat].",
         ),
-        ("[qat]\nepochs = 2", "\n  qat.data: missing; expected a data set, or a [train]"),
-        ('[[prune]]\nmethod = "channels"', "prune.0.data: missing; expected a data set, or a [train]"),
+        ("[qat]\nepochs = 2", "\n  qat.data is missing; expected a data set, or a [train]"),
+        ('[[prune]]\nmethod = "channels"', "prune.0.data is missing; expected a data set, or a [train]"),
         ('[qat]\ndata = "photos"\n[quantize]\nimprove = "best"', "quantize.improve is 'best', but [qat] fixes"),
     ],
 )

@@ -85,5 +85,5 @@ def test_number_folders_beyond_the_outputs_end_verify(tiny_keras: Path, tmp_path
     for number in range(1, 6):
         (tmp_path / "data" / str(number)).mkdir(parents=True)
         cv2.imwrite(str(tmp_path / "data" / str(number) / "a.png"), np.full((32, 32, 3), 40 * number, np.uint8))
-    with pytest.raises(DataError, match="class 5, and the model's 5 outputs are numbered 0 to 4"):
+    with pytest.raises(DataError, match="class 5, but the model's 5 outputs are numbered 0 to 4"):
         verify(tmp_path / "m.tflite", tmp_path / "m.keras", str(tmp_path / "data"))

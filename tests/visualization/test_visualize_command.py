@@ -92,7 +92,7 @@ def test_png_files_of_a_tflite(folder):
         (("m.tflite", "missing.png", "-o", "x.html"), 1, "Can't read the image"),
         (("missing.tflite", "p <b>.png", "-o", "x.html"), 1, "no file"),
         (("m.tflite", "p <b>.png", "-o", "x.html", "--only", "dreams"), 2, "expected one of: filters"),
-        (("m.tflite", "p <b>.png", "-o", "x.html", "--only", "patches"), 2, "needs --data"),
+        (("m.tflite", "p <b>.png", "-o", "x.html", "--only", "patches"), 2, "needs the option --data"),
         (("m.tflite", "p <b>.png", "-o", "x.html", "--class", "zebra"), 2, "not a class of this model"),
         (("m.tflite", "p <b>.png", "-o", "x.html", "--layer", "no", "--only", "features"), 2, "no feature map named"),
     ],

@@ -123,7 +123,10 @@ def test_one_error_lists_missing_surplus_and_mis_shaped_keys(tmp_path: Path, sta
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"weights_of": "timm:resnet18.a1_in1k"}, r"which is resnet18 here; mobilenet_v3_small was requested"),
+        (
+            {"weights_of": "timm:resnet18.a1_in1k"},
+            r"which is resnet18 in edgecnn, but mobilenet_v3_small was requested",
+        ),
         ({"weights_of": TAG, "width": 1.0}, r"which has width 0\.75\. Add --width 0\.75"),
         ({"weights_of": "timm:resnet18.nonsense"}, r"resnet18 has the tags a1_in1k"),
         ({"weights_of": "nonsense"}, "is not a model of timm or torchvision that edgecnn has"),

@@ -103,7 +103,7 @@ def test_a_repository_without_weights_is_a_clear_error(tmp_path: Path) -> None:
     (tmp_path / "repo").mkdir()
     (tmp_path / "repo" / "README.md").write_text("")
     with hub_double.serving(HubDouble({"org/net": tmp_path / "repo"})) as endpoint:
-        assert "has no weights by the name of model.safetensors" in fetched("hf:org/net", tmp_path, endpoint)
+        assert "has no weights file; expected model.safetensors" in fetched("hf:org/net", tmp_path, endpoint)
 
 
 @pytest.mark.usefixtures("client")

@@ -69,7 +69,9 @@ class Tensor:
         """
         dtype = {name: dtype for name, dtype, _ in TENSOR_TYPES}[self.dtype]
         if dtype is None or len(self.data) != self.size_bytes:
-            raise ModelFileError(f"Tensor {self.name!r}: {len(self.data)} bytes don't fill {self.dtype} {self.shape}.")
+            raise ModelFileError(
+                f"The tensor {self.name!r} has {len(self.data):,} bytes; expected {self.size_bytes:,} for its shape."
+            )
         return np.frombuffer(self.data, dtype).reshape(self.shape)
 
     def dequantize(self, values: np.ndarray) -> np.ndarray:

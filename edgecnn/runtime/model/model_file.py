@@ -148,7 +148,7 @@ def read_bytes(path: Path) -> bytes:
     try:
         return read_regular(path, MAX_SIZE_BYTES)
     except FileNotFoundError as error:
-        raise ModelFileError(f"There is no file {path}.{likely_meant(path)}") from error
+        raise ModelFileError(f"There is no file {path}.{likely_meant(path) or ' Check the path.'}") from error
     except (OSError, MemoryError) as error:
         raise ModelFileError(
             f"Can't read {path}: {getattr(error, 'strerror', None) or error}. Check its name and permissions."

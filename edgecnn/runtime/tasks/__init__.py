@@ -33,7 +33,8 @@ def check_finite(outputs: Outputs, whose: str = "The model's") -> None:
         count = sum(values.size for values in outputs)
         raise OutputValueError(
             f"{whose} output holds NaN or infinite values ({bad:,} of {count:,}). Common causes: activations "
-            "that overflow, a logarithm or a division by zero inside the model, or a wrongly scaled input."
+            "that overflow, a logarithm or a division by zero inside the model, or a wrongly scaled input. "
+            "Check the model, and --mean and --std."
         )
 
 
