@@ -12,7 +12,7 @@ from edgecnn.core.registry import TARGETS
 class InspectSettings(Settings):
     """What is shown of a model, and at which input sizes."""
 
-    all: bool = option("Also show layers without weights of their own: norms, activations, reshapes.", False)
+    all: bool = option("Also show norms, activations and reshapes, which are hidden by default.", False)
     geometry: bool = option("Also show the arithmetic of output sizes, padding, dilation and centers.", False)
     effective: bool = option("Measure the effective receptive field by gradients (not for .tflite files).", False)
     layers: tuple[str, ...] = option(

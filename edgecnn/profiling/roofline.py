@@ -104,7 +104,7 @@ def _of_board(board: Board, threads: int) -> Peaks:
             "where computation is the limit, int8 is at most about twice as fast."
         )
     limits = {"float32": round(threads * board.float32_gmacs, 2), "int8": round(threads * int8, 2)}
-    return Peaks(f"data sheet of the {board.name}, {threads} cores", limits, board.read_gb_s, tuple(notes))
+    return Peaks(f"published data of the {board.name}, {threads} cores", limits, board.read_gb_s, tuple(notes))
 
 
 def _probed(probe: Mapping[str, float]) -> Peaks:
