@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import flatbuffers
+import numpy as np
 import pytest
 import tiny_models
 from ai_edge_litert import schema_py_generated as schema
@@ -22,6 +23,8 @@ from edgecnn.inspection.opening import open_model
 from edgecnn.runtime.model import model_file, tflite
 from edgecnn.runtime.model.contract import Contract, Preprocessing
 from edgecnn.runtime.process import guard
+from edgecnn.runtime.run.engine import Interface
+from edgecnn.runtime.run.program import TensorInfo
 from edgecnn.verification.doctor import diagnose
 
 HOSTILE = SHARED.parent / "cases" / "hostile"
@@ -190,3 +193,13 @@ def test_what_the_runtime_says_while_it_runs_is_an_error_of_the_model() -> None:
     with pytest.raises(ModelFileError, match=r"gather\.tflite: the TFLite runtime can't run it"):
         guard.try_out(file)
     assert guard.try_out(tiny_models.classifier()) is None
+
+
+def test_only_integers_are_quantized() -> None:
+    """A scale on an input of another type is ignored; a type that images don't have is refused."""
+    file = tiny_models.classifier()
+    shape = Interface(file).input.shape
+    assert Interface(file, TensorInfo(0, shape, np.dtype(np.float32), 0.5, 3)).input.scale == 0
+    for dtype in (np.complex64, np.bool_):
+        with pytest.raises(ModelFileError, match=r"the model's input has the type (complex64|bool); expected a float"):
+            Interface(file, TensorInfo(0, shape, np.dtype(dtype), 0.5, 3))

@@ -47,6 +47,11 @@ class Interface:
                 f"{file.name}: the model's input has the shape {list(self.input.shape)}; expected {expected}, as in "
                 "its contract. Convert the model again."
             )
+        if self.input.dtype.kind not in "fiu":
+            raise ModelFileError(
+                f"{file.name}: the model's input has the type {self.input.dtype.name}; expected a float or integer "
+                "type, as images have."
+            )
         try:
             self.task.check(self.contract, [info.shape_of_one for info in self.outputs])
         except ModelFileError as error:

@@ -25,13 +25,18 @@ _LARGEST_STEP = 256
 
 @dataclass(frozen=True)
 class TensorInfo:
-    """Shape, type and quantization (scale 0: none) of an input or output tensor."""
+    """Shape, type and quantization (scale 0: none) of an input or output tensor; only integers are quantized."""
 
     index: int
     shape: tuple[int, ...]
     dtype: np.dtype
     scale: float
     zero_point: int
+
+    def __post_init__(self) -> None:
+        if self.dtype.kind not in "iu":
+            object.__setattr__(self, "scale", 0.0)
+            object.__setattr__(self, "zero_point", 0)
 
     @property
     def shape_of_one(self) -> tuple[int, ...]:
