@@ -20,6 +20,7 @@ from edgecnn.cli._output import (
     wide_option,
 )
 from edgecnn.core.registry import SCHEMES
+from edgecnn.core.text import counted
 from edgecnn.ladder.settings import LadderSettings
 from edgecnn.quantization.settings import QuantizeSettings
 
@@ -159,8 +160,7 @@ def _notes(climbed: Climb) -> None:
 
     if climbed.left_out:
         note(
-            f"Note: {climbed.left_out} images were used for calibration or training and are excluded from the "
-            "evaluation."
+            f"Note: excluded {counted(climbed.left_out, 'image')} used for calibration or training from the evaluation."
         )
     for entry in climbed.entries:
         if isinstance(entry, Skipped):

@@ -83,7 +83,7 @@ class DataReport(Record):
                 found.append(text.format(_list(names)))
         tiny = [name for names in self.tiny.values() for name in names]
         if tiny:
-            found.append(f"{len(tiny)} images are smaller than half of the model's input: {_list(tiny)}.")
+            found.append(f"{counted(len(tiny), 'image')} smaller than half of the model's input: {_list(tiny)}.")
         if self.imbalance > IMBALANCE:
             found.append(
                 f"the largest class has {self.imbalance:.0f} times as many images as the smallest; --class-weights "

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgecnn.boards import published
 from edgecnn.core.errors import DeviceError
+from edgecnn.core.text import counted
 from edgecnn.graph.constants import folded
 from edgecnn.graph.cost import Cost, operator_cost
 from edgecnn.graph.layer_names import layer_name
@@ -110,7 +111,8 @@ class PerOperator(Record):
             )
         constant = sum(row.kernel == "constant" for row in self.operators)
         if constant:
-            lines.append(f"{constant} operators compute constants once, when the model is loaded; they are not listed.")
+            what = counted(constant, "operator")
+            lines.append(f"Not listed: {what} with a constant result, computed once when the model is loaded.")
         untimed = [row.type for row in self.operators if row.latency_ms is None]
         if untimed:
             lines.append(f"Not timed individually: {', '.join(sorted(set(untimed)))}.")

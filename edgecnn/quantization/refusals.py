@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from edgecnn.core.errors import QuantizationError
+from edgecnn.core.text import counted
 from edgecnn.graph.operator_kinds import kind_of
 from edgecnn.runtime.model.graph import FLOAT_TYPES, Graph
 from edgecnn.runtime.model.tflite import OPERATOR_NAMES, parse
@@ -28,13 +29,13 @@ def check(model: bytes, *, integer: bool) -> None:
     free = [tensor.name for tensor in graph.tensors if -1 in tensor.signature]
     if free:
         raise QuantizationError(
-            f"{len(free)} tensors have a shape that is known only at run time (the first is {free[0]!r}). Give "
-            "the model a fixed input size."
+            f"The model has {counted(len(free), 'tensor')} whose shape is known only at run time (the first is "
+            f"{free[0]!r}). Give the model a fixed input size."
         )
     floats = float_operators(graph) if integer else []
     if floats:
         raise QuantizationError(
-            f"{len(floats)} operators would remain in float: "
+            f"{counted(len(floats), 'operator')} would remain in float: "
             f"{', '.join(floats[:5])}{' ...' if len(floats) > 5 else ''}. An int8 accelerator can't run them, and "
             "a CPU runs them slowly. Replace these layers, or use --scheme dynamic_int8 or float16."
         )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from edgecnn.core.compat.keras_graph import leaves
+from edgecnn.core.text import counted
 from edgecnn.graph.layer_kinds import kind_of
 from edgecnn.graph.roles import ATTENTION, CONVOLUTION
 
@@ -33,7 +34,7 @@ def warnings(keras_model: Any, on_chip_bytes: int) -> list[str]:
             found.setdefault(problem, []).append(str(layer.name))
     lines = []
     for problem, names in found.items():
-        more = f" and {len(names) - 1} more layers" if len(names) > 1 else ""
+        more = f" and {counted(len(names) - 1, 'more layer')}" if len(names) > 1 else ""
         lines.append(
             (
                 f"Edge TPU: {problem} ({names[0]}{more}). The layer {names[0]} and everything after it would run on "

@@ -17,6 +17,7 @@ from edgecnn.core.errors import DataError, UsageError
 from edgecnn.core.hints import Hints
 from edgecnn.core.progress import Progress, silent
 from edgecnn.core.registry import MODEL_FAMILIES, TRAINING_STRATEGIES
+from edgecnn.core.text import counted
 from edgecnn.core.version import __version__
 from edgecnn.data import DataSet
 from edgecnn.data.report import DataReport, Part, examine
@@ -184,7 +185,7 @@ def _check(report: DataReport, options: TrainOptions, task: Task) -> None:
     if options.strict and report.unreadable_count:
         names = [name for rows in report.unreadable.values() for name, _ in rows]
         raise DataError(
-            f"--strict: {len(names)} images can't be read: {', '.join(names[:10])}. Replace or remove them, or "
+            f"--strict: can't read {counted(len(names), 'image')}: {', '.join(names[:10])}. Replace or remove them, or "
             "remove --strict."
         )
     task.check_data(report.counts["train"], options.data)

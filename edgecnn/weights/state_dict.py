@@ -6,6 +6,7 @@ from pathlib import Path
 
 from edgecnn.core.errors import WeightsError
 from edgecnn.core.files import file_sha256
+from edgecnn.core.text import counted
 from edgecnn.weights import safetensors, torch_legacy, torch_zip
 from edgecnn.weights.torch_pickle import Arrays
 
@@ -60,7 +61,7 @@ def _sharded(path: Path) -> Arrays:
     missing = sorted(key for key, file in places.items() if key not in files[file])
     if missing:
         raise WeightsError(
-            f"{path} is incomplete: {len(missing)} tensors are not in the files that it names (the first is "
+            f"{path} is incomplete: its files lack {counted(len(missing), 'tensor')} (the first is "
             f"{missing[0]}). Download all files."
         )
     return {key: files[file][key] for key, file in places.items()}
