@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from edgecnn.api import compile_for_target as compile_for_target
     from edgecnn.api import demo as demo
     from edgecnn.api import diagnose as diagnose
+    from edgecnn.api import export as export
     from edgecnn.api import inspect as inspect
     from edgecnn.api import list_devices as list_devices
     from edgecnn.api import list_models as list_models
@@ -52,6 +53,7 @@ __all__ = [
     "compile_for_target",
     "demo",
     "diagnose",
+    "export",
     "inspect",
     "list_devices",
     "list_models",

@@ -37,6 +37,7 @@ from edgecnn.api.looking import (
 from edgecnn.api.making import (
     build,
     compile_for_target,
+    export,
     list_models,
     prune,
     quantize,
@@ -58,6 +59,7 @@ __all__ = [
     "compile_for_target",
     "demo",
     "diagnose",
+    "export",
     "inspect",
     "list_devices",
     "list_models",

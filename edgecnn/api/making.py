@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from edgecnn.compression import Compressed
     from edgecnn.compression.settings import Tuning
     from edgecnn.core.options import Settings
+    from edgecnn.exports import Exported
     from edgecnn.ladder import Bounds, Climb, Training
     from edgecnn.quantization.settings import Calibration
     from edgecnn.recipe.run import Result
@@ -233,6 +234,35 @@ def compile_for_target(model: str | Path, output: str | Path, target: str = "edg
     from edgecnn.targets.model import read
 
     return compile(read(model), output, target)
+
+
+def export(
+    model: str | Path,
+    target: str,
+    folder: str | Path,
+    options: Settings | Mapping[str, Any] | None = None,
+    *,
+    hints: Hints = NO_HINTS,
+) -> Exported:
+    """Write a folder with which another program runs a classifier, whole or not at all.
+
+    Args:
+        model: a `.tflite` file, ours or by others.
+        target: what for, e.g. "python" or "web"; a file of `edgecnn/exports/kinds/`.
+        folder: where to write; an earlier export there is replaced, anything else is refused.
+        options: the target's own, by name.
+        hints: what is known of a model by others.
+
+    Raises:
+        UsageError: there is no such target, or the model doesn't suit it.
+        ModelFileError: the file is missing, damaged or of another kind.
+    """
+    from edgecnn.exports import export as stage
+    from edgecnn.exports.settings import ExportSettings
+
+    if options is None or isinstance(options, Mapping):
+        options = ExportSettings.of({"for": target, **(options or {})}).options
+    return stage(hints.read(model), target, folder, options)
 
 
 def run(recipe: str | Path, *, folder: str | Path | None = None, progress: Progress | None = None) -> Result:

@@ -26,7 +26,7 @@ LAYERS = (
     ("quantization",),
     ("compression", "targets"),
     ("verification", "inspection"),
-    ("ladder", "visualization", "reporting", "camera"),
+    ("ladder", "visualization", "reporting", "camera", "exports"),
     ("recipe",),
     ("api",),
     ("cli",),

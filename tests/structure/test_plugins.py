@@ -32,6 +32,7 @@ KINDS: dict[str, tuple[Registry, str]] = {
     "target": (registry.TARGETS, "edgecnn.targets.TargetFile"),
     "cause": (registry.CAUSES, "edgecnn.verification.doctor.case.Cause"),
     "board": (registry.BOARDS, "edgecnn.boards.BoardFile"),
+    "export": (registry.EXPORTS, "edgecnn.exports.ExportKind"),
     "stage": (registry.STAGES, "edgecnn.recipe.stage.StageKind"),
 }
 """Every kind of plug-in whose files are functions and constants, with the protocol of a file. A task is a class."""

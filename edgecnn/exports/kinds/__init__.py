@@ -1,0 +1,1 @@
+"""Programs and devices that an artifact is exported for, one file each."""
