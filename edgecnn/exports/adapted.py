@@ -1,0 +1,38 @@
+"""An artifact changed for a program that isn't as flexible as `edgecnn classify`: sealed anew, with new golden vectors."""
+
+from __future__ import annotations
+
+from edgecnn import artifact
+from edgecnn.graph.probabilities import PROBABILITIES_OF, with_probabilities
+from edgecnn.runtime.model import model_file
+from edgecnn.runtime.model.contract import Contract
+from edgecnn.runtime.model.model_file import ModelFile
+from edgecnn.runtime.process import guard
+from edgecnn.runtime.run import golden
+from edgecnn.runtime.run.engine import Engine
+
+
+def giving_probabilities(file: ModelFile) -> ModelFile:
+    """The same model with probabilities as its output, by a softmax or a sigmoid in the graph; one that has them stays.
+
+    Raises:
+        ModelFileError: its output can't be made probabilities, or the runtime refuses the model.
+    """
+    kind = PROBABILITIES_OF.get(file.contract.output)
+    if kind is None:
+        return file
+    graph = with_probabilities(artifact.graph_bytes(file), file.contract.output)
+    return sealed(file, graph, file.contract.replace(output=kind))
+
+
+def with_contract(file: ModelFile, contract: Contract) -> ModelFile:
+    """The same graph with another contract."""
+    return sealed(file, artifact.graph_bytes(file), contract)
+
+
+def sealed(file: ModelFile, graph: bytes, contract: Contract) -> ModelFile:
+    """A graph with its contract and the golden vectors that this machine makes; `file` gives the name."""
+    bare = model_file.from_bytes(artifact.seal(graph, contract.replace(golden=None)), file.name)
+    guard.try_out(bare)
+    data = artifact.seal(graph, contract.replace(golden=golden.make(Engine(bare, threads=1))))
+    return model_file.from_bytes(data, file.name)

@@ -1,0 +1,99 @@
+"""A classifier that Frigate 0.17 loads as one of its own custom classifiers.
+
+Frigate stretches its crop to 224 x 224 pixels (bilinear), sets the red-green-blue bytes as they are, takes the first
+output, divides it by its sum, and names the best by a line of labelmap.txt.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from edgecnn.core.errors import UsageError
+from edgecnn.core.options import Settings
+from edgecnn.core.text import printable
+from edgecnn.exports import Contents, template
+
+if TYPE_CHECKING:
+    from edgecnn.runtime.model.model_file import ModelFile
+
+SUMMARY = "a custom classifier of Frigate (home security cameras)"
+SIDE = 224
+_MANY = 256
+
+
+@dataclass(frozen=True)
+class Options(Settings):
+    """None."""
+
+
+def contents(file: ModelFile, options: Options) -> Contents:
+    """The model with a softmax in its graph, and its labels; see `edgecnn.exports.ExportKind`."""
+    from edgecnn.exports.adapted import giving_probabilities, with_contract
+
+    check(file)
+    before = file.contract.preprocessing
+    seen = dataclasses.replace(before, resize="bilinear", fit="stretch", crop=1.0)
+    adapted = giving_probabilities(file)
+    adapted = with_contract(adapted, adapted.contract.replace(preprocessing=seen))
+    labels = [" ".join(printable(label).split()) for label in file.contract.labels]
+    return Contents(
+        {
+            "model.tflite": adapted.data,
+            "labelmap.txt": ("\n".join(labels) + "\n").encode("utf-8", "replace"),
+            "README.md": template.filled("frigate.md.j2", name=template.plain(file.contract.name)),
+        },
+        notes=(*file.contract.assumed, *_notes(file)),
+    )
+
+
+def check(file: ModelFile) -> None:
+    """Refuse what Frigate would load and then misread.
+
+    Raises:
+        UsageError: the model isn't as Frigate needs it; the message says how to make one that is.
+    """
+    import numpy as np
+
+    from edgecnn.exports.model_json import classifier_of
+    from edgecnn.runtime.model.output_kind import LOGITS, PROBABILITIES
+    from edgecnn.runtime.run.engine import Interface
+
+    contract = classifier_of(file)
+    how, interface = contract.preprocessing, Interface(file)
+    levels = np.arange(256, dtype=np.uint8).reshape(16, 16, 1)
+    spread = np.resize(np.repeat(levels, how.channels, axis=2), how.shape)
+    quantize = "Quantize it again: edgecnn quantize MODEL.keras -o MODEL.tflite --scheme int8 --io uint8."
+    if how.shape != (SIDE, SIDE, 3) or how.color != "rgb":
+        raise UsageError(
+            f"{file.name} takes {how.width} x {how.height} {how.color} images; Frigate gives {SIDE} x {SIDE} rgb. Make "
+            f"one: edgecnn build NAME --input-size {SIDE} -o MODEL.keras, train it, and quantize it."
+        )
+    if interface.input.dtype != np.uint8 or not (interface.tensor(spread) == spread).all():
+        raise UsageError(
+            f"{file.name} doesn't take the bytes of an image as they are, as Frigate gives them. {quantize}"
+        )
+    if interface.output.dtype != np.uint8:
+        raise UsageError(f"{file.name} gives {interface.output.dtype}; Frigate expects uint8. {quantize}")
+    if contract.output not in (LOGITS, PROBABILITIES):
+        raise UsageError(
+            f"{file.name} gives {contract.output}; Frigate needs classes that exclude each other. Train it with one "
+            "output per class, at least two."
+        )
+    if not contract.labels:
+        raise UsageError(f"{file.name} has no labels, which Frigate needs. Give them: --labels FILE.")
+
+
+def _notes(file: ModelFile) -> list[str]:
+    how, notes = file.contract.preprocessing, []
+    if how.fit != "stretch":
+        notes.append(
+            f"Frigate stretches the whole crop to {SIDE} x {SIDE}; this model's own images are fitted by {how.fit}. "
+            "Check its answers there; the exported contract says stretch, so `edgecnn classify` and `verify` do too."
+        )
+    if len(file.contract.labels) > _MANY:
+        notes.append(
+            f"Of {len(file.contract.labels):,} classes, all may round to 0 where the model is unsure (a step is 1/256)."
+        )
+    return notes
