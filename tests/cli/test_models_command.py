@@ -38,7 +38,7 @@ def test_json_to_a_file_shows_the_table_too(tmp_path: Path) -> None:
 
 def test_a_filter_without_matches_says_so() -> None:
     shown = run("nothing-like-it")
-    assert shown.returncode == 0 and shown.stdout == "" and "No model has 'nothing-like-it'" in shown.stderr
+    assert shown.returncode == 0 and shown.stdout == "" and "No model name contains 'nothing-like-it'" in shown.stderr
 
 
 def test_what_an_edge_tpu_leaves_to_the_processor_is_told_with_layer_and_reason() -> None:

@@ -161,7 +161,7 @@ def test_a_difference_names_the_first_layer() -> None:
     model.get_layer("block1_expand_conv").set_weights([-3 * kernel[..., ::-1], *rest])
     other = Emulation.of(model)
     other.set_ranges(emulation.ranges())
-    with pytest.raises(QuantizationError, match=r"first layer that differs is block1_expand_act: by \d"):
+    with pytest.raises(QuantizationError, match=r"first layer that differs is block1_expand_act, by \d"):
         aware.check(other, graph, pictures)
 
 

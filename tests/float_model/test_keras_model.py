@@ -96,7 +96,7 @@ def test_what_keras_2_lacks_is_named() -> None:
     with pytest.raises(ModelFileError, match="Roll"):
         from_keras3.converted(unknown)
     rms = keras.Sequential([image, keras.layers.RMSNormalization()])
-    with pytest.raises(ModelFileError, match="RMSNormalization, which has no counterpart"):
+    with pytest.raises(ModelFileError, match="RMSNormalization, which Keras 2 does not have"):
         from_keras3.converted(rms)
 
 

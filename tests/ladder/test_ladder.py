@@ -293,7 +293,7 @@ def test_command_that_can_t_reach_its_bound_ends_with_status_1(
         cli.main()
     shown = capsys.readouterr()
     assert ended.value.code == 1
-    assert "qat skipped: needs --train-data" in shown.err and "Most of int8's noise comes from" in shown.err
+    assert "qat was skipped: needs --train-data" in shown.err and "Most of int8's noise comes from" in shown.err
     assert "skipped" in shown.out and "not met" in shown.out
     assert [path.name for path in tmp_path.iterdir()] == ["m-best.tflite"]
 

@@ -59,7 +59,7 @@ def test_noise_is_seen_and_named(steady, change, words):
 @pytest.mark.parametrize(
     ("changes", "system", "words"),
     [
-        ({"before": {**CALM, "load_1min": 3.0}}, {}, "load 3.0 on 4 cores"),
+        ({"before": {**CALM, "load_1min": 3.0}}, {}, "the load is 3.0 on 4 cores"),
         ({"preemptions": 500}, {}, "500 times"),
         ({"threads": 8}, {}, "8 threads share 4 processors"),
         ({"after": {**CALM, "steal_s": 3.0}}, {}, "hypervisor"),

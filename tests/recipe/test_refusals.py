@@ -103,7 +103,10 @@ def test_a_board_without_a_runtime_is_told_before_hours_of_training(
 
     monkeypatch.setattr("edgecnn.devices.open_device", lambda target: Bare())
     message = refuse(f'{MODEL}[profile]\ndevice = "pi4"\n')
-    assert "[profile] pi4 can't run a model yet. runtime: none. Install it: edgecnn devices check pi4 --fix" in message
+    assert (
+        "[profile] pi4 can't run a model yet. runtime: none. Install a TFLite runtime: edgecnn devices check pi4 --fix"
+        in message
+    )
 
 
 def test_a_file_that_a_stage_would_overwrite(

@@ -125,7 +125,10 @@ def test_a_stage_is_one_file(blur: ModuleType, tmp_path: Path) -> None:
             "[prune]\nmethod = 'swap'",
             "prune.0.data is missing; expected a data set, or a [train] section whose data is used",
         ),
-        ("[quantize]\nio = 'int16'", "quantize.io is 'int16'; the scheme int8 has uint8, int8, float32."),
+        (
+            "[quantize]\nio = 'int16'",
+            "quantize.io is 'int16'; expected one of the types of the scheme int8: uint8, int8, float32.",
+        ),
         (
             "[quantize]\nscheme = 'int8'\nkeep_float = ['a']",
             "quantize.keep_float needs scheme int8_mixed; received int8.",

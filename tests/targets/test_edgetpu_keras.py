@@ -30,7 +30,7 @@ def test_a_keras_model_is_warned_of_before_training():
         _layer("Activation", "block1_act", activation="hard_swish"),
     )
     (line,) = targets.warn_before_training(model)
-    assert "stem_act and 1 more layers" in line and "minimalistic" in line and "HARD_SWISH" in line
+    assert "stem_act and 1 more layer" in line and "minimalistic" in line and "HARD_SWISH" in line
 
 
 def test_a_keras_model_of_mapped_layers_has_no_warning():

@@ -106,7 +106,7 @@ def test_what_is_given_counts_and_the_rest_is_the_training_s(tmp_path: Path) -> 
             "clusters can't be used with the method channels; it has: c",
         ),
         ('[prune]\nmethod = "melt"\ndata = "photos"', "expected one of: channels, clusters, magnitude"),
-        ('[prune]\nkeep = 0.5\ndata = "photos"', "prune.0.method: missing"),
+        ('[prune]\nkeep = 0.5\ndata = "photos"', "prune.0.method is missing"),
         (
             '[prune]\nmethod = "channels"\nkep = 0.5\ndata = "photos"',
             "prune.0.kep: unknown key. Did you mean keep? Valid keys: method, ",

@@ -83,7 +83,7 @@ def checked_header(data: bytes, name: str) -> ImageHeader:
     needed_mb, limit_mb = header.memory_bytes / 1e6, limit_bytes() / 1e6
     if needed_mb > limit_mb:
         raise PictureError(
-            f"{name} claims to have {header.width} x {header.height} pixels: decoding needs {needed_mb:,.0f} MB, "
+            f"{name} claims {header.width} x {header.height} pixels: decoding needs {needed_mb:,.0f} MB, "
             f"but the limit is {limit_mb:,.0f} MB. Use a smaller image, or raise the limit with the environment "
             f"variable {LIMIT_VARIABLE}."
         )
