@@ -174,7 +174,7 @@ def _values(settings: type[Settings], given: Mapping[str, Any]) -> dict[str, Any
             if given.get(each.key) is not None:
                 values[field.name] = given[each.key]
             elif each.required:
-                raise SettingError(Key(each.key), f": missing. {each.help}")
+                raise SettingError(Key(each.key), f" is missing. {each.help}")
         elif "part" in field.metadata:
             inner = field.metadata["part"]
             keys = {each.key for each in options(inner)}

@@ -88,7 +88,7 @@ def test_keys_of_parts_stand_beside_the_others() -> None:
     assert [each.key for each in options(Outer)] == ["data", "sizes", "mode", "strict", "epochs", "rate"]
     found = Outer.of({"data": "x", "epochs": 5, "mode": "best:3", "sizes": None}, note="plain")
     assert found == Outer("x", mode="best:3", inner=Inner(epochs=5), note="plain")
-    with pytest.raises(SettingError, match="data: missing"):
+    with pytest.raises(SettingError, match="data is missing"):
         Outer.of({})
     with pytest.raises(SettingError, match=r"epoch: unknown key\. Did you mean epochs\? Valid keys: data, "):
         Outer.of({"data": "x", "epoch": 3})

@@ -50,7 +50,7 @@ def test_recipes_that_ship_are_valid(path: Path) -> None:
             ["quantize.scheme is 'int4'", "int8_per_tensor"],
         ),
         ('[model]\nname = "mobilenet_v2"\n[quantize]\nscheme = "float16"\nio = "uint8"\n', ["has float32"]),
-        ('[model]\nname = "mobilenet_v2"\n[verify]\n', ["verify.data: missing"]),
+        ('[model]\nname = "mobilenet_v2"\n[verify]\n', ["verify.data is missing"]),
         (
             '[model]\nname = "mobilenet_v2"\n[profile]\nthreads = [0]\n',
             ["profile.threads is [0]; expected whole numbers from 1 to 256"],

@@ -35,7 +35,9 @@ class VerifySection(VerifySettings):
 
 def _something_to_verify_on(recipe: Recipe) -> None:
     if recipe.has("verify") and not recipe.keys_of("verify").get("data") and held_out_data(recipe) is None:
-        raise ValueError("verify.data: missing; expected an evaluation set, or a [train] section that holds out images")
+        raise ValueError(
+            "verify.data is missing; expected an evaluation set, or a [train] section that holds out images"
+        )
 
 
 VERIFY = Section("verify", VerifySection, check=_something_to_verify_on)
