@@ -27,7 +27,7 @@ def test_recipes_that_ship_are_valid(path: Path) -> None:
         ("[model]\n", ["expected either name (an architecture) or file"]),
         ('[model]\nname = "resnet_1"\n', ["model.name is 'resnet_1'"]),
         ('[model]\nname = "mobilenet_v2"\nfile = "m.keras"\n', ["not both"]),
-        ('[model]\nfile = "m.keras"\nwidth = 0.5\n', ["remove width"]),
+        ('[model]\nfile = "m.keras"\nwidth = 0.5\n', ["these keys have no effect: width. Remove them"]),
         (
             '[model]\nname = "mobilenet_v2"\ninput_size = 8\n',
             ["model.input_size is 8; expected a whole number from 32 to 2,048"],
@@ -49,7 +49,10 @@ def test_recipes_that_ship_are_valid(path: Path) -> None:
             '[model]\nname = "mobilenet_v2"\n[quantize]\nscheme = "int4"\n',
             ["quantize.scheme is 'int4'", "int8_per_tensor"],
         ),
-        ('[model]\nname = "mobilenet_v2"\n[quantize]\nscheme = "float16"\nio = "uint8"\n', ["has float32"]),
+        (
+            '[model]\nname = "mobilenet_v2"\n[quantize]\nscheme = "float16"\nio = "uint8"\n',
+            ["types of the scheme float16: float32"],
+        ),
         ('[model]\nname = "mobilenet_v2"\n[verify]\n', ["verify.data is missing"]),
         (
             '[model]\nname = "mobilenet_v2"\n[profile]\nthreads = [0]\n',
