@@ -27,7 +27,9 @@ _FLAGS = (
 class Chromium:
     """One browser with one page."""
 
-    def __init__(self, folder: Path, width: int = 1280, height: int = 900, dark: bool = False) -> None:
+    def __init__(
+        self, folder: Path, width: int = 1280, height: int = 900, dark: bool = False, flags: tuple[str, ...] = ()
+    ) -> None:
         to_browser, self._out = os.pipe()
         self._in, from_browser = os.pipe()
         os.set_inheritable(to_browser, True)
@@ -41,6 +43,7 @@ class Chromium:
                 "bash",
                 str(PROGRAM),
                 *_FLAGS,
+                *flags,
                 "--remote-debugging-pipe",
                 f"--user-data-dir={folder}",
                 "about:blank",

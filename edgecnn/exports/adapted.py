@@ -1,4 +1,4 @@
-"""An artifact changed for a program that isn't as flexible as `edgecnn classify`: sealed anew, with new golden vectors."""
+"""An artifact changed for a program that takes less than `edgecnn classify`: sealed anew, with new golden vectors."""
 
 from __future__ import annotations
 

@@ -74,8 +74,8 @@ def _activated(model: Any, graph: Any, logits: int, kind: str, place: int) -> in
     shape = [int(size) for size in source.shape]
     if source.type not in _GRIDS or (kind == LOGITS and shape[-1] != np.prod(shape)):
         raise ModelFileError(
-            f"The output, of shape {shape}, can't be made probabilities: expected float32, int8, uint8 or int16 of shape "
-            "[1, classes]. Quantize the model again with --io uint8 or float32."
+            f"The output, of shape {shape}, can't be made probabilities: expected float32, int8, uint8 or int16 of "
+            "shape [1, classes]. Quantize the model again with --io uint8 or float32."
         )
     tensor = schema.TensorT()
     tensor.name, tensor.shape, tensor.type = "probabilities", source.shape, source.type

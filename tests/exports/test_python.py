@@ -101,9 +101,10 @@ def test_it_runs_without_edgecnn_and_with_hostile_labels(tiny_int8: Path, pictur
     file = model_file.read(tiny_int8)
     export(dataclasses.replace(file, contract=file.contract.replace(labels=labels)), "python", tmp_path / "c")
     image = next(picture_folder.rglob("*.png"))
+    script = tmp_path / "c/classify.py"
     code = (
         "import sys, runpy\nsys.modules['edgecnn'] = sys.modules['cv2'] = None\n"
-        f"sys.argv = ['classify.py', {str(image)!r}]\nrunpy.run_path({str(tmp_path / 'c/classify.py')!r}, run_name='__main__')"
+        f"sys.argv = ['classify.py', {str(image)!r}]\nrunpy.run_path({str(script)!r}, run_name='__main__')"
     )
     done = subprocess.run([sys.executable, "-X", "utf8", "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
