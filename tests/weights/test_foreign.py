@@ -116,7 +116,7 @@ def test_one_error_lists_missing_surplus_and_mis_shaped_keys(tmp_path: Path, sta
         build(path, weights_of=TAG)
     message = str(caught.value)
     assert "24 missing (blocks.3.0.bn1.weight, blocks.3.0.bn1.bias, " in message and " and 19 more)" in message
-    assert "1 of another shape (conv_stem.weight (16, 2, 3, 3) for (3, 3, 3, 16))" in message
+    assert "1 of another shape (conv_stem.weight [16, 2, 3, 3] instead of [3, 3, 3, 16])" in message
     assert "1 surplus (ema.decay)" in message and len(message) < 1500
 
 
