@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from edgecnn.core.text import counted
-from edgecnn.data.dataset import DataSet, FileExample
+from edgecnn.data.boxes import Boxes
+from edgecnn.data.dataset import DataSet, Example, FileExample
 from edgecnn.data.fitted import Fitted
 from edgecnn.runtime.model.validation import Record
 
@@ -28,12 +29,12 @@ class DataReport(Record):
     """What was found.
 
     Attributes:
-        counts: images per class that can be read, by split.
+        counts: images per class that can be read, by split; of boxes how many of each class are in such images.
         unreadable: per split, name and reason.
         tiny: per split, names of images of which a side is under half of the model's input.
         exact: pairs of names in two different splits with the same content.
         near: pairs of a training image and one of another split that look the same (see `look_alikes`).
-        conflicting: pairs of names in one split with the same content and different classes.
+        conflicting: pairs of names in one split with the same content and different classes (or boxes).
         empty: class folders without an image.
         classes_not_trained: classes of the validation or test split that have no training image.
         typical_px: median of the shorter side of the training images.
@@ -75,7 +76,7 @@ class DataReport(Record):
         for names, text in (
             (self.empty, "no images in the class folder {}: this class is ignored."),
             (self.classes_not_trained, "no training images of {}: the model can't learn it."),
-            (_pairs(self.conflicting), "the same image has two classes: {}."),
+            (_pairs(self.conflicting), "the same image has two classes, or two sets of boxes: {}."),
             (_pairs(self.exact), "the same image is in two splits, so accuracy is overstated: {}."),
             (_pairs(self.near), "nearly the same image is in two splits, so accuracy may be overstated: {}."),
         ):
@@ -113,7 +114,7 @@ class Part:
 def examine(parts: Mapping[str, Part]) -> DataReport:
     """Look at all splits together: "train", "validation" and perhaps "test"."""
     train = parts["train"]
-    trained = {example.label for row, example in enumerate(train.data.examples) if row not in train.pictures.errors}
+    trained = _labels(train)
     others = {label for part in parts.values() for label in part.data.classes}
     exact = _exact(parts)
     height, width = train.pictures.pictures.shape[1:3]
@@ -128,16 +129,25 @@ def examine(parts: Mapping[str, Part]) -> DataReport:
         near=_near(parts, exact),
         conflicting=_conflicting(parts),
         empty=tuple(sorted({name for part in parts.values() for name in part.data.empty})),
-        classes_not_trained=tuple(sorted(map(str, others - trained))),
+        classes_not_trained=tuple(sorted(others - trained.keys())),
         typical_px=_typical(train.pictures),
         notes=_notes(parts),
     )
 
 
+def _labels(part: Part) -> Counter[str]:
+    """How often each class is in the images that can be read."""
+    readable = [example for row, example in enumerate(part.data.examples) if row not in part.pictures.errors]
+    return Counter(label for example in readable for label in _labels_of(example))
+
+
+def _labels_of(example: Example) -> tuple[str, ...]:
+    boxes = example.annotation
+    return boxes.labels if isinstance(boxes, Boxes) else (str(example.label),)
+
+
 def _counts(part: Part) -> dict[str, int]:
-    labels = Counter(
-        str(example.label) for row, example in enumerate(part.data.examples) if row not in part.pictures.errors
-    )
+    labels = _labels(part)
     return {name: labels[name] for name in part.data.classes}
 
 
@@ -201,7 +211,7 @@ def _conflicting(parts: Mapping[str, Part]) -> tuple[tuple[str, str], ...]:
         seen: dict[str, Any] = {}
         for example, digest in zip(part.data.examples, part.digests):
             first = seen.setdefault(digest, example)
-            if first.label != example.label:
+            if (first.label, first.annotation) != (example.label, example.annotation):
                 pairs.append((first.name, example.name))
     return tuple(pairs)
 

@@ -175,3 +175,22 @@ def test_imbalance_and_classes_that_are_never_trained(tmp_path: Path) -> None:
     assert isinstance(found, DataReport) and found.imbalance == 11
     assert found.classes_not_trained == ("dog",)
     assert "--class-weights" in "\n".join(found.warnings())
+
+
+def test_boxes_are_counted_by_class(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Objects, not images; a class that only the validation images show is named."""
+    monkeypatch.setenv("EDGECNN_CACHE", str(tmp_path / "cache"))
+    parts = {}
+    for split, label in (("train", "cat"), ("validation", "dog")):
+        write = tmp_path / split
+        write.mkdir()
+        random = np.random.default_rng(len(split))
+        cv2.imwrite(str(write / "a.png"), random.integers(0, 255, (40, 40, 3), np.uint8))
+        table = f"path,label,xmin,ymin,xmax,ymax\na.png,{label},1,2,30,30\na.png,{label},5,5,35,39\n"
+        (write / "boxes.csv").write_text(table)
+        data = open_data(str(write / "boxes.csv"))
+        digests = digests_of(data)
+        parts[split] = Part(data, digests, fitted(data, digests, Preprocessing(32, 32)))
+    report = examine(parts)
+    assert report.counts == {"train": {"cat": 2}, "validation": {"dog": 2}}
+    assert report.classes_not_trained == ("dog",)

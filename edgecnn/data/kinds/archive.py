@@ -7,6 +7,7 @@ is unpacked is bounded in proportion to the archive's size.
 from __future__ import annotations
 
 import bz2
+import dataclasses
 import functools
 import gzip
 import io
@@ -23,7 +24,9 @@ from typing import IO, Any
 from edgecnn.core.cache import cached
 from edgecnn.core.errors import DataError
 from edgecnn.core.files import file_sha256
+from edgecnn.data.annotated import annotation_format
 from edgecnn.data.dataset import DataSet
+from edgecnn.data.kind import kind_of
 from edgecnn.data.kinds.folder import open_folder
 from edgecnn.data.listing import is_junk, printable
 from edgecnn.runtime.zips import DAMAGED_ZIP
@@ -62,7 +65,8 @@ def open_data(spec: str) -> DataSet:
     folder = cached(
         f"archive-{digest[:32]}", 2 * status.st_size, _unpacked, lambda new: _unpack(path, new, limit_bytes)
     )
-    return open_folder(folder, spec)
+    kind = kind_of(str(folder)) if annotation_format(folder) else None
+    return dataclasses.replace(kind.open_data(str(folder)), name=spec) if kind else open_folder(folder, spec)
 
 
 @functools.lru_cache(maxsize=64)

@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 from edgecnn.core.errors import DataError
+from edgecnn.data.annotated import annotation_format
 from edgecnn.core.text import counted
 from edgecnn.data.dataset import DataSet, FileExample
 from edgecnn.data.layout import Layout, find_layout
@@ -16,8 +17,8 @@ SYNTAX = "a folder with a folder of images per class (or a folder of images with
 
 
 def accepts(spec: str) -> bool:
-    """Whether the path is a folder."""
-    return Path(spec).is_dir()
+    """Whether the path is a folder without annotations of boxes."""
+    return Path(spec).is_dir() and annotation_format(spec) is None
 
 
 def open_data(spec: str) -> DataSet:

@@ -1,0 +1,83 @@
+"""A `.csv` or `.tsv` file with a row per object, `path,label,xmin,ymin,xmax,ymax` in pixels; paths are relative to it.
+
+An image without objects has one row, with nothing but its path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from edgecnn.core.errors import DataError
+from edgecnn.data.boxes import Box, Findings, box_data, box_example, image_size
+from edgecnn.data.dataset import DataSet
+from edgecnn.data.listing import printable
+from edgecnn.data.table import (
+    LABELS,
+    PATHS,
+    corner_columns,
+    has_boxes,
+    is_table,
+    located,
+    only,
+    plain,
+    read_table,
+    refuse_missing,
+    refuse_splits,
+)
+
+SYNTAX = "a .csv or .tsv file with the columns path,label,xmin,ymin,xmax,ymax, a row per object"
+
+
+def accepts(spec: str) -> bool:
+    """Whether the path is a table with corners of boxes."""
+    return is_table(spec) and has_boxes(Path(spec))
+
+
+def open_data(spec: str) -> DataSet:
+    """Read the table.
+
+    Raises:
+        DataError: it has no column of paths or labels, a row has no numbers, or names a file that doesn't exist.
+    """
+    header, rows = read_table(Path(spec))
+    names = {number: plain(name) for number, name in enumerate(header)}
+    corners, path_column = corner_columns(header), only(names, PATHS, header, spec, "path")
+    rest = {number: name for number, name in names.items() if number not in (path_column, *(corners or ()))}
+    label_column = only(rest, LABELS, header, spec, "label")
+    if corners is None or path_column is None or label_column is None:
+        raise DataError(f"{spec} has the columns {', '.join(header)}; expected path,label,xmin,ymin,xmax,ymax.")
+    refuse_splits(rest, rows, spec)
+    boxes: dict[str, list[Box]] = {}
+    for number, row in rows:
+        filled = [*row, *[""] * (len(header) - len(row))]
+        if not filled[path_column]:
+            raise DataError(f"{spec}, line {number}: the path is empty.")
+        own = boxes.setdefault(filled[path_column], [])
+        values = [filled[column] for column in corners]
+        if any((filled[label_column], *values)):
+            own.append(_box(filled[label_column], values, f"{spec}, line {number}"))
+    return _data(spec, boxes)
+
+
+def _data(spec: str, boxes: dict[str, list[Box]]) -> DataSet:
+    root, findings, examples = Path(spec).parent, Findings(), []
+    paths = {text: located(root, text) for text in boxes}
+    refuse_missing(list(paths.values()), [printable(text) for text in paths], spec)
+    for text, own in boxes.items():
+        size = image_size(paths[text])
+        if size is None:
+            findings.add("images have no readable header and are left out", printable(text))
+        else:
+            examples.append(box_example(paths[text], root, own, size, findings))
+    return box_data(spec, examples, {box.label for own in boxes.values() for box in own}, findings.notes(spec))
+
+
+def _box(label: str, values: Sequence[str], place: str) -> Box:
+    try:
+        left, top, right, bottom = map(float, values)
+    except ValueError as error:
+        raise DataError(f"{place}: {printable(str(error))}; expected four numbers, xmin, ymin, xmax, ymax.") from error
+    if not label:
+        raise DataError(f"{place}: the label is empty; a row without an object has no corners either.")
+    return Box(printable(label), (left, top, right, bottom))

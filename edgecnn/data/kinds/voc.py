@@ -1,0 +1,122 @@
+"""Pascal VOC's XML, a file per image, as LabelImg, CVAT and Roboflow write it; splits in `ImageSets/Main`.
+
+Format: http://host.robots.ox.ac.uk/pascal/VOC/voc2012/devkit_doc.pdf, section 10. Corners are taken as they are
+written: VOC itself counts pixels from 1, most programs from 0, and nothing says which.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from xml.etree.ElementTree import Element
+
+from edgecnn.core.errors import DataError
+from edgecnn.data.annotated import VOC, ImageIndex, annotation_format, voc_files
+from edgecnn.data.boxes import Box, Findings, box_data, box_example, image_size
+from edgecnn.data.dataset import DataSet, FileExample
+from edgecnn.data.layout import TRAIN, VALIDATION, split_named
+from edgecnn.data.listing import printable
+from edgecnn.data.xml_tree import read_xml
+from edgecnn.runtime.regular_file import read_regular
+
+SYNTAX = "a folder with Pascal VOC annotations, an .xml file per image"
+_MOST_LIST_BYTES = 64 << 20
+
+
+def accepts(spec: str) -> bool:
+    """Whether the path is a folder with such annotations."""
+    found = annotation_format(spec)
+    return found is not None and found[0] == VOC
+
+
+def open_data(spec: str) -> DataSet:
+    """Read all annotations; an image without an XML file is left out: nobody said that it shows nothing.
+
+    Raises:
+        DataError: a file is damaged, an image is ambiguous, or there are no boxes.
+    """
+    _, root = annotation_format(spec) or ("", Path(spec))
+    index, findings = ImageIndex(root), Findings()
+    files = voc_files(root)
+    found = {path: example for path in files if (example := _example(path, index, findings))}
+    notes = [*findings.notes(spec)]
+    unlisted = len(index.paths) - len({example.path for example in found.values()})
+    if unlisted:
+        notes.append(f"{spec}: {unlisted} images have no annotations and are left out.")
+    if len({example.name for example in found.values()}) < len(found):
+        raise DataError(f"{spec}: two of the {len(files)} .xml files are of the same image; expected one per image.")
+    classes = {box.label for example in found.values() for box in example.annotation.boxes}
+    data = box_data(spec, found.values(), classes, notes)
+    return dataclasses.replace(data, splits=_splits(data, found, root))
+
+
+def _example(path: Path, index: ImageIndex, findings: Findings) -> FileExample | None:
+    root = read_xml(path)
+    if root.tag != "annotation":
+        return None
+    image = _image(root, path, index)
+    if image is None:
+        findings.add("annotations are of images that aren't there", printable(path.name))
+        return None
+    boxes = [_box(each, path) for each in root.iter("object")]
+    return box_example(image, index.root, boxes, _size(root, image), findings)
+
+
+def _image(root: Element, path: Path, index: ImageIndex) -> Path | None:
+    """The image that the file names; where that is missing, one whose name differs in the suffix only."""
+    named = (root.findtext("filename") or "").strip()
+    found = index.find(named, path) if named else None
+    if found is not None and found.stem == path.stem:
+        return found
+    return next((each for each in index.paths if each.stem == path.stem), found)
+
+
+def _size(root: Element, image: Path) -> tuple[float, float]:
+    """Width and height as they are written; of the image itself where they are missing or 0, as some programs do."""
+    try:
+        size = float(root.findtext("size/width") or 0), float(root.findtext("size/height") or 0)
+    except ValueError:
+        size = (0.0, 0.0)
+    return size if min(size) > 0 else image_size(image) or (0.0, 0.0)
+
+
+def _box(each: Element, path: Path) -> Box:
+    label = printable((each.findtext("name") or "").strip())
+    try:
+        corners = [float(each.findtext(f"bndbox/{key}") or "") for key in ("xmin", "ymin", "xmax", "ymax")]
+    except ValueError as error:
+        raise DataError(f"{path}: an object {label!r} has no bndbox with numbers: {printable(str(error))}.") from error
+    if not label:
+        raise DataError(f"{path}: an object has no name; expected its class.")
+    difficult = (each.findtext("difficult") or "0").strip() not in ("0", "Unspecified", "")
+    return Box(label, (corners[0], corners[1], corners[2], corners[3]), difficult=difficult)
+
+
+def _splits(data: DataSet, found: dict[Path, FileExample], root: Path) -> dict[str, DataSet]:
+    """As `ImageSets/Main` lists them, or as the folders of the images are called."""
+    listed = _lists(root)
+    if listed:
+        members = {split: [each for path, each in found.items() if path.stem in stems] for split, stems in listed}
+    else:
+        folders = {path: split_named(path.parent.name) for path in found}
+        named = sorted({split for split in folders.values() if split})
+        members = {split: [found[path] for path, its in folders.items() if its == split] for split in named}
+    parts = {split: sorted(each, key=lambda one: one.name) for split, each in members.items() if each}
+    if TRAIN not in parts:
+        return {}
+    return {split: data.with_examples(examples) for split, examples in parts.items()}
+
+
+def _lists(root: Path) -> list[tuple[str, set[str]]]:
+    """Split and names of its images; `trainval` is for training where no `train` is there."""
+    found: dict[str, set[str]] = {}
+    for path in sorted((root / "ImageSets" / "Main").glob("*.txt")):
+        split = TRAIN if path.stem == "trainval" else split_named(path.stem)
+        if split and not (path.stem == "trainval" and split in found):
+            try:
+                text = read_regular(path, _MOST_LIST_BYTES).decode("utf-8", "replace")
+            except OSError as error:
+                raise DataError(f"Can't read the list {path}: {error.strerror}.") from error
+            found[split] = {line.split()[0] for line in text.splitlines() if line.strip()}
+    order = (TRAIN, VALIDATION)
+    return sorted(found.items(), key=lambda item: order.index(item[0]) if item[0] in order else len(order))

@@ -1,0 +1,291 @@
+"""Boxes as COCO, Pascal VOC, YOLO and tables annotate them: read alike, told apart from classes, named where wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from edgecnn.core.errors import DataError
+from edgecnn.data import open_data
+from edgecnn.data.boxes import Boxes
+from edgecnn.data.kind import data_kinds, kind_of
+
+WIDTH, HEIGHT = 40, 30
+OBJECTS = {"a.png": [("cat", 4, 3, 20, 18), ("dog", 10, 6, 30, 27)], "b.png": [("dog", 0, 0, 40, 30)], "c.png": []}
+
+
+def write_images(folder: Path, names: Any = OBJECTS) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, name in enumerate(names):
+        cv2.imwrite(str(folder / name), np.full((HEIGHT, WIDTH, 3), 40 * number, np.uint8))
+
+
+def coco(objects: Any = OBJECTS, **changes: Any) -> dict[str, Any]:
+    """What COCO's file says of these objects."""
+    images = [{"id": 7 + n, "file_name": name, "width": WIDTH, "height": HEIGHT} for n, name in enumerate(objects)]
+    rows = [(7 + n, box) for n, boxes in enumerate(objects.values()) for box in boxes]
+    annotations = [
+        {"id": n, "image_id": image, "category_id": 3 if label == "cat" else 5, "iscrowd": 0,
+         "bbox": [x0, y0, x1 - x0, y1 - y0]}
+        for n, (image, (label, x0, y0, x1, y1)) in enumerate(rows)
+    ]  # fmt: skip
+    categories = [{"id": 3, "name": "cat"}, {"id": 5, "name": "dog"}]
+    return {"images": images, "annotations": annotations, "categories": categories, **changes}
+
+
+def voc(name: str, boxes: Any, size: tuple[int, int] = (WIDTH, HEIGHT), flag: int = 0) -> str:
+    """What Pascal VOC's file says of an image."""
+    objects = "".join(
+        f"<object><name>{label}</name><difficult>{flag}</difficult><bndbox><xmin>{x0}</xmin><ymin>{y0}</ymin>"
+        f"<xmax>{x1}</xmax><ymax>{y1}</ymax></bndbox></object>"
+        for label, x0, y0, x1, y1 in boxes
+    )
+    return (
+        f"<annotation><filename>{name}</filename><size><width>{size[0]}</width><height>{size[1]}</height></size>"
+        f"{objects}</annotation>"
+    )
+
+
+def yolo(boxes: Any) -> str:
+    """The lines of YOLO's file of an image."""
+    return "".join(
+        f"{label == 'dog':d} {(x0 + x1) / 2 / WIDTH} {(y0 + y1) / 2 / HEIGHT} "
+        f"{(x1 - x0) / WIDTH} {(y1 - y0) / HEIGHT}\n"
+        for label, x0, y0, x1, y1 in boxes
+    )
+
+
+def make(kind: str, folder: Path) -> Path:
+    """The same objects in one of the formats; returns what a person would give as DATA."""
+    if kind == "coco":
+        write_images(folder / "images")
+        (folder / "annotations").mkdir()
+        (folder / "annotations" / "instances_default.json").write_text(json.dumps(coco()))
+    elif kind == "voc":
+        write_images(folder / "JPEGImages")
+        (folder / "Annotations").mkdir()
+        for name, boxes in OBJECTS.items():
+            (folder / "Annotations" / name).with_suffix(".xml").write_text(voc(name, boxes))
+    elif kind == "yolo":
+        write_images(folder / "images")
+        (folder / "labels").mkdir()
+        (folder / "data.yaml").write_text("train: images\nnc: 2\nnames: ['cat', 'dog']\n")
+        for name, boxes in OBJECTS.items():
+            (folder / "labels" / name).with_suffix(".txt").write_text(yolo(boxes))
+        (folder / "labels" / "c.txt").unlink()
+    else:
+        write_images(folder)
+        rows = [f"{name},{','.join(map(str, box))}" for name, boxes in OBJECTS.items() for box in boxes]
+        lines = ["filename,class,xmin,ymin,xmax,ymax", *rows, "c.png,,,,,"]
+        (folder / "boxes.csv").write_text("\n".join(lines))
+        return folder / "boxes.csv"
+    return folder
+
+
+KINDS = {"coco": "coco", "voc": "voc", "yolo": "yolo", "table": "table_of_boxes"}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_same_objects_in_every_format(tmp_path: Path, kind: str) -> None:
+    spec = make(kind, tmp_path / "data")
+    assert [each.__name__.rpartition(".")[2] for each in data_kinds() if each.accepts(str(spec))] == [KINDS[kind]]
+    data = open_data(str(spec))
+    assert (data.task, data.classes, len(data)) == ("detection", ("cat", "dog"), 3)
+    for example in data.examples:
+        found = example.annotation
+        assert isinstance(found, Boxes) and (found.width, found.height) == (WIDTH, HEIGHT)
+        assert example.label is None and example.read().shape == (HEIGHT, WIDTH, 3)
+        wanted = OBJECTS[Path(example.name).name]
+        assert [box.label for box in found.boxes] == [row[0] for row in wanted]
+        assert np.allclose([box.corners for box in found.boxes] or [[]], [row[1:] for row in wanted] or [[]], atol=1e-3)
+    assert any("1 of 3 images have no boxes" in note for note in data.notes)
+
+
+@pytest.mark.parametrize("kind", ["coco", "voc", "yolo"])
+def test_in_an_archive(tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EDGECNN_CACHE", str(tmp_path / "cache"))
+    make(kind, tmp_path / "data")
+    data = open_data(shutil.make_archive(str(tmp_path / "packed"), "zip", tmp_path, "data"))
+    assert data.classes == ("cat", "dog") and len(data) == 3 and data.name.endswith("packed.zip")
+
+
+def test_folders_of_classes_stay_what_they_are(tmp_path: Path) -> None:
+    for name in ("cat", "dog"):
+        write_images(tmp_path / name)
+    (tmp_path / "notes.json").write_text('{"author": "me", "images taken": 6}')
+    (tmp_path / "settings.yaml").write_text("camera: left\n")
+    (tmp_path / "cat" / "readme.txt").write_text("my cat")
+    assert [each.__name__.rpartition(".")[2] for each in data_kinds() if each.accepts(str(tmp_path))] == ["folder"]
+    assert open_data(str(tmp_path)).classes == ("cat", "dog")
+
+
+def test_splits(tmp_path: Path) -> None:
+    for split in ("train", "valid", "test"):  # as Roboflow exports COCO
+        write_images(tmp_path / "roboflow" / split)
+        categories = [
+            {"id": 0, "name": "pets", "supercategory": "none"},
+            {"id": 3, "name": "cat", "supercategory": "pets"},
+            {"id": 5, "name": "dog", "supercategory": "pets"},
+        ]
+        text = json.dumps(coco(categories=categories))
+        (tmp_path / "roboflow" / split / "_annotations.coco.json").write_text(text)
+    data = open_data(str(tmp_path / "roboflow"))
+    assert data.classes == ("cat", "dog") and len(data) == 9
+    assert {name: len(each) for name, each in data.splits.items()} == {"train": 3, "validation": 3, "test": 3}
+    make("voc", tmp_path / "voc")
+    (tmp_path / "voc" / "ImageSets" / "Main").mkdir(parents=True)
+    for name, stems in (("train", "a\nb\n"), ("val", "c\n"), ("trainval", "a\nb\nc\n"), ("cat_train", "a 1\n")):
+        (tmp_path / "voc" / "ImageSets" / "Main" / f"{name}.txt").write_text(stems)
+    assert {name: len(each) for name, each in open_data(str(tmp_path / "voc")).splits.items()} == {
+        "train": 2, "validation": 1}  # fmt: skip
+    for split in ("train", "valid"):  # as Roboflow exports YOLO
+        make("yolo", tmp_path / "yolo" / split)
+        (tmp_path / "yolo" / split / "data.yaml").unlink()
+    (tmp_path / "yolo" / "data.yaml").write_text(
+        "train: ../train/images  # of Roboflow\nval: ../valid/images\nnames:\n  0: cat\n  1: 'dog'\nroboflow:\n  a: b\n"
+    )
+    for spec in (tmp_path / "yolo", tmp_path / "yolo" / "data.yaml"):
+        data = open_data(str(spec))
+        assert data.classes == ("cat", "dog")
+        assert {name: len(each) for name, each in data.splits.items()} == {"train": 3, "validation": 3}
+
+
+def test_flags(tmp_path: Path) -> None:
+    """A crowd of COCO and a difficult object of VOC are kept, and don't count."""
+    values = coco()
+    values["annotations"][0]["iscrowd"] = 1
+    write_images(tmp_path / "c")
+    (tmp_path / "c" / "a.json").write_text(json.dumps(values))
+    boxes = open_data(str(tmp_path / "c" / "a.json")).examples[0].annotation
+    assert [box.crowd for box in boxes.boxes] == [True, False] and boxes.labels == ("dog",)
+    make("voc", tmp_path / "v")
+    (tmp_path / "v" / "Annotations" / "b.xml").write_text(voc("b.png", OBJECTS["b.png"], flag=1))
+    boxes = open_data(str(tmp_path / "v")).examples[1].annotation
+    assert [box.difficult for box in boxes.boxes] == [True] and boxes.labels == ()
+
+
+@pytest.mark.parametrize(
+    ("corners", "note", "left"),
+    [
+        ((-9, 3, 20, 18), "reach beyond their image and are clipped", [(0, 3, 20, 18)]),
+        ((4, 3, 40.9, 18), "", [(4, 3, 40, 18)]),
+        ((20, 3, 4, 18), "inverted boxes are left out", []),
+        ((4, 3, 4, 18), "empty boxes are left out", []),
+        ((50, 3, 60, 18), "outside boxes are left out", []),
+        ((4, 3, "nan", 18), "infinite boxes are left out", []),
+        ((4, 3, 5, 18), "have a side of less than 2 pixels", [(4, 3, 5, 18)]),
+    ],
+)
+def test_wrong_boxes_are_named(tmp_path: Path, corners: Any, note: str, left: Any) -> None:
+    make("voc", tmp_path)
+    (tmp_path / "Annotations" / "a.xml").write_text(voc("a.png", [("cat", *corners)]))
+    data = open_data(str(tmp_path))
+    assert [box.corners for box in data.examples[0].annotation.boxes] == left
+    named = [each for each in data.notes if "a.png" in each]
+    assert len(named) == bool(note) and all(note in each for each in named)
+
+
+def test_duplicates_are_named(tmp_path: Path) -> None:
+    make("voc", tmp_path)
+    (tmp_path / "Annotations" / "a.xml").write_text(voc("a.png", 2 * OBJECTS["a.png"][:1]))
+    data = open_data(str(tmp_path))
+    assert len(data.examples[0].annotation.boxes) == 1
+    assert any("1 duplicate boxes are left out: JPEGImages/a.png" in note for note in data.notes)
+
+
+BOMB = '<!DOCTYPE a [<!ENTITY x "ha"><!ENTITY y "&x;&x;&x;">]><annotation>&y;</annotation>'
+OUTER = '<!DOCTYPE a SYSTEM "file:///etc/passwd"><annotation/>'
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (BOMB, "it has a document type"),
+        (OUTER, "it has a document type"),
+        ("<annotation>" + "<a>" * 2000, "nested deeper than 32"),
+        ("<annotation><object>", "no element found"),
+        (voc("a.png", [("cat", 1, "x", 3, 4)]), "no bndbox with numbers"),
+        (voc("a.png", [("", 1, 2, 3, 4)]), "has no name"),
+    ],
+)
+def test_xml_of_strangers(tmp_path: Path, text: str, reason: str) -> None:
+    make("voc", tmp_path)
+    (tmp_path / "Annotations" / "a.xml").write_text(text)
+    with pytest.raises(DataError, match=reason) as refused:
+        open_data(str(tmp_path))
+    assert "a.xml" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"annotations": [{"image_id": 7, "category_id": 99, "bbox": [1, 2, 3, 4]}]},
+        {"annotations": [{"image_id": 7, "category_id": 3, "bbox": [1, 2]}]},
+        {"annotations": {"a": 1}},
+        {"categories": [{"id": 3}]},
+        {"images": 3},
+    ],
+)
+def test_damaged_json_is_one_sentence(tmp_path: Path, change: Any) -> None:
+    write_images(tmp_path)
+    (tmp_path / "a.json").write_text(json.dumps(coco(**change)))
+    with pytest.raises(DataError, match="not COCO's format"):
+        open_data(str(tmp_path / "a.json"))
+
+
+def test_other_files_are_refused(tmp_path: Path) -> None:
+    write_images(tmp_path)
+    for name, text, reason in (
+        ("a.json", "[1, 2", "not valid JSON"),
+        ("b.json", '{"a": 1}', "not COCO's format"),
+        ("c.csv", "path,label,xmin,ymin,xmax,ymax\na.png,cat,1,2,three,4\n", "line 2: .*three"),
+        ("d.csv", "path,label,xmin,ymin,xmax,ymax\nz.png,cat,1,2,3,4\n", "1 of 1 files don't exist"),
+        ("e.csv", "path,label,xmin,ymin,xmax,ymax\na.png,,1,2,3,4\n", "the label is empty"),
+    ):
+        (tmp_path / name).write_text(text)
+        with pytest.raises(DataError, match=reason):
+            open_data(str(tmp_path / name))
+    os.mkfifo(tmp_path / "pipe.json")
+    with pytest.raises(DataError, match="named pipe"):
+        open_data(str(tmp_path / "pipe.json"))
+
+
+@pytest.mark.parametrize(("line", "reason"), [("7 0.5 0.5 0.1 0.1", "class is 7"), ("0 0.5 0.5", "2 numbers"),
+                                              ("0 a b c d", "could not convert")])  # fmt: skip
+def test_damaged_lines_of_yolo(tmp_path: Path, line: str, reason: str) -> None:
+    make("yolo", tmp_path)
+    (tmp_path / "labels" / "a.txt").write_text(f"0 0.5 0.5 0.1 0.1\n{line}\n")
+    with pytest.raises(DataError, match=rf"a\.txt, line 2.*{reason}"):
+        open_data(str(tmp_path))
+
+
+def test_polygons_of_yolo_become_boxes(tmp_path: Path) -> None:
+    make("yolo", tmp_path)
+    (tmp_path / "labels" / "a.txt").write_text("0 0.1 0.2 0.5 0.2 0.3 0.8\n")
+    (box,) = open_data(str(tmp_path)).examples[0].annotation.boxes
+    assert np.allclose(box.corners, (4, 6, 20, 24))
+
+
+REAL = Path(os.environ.get("EDGECNN_SHARED", "/nonexistent")) / "data" / "detection"
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="the collection of real data is not at hand")
+@pytest.mark.parametrize(
+    ("name", "kind", "images", "classes", "boxes"),
+    [("bccd", "voc", 292, 3, 3941), ("raccoon", "voc", 160, 1, 171), ("coco", "coco", 128, 80, 929)],
+)
+def test_real_sets(name: str, kind: str, images: int, classes: int, boxes: int) -> None:
+    """Counted with `grep -c '<object>'` (bccd has 3,943, two of them of width 0) and with the JSON's annotations (10 of
+    939 are crowds)."""
+    found = kind_of(str(REAL / name))
+    assert found is not None and found.__name__.endswith(kind)  # type: ignore[attr-defined]
+    data = open_data(str(REAL / name))
+    assert (len(data), len(data.classes)) == (images, classes)
+    assert sum(len(example.annotation.labels) for example in data.examples) == boxes
