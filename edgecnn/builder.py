@@ -66,6 +66,12 @@ def build_model(
 
 def _built(name: str, settings: BuildSettings) -> tuple[Any, Contract]:
     """See `build_model`."""
+    backbone = catalog.backbone(name)
+    if backbone:
+        size = settings.input_size or catalog.spec(name).input_size
+        own = dataclasses.replace(settings, input_size=size, classes=None)
+        return as_detector(*_built(backbone, own), classes=settings.classes)
+    catalog.check_classes(name, settings.classes)
     spec, weights = catalog.spec(name), settings.weights
     pretrained.check(spec, name, weights)
     _check_size(name, spec, settings.input_size)
@@ -104,6 +110,43 @@ def _put_weights(
         return WeightsOrigin("none")
     found = pretrained.load(model, spec, name, settings.weights, width=settings.width, new_head=new_head)
     return WeightsOrigin.from_dict(found)
+
+
+def as_detector(model: Any, contract: Contract, *, classes: int | None = None) -> tuple[Any, Contract]:
+    """A detector on a classifier's feature maps, with its weights.
+
+    Args:
+        model: a Keras classifier.
+        contract: of the classifier.
+        classes: how many the detector has; by default COCO's 80.
+
+    Returns:
+        A Keras model to corrections of anchors, (batch, anchors, 4), and logits (batch, anchors, classes), and its
+        contract: the whole image is stretched to the input.
+
+    Raises:
+        UsageError: the classifier has no feature maps of the strides that are needed.
+    """
+    from edgecnn.models import ssd
+
+    detector, record = ssd.detector(model, contract.name, classes or ssd.COCO_CLASSES)
+    described = dataclasses.replace(
+        contract.model,
+        name=detector.name,
+        family=ssd.FAMILY,
+        arguments={**contract.model.arguments, "classes": classes or ssd.COCO_CLASSES},
+        parameters=detector.count_params(),
+        macs=keras_macs.total(detector),
+    )
+    changed = contract.replace(
+        preprocessing=dataclasses.replace(contract.preprocessing, fit="stretch"),
+        task=ssd.TASK,
+        output=ssd.OUTPUT,
+        labels=(),
+        label_ids=(),
+        model=described,
+    )
+    return detector, record.put_into(changed)
 
 
 def _foreign(weights: str, name: str, width: float, weights_of: str | None) -> Foreign | None:

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 def model_names() -> list[str]:
-    """Names that `edgecnn models` lists; read when they are needed."""
-    from edgecnn.models import variants
+    """What can be built; read when it is needed."""
+    from edgecnn.models.catalog import names
 
-    return list(variants())
+    return names()
 
 
 def device_names() -> list[str]:

@@ -28,7 +28,7 @@ def command(filter_text: str, json_path: str | None) -> None:
     All models convert to int8 as a whole; TPU says whether the Edge TPU's published rules let it run all of that, and
     below the table is what they don't. ImageNet weights are installed (yes), to download, of timm or torchvision alone
     (PyTorch: `edgecnn build MODEL --weights timm:NAME.TAG`, or a file), or nowhere (no); --json lists the names of all
-    that timm and torchvision publish.
+    that timm and torchvision publish. NAME_ssd, as mobilenet_v2_ssd, is an object detector on the feature maps of NAME.
 
     \b
     Example:
@@ -64,7 +64,9 @@ def _rows(part: str) -> list[dict[str, Any]]:
 
 def _show(rows: list[dict[str, Any]], filter_text: str) -> None:
     if not rows:
-        note(f"No model name contains {filter_text!r}. `edgecnn models` lists all models.")
+        note(
+            f"No model name contains {filter_text!r}. `edgecnn models` lists all models; NAME_ssd is a detector on NAME."
+        )
         return
     print_table(_COLUMNS, [_cells(row) for row in rows], drop_first=_DROP_FIRST)
     for reason, names in _limited(rows).items():

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import json
 from pathlib import Path
 
 from edgecnn.core.errors import UsageError
+from edgecnn.core.options import Key, SettingError
 from edgecnn.core.registry import MODEL_FAMILIES
 from edgecnn.models.spec import Family, ModelSpec
+
+DETECTOR_SUFFIX = "_ssd"
+"""NAME_ssd is an object detector on the backbone NAME, see `edgecnn.models.ssd`."""
+DETECTOR_INPUT_SIZE = 320
 
 
 def _families() -> dict[str, str]:
@@ -19,6 +25,35 @@ def _families() -> dict[str, str]:
 def variants() -> dict[str, ModelSpec]:
     """Every variant that can be built, by name."""
     return {name: _family(family).VARIANTS[name] for name, family in _families().items()}
+
+
+def names() -> list[str]:
+    """All that can be built: every variant, and a detector on each."""
+    backbones = list(_families())
+    return [*backbones, *(f"{name}{DETECTOR_SUFFIX}" for name in backbones)]
+
+
+def backbone(name: str) -> str | None:
+    """The variant that a detector is made of; None for a name that is no detector's.
+
+    Raises:
+        UsageError: there is no such variant.
+    """
+    if not name.endswith(DETECTOR_SUFFIX) or name in _families():
+        return None
+    variant = name[: -len(DETECTOR_SUFFIX)]
+    family(variant)
+    return variant
+
+
+def check_classes(name: str, classes: int | None) -> None:
+    """Refuse a classifier of one class; a detector tells it from the background.
+
+    Raises:
+        SettingError: it is so.
+    """
+    if classes == 1 and backbone(name) is None:
+        raise SettingError(Key("classes"), f" is 1; expected a whole number from 2 for the classifier {name}.")
 
 
 def family(name: str) -> str:
@@ -38,9 +73,14 @@ def family(name: str) -> str:
 def spec(name: str) -> ModelSpec:
     """One variant's row of data.
 
+    A detector has its backbone's row: the same paper and weights, at the input size of detectors.
+
     Raises:
         UsageError: as `family`.
     """
+    variant = backbone(name)
+    if variant:
+        return dataclasses.replace(spec(variant), input_size=DETECTOR_INPUT_SIZE, fit="stretch")
     return _family(family(name)).VARIANTS[name]
 
 

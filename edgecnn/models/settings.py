@@ -13,16 +13,14 @@ class BuildSettings(Settings):
 
     input_size: int | None = option(
         "Height and width of the input; the network halves them five times.",
-        low=32, high=2048, unit="pixels", metavar="N", default_help="the paper's",
+        low=32, high=2048, unit="pixels", metavar="N", default_help="the paper's; 320 for a detector",
     )  # fmt: skip
     width: float = option("Factor on the channel counts.", 1.0, low=0.1, high=4.0, metavar="F")
     classes: int | None = option(
-        "Number of classes.",
-        low=2,
-        high=100_000,
-        metavar="N",
-        default_help="the number of classes of the weights, or 1000 as in ImageNet",
-    )
+        "Number of classes; a detector may have one.",
+        low=1, high=100_000, metavar="N",
+        default_help="the number of classes of the weights, or 1000 as in ImageNet; 80 for a detector",
+    )  # fmt: skip
     color: str = option("Color or grayscale images.", "rgb", choices=("rgb", "gray"))
     weights: str = option(
         "Initial weights: none (random), imagenet (pretrained), a file (.keras, .h5; timm's or torchvision's "

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from edgecnn.core.options import SettingError, Settings, changes, option
-from edgecnn.models import variants
+from edgecnn.models.catalog import check_classes, names
 from edgecnn.models.settings import BuildSettings
 from edgecnn.recipe.section import Recipe, Section
 from edgecnn.recipe.stage import Context, Stage, digest
@@ -21,7 +21,7 @@ POSITION = 10
 class ModelSettings(Settings):
     """What `edgecnn build` takes, or the file of a model that exists already."""
 
-    name: str | None = option("Name of the model to build.", choices=variants, listed_by="edgecnn models")
+    name: str | None = option("Name of the model to build.", choices=names, listed_by="edgecnn models")
     file: str | None = option("A .keras file to start from, instead of a name.", metavar="FILE.keras")
     build: Mapping[str, Any] = changes(BuildSettings)
 
@@ -54,6 +54,7 @@ class Build(Stage):
         from edgecnn.models import spec
 
         name = str(self._settings.name)
+        check_classes(name, self._settings.build.get("classes"))
         weights.check(spec(name), name, str(self._settings.build.get("weights", BuildSettings.weights)))
 
     def inputs(self, context: Context) -> Any:

@@ -1,0 +1,109 @@
+"""Detectors: heads on the feature maps of a backbone, against the papers' figures and the anchors' definition."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+
+import numpy as np
+import pytest
+
+from edgecnn.builder import as_detector, build_model
+from edgecnn.core.errors import UsageError
+from edgecnn.core.options import SettingError
+from edgecnn.float_model import keras_file
+from edgecnn.models import catalog, ssd
+from edgecnn.runtime.errors import ModelFileError
+from edgecnn.runtime.model.anchors import DetectorRecord
+from edgecnn.runtime.model.contract import Contract
+
+
+@pytest.mark.parametrize(
+    ("name", "classes", "parameters", "macs"),
+    [
+        ("mobilenet_v2_ssd", 80, 4.3e6, None),  # arXiv:1801.04381, table 6
+        ("mobilenet_v2_ssd", 90, None, 0.80e9),
+        ("mobilenet_v3_large_ssd", 90, 4.97e6, None),  # arXiv:1905.02244, table 6
+    ],
+)
+def test_figures_are_the_papers(name: str, classes: int, parameters: float | None, macs: float | None) -> None:
+    """Neither paper says how many classes the counted heads have; COCO has 80, whose numbers go up to 90."""
+    model, contract = build_model(name, classes=classes)
+    trainable = sum(math.prod(weight.shape) for weight in model.trainable_weights)
+    assert parameters is None or abs(trainable / parameters - 1) < 0.01
+    assert macs is None or abs((contract.model.macs or 0) / macs - 1) < 0.01
+
+
+def test_a_detector_on_any_backbone_keeps_its_weights() -> None:
+    plain, _ = build_model("efficientnet_lite0", input_size=128, seed=3)
+    model, contract = build_model("efficientnet_lite0_ssd", input_size=128, classes=1, seed=3)
+    assert (contract.task, contract.output, contract.labels) == ("detection", "boxes_and_logits", ())
+    assert contract.preprocessing.fit == "stretch" and contract.model.name == "efficientnet_lite0_ssd"
+    assert contract.model.family == "ssd" and contract.model.parameters == model.count_params()
+    count = 6 * sum(side**2 for side in (16, 8, 4, 2, 1, 1))
+    assert [tuple(output.shape) for output in model.outputs] == [(None, count, 4), (None, count, 1)]
+    ours = {layer.name: layer.get_weights() for layer in model.layers}
+    for layer in plain.layers:
+        if layer.name in ours and layer.weights:
+            assert all(np.array_equal(a, b) for a, b in zip(layer.get_weights(), ours[layer.name])), layer.name
+    boxes, logits = model(np.zeros((1, 128, 128, 3), np.float32))
+    assert abs(float(1 / (1 + np.exp(-logits.numpy().mean()))) - ssd.PRIOR) < 0.01
+    assert np.abs(boxes.numpy()).max() < 5
+
+
+def test_the_maps_are_the_last_of_their_stride() -> None:
+    """MobileNetV2, section 6.2, and V3, section 6.3: the expansion of the block that halves the map, and the top."""
+    for name, middle, channels in (("mobilenet_v2", "block13_expand_act", 576), ("mobilenet_v3_large", "", 672)):
+        model, _ = build_model(name, input_size=320)
+        maps = ssd.feature_maps(model, 16)
+        assert [tuple(x.shape[1:3]) for x in maps] == [(20, 20), (10, 10)]
+        assert maps[0].shape[-1] == channels
+        assert not middle or maps[0] is model.get_layer(middle).output
+        assert maps[1] is model.get_layer("top_act").output
+
+
+def test_anchors_cover_each_cell_in_the_order_of_the_outputs() -> None:
+    record = DetectorRecord(((2, 3, ((0.5, 0.25), (0.1, 0.1))), (1, 1, ((1.0, 1.0),))))
+    anchors = record.anchors()
+    assert anchors.shape == (13, 4) and anchors.dtype == np.float32 and record.count == 13
+    assert np.allclose(anchors[:4], [[0.25, 1 / 6, 0.5, 0.25], [0.25, 1 / 6, 0.1, 0.1],
+                                     [0.25, 0.5, 0.5, 0.25], [0.25, 0.5, 0.1, 0.1]])  # fmt: skip
+    assert np.allclose(anchors[6], [0.75, 1 / 6, 0.5, 0.25]) and np.allclose(anchors[12], [0.5, 0.5, 1, 1])
+
+
+def test_a_head_for_other_classes_keeps_all_else() -> None:
+    model, _ = build_model("mobilenet_v2_ssd", input_size=96, classes=5)
+    other = ssd.with_classes(model, 2)
+    assert other.output_shape[1][1:] == (model.output_shape[1][1], 2) and other.output_shape[0] == model.output_shape[0]
+    image = np.random.default_rng(0).normal(size=(1, 96, 96, 3)).astype(np.float32)
+    assert np.array_equal(model(image)[0], other(image)[0])
+    again = ssd.with_classes(other, 7)
+    assert again.output_shape[1][2] == 7 and ssd.is_detector(again)
+
+
+def test_contract_and_file_keep_the_anchors(tmp_path: object) -> None:
+    path = f"{tmp_path}/d.keras"
+    model, contract = build_model("mobilenet_v2_ssd", input_size=96, classes=2, width=0.5)
+    keras_file.save(model, contract, path)
+    loaded, found = keras_file.load(path, trust=None)
+    assert found == contract and Contract.from_dict(json.loads(contract.to_json())) == contract
+    assert DetectorRecord.read(found).count == loaded.outputs[0].shape[1]
+
+
+@pytest.mark.parametrize(
+    "damage", [None, {}, {"levels": 3}, {"levels": []}, {"levels": [[1 << 20, 1 << 20, [[1, 1]]]]}]
+)
+def test_damaged_anchors_are_one_sentence(damage: object) -> None:
+    _, contract = build_model("mobilenet_v2_ssd", input_size=96, classes=2)
+    with pytest.raises(ModelFileError, match=r"[Cc]ontract"):
+        DetectorRecord.read(dataclasses.replace(contract, extra={"detection": damage}))
+
+
+def test_what_makes_no_detector_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"Unknown model 'mobilenet_v9'"):
+        build_model("mobilenet_v9_ssd")
+    with pytest.raises(UsageError, match=r"feature maps of the strides .* a detector needs one of stride 8"):
+        as_detector(*build_model(next(name for name in catalog.names() if name.startswith("vit"))))
+    with pytest.raises(SettingError, match="classes is 1"):
+        build_model("mobilenet_v2", classes=1)
