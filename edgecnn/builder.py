@@ -6,17 +6,23 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from edgecnn import weights as pretrained
 from edgecnn.core.compat import keras_graph
 from edgecnn.core.compat.tensorflow import keras
-from edgecnn.core.errors import WeightsError
+from edgecnn.core.errors import DataError, WeightsError
 from edgecnn.core.options import Key, SettingError
 from edgecnn.core.registry import MODEL_FAMILIES
+from edgecnn.data import open_data
+from edgecnn.data.boxes import Boxes
 from edgecnn.float_model import keras_file
+from edgecnn.float_model.detector import as_detector
 from edgecnn.graph import keras_macs
-from edgecnn.models import catalog, imagenet
+from edgecnn.models import anchor_fitting, catalog, imagenet
 from edgecnn.models.settings import BuildSettings
 from edgecnn.models.spec import ModelSpec
+from edgecnn.runtime.model.anchors import DetectorRecord
 from edgecnn.runtime.model.contract import Contract
 from edgecnn.runtime.model.provenance import Provenance, WeightsOrigin
 from edgecnn.runtime.model.records import ModelDescription
@@ -24,7 +30,7 @@ from edgecnn.weights import published
 from edgecnn.weights.foreign import Foreign, open_weights
 
 
-def build_model(
+def build_model(  # noqa: PLR0913 (by keyword, what the command offers)
     name: str,
     *,
     input_size: int | None = None,
@@ -33,6 +39,7 @@ def build_model(
     color: str = "rgb",
     weights: str = "none",
     weights_of: str | None = None,
+    anchors_from: str | None = None,
     seed: int = 0,
 ) -> tuple[Any, Contract]:
     """Build a model by name.
@@ -49,6 +56,7 @@ def build_model(
             count than the weights', the layer of the logits stays random.
         weights_of: which published model a file of PyTorch's has the weights of, or began as: "timm:NAME.TAG",
             "torchvision:NAME.WEIGHTS"; by default what its config.json or its name says, or the only one that fits.
+        anchors_from: data set to whose boxes a detector's anchors are fitted; by default they are SSD's.
         seed: of the random weights, for this process's Python, NumPy and TensorFlow generators alike.
 
     Returns:
@@ -61,16 +69,16 @@ def build_model(
         UntrustedModelError: a file asks for more than weights.
         MissingExtraError: the hub's client is not installed.
     """
-    return _built(name, BuildSettings(input_size, width, classes, color, weights, weights_of, seed))
+    return _built(name, BuildSettings(input_size, width, classes, color, weights, weights_of, anchors_from, seed))
 
 
 def _built(name: str, settings: BuildSettings) -> tuple[Any, Contract]:
     """See `build_model`."""
     backbone = catalog.backbone(name)
     if backbone:
-        size = settings.input_size or catalog.spec(name).input_size
-        own = dataclasses.replace(settings, input_size=size, classes=None)
-        return as_detector(*_built(backbone, own), classes=settings.classes)
+        return _built_detector(name, backbone, settings)
+    if settings.anchors_from is not None:
+        raise SettingError(Key("anchors_from"), f" is for detectors, for example {name}_ssd; {name} has no anchors.")
     catalog.check_classes(name, settings.classes)
     spec, weights = catalog.spec(name), settings.weights
     pretrained.check(spec, name, weights)
@@ -112,41 +120,26 @@ def _put_weights(
     return WeightsOrigin.from_dict(found)
 
 
-def as_detector(model: Any, contract: Contract, *, classes: int | None = None) -> tuple[Any, Contract]:
-    """A detector on a classifier's feature maps, with its weights.
+def _built_detector(name: str, backbone: str, settings: BuildSettings) -> tuple[Any, Contract]:
+    """On the feature maps of a classifier, which has its weights."""
+    size = settings.input_size or catalog.spec(name).input_size
+    own = dataclasses.replace(settings, input_size=size, classes=None, anchors_from=None)
+    model, contract = as_detector(*_built(backbone, own), classes=settings.classes)
+    return model, contract if settings.anchors_from is None else _with_anchors(contract, settings.anchors_from)
 
-    Args:
-        model: a Keras classifier.
-        contract: of the classifier.
-        classes: how many the detector has; by default COCO's 80.
 
-    Returns:
-        A Keras model to corrections of anchors, (batch, anchors, 4), and logits (batch, anchors, classes), and its
-        contract: the whole image is stretched to the input.
+def _with_anchors(contract: Contract, spec: str) -> Contract:
+    """With anchors that are fitted to the boxes of a data set's training images.
 
     Raises:
-        UsageError: the classifier has no feature maps of the strides that are needed.
+        DataError: it has no boxes.
     """
-    from edgecnn.models import ssd
-
-    detector, record = ssd.detector(model, contract.name, classes or ssd.COCO_CLASSES)
-    described = dataclasses.replace(
-        contract.model,
-        name=detector.name,
-        family=ssd.FAMILY,
-        arguments={**contract.model.arguments, "classes": classes or ssd.COCO_CLASSES},
-        parameters=detector.count_params(),
-        macs=keras_macs.total(detector),
-    )
-    changed = contract.replace(
-        preprocessing=dataclasses.replace(contract.preprocessing, fit="stretch"),
-        task=ssd.TASK,
-        output=ssd.OUTPUT,
-        labels=(),
-        label_ids=(),
-        model=described,
-    )
-    return detector, record.put_into(changed)
+    data = open_data(spec).part("train")
+    boxes = [example.annotation for example in data.examples if isinstance(example.annotation, Boxes)]
+    sizes = [size for each in boxes for size in each.sizes()]
+    if not sizes:
+        raise DataError(f"{spec} has no boxes to fit anchors to; expected COCO, Pascal VOC, YOLO or a table of boxes.")
+    return anchor_fitting.fitted(DetectorRecord.read(contract), np.array(sizes)).put_into(contract)
 
 
 def _foreign(weights: str, name: str, width: float, weights_of: str | None) -> Foreign | None:

@@ -36,7 +36,7 @@ def list_models(part: str = "") -> dict[str, ModelSpec]:
     return {name: spec for name, spec in variants().items() if part in name}
 
 
-def build(
+def build(  # noqa: PLR0913 (what the command takes)
     name: str,
     *,
     input_size: int | None = None,
@@ -45,6 +45,7 @@ def build(
     color: str = "rgb",
     weights: str = "none",
     weights_of: str | None = None,
+    anchors_from: str | None = None,
     seed: int = 0,
 ) -> tuple[Any, Contract]:
     """A Keras model by name, with its contract.
@@ -58,6 +59,7 @@ def build(
         weights: "none", "imagenet", a file that was saved before or that is PyTorch's, "timm:NAME.TAG" or
             "hf:ORG/NAME[@REVISION]".
         weights_of: the published model that a file of PyTorch's has the weights of, or began as, where it doesn't say.
+        anchors_from: the data set to whose boxes a detector's anchors are fitted.
         seed: of random weights.
 
     Raises:
@@ -74,6 +76,7 @@ def build(
         color=color,
         weights=weights,
         weights_of=weights_of,
+        anchors_from=anchors_from,
         seed=seed,
     )
 
@@ -148,13 +151,14 @@ def train_quantization_aware(
     return prune(model, output, "qat", tuning, progress=progress)
 
 
-def quantize(
+def quantize(  # noqa: PLR0913 (what the command takes)
     model: Any,
     output: str | Path,
     *,
     scheme: str = "int8",
     calibration: Calibration | str | None = None,
     io: str | None = None,
+    raw: bool = False,
     hints: Hints = NO_HINTS,
     trust: bool = False,
     progress: Progress | None = None,
@@ -167,6 +171,7 @@ def quantize(
         scheme: e.g. "int8", "int8_mixed", "int16x8", "dynamic_int8", "float16", "float32".
         calibration: `edgecnn.quantization.Calibration`, or just the `DATA` to calibrate on.
         io: type of input and output, e.g. "uint8"; the scheme's first choice by default.
+        raw: leave non-maximum suppression out of a detector.
         hints: what is known of a model by others.
         trust: run code that the model file carries.
         progress: called with (stage, done, total).
@@ -180,8 +185,8 @@ def quantize(
     from edgecnn.quantization import quantize as stage
 
     return stage(
-        model, output, scheme=scheme, calibration=calibration or Calibration(), io=io, trust=trust, hints=hints,
-        progress=progress_or(progress),
+        model, output, scheme=scheme, calibration=calibration or Calibration(), io=io, raw=raw, trust=trust,
+        hints=hints, progress=progress_or(progress),
     )  # fmt: skip
 
 

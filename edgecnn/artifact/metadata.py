@@ -5,6 +5,7 @@ Field numbers follow `metadata_schema.fbs` of TFLite / MediaPipe Tasks.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import flatbuffers
@@ -15,7 +16,7 @@ from edgecnn.runtime.tasks import task_of
 
 _NORMALIZATION_OPTIONS = 1
 _IMAGE_PROPERTIES = 2
-_TENSOR_AXIS_LABELS = 2
+_TENSOR_AXIS_LABELS, _TENSOR_VALUE_LABELS = 2, 3
 _RGB, _GRAYSCALE = 1, 2
 _MIN_PARSER_VERSION = "1.0.0"
 
@@ -24,11 +25,12 @@ def standard_metadata(contract: Contract, labels_file: str) -> bytes:
     """A flatbuffer with root ModelMetadata and identifier M001."""
     builder = flatbuffers.Builder(1024)
     inputs = _vector(builder, [_input(builder, contract)])
+    labeled, are_numbers = task_of(contract).labeled_tensor(contract)
+    kind = _TENSOR_VALUE_LABELS if are_numbers else _TENSOR_AXIS_LABELS
+    files = [labels_file if contract.labels and number == labeled else "" for number in range(labeled + 1)]
     names = task_of(contract).tensor_names(contract)
-    outputs = _vector(
-        builder,
-        [_output(builder, name, labels_file if contract.labels and not n else "") for n, name in enumerate(names)],
-    )
+    each = itertools.zip_longest(names, files, fillvalue="")
+    outputs = _vector(builder, [_output(builder, name, file, kind) for name, file in each])
     graph = _table(builder, {2: inputs, 3: outputs})
     root = _table(
         builder,
@@ -54,10 +56,10 @@ def _input(builder: flatbuffers.Builder, contract: Contract) -> int:
     return _table(builder, fields)
 
 
-def _output(builder: flatbuffers.Builder, name: str, labels_file: str) -> int:
+def _output(builder: flatbuffers.Builder, name: str, labels_file: str, kind: int) -> int:
     fields = {0: builder.CreateString(name)}
     if labels_file:
-        labels = _table(builder, {0: builder.CreateString(labels_file)}, {2: _TENSOR_AXIS_LABELS})
+        labels = _table(builder, {0: builder.CreateString(labels_file)}, {2: kind})
         fields[6] = _vector(builder, [labels])
     return _table(builder, fields)
 

@@ -79,7 +79,7 @@ command.help = (command.help or "").replace("{schemes}", f"  {_schemes()}")
 
 def _refuse_of_schemes(settings: QuantizeSettings) -> None:
     """Refuse what the ladder decides itself."""
-    own = {"improve": settings.calibration.improve, "keep_float": settings.keep_float}
+    own = {"improve": settings.calibration.improve, "keep_float": settings.keep_float, "raw": settings.raw}
     for key in (key for key, value in own.items() if value):
         raise click.UsageError(
             f"{flag(key)} can't be used with --max-drop or --min-agreement, which choose its value themselves. "
@@ -101,7 +101,8 @@ def _convert(model: str, output: str, settings: QuantizeSettings, trust: bool, j
     progress = Terminal()
     try:
         file = quantize(
-            model, output, scheme=settings.plugin, calibration=settings.calibration, io=settings.io, trust=trust,
+            model, output, scheme=settings.plugin, calibration=settings.calibration, io=settings.io, raw=settings.raw,
+            trust=trust,
             hints=settings.hints, progress=progress,
         )  # fmt: skip
     finally:

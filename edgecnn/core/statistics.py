@@ -8,7 +8,7 @@ import numpy as np
 
 from edgecnn.runtime.model.records import Metric, Share
 
-__all__ = ["CONFIDENCE", "Metric", "Share", "in_top", "paired_drop", "share", "sqnr_db"]
+__all__ = ["CONFIDENCE", "Metric", "Share", "in_top", "interval", "paired_drop", "share", "sqnr_db"]
 
 CONFIDENCE = 0.95
 MOST_DB = 120.0
@@ -42,6 +42,17 @@ def paired_drop(float_right: np.ndarray, other_right: np.ndarray) -> Share:
     center = (b - c) / n
     half = _Z * math.sqrt(max(0.0, (b + c) - (b - c) ** 2 / n)) / n
     return _share((lost - gained) / total, center - half, center + half, lost - gained, total)
+
+
+def interval(values: np.ndarray, total: int) -> Share:
+    """A figure that is no share of images, with its percentile interval (Efron 1979).
+
+    Args:
+        values: in percent: of all images, then of draws of as many with replacement (bootstrap).
+        total: how many images there are.
+    """
+    low, high = np.percentile(values[1:], [50 * (1 - CONFIDENCE), 50 * (1 + CONFIDENCE)])
+    return _share(float(values[0]) / 100, float(low) / 100, float(high) / 100, total, total)
 
 
 def _share(value: float, low: float, high: float, count: int, total: int) -> Share:

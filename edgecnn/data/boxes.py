@@ -62,6 +62,11 @@ class Boxes:
         """The class of each object that counts."""
         return tuple(box.label for box in self.boxes if not box.ignored)
 
+    def sizes(self) -> list[tuple[float, float]]:
+        """Height and width of each object that counts, as shares of the image."""
+        corners = [box.corners for box in self.boxes if not box.ignored]
+        return [((bottom - top) / self.height, (right - left) / self.width) for left, top, right, bottom in corners]
+
 
 @dataclass
 class Findings:

@@ -95,13 +95,16 @@ class Evaluator:
         fitted = [fit(picture, file.contract.preprocessing) for _, picture in read]
         _, reference = open_reference(model, file.contract, trust=trust)
         parts = [np.stack(fitted[start : start + _BATCH]) for start in range(0, len(fitted), _BATCH)]
-        expected = [outputs for part in parts for outputs in reference(part, file.contract.preprocessing)]
+        task = task_of(file.contract)
+        answers = (outputs for part in parts for outputs in reference(part, file.contract.preprocessing))
+        expected: list[Outputs] = [task.compared(outputs, file.contract) for outputs in answers]
         return cls(fitted, [truth_of(example) for example, _ in read] if truth_of else None, expected, bounds)
 
     def tried(self, configuration: str, what: str, file: ModelFile) -> Tried:
         """Measure one."""
         engine, task = Engine(file), task_of(file.contract)
-        found = [engine.real(engine.invoke(engine.tensor(picture))) for picture in self._fitted]
+        answers = (engine.real(engine.invoke(engine.tensor(picture))) for picture in self._fitted)
+        found: list[Outputs] = [task.compared(outputs, file.contract) for outputs in answers]
         same = [task.agrees(*pair, file.contract) for pair in zip(self._expected, found)]
         metric = drop = None
         if self._truths is not None:

@@ -32,4 +32,8 @@ class BuildSettings(Settings):
         "timm:resnet50.a1_in1k.",
         metavar="LIBRARY:NAME.TAG", default_help="taken from its config.json, its name, or the only model that fits",
     )  # fmt: skip
+    anchors_from: str | None = option(
+        "Data set to whose boxes a detector's anchors are fitted, by k-means on their overlap.", metavar="DATA",
+        default_help="SSD's anchors",
+    )  # fmt: skip
     seed: int = option("Seed of the random weights.", 0, low=0, high=2**32 - 1, metavar="N")

@@ -38,15 +38,17 @@ from edgecnn.runtime.model.records import Golden
 from edgecnn.runtime.run import golden
 from edgecnn.runtime.run.engine import Engine
 from edgecnn.runtime.run.preprocess import apply_table, fit, input_table
+from edgecnn.tasks import task_of
 
 
-def quantize(
+def quantize(  # noqa: PLR0913 (by keyword, what the command offers)
     model: Any,
     output: str | Path,
     *,
     scheme: str = "int8",
     calibration: Calibration | str = Calibration(),  # noqa: B008 - frozen
     io: str | None = None,
+    raw: bool = False,
     trust: bool = False,
     hints: Hints | None = None,
     progress: Progress = silent,
@@ -59,6 +61,7 @@ def quantize(
         scheme: a file of `edgecnn/quantization/schemes/`.
         calibration: a `Calibration`, or just its DATA.
         io: type of the input and output tensors; None takes the scheme's first.
+        raw: leave out what a detector's consumers expect behind it, non-maximum suppression.
         trust: run code that a model file carries.
         hints: what is known of a model by others.
         progress: called with (stage, done, total).
@@ -70,9 +73,10 @@ def quantize(
     """
     request = _checked(model, output, scheme, calibration, io)
     progress("Loading the model", 0, 0)
-    source = _open(model, trust, hints)
+    source = _deployed(_open(model, trust, hints))
     graph, found = _quantized(source, request, progress)
     contract = _converted(source.contract, found)
+    graph, contract = (graph, contract) if raw else task_of(contract).finished(graph, contract)
     progress("Writing golden vectors", 0, 0)
     return artifact.write(output, graph, contract.replace(golden=_golden(graph, contract)))
 
@@ -155,6 +159,12 @@ def _open(model: Any, trust: bool, hints: Hints | None) -> TraceableModel:
         keras_model, contract = model
         return loading.from_model(keras_model, contract, hints)
     return loading.from_model(model, None, hints)
+
+
+def _deployed(source: TraceableModel) -> TraceableModel:
+    """As its task wants it converted."""
+    call, contract = task_of(source.contract).deployed(source.call, source.contract)
+    return dataclasses.replace(source, call=call, contract=contract)
 
 
 class _Inputs:

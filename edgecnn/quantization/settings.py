@@ -55,6 +55,9 @@ class QuantizeSettings(Settings):
         "Type of the input and output tensors.",
         choices=("uint8", "int8", "int16", "float32"), default_help="uint8 for int8 schemes, else float32",
     )  # fmt: skip
+    raw: bool = option(
+        "Leave non-maximum suppression out of a detector: its outputs are corrections of anchors, and scores.", False
+    )
     keep_float: tuple[str, ...] = option(
         "Keep these layers and their consumers in float; only for the scheme int8_mixed, which then becomes "
         "the default.",

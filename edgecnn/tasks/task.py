@@ -11,50 +11,13 @@ import numpy as np
 from edgecnn.core.registry import TASKS
 from edgecnn.core.statistics import Metric, Share
 from edgecnn.data import DataSet, Example
-from edgecnn.data.augmentation.draw import Draw
 from edgecnn.runtime import tasks as device
 from edgecnn.runtime.model.contract import Contract
 from edgecnn.runtime.tasks import Answer, DeviceTask, Outputs
+from edgecnn.tasks.encoder import Encoder, LossSettings
 
 Truth = Any
 """What a data set says of one image, in the model's terms: the output index of a class, boxes, a number."""
-
-
-class LossSettings(Protocol):
-    """What a loss may be tuned by; `edgecnn.training.FitSettings` has it."""
-
-    @property
-    def label_smoothing(self) -> float:
-        """Share of the target that is spread over all classes."""
-
-    @property
-    def class_weights(self) -> bool:
-        """Whether each image is weighted by the inverse frequency of its class."""
-
-    @property
-    def temperature(self) -> float:
-        """Of distillation."""
-
-    @property
-    def distillation_weight(self) -> float:
-        """Share of the loss that compares with the teacher."""
-
-
-class Encoder(Protocol):
-    """Makes the targets of a batch."""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Of one image's target."""
-
-    def __call__(self, own: np.ndarray, partners: np.ndarray, changes: Draw) -> tuple[np.ndarray, np.ndarray]:
-        """Targets, float32 (batch, *shape), and the weight of each image's loss, float32 (batch,).
-
-        Args:
-            own: rows of the truths, int (batch,).
-            partners: rows of those that are mixed in.
-            changes: what augmentation does to these images: transforms, what is mixed in.
-        """
 
 
 @dataclass(frozen=True)
@@ -81,12 +44,16 @@ class Task(Protocol):
         noun: what a model for it is, e.g. "an image classifier".
         titles: metric -> what it is called in tables; the first metric is the one that counts: `drop` is of it.
         trained_output: the kind of output that its losses take.
+        fits: strategy -> fields of the training's settings that are better for this task than the strategy's own.
+        features_first: whether its last layer can be trained on features that are computed once.
     """
 
     name: str
     noun: str = "a model"
     titles: Mapping[str, str]
     trained_output: str
+    fits: Mapping[str, Mapping[str, Any]] = {}
+    features_first: bool = True
 
     @property
     def device(self) -> DeviceTask:
@@ -163,6 +130,18 @@ class Task(Protocol):
             return f"ends in {contract.output}, but fine-tuning needs {self.trained_output}"
         return ""
 
+    def own_layers(self, model: Any) -> list[Any]:
+        """Layers of its head, which learn at the head's rate and with their batch norms; none for the last layer."""
+        return []
+
+    def points(self, truths: np.ndarray) -> Sequence[np.ndarray] | None:
+        """What a random crop keeps: one of these places of each image, float (n, 2), y and x as shares of it.
+
+        Args:
+            truths: `stacked`.
+        """
+        return None
+
     def encoder(self, truths: np.ndarray, contract: Contract, settings: LossSettings) -> Encoder:
         """What makes the targets of batches from `stacked` truths."""
         raise NotImplementedError
@@ -182,11 +161,21 @@ class Task(Protocol):
         """How right each answer is, float32 (batch,) from 0 to 1: what training shows of the metric on its way."""
         raise NotImplementedError
 
+    def condensed(self, outputs: Outputs, truths: np.ndarray, contract: Contract) -> list[np.ndarray]:
+        """What `score` needs of the outputs for one batch; all of it, where that is little.
+
+        Args:
+            outputs: of the model, each (batch, ...).
+            truths: `stacked`, of the batch.
+            contract: of the model.
+        """
+        return [*outputs]
+
     def score(self, outputs: Outputs, truths: np.ndarray, contract: Contract) -> Score:
         """Evaluate a float model, without augmentation.
 
         Args:
-            outputs: of the model, each (images, ...).
+            outputs: what `condensed` leaves, each (images, ...).
             truths: `stacked`.
             contract: of the model.
         """
@@ -200,7 +189,40 @@ class Task(Protocol):
         """
         return None
 
+    # What becomes of a model when it is converted
+
+    def deployed(self, call: Callable[[Any], Any], contract: Contract) -> tuple[Callable[[Any], Any], Contract]:
+        """The float model as it is converted, with what training leaves to the loss: a sigmoid, ...
+
+        Args:
+            call: float32 (1, height, width, channels) -> outputs.
+            contract: of the model.
+        """
+        return call, contract
+
+    def finished(self, graph: bytes, contract: Contract) -> tuple[bytes, Contract]:
+        """The converted model with what its consumers expect behind it: non-maximum suppression, ...
+
+        Args:
+            graph: a `.tflite`.
+            contract: of the model.
+        """
+        return graph, contract
+
     # How an artifact compares with its float model
+
+    def compared(self, outputs: Outputs, contract: Contract) -> list[np.ndarray]:
+        """The outputs of either model in the form in which they are compared.
+
+        Args:
+            outputs: of one image.
+            contract: of the artifact.
+        """
+        return [*outputs]
+
+    def signal(self, outputs: Outputs) -> np.ndarray:
+        """Of `compared` outputs what the signal-to-noise ratio is of, float32 (n,)."""
+        return np.concatenate([values.reshape(-1) for values in outputs])
 
     def agrees(self, expected: Outputs, found: Outputs, contract: Contract) -> bool:
         """Whether both give the same answer for one image."""

@@ -11,7 +11,7 @@ import numpy as np
 from edgecnn.core.compat.tensorflow import tf
 from edgecnn.data.augmentation import preset
 from edgecnn.data.augmentation.draw import Draw, draw
-from edgecnn.tasks.task import Encoder
+from edgecnn.tasks.encoder import Encoder
 from edgecnn.training.rows import TrainingRows
 from edgecnn.training.settings import FitSettings
 
@@ -76,7 +76,7 @@ class Batches:
         """What TensorFlow needs for one step: inputs (with mixing, those mixed in follow), targets, weights, draws."""
         epoch, position = divmod(int(step), self.steps_per_epoch)
         everyone = self._order(epoch)[position * self.size : (position + 1) * self.size]
-        changes = self._draw(int(step))
+        changes = self._draw(int(step), everyone)
         mine = changes.rows(self.worker * self._local, (self.worker + 1) * self._local)
         own = np.arange(self.worker * self._local, (self.worker + 1) * self._local)
         members = np.concatenate((own, mine.partners)) if self._mixes else own
@@ -87,10 +87,11 @@ class Batches:
             *(inputs, targets, weights, changes.transforms[members], changes.colors[members], mine.kept, mine.boxes),
         )
 
-    def _draw(self, step: int) -> Draw:
+    def _draw(self, step: int, rows: np.ndarray) -> Draw:
         height, width = self.source.inputs.shape[1:3] if self._is_pictures else (1, 1)
         random = np.random.default_rng((self.settings.seed, _CHANGES, step))
-        return draw(self._augmentation, self.size, height, width, random)
+        points = self.source.task.points(self.source.truths[rows]) if self._augmentation.crop else None
+        return draw(self._augmentation, self.size, height, width, random, points)
 
     @functools.cached_property
     def _encoder(self) -> Encoder:

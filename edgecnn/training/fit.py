@@ -115,6 +115,7 @@ class _Fit:
         self.task["callbacks"] = [callback.purpose for _, callback in self._lasting()]
         self.done, self.sums, self.history = 0, np.zeros(2), History()
         self.best: list[np.ndarray] | None = None
+        self.last: list[np.ndarray] | None = None
         self.started, self.cpu_started = time.monotonic(), time.process_time()
 
     def run(self) -> History:
@@ -128,8 +129,9 @@ class _Fit:
                 self._epoch(batches, hooks)
                 events(self.history.epochs[-1])
         hooks.on_train_end()
-        if self.settings.keep_best and self.best is not None:
-            self.model.set_weights(self.best)
+        chosen = self.best if self.settings.keep_best else self.last
+        if chosen is not None:
+            self.model.set_weights(chosen)
         wall_s, cpu_s = time.monotonic() - self.started, time.process_time() - self.cpu_started
         return dataclasses.replace(self.history, wall_s=wall_s, cpu_s=cpu_s)
 
@@ -139,10 +141,12 @@ class _Fit:
         position = self.done % self.per_epoch
         for batch in itertools.islice(batches, self.per_epoch - position):
             self._train_on(batch, hooks)
-        measured = score(self.learner.outputs, self.validation)
-        record = self._record(number + 1, measured, time.monotonic() - started)
-        hooks.on_epoch_end(number, {"val_accuracy": record.validation_accuracy_percent / 100})
-        self._close_epoch(record)
+        with self.learner.averaged():
+            measured = score(self.learner.outputs, self.validation)
+            record = self._record(number + 1, measured, time.monotonic() - started)
+            hooks.on_epoch_end(number, {"val_accuracy": record.validation_accuracy_percent / 100})
+            self._close_epoch(record)
+            self.last = self.model.get_weights() if self.settings.weight_average else None
         self._save()
 
     def _train_on(self, batch: Any, hooks: Any) -> None:

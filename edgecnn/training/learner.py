@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -110,7 +111,8 @@ class Learner:
         self._task = task or tasks.load(contract.TASK)
         self._strategy = tf.distribute.get_strategy()
         with self._strategy.scope():
-            self._groups = _groups(trainee, settings, steps)
+            self._groups = _groups(trainee, settings, steps, self._task.own_layers(trainee.model))
+            self._averages = self._copies() if settings.weight_average else []
         self.model.optimizer = self._groups[0][0]  # callbacks look for it there
         self._dropout = _StepDropout(settings.seed)
         self.step = tf.function(self._step)
@@ -124,13 +126,30 @@ class Learner:
     def state(self) -> dict[str, list[np.ndarray]]:
         """All that a checkpoint needs."""
         slots = [np.asarray(variable.numpy()) for optimizer, _ in self._groups for variable in optimizer.variables]
-        return {"weights": self._network.get_weights(), "slots": slots}
+        state = {"weights": self._network.get_weights(), "slots": slots}
+        averages = [np.asarray(average.numpy()) for average in self._averages]
+        return {**state, "averages": averages} if averages else state
 
     def restore(self, state: Any) -> None:
         """The inverse of `state`."""
         self._network.set_weights(state["weights"])
         variables = [variable for optimizer, _ in self._groups for variable in optimizer.variables]
-        for variable, value in zip(variables, state["slots"]):
+        for variable, value in zip([*variables, *self._averages], [*state["slots"], *state.get("averages", ())]):
+            variable.assign(value)
+
+    def _copies(self) -> list[Any]:
+        mean = tf.VariableAggregation.MEAN
+        return [tf.Variable(each, trainable=False, aggregation=mean) for each in self.model.trainable_variables]
+
+    @contextlib.contextmanager
+    def averaged(self) -> Iterator[None]:
+        """With the moving average of the weights in the model, where there is one."""
+        variables = self.model.trainable_variables if self._averages else []
+        own = [np.asarray(variable.numpy()) for variable in variables]
+        for variable, average in zip(variables, self._averages):
+            variable.assign(average.numpy())
+        yield
+        for variable, value in zip(variables, own):
             variable.assign(value)
 
     def _step(self, step: Any, inputs: Any, targets: Any, weights: Any) -> Any:
@@ -153,7 +172,15 @@ class Learner:
         for optimizer, group in self._groups:
             mine, gradients = gradients[: len(group)], gradients[len(group) :]
             optimizer.apply_gradients(zip(mine, group))
+        self._average(step)
         return tf.stack((tf.reduce_sum(losses), tf.reduce_sum(self._task.hits(answers, targets))))
+
+    def _average(self, step: Any) -> None:
+        """Follow the weights, faster at the start (arXiv:1512.00567, section 8; TensorFlow's num_updates)."""
+        number = tf.cast(step, tf.float32)
+        decay = tf.minimum(self.settings.weight_average, (1 + number) / (10 + number))
+        for average, variable in zip(self._averages, self.model.trainable_variables):
+            average.assign(average * decay + variable * (1 - decay))
 
     def _divided(self, outputs: Any) -> list[Any]:
         """The model's own outputs (a tensor, or a list of several), then those of its auxiliary classifiers."""
@@ -173,13 +200,18 @@ class Learner:
         return self._strategy.experimental_local_results(outputs)[0]
 
 
-def _groups(trainee: Trainee, settings: FitSettings, steps: int) -> list[tuple[Any, list[Any]]]:
-    """Optimizers with their variables: the last layer that learns and the auxiliary classifiers, then all others."""
+def _groups(
+    trainee: Trainee, settings: FitSettings, steps: int, own_layers: Sequence[Any]
+) -> list[tuple[Any, list[Any]]]:
+    """Optimizers with their variables: the head and the auxiliary classifiers, then all others.
+
+    The head is what the task says, or else the last layer that learns.
+    """
     model = trainee.model
     layers = [layer for layer in model.layers if layer.trainable_variables]
     if not layers:
         raise ValueError(f"{model.name} has no trainable layer. Set layer.trainable = True on the layers to train.")
-    head = list(layers[-1].trainable_variables)
+    head = [variable for layer in own_layers or layers[-1:] for variable in layer.trainable_variables]
     known = {id(variable) for variable in head}
     backbone = [variable for variable in model.trainable_variables if id(variable) not in known]
     slow = settings.learning_rate if settings.backbone_learning_rate is None else settings.backbone_learning_rate

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from edgecnn.core.compat import keras_graph
@@ -40,7 +41,9 @@ def _block(layer: Any) -> int | None:
     return int(found.group(1)) if found else None
 
 
-def unfreeze(model: Any, blocks: int | None = None, *, batch_norms: bool = False) -> None:
+def unfreeze(
+    model: Any, blocks: int | None = None, *, batch_norms: bool = False, own_layers: Sequence[Any] = ()
+) -> None:
     """Let the last blocks, and all that follows them, learn; freeze the rest.
 
     Args:
@@ -48,6 +51,7 @@ def unfreeze(model: Any, blocks: int | None = None, *, batch_norms: bool = False
         blocks: how many of the last blocks; None for the whole model.
         batch_norms: whether batch norms learn too. If not, they use and keep their moving statistics: small batches of
             new images would spoil those.
+        own_layers: of the task's head, which learn as a whole.
 
     Raises:
         UsageError: the model has fewer blocks.
@@ -59,6 +63,8 @@ def unfreeze(model: Any, blocks: int | None = None, *, batch_norms: bool = False
         number = _block(layer)
         learns = learns or (number is not None and number >= first) or (number is None and _is_after(model, layer))
         layer.trainable = learns and (batch_norms or not isinstance(layer, keras.layers.BatchNormalization))
+    for layer in own_layers:
+        layer.trainable = True
 
 
 def check_blocks(model: Any, blocks: int | None) -> None:

@@ -72,8 +72,9 @@ def training_rows(data: DataSet, pictures: Fitted, contract: Contract) -> Traini
         DataError: the data set says nothing of its images, or what the model can't answer.
     """
     task = task_of(contract)
-    present = tuple(sorted({str(example.label) for example in data.examples})) if data.classes else ()
-    truth_of = task.truth_of(dataclasses.replace(data, classes=present), contract)
+    if data.classes and not data.task:
+        data = dataclasses.replace(data, classes=tuple(sorted({str(example.label) for example in data.examples})))
+    truth_of = task.truth_of(data, contract)
     if truth_of is None:
         raise DataError(f"{data.name} has no annotations; expected annotations for {task.name}.")
     rows = np.array([row for row in range(len(data)) if row not in pictures.errors], np.int64)

@@ -47,6 +47,10 @@ class FitSettings(Settings):
         0, low=0, high=100_000, metavar="N",
     )  # fmt: skip
     augment: str = option("Preset of random image augmentation.", "light", choices=PRESETS, metavar="PRESET")
+    weight_average: float = option(
+        "Decay of a moving average of the weights, which is evaluated and kept instead of the weights; 0 for none.",
+        0.0, low=0, high=0.99999, metavar="F",
+    )  # fmt: skip
     class_weights: bool = option("Weight each image by the inverse frequency of its class.", False)
     keep_best: bool = option(
         "Keep the weights of the epoch with the best validation accuracy instead of the last.", True, offered=PROGRAMS

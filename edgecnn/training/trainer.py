@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from edgecnn.core.progress import Progress, silent
+from edgecnn.tasks import Task
 from edgecnn.training.fit import fit
 from edgecnn.training.history import History
 from edgecnn.training.learner import Teacher, Trainee
@@ -58,9 +59,14 @@ class Trainer:
     progress: Progress = silent
     trainee: Callable[[Any], Trainee] = Trainee.of
 
-    def settings(self, defaults: FitSettings) -> FitSettings:
-        """A strategy's defaults with the user's settings."""
-        return defaults.replace(**self.overrides)
+    def settings(self, defaults: FitSettings, strategy: str = "") -> FitSettings:
+        """A strategy's defaults with those of the task and the user's settings."""
+        return defaults.replace(**{**self.task.fits.get(strategy, {}), **self.overrides})
+
+    @property
+    def task(self) -> Task:
+        """What the model is for."""
+        return self.train.task
 
     def fit(self, name: str, settings: FitSettings) -> Phase:
         """Fit the model to the images; the phase's files go to a folder of its name.

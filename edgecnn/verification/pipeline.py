@@ -139,8 +139,9 @@ class _Comparison:
 
     def add(self, examples: list[Example], fitted: np.ndarray, reference: list[Outputs], raw: list[np.ndarray]) -> None:
         """One batch: fitted images (n, height, width, channels), the float model's outputs, the artifact's raw ones."""
-        for example, picture, expected, output in zip(examples, fitted, reference, raw):
-            found = self._interface.real(output)
+        for example, picture, outputs, output in zip(examples, fitted, reference, raw):
+            expected = self._task.compared(outputs, self._contract)
+            found = self._task.compared(self._interface.real(output), self._contract)
             if [values.size for values in expected] != [values.size for values in found]:
                 raise UsageError(
                     f"The float model has {self._task.size_of(expected)}, but the artifact has "
@@ -174,6 +175,10 @@ class _Comparison:
             thumbnail=_thumbnail(picture, self._contract.preprocessing.color) if before < _FLIPPED_SHOWN else None,
         )
 
+    def _signals(self, outputs: Sequence[Outputs]) -> np.ndarray:
+        """What is compared in decibels, one row for each image."""
+        return np.stack([self._task.signal(each) for each in outputs])
+
     def result(self, better: BetterInput | None, **about: Any) -> Verification:
         """The record."""
         metrics: dict[str, Metric] = {}
@@ -187,7 +192,7 @@ class _Comparison:
             metrics=metrics,
             drop=drop,
             agreement=share(self.count - len(self.flipped), self.count),
-            snr_db=sqnr_db(_flat(self._expected), _flat(self._found)),
+            snr_db=sqnr_db(self._signals(self._expected), self._signals(self._found)),
             calibrated_on=self._calibrated_on,
             trained_on=self._training.count,
             notes=(*self._training.notes(), *doubts, *([better.sentence()] if better else [])),
@@ -196,11 +201,6 @@ class _Comparison:
             answers=tuple(self.answers),
             **about,
         )
-
-
-def _flat(outputs: Sequence[Outputs]) -> np.ndarray:
-    """All outputs of each image in one row, (images, values)."""
-    return np.stack([np.concatenate([values.reshape(-1) for values in each]) for each in outputs])
 
 
 def _thumbnail(picture: np.ndarray, color: str) -> str:

@@ -15,6 +15,7 @@ from edgecnn.runtime.model.contract import Contract, Preprocessing
 from edgecnn.runtime.process import guard
 from edgecnn.runtime.run.engine import Engine
 from edgecnn.runtime.tasks import Outputs
+from edgecnn.tasks import task_of
 from edgecnn.verification.input_check import Reference
 
 if TYPE_CHECKING:
@@ -73,7 +74,8 @@ def _keras(against: Any, contract: Contract, hints: Hints, trust: bool) -> tuple
     else:
         source, name = loading.from_model(against, like, hints), str(against.name)
     _check_same(source.contract, contract, name)
-    return name, reference_of(source)
+    call, _ = task_of(source.contract).deployed(source.call, source.contract)
+    return name, reference_of(dataclasses.replace(source, call=call))
 
 
 def reference_of(source: TraceableModel) -> Reference:

@@ -5,15 +5,19 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
-from edgecnn.builder import as_detector, build_model
+from edgecnn.builder import build_model
 from edgecnn.core.errors import UsageError
 from edgecnn.core.options import SettingError
 from edgecnn.float_model import keras_file
+from edgecnn.float_model.detector import as_detector
 from edgecnn.models import catalog, ssd
+from edgecnn.models.anchor_fitting import k_means, overlap
 from edgecnn.runtime.errors import ModelFileError
 from edgecnn.runtime.model.anchors import DetectorRecord
 from edgecnn.runtime.model.contract import Contract
@@ -107,3 +111,33 @@ def test_what_makes_no_detector_is_refused() -> None:
         as_detector(*build_model(next(name for name in catalog.names() if name.startswith("vit"))))
     with pytest.raises(SettingError, match="classes is 1"):
         build_model("mobilenet_v2", classes=1)
+
+
+def test_anchors_are_fitted_to_boxes(tmp_path: Path) -> None:
+    """Wide boxes of three sizes: anchors come to overlap them far more than SSD's do."""
+    random = np.random.default_rng(0)
+    cv2.imwrite(str(tmp_path / "a.png"), np.zeros((400, 400, 3), np.uint8))
+    lines = ["path,label,xmin,ymin,xmax,ymax"]
+    sizes = np.concatenate([random.normal(mean, mean / 20, (40, 2)) for mean in ((20, 80), (60, 200), (25, 30))])
+    lines += [f"a.png,car,1,{1 + row},{1 + width},{1 + row + height}" for row, (height, width) in enumerate(sizes)]
+    (tmp_path / "boxes.csv").write_text("\n".join(lines))
+    _, plain = build_model("mobilenet_v2_ssd", input_size=96, classes=1, width=0.35)
+    _, fitted = build_model(
+        "mobilenet_v2_ssd", input_size=96, classes=1, width=0.35, anchors_from=str(tmp_path / "boxes.csv")
+    )
+    means = []
+    for contract in (plain, fitted):
+        record = DetectorRecord.read(contract)
+        own = np.array([size for _, _, level in record.levels for size in level])
+        means.append(overlap(sizes / 400, own).max(axis=1).mean())
+    assert DetectorRecord.read(plain).count == DetectorRecord.read(fitted).count
+    assert means[0] < 0.65 and means[1] > 0.8
+    with pytest.raises(SettingError, match="anchors_from is for detectors"):
+        build_model("mobilenet_v2", input_size=32, anchors_from=str(tmp_path / "boxes.csv"))
+
+
+def test_k_means_finds_clusters() -> None:
+    random = np.random.default_rng(1)
+    centers = np.array([(0.1, 0.1), (0.1, 0.4), (0.5, 0.3)])
+    sizes = np.concatenate([random.normal(center, center / 30, (50, 2)) for center in centers])
+    assert np.allclose(k_means(sizes, 3, random), centers, rtol=0.03)

@@ -22,6 +22,7 @@ class Augmentation:
         mixup: parameter of the Beta distribution of mixup (arXiv:1710.09412).
         cutmix: parameter of the Beta distribution of CutMix (arXiv:1905.04899); with both, each takes half
             of the batches.
+        crop: smallest share of the area that a random crop keeps; with boxes it keeps the center of one. 0 for none.
     """
 
     mirror: float = 0.0
@@ -33,11 +34,12 @@ class Augmentation:
     saturation: float = 0.0
     mixup: float = 0.0
     cutmix: float = 0.0
+    crop: float = 0.0
 
     @property
     def moves(self) -> bool:
         """Whether it moves pixels."""
-        return bool(self.mirror or self.shift or self.zoom or self.rotation_degrees)
+        return bool(self.mirror or self.shift or self.zoom or self.rotation_degrees or self.crop)
 
     @property
     def recolors(self) -> bool:
@@ -57,6 +59,7 @@ PRESETS = {
     "upright": Augmentation(shift=0.08, zoom=0.1, brightness=0.1, contrast=0.1),  # digits, signs, text: no mirror
     "light": Augmentation(mirror=0.5, shift=0.1, zoom=0.1, brightness=0.1, contrast=0.1, saturation=0.1),
     "strong": Augmentation(0.5, 0.15, 0.25, 15.0, brightness=0.2, contrast=0.3, saturation=0.3),
+    "objects": Augmentation(mirror=0.5, brightness=0.12, contrast=0.3, saturation=0.3, crop=0.3),  # for boxes
     "mixup": Augmentation(mirror=0.5, shift=0.1, zoom=0.1, mixup=0.2),
     "cutmix": Augmentation(mirror=0.5, shift=0.1, zoom=0.1, cutmix=1.0),
     "strong_mix": Augmentation(0.5, 0.15, 0.25, 10.0, 0.2, 0.3, 0.3, mixup=0.2, cutmix=1.0),

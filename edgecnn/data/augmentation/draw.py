@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from edgecnn.data.augmentation import Augmentation
+
+_STRETCH = math.log(4 / 3)  # of a crop, as in arXiv:1409.4842, section 6
+_WHOLE = 1 / 3
 
 
 @dataclass(frozen=True)
@@ -36,17 +40,58 @@ class Draw:
         return Draw(self.transforms[part], self.colors[part], self.partners[part], self.kept[part], self.boxes[part])
 
 
-def draw(augmentation: Augmentation, batch: int, height: int, width: int, random: np.random.Generator) -> Draw:
-    """Draw for a whole batch; how many numbers are consumed doesn't depend on the outcome."""
+def draw(
+    augmentation: Augmentation,
+    batch: int,
+    height: int,
+    width: int,
+    random: np.random.Generator,
+    points: Sequence[np.ndarray] | None = None,
+) -> Draw:
+    """Draw for a whole batch; how many numbers are consumed doesn't depend on the outcome.
+
+    Args:
+        augmentation: how far images may be changed.
+        batch: how many there are.
+        height: of the images in pixels.
+        width: the same.
+        random: where the numbers come from.
+        points: for each image places, (n, 2), y and x as shares of it; a crop keeps one of them. None for anywhere.
+    """
     partners = random.permutation(batch)
     kept, boxes = _mixing(augmentation, batch, height, width, random)
-    return Draw(
-        _transforms(augmentation, batch, height, width, random),
-        _colors(augmentation, batch, random),
-        partners,
-        kept,
-        boxes,
-    )
+    transforms = _transforms(augmentation, batch, height, width, random)
+    colors = _colors(augmentation, batch, random)
+    if augmentation.crop:
+        transforms = _cropped(transforms, _windows(augmentation.crop, batch, random, points), height, width)
+    return Draw(transforms, colors, partners, kept, boxes)
+
+
+def _windows(least: float, batch: int, random: np.random.Generator, points: Sequence[np.ndarray] | None) -> np.ndarray:
+    """Windows to cut out, (batch, 4): y0, x0, height, width as shares of the image; every third image stays whole."""
+    area, ratio = random.uniform(least, 1, batch), np.exp(random.uniform(-_STRETCH, _STRETCH, batch))
+    whole, pick, place = random.random(batch) < _WHOLE, random.random(batch), random.random((batch, 2))
+    sides = np.minimum(np.sqrt(np.stack((area / ratio, area * ratio), axis=1)), 1)
+    low, high = np.zeros((batch, 2)), 1 - sides
+    for row, own in enumerate(points or ()):
+        if len(own):
+            point = np.clip(own[int(pick[row] * len(own))], 0, 1)
+            low[row] = np.clip(point - sides[row], 0, high[row])
+            high[row] = np.clip(point, low[row], high[row])
+    windows = np.concatenate((low + place * (high - low), sides), axis=1)
+    windows[whole] = (0, 0, 1, 1)
+    return windows
+
+
+def _cropped(transforms: np.ndarray, windows: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Transforms that cut the windows out first, and then do what they did."""
+    y0, x0, rows, columns = windows.T
+    result = transforms.astype(np.float64)
+    result[:, 0:3] *= columns[:, np.newaxis]
+    result[:, 3:6] *= rows[:, np.newaxis]
+    result[:, 2] += x0 * width + 0.5 * columns - 0.5
+    result[:, 5] += y0 * height + 0.5 * rows - 0.5
+    return result.astype(np.float32)
 
 
 def _uniform(random: np.random.Generator, batch: int, largest: float) -> np.ndarray:

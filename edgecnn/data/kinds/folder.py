@@ -7,8 +7,8 @@ from collections import Counter
 from pathlib import Path
 
 from edgecnn.core.errors import DataError
-from edgecnn.data.annotated import annotation_format
 from edgecnn.core.text import counted
+from edgecnn.data.annotated import annotation_format
 from edgecnn.data.dataset import DataSet, FileExample
 from edgecnn.data.layout import Layout, find_layout
 from edgecnn.data.listing import entries, identity, images_below, passed_over_sentence, printable

@@ -59,6 +59,7 @@ class Quantize(Stage):
             scheme=self._settings.plugin,
             calibration=self._settings.calibration,
             io=self._settings.io,
+            raw=self._settings.raw,
             hints=self._settings.hints,
             progress=context.progress,
         )

@@ -83,7 +83,10 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Operator:
-    """One operator; inputs and outputs are tensor numbers, -1 for an input that is left out."""
+    """One operator; inputs and outputs are tensor numbers, -1 for an input that is left out.
+
+    `options` are those of a builtin operator, `custom` those of another, see `flexbuffer`.
+    """
 
     index: int
     name: str
@@ -91,6 +94,7 @@ class Operator:
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     options: Table | None = field(repr=False, compare=False)
+    custom: memoryview = field(default=memoryview(b""), repr=False, compare=False)
 
     def option(self, number: int, kind: str = "int32", default: int = 0) -> int:
         """A field of the operator's builtin options, by its number in the schema."""

@@ -16,7 +16,7 @@ from .label_file import MAX_BYTES
 
 BUFFER_NAME = "TFLITE_METADATA"
 _NORMALIZATION = 1
-_AXIS_LABELS = 2
+_AXIS_LABELS, _VALUE_LABELS = 2, 3
 _MAX_DIRECTORY_BYTES = 1 << 20
 _LONGEST_END = 22 + 65_535  # bytes: the record at the end of a zip, and its comment
 
@@ -43,7 +43,10 @@ def read(metadata: memoryview, file: bytes) -> StandardMetadata:
     outputs = graphs[0].tables(3) if graphs else []
     mean, std = _normalization(inputs[0]) if inputs else (None, None)
     names = [
-        table.string(0) for tensor in outputs for table in tensor.tables(6) if table.scalar(2, "int8") == _AXIS_LABELS
+        table.string(0)
+        for tensor in outputs
+        for table in tensor.tables(6)
+        if table.scalar(2, "int8") in (_AXIS_LABELS, _VALUE_LABELS)
     ]
     labels = _associated_labels(file, names[0]) if names else ()
     return StandardMetadata(root.string(0), mean, std, labels)

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from ..errors import ModelFileError, RecordError
 from ..regular_file import likely_meant, read_regular
-from . import assumptions, free_input, output_kind, purpose
+from . import assumptions, foreign_detector, free_input, output_kind, purpose
 from . import metadata as standard
-from .contract import Contract, Preprocessing
+from .contract import TASK, Contract, Preprocessing
 from .graph import Graph
 from .json_text import parse_json, printable
 from .label_file import read_labels
@@ -177,7 +177,8 @@ def _own_contract(own: memoryview, name: str) -> Contract:
 
 def _guess_contract(model: TFLiteModel, data: bytes, name: str, said: Collection[str]) -> Contract:
     graph = model.graph
-    if reason := purpose.refusal(graph, name):
+    order = foreign_detector.output_order(graph)
+    if reason := purpose.refusal(graph, name, is_detector=order is not None):
         raise NoClassifierError(reason)
     tensor = graph.tensors[graph.inputs[0]]
     if free_input.is_open(tensor):
@@ -193,17 +194,20 @@ def _guess_contract(model: TFLiteModel, data: bytes, name: str, said: Collection
         tensor.shape[2],
         color="gray" if tensor.shape[3] == 1 else "rgb",
         crop=1.0,
+        fit="stretch" if order else "crop",
     )
     preprocessing, assumed = guessed_scaling(graph, known, preprocessing, said, name)
     if known is None:
         assumed += assumptions.of_the_image("no metadata", preprocessing, said)
-    output, of_output = _guess_output(graph, name, said)
+    output, of_output = ("boxes", []) if order else _guess_output(graph, name, said)
     return Contract(
         preprocessing,
+        task="detection" if order else TASK,
         output=output,
         labels=tuple(map(printable, known.labels)) if known else (),
         model=ModelDescription(printable(known.name if known and known.name else Path(name).stem)),
         assumed=(*assumed, *of_output),
+        extra={foreign_detector.ORDER: list(order)} if order else {},
     )
 
 

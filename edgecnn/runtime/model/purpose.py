@@ -11,9 +11,12 @@ _DETECTION = "TFLite_Detection_PostProcess"
 _TOKENS = ("INT32", "INT64")
 
 
-def refusal(graph: Graph, name: str) -> str:
-    """Why a graph can't be used as an image classifier, and which commands take it; empty if it can."""
-    reason = _input(graph) or _output(graph)
+def refusal(graph: Graph, name: str, *, is_detector: bool = False) -> str:
+    """Why a graph can't be used as an image classifier, and which commands take it; empty if it can.
+
+    Of what is a detector, only the input is looked at.
+    """
+    reason = _input(graph) or ("" if is_detector else _output(graph))
     return f"{name} is not an image classifier: it {reason}. {COMMANDS}." if reason else ""
 
 

@@ -155,7 +155,8 @@ def _tensor(index: int, table: Table, buffers: list[memoryview]) -> Tensor:
 def _operator(index: int, table: Table, codes: list[tuple[str, int]]) -> Operator:
     name, version = _pick(codes, table.scalar(0, "uint32"), "operator code")
     options = table.table(4)
-    return Operator(index, name, version, _numbers(table, 1), _numbers(table, 2), options and options.free())
+    inputs, outputs = _numbers(table, 1), _numbers(table, 2)
+    return Operator(index, name, version, inputs, outputs, options and options.free(), table.octets(5))
 
 
 def _numbers(table: Table, number: int) -> tuple[int, ...]:

@@ -88,8 +88,9 @@ class Interface:
         return parts
 
     def real(self, raw: np.ndarray) -> list[np.ndarray]:
-        """A raw output as real values, float32, a tensor each without the batch axis."""
-        return [info.dequantize(part) for info, part in zip(self.outputs, self.split(raw))]
+        """A raw output as real values, float32, a tensor each without the batch axis, in the task's order."""
+        values = [info.dequantize(part) for info, part in zip(self.outputs, self.split(raw))]
+        return self.task.ordered(values, self.contract)
 
     def interpret(self, raw: np.ndarray) -> np.ndarray:
         """A raw output as the task's values: of a classifier the probabilities, float32 (classes,)."""
@@ -140,6 +141,7 @@ class Engine(Interface):
                 f"{self.file.name}: the shape of the output varies (now {shapes}); expected the fixed shape [batch, "
                 "classes]."
             )
+        values = self.task.settled(values, self.contract)
         if len(values) == 1:
             output: np.ndarray = values[0].reshape(-1)
             return output

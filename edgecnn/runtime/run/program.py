@@ -11,6 +11,8 @@ import numpy as np
 
 from ..errors import ModelFileError
 from ..memory_limit import limit_bytes
+from ..model.flexbuffer import read_map
+from ..model.foreign_detector import POSTPROCESS
 from ..model.graph import Graph
 from ..model.model_file import AnyFile
 from ..model.quantization import dequantize
@@ -66,7 +68,7 @@ class Program:
 
     Args:
         file: what to run.
-        threads: processor threads; None takes `default_threads()`.
+        threads: processor threads, but see `safe_threads`; None takes `default_threads()`.
         delegates: delegate objects that the interpreter should hand operators to.
 
     Attributes:
@@ -80,7 +82,7 @@ class Program:
 
     def __init__(self, file: AnyFile, threads: int | None = None, delegates: list[Any] | None = None) -> None:
         self.file = file
-        self.threads = threads or default_threads()
+        self.threads = safe_threads(file.model.graph, threads or default_threads())
         _check_memory(file)
         with refusals(file.name, "refuses it"):
             self.interpreter = open_interpreter(file.data, self.threads, experimental_delegates=delegates)
@@ -118,6 +120,18 @@ def _check_memory(file: AnyFile) -> None:
             f"{limit / 1e6:,.0f} MB. Use a smaller model, or raise the limit with the environment variable "
             f"{LIMIT_VARIABLE}."
         )
+
+
+def safe_threads(graph: Graph, threads: int) -> int:
+    """One where several would lose boxes: LiteRT 2.3 gives no box of the class whose number is that of the threads, if
+    TFLite_Detection_PostProcess treats each class by itself.
+    """
+    for operator in graph.operators:
+        if operator.name == POSTPROCESS:
+            options = read_map(operator.custom)
+            if options is None or options.get("use_regular_nms"):
+                return 1
+    return threads
 
 
 def least_activation_bytes(graph: Graph) -> int:

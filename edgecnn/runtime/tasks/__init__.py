@@ -80,6 +80,14 @@ class DeviceTask:
         self.check(contract, [output.shape for output in outputs])
         return contract
 
+    def settled(self, outputs: Outputs, contract: Contract) -> list[np.ndarray]:
+        """The raw output tensors with zeros in the places that a runtime leaves undefined."""
+        return [*outputs]
+
+    def ordered(self, outputs: Outputs, contract: Contract) -> list[np.ndarray]:
+        """The outputs in the order in which this task takes them; exporters may have another."""
+        return [*outputs]
+
     def interpret(self, outputs: Outputs, contract: Contract) -> np.ndarray:
         """What `answers` takes: probabilities by class, rows of boxes, ..."""
         raise NotImplementedError
@@ -94,8 +102,14 @@ class DeviceTask:
         return [answer["index"] for answer in first] == [answer["index"] for answer in second]
 
     def tensor_names(self, contract: Contract) -> tuple[str, ...]:
-        """What the standard metadata calls the output tensors; the labels belong to the first."""
+        """What the standard metadata calls the output tensors."""
         return (contract.output,)
+
+    def labeled_tensor(self, contract: Contract) -> tuple[int, bool]:
+        """The number of the output tensor that the labels belong to, and whether its values are the labels' numbers;
+        otherwise its last axis has a value for each label.
+        """
+        return 0, False
 
     def caption(self, answers: Sequence[Answer]) -> str:
         """The answers in a few words, for a heading."""

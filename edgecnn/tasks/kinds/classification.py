@@ -17,8 +17,9 @@ from edgecnn.models.heads import with_dense_head
 from edgecnn.runtime.model.contract import Contract
 from edgecnn.runtime.model.output_kind import BINARY, LOGITS, PROBABILITIES
 from edgecnn.runtime.tasks import Outputs, check_finite
+from edgecnn.tasks.encoder import Encoder, LossSettings
 from edgecnn.tasks.folder_order import folder_order_doubts
-from edgecnn.tasks.task import Encoder, LossSettings, Score, Task, Truth
+from edgecnn.tasks.task import Score, Task, Truth
 
 
 class Classification(Task):

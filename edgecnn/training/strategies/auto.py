@@ -11,7 +11,12 @@ DEFAULTS = finetune.DEFAULTS
 
 
 def run(trainer: Trainer) -> list[Phase]:
-    """Both; settings of the user apply to the fine-tuning, the seed and the class weights to both."""
+    """Both; settings of the user apply to the fine-tuning, the seed and the class weights to both.
+
+    A head that is more than the last layer learns with the rest.
+    """
+    if not trainer.task.features_first:
+        return finetune.run(trainer)
     return [head.train_head(trainer, _head_settings(trainer)), *finetune.run(trainer)]
 
 

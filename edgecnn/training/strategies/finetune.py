@@ -12,5 +12,5 @@ DEFAULTS = FitSettings(epochs=8, batch_size=64, learning_rate=1e-3, backbone_lea
 
 def run(trainer: Trainer) -> list[Phase]:
     """Fine-tune."""
-    unfreeze(trainer.model, trainer.unfreeze)
-    return [trainer.fit("finetune", trainer.settings(DEFAULTS))]
+    unfreeze(trainer.model, trainer.unfreeze, own_layers=trainer.task.own_layers(trainer.model))
+    return [trainer.fit("finetune", trainer.settings(DEFAULTS, "finetune"))]

@@ -18,7 +18,11 @@ def run(trainer: Trainer) -> list[Phase]:
     Raises:
         UsageError: augmentation or distillation is asked for; features know no images.
     """
-    settings = trainer.settings(DEFAULTS)
+    if not trainer.task.features_first:
+        raise UsageError(
+            f"The strategy head trains the last layer only, and {trainer.task.noun} has more. Use finetune."
+        )
+    settings = trainer.settings(DEFAULTS, "head")
     if settings.augment != "none" or trainer.teacher is not None:
         asked = "a teacher" if trainer.teacher is not None else f"--augment {settings.augment}"
         raise UsageError(

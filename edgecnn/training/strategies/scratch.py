@@ -12,4 +12,4 @@ DEFAULTS = FitSettings(epochs=30, batch_size=128, learning_rate=2e-3, weight_dec
 def run(trainer: Trainer) -> list[Phase]:
     """Train all layers."""
     unfreeze(trainer.model, batch_norms=True)
-    return [trainer.fit("scratch", trainer.settings(DEFAULTS))]
+    return [trainer.fit("scratch", trainer.settings(DEFAULTS, "scratch"))]

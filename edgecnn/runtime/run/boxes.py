@@ -1,0 +1,81 @@
+"""What a detector finds in images, in their own pixels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import OutputValueError, PictureError
+from ..model.model_file import ModelFile
+from ..opencv import opencv
+from ..tasks import Answer
+from ..tasks.detection import TASK, in_picture
+from .engine import Engine
+from .preprocess import read_picture
+
+
+def detect(
+    engine: Engine, picture: np.ndarray, threshold: float = 0.3, most: int = 100, order: str = "bgr"
+) -> list[Answer]:
+    """Boxes in one image, the surest first, see `Detection.answers`; `pixels` is left, top, right, bottom in it.
+
+    Args:
+        engine: of a detector.
+        picture: uint8 (height, width, 3).
+        threshold: least score.
+        most: how many boxes at most.
+        order: channel order of the image.
+    """
+    values = engine.interpret(engine.invoke(engine.prepare(picture, order)))
+    answers = TASK.named(values[values[:, 5] >= threshold][:most], engine.contract)
+    height, width = picture.shape[:2]
+    corners = [in_picture(answer["box"], engine.contract.preprocessing, height, width) for answer in answers]
+    return [{**answer, "pixels": list(each)} for answer, each in zip(answers, corners)]
+
+
+def detect_files(
+    file: ModelFile,
+    paths: list[str],
+    threshold: float = 0.3,
+    most: int = 100,
+    threads: int | None = None,
+    folder: str | None = None,
+) -> list[dict[str, Any]]:
+    """The same for image files; one that can't be read gets an `error` instead of boxes.
+
+    Args:
+        file: a detector.
+        paths: of the images.
+        threshold: least score.
+        most: how many boxes at most.
+        threads: processor threads.
+        folder: for copies with the boxes drawn in, PNG; None for none.
+    """
+    engine, results = Engine(file, threads), []
+    for number, path in enumerate(paths):
+        try:
+            picture = read_picture(path)
+            found: dict[str, Any] = {"boxes": detect(engine, picture, threshold, most)}
+            if folder is not None:
+                name = f"{number}_{Path(path).stem}.png"
+                found["drawn"] = _drawn(engine, picture, found["boxes"], Path(folder), name)
+        except PictureError as error:
+            found = {"error": str(error)}
+        except OutputValueError as error:
+            found = {"error": f"{path}: {error}"}
+        results.append({"path": path, **found})
+    return results
+
+
+def _drawn(engine: Engine, picture: np.ndarray, answers: list[Answer], folder: Path, name: str) -> str:
+    canvas = picture.copy()
+    engine.task.draw(canvas, answers, engine.task.caption(answers), engine.contract)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _, encoded = opencv().imencode(".png", canvas)
+        (folder / name).write_bytes(encoded.tobytes())
+    except OSError as error:
+        raise PictureError(f"Can't write {folder / name}: {error.strerror}.") from error
+    return str(folder / name)

@@ -1,0 +1,193 @@
+"""Object detection: boxes with a class and a score."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..errors import ModelFileError
+from ..model.anchors import DetectorRecord
+from ..model.box_decoding import detections, of_outputs, overlaps
+from ..model.contract import Contract, Preprocessing
+from ..model.foreign_detector import ordered
+from ..model.label_file import check_count
+from ..opencv import ACCENT, opencv, unit_of, write_text
+from . import Answer, DeviceTask, Outputs, check_finite
+from .classification import sigmoid
+
+RAW_LOGITS, RAW_SCORES, BOXES = "boxes_and_logits", "boxes_and_scores", "boxes"
+"""Kinds of output: corrections of anchors and logits, as they are trained; the same with scores from 0 to 1; the four
+tensors of TFLite_Detection_PostProcess: boxes, classes, scores, count."""
+SURE = 0.5
+"""Boxes of this score count where two models' boxes are compared."""
+_NEARLY = 0.1  # so much less may the other model be sure
+_SHOWN = 0.3
+_MATCH = 0.5
+
+
+class Detection(DeviceTask):
+    """Two output tensors, (anchors, 4) and (anchors, classes), or four."""
+
+    name = "detection"
+    outputs = (RAW_LOGITS, RAW_SCORES, BOXES)
+    answers_key = "boxes"
+    summary = "Object detector"
+
+    def check(self, contract: Contract, shapes: Sequence[tuple[int, ...]]) -> None:
+        """See `DeviceTask.check`."""
+        if contract.output == BOXES:
+            shapes = ordered(shapes, contract.extra)
+            rows = shapes[0][0] if len(shapes) == 4 and len(shapes[0]) == 2 else -1
+            if rows < 0 or tuple(shapes[:3]) != ((rows, 4), (rows,), (rows,)) or shapes[3] not in ((), (1,)):
+                raise ModelFileError(
+                    f"The model gives outputs of the shapes {_listed(shapes)}; expected boxes [batch, N, 4], classes "
+                    "and scores [batch, N], and their number [batch]."
+                )
+            return
+        count = DetectorRecord.read(contract).count
+        if len(shapes) != 2 or shapes[0] != (count, 4) or len(shapes[1]) != 2 or shapes[1][0] != count:
+            raise ModelFileError(
+                f"The model gives outputs of the shapes {_listed(shapes)}; expected [batch, {count}, 4] and "
+                f"[batch, {count}, classes] for the {count} anchors of its contract."
+            )
+        check_count(contract.labels, shapes[1][1], "The model")
+
+    def settled(self, outputs: Outputs, contract: Contract) -> list[np.ndarray]:
+        """Zeros behind the count, where the operator leaves what was in memory."""
+        if contract.output != BOXES:
+            return [*outputs]
+        settled = [values.copy() for values in outputs]
+        boxes, classes, scores, count = ordered(settled, contract.extra)
+        number = len(of_outputs([boxes, classes, scores, count]))
+        boxes.reshape(-1, 4)[number:] = 0
+        for values in (classes, scores):
+            values.reshape(-1)[number:] = 0
+        return settled
+
+    def ordered(self, outputs: Outputs, contract: Contract) -> list[np.ndarray]:
+        """Boxes, classes, scores, count; raw outputs as they are."""
+        return ordered(outputs, contract.extra)
+
+    def interpret(self, outputs: Outputs, contract: Contract) -> np.ndarray:
+        """Detections, float32 (n, 6): y0, x0, y1, x1 as shares of the input, class, score; the surest first.
+
+        Raises:
+            OutputValueError: the output holds NaN or infinite values.
+        """
+        check_finite(outputs)
+        if contract.output == BOXES:
+            return of_outputs([*outputs])
+        scores = sigmoid(outputs[1]) if contract.output == RAW_LOGITS else outputs[1]
+        return detections(outputs[0], scores, DetectorRecord.read(contract))
+
+    def answers(self, values: np.ndarray, contract: Contract, count: int = 5) -> list[Answer]:
+        """The surest boxes: index and label of the class, probability, and box: left, top, right, bottom as shares of
+        the model's input.
+        """
+        return self.named(values[values[:, 5] >= _SHOWN][:count], contract)
+
+    def named(self, rows: np.ndarray, contract: Contract) -> list[Answer]:
+        """Detections, (n, 6), as answers."""
+        ids = contract.label_ids
+        return [
+            {
+                "index": int(row[4]),
+                "label": contract.label(int(row[4])),
+                "id": ids[int(row[4])] if int(row[4]) < len(ids) else None,
+                "probability": round(float(row[5]), 6),
+                "box": [round(float(row[column]), 6) for column in (1, 0, 3, 2)],
+            }
+            for row in rows
+        ]
+
+    def same(self, expected: Outputs, found: Outputs, contract: Contract) -> bool:
+        """Whether each box that one is sure of has its counterpart in the other."""
+        return agree(self.interpret(expected, contract), self.interpret(found, contract))
+
+    def tensor_names(self, contract: Contract) -> tuple[str, ...]:
+        """As MediaPipe and the object detection API call them."""
+        if contract.output == BOXES:
+            return ("location", "category", "score", "number of detections")
+        return ("location", "score")
+
+    def labeled_tensor(self, contract: Contract) -> tuple[int, bool]:
+        """That of the classes' numbers, or of the scores."""
+        return 1, contract.output == BOXES
+
+    def caption(self, answers: Sequence[Answer]) -> str:
+        """How many of each class: "2 cat, 1 dog"."""
+        labels = [str(answer["label"]) for answer in answers]
+        return ", ".join(f"{labels.count(label)} {label}" for label in dict.fromkeys(labels))
+
+    def draw(self, canvas: np.ndarray, answers: Sequence[Answer], caption: str, contract: Contract) -> None:
+        """Each box with its label and score."""
+        unit, (height, width) = unit_of(canvas), canvas.shape[:2]
+        for answer in answers:
+            left, top, right, bottom = in_picture(answer["box"], contract.preprocessing, height, width)
+            opencv().rectangle(canvas, (left, top), (right, bottom), ACCENT, max(1, unit // 6))
+            text = f"{answer['label']} {answer['probability']:.0%}"
+            write_text(canvas, text, (left, max(top - unit // 4, unit)), unit * 0.8)
+
+
+TASK = Detection()
+
+
+def agree(first: np.ndarray, second: np.ndarray) -> bool:
+    """Whether every box of either that has a score of `SURE` is matched in the other, see `matched`."""
+    return bool(matched(first, second).all() and matched(second, first).all())
+
+
+def matched(sure: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Which of the sure boxes have a counterpart: the same class, an overlap of half, and nearly as sure.
+
+    Args:
+        sure: detections, (n, 6); those with a score of `SURE` are looked at.
+        others: detections, (m, 6).
+
+    Returns:
+        bool, one for each box that is sure.
+    """
+    sure = sure[sure[:, 5] >= SURE]
+    others = others[others[:, 5] >= SURE - _NEARLY]
+    if not len(others):
+        return np.zeros(len(sure), bool)
+    fits = (overlaps(sure[:, :4], others[:, :4]) >= _MATCH) & (sure[:, 4:5] == others[np.newaxis, :, 4])
+    found: np.ndarray = fits.any(axis=1)
+    return found
+
+
+def in_picture(
+    box: Sequence[float], preprocessing: Preprocessing, height: int, width: int
+) -> tuple[int, int, int, int]:
+    """A box, as shares of the model's input, in pixels of the image that was fitted to it.
+
+    Args:
+        box: left, top, right, bottom.
+        preprocessing: how the image was fitted.
+        height: of the image.
+        width: of the image.
+
+    Returns:
+        Left, top, right, bottom, inside of the image.
+    """
+    rows, columns = seen(preprocessing, height, width)
+    top, left = (height - rows) / 2, (width - columns) / 2
+    x = [min(max(left + share * columns, 0), width) for share in (box[0], box[2])]
+    y = [min(max(top + share * rows, 0), height) for share in (box[1], box[3])]
+    return round(x[0]), round(y[0]), round(x[1]), round(y[1])
+
+
+def seen(preprocessing: Preprocessing, height: int, width: int) -> tuple[float, float]:
+    """Height and width, in pixels of an image, of the centered part that becomes the input; with fit "pad" more than
+    the image.
+    """
+    if preprocessing.fit == "stretch":
+        return height, width
+    choose, share = (min, preprocessing.crop) if preprocessing.fit == "crop" else (max, 1.0)
+    scale = choose(height / preprocessing.height, width / preprocessing.width) * share
+    return preprocessing.height * scale, preprocessing.width * scale
+
+
+def _listed(shapes: Sequence[tuple[int, ...]]) -> str:
+    return ", ".join(str(["batch", *shape]).replace("'", "") for shape in shapes)

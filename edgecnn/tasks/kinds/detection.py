@@ -1,0 +1,269 @@
+"""Object detection: boxes with a class and a score, by corrections of anchors (SSD, arXiv:1512.02325)."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from edgecnn.core.compat.tensorflow import tf
+from edgecnn.core.errors import DataError, UsageError
+from edgecnn.core.statistics import Metric, Share, interval
+from edgecnn.data import DataSet, Example, class_indices
+from edgecnn.data.augmentation import PRESETS, preset
+from edgecnn.data.boxes import TASK as BOX_DATA
+from edgecnn.data.boxes import Boxes
+from edgecnn.float_model.detector import as_detector
+from edgecnn.graph.postprocess import with_postprocess
+from edgecnn.models import ssd
+from edgecnn.runtime.errors import ModelFileError
+from edgecnn.runtime.model.anchors import DetectorRecord
+from edgecnn.runtime.model.box_decoding import as_outputs, of_outputs
+from edgecnn.runtime.model.contract import Contract, Preprocessing
+from edgecnn.runtime.tasks import Answer, Outputs
+from edgecnn.runtime.tasks.detection import BOXES, RAW_LOGITS, RAW_SCORES, agree, seen
+from edgecnn.tasks.average_precision import CROWD, DIFFICULT, Matched, mean
+from edgecnn.tasks.box_targets import NO_CLASS, BoxTargets, moved
+from edgecnn.tasks.encoder import Encoder, LossSettings
+from edgecnn.tasks.task import Score, Task, Truth
+
+ALPHA, GAMMA = 0.25, 1.5  # of the focal loss (arXiv:1708.02002, equation 5); gamma as in EfficientDet, arXiv:1911.09070
+COLUMNS = 8
+"""Of a truth: y0, x0, y1, x1 as shares of the model's input, class, flag (see `average_precision`), height and width of
+the image in pixels."""
+_FITS = {
+    "finetune": {
+        "epochs": 60, "batch_size": 8, "learning_rate": 1.5e-3, "backbone_learning_rate": 1.5e-4,
+        "augment": "objects", "label_smoothing": 0.0, "weight_average": 0.998,
+    },
+    "scratch": {"epochs": 120, "batch_size": 16, "augment": "objects", "label_smoothing": 0.0, "weight_average": 0.998},
+}  # fmt: skip
+_RESAMPLES_WORK, _MOST_RESAMPLES, _LEAST_RESAMPLES = 2_000_000, 200, 40
+
+
+class Detection(Task):
+    """Trained with focal loss and smooth L1; the metric is COCO's mean average precision."""
+
+    name = "detection"
+    noun = "an object detector"
+    titles: Mapping[str, str] = {"map": "mAP", "ap50": "AP50"}
+    trained_output = RAW_LOGITS
+    fits: Mapping[str, Mapping[str, Any]] = _FITS
+    features_first = False
+
+    def truth_of(
+        self, data: DataSet, contract: Contract, outputs: int | None = None
+    ) -> Callable[[Example], Truth] | None:
+        """Rows of `COLUMNS`, float32 (boxes, 8)."""
+        if data.task != BOX_DATA:
+            return None
+        used = {box.label for example in data.examples for box in example.annotation.boxes}
+        indices = class_indices(dataclasses.replace(data, classes=tuple(sorted(used))), contract)
+        return lambda example: _rows(example.annotation, indices, contract.preprocessing)
+
+    def truth_name(self, truth: Truth, contract: Contract) -> str:
+        """How many objects of each class."""
+        labels = [contract.label(int(row[4])) for row in truth if row[5] == 0 and row[4] != NO_CLASS]
+        return ", ".join(f"{labels.count(label)} {label}" for label in dict.fromkeys(labels)) or "nothing"
+
+    def stacked(self, truths: Sequence[Truth]) -> np.ndarray:
+        """float32 (images, most, 8), filled up with rows of class -1."""
+        filled = np.zeros((len(truths), max(map(len, truths), default=0) or 1, COLUMNS), np.float32)
+        filled[:, :, 4] = NO_CLASS
+        for row, truth in enumerate(truths):
+            filled[row, : len(truth)] = truth
+        return filled
+
+    def check_data(self, counts: Mapping[str, int], name: str) -> None:
+        """An object at least."""
+        if not any(counts.values()):
+            raise DataError(f"{name} has no boxes in its readable training images.")
+
+    def fitted(self, model: Any, contract: Contract, data: DataSet) -> tuple[Any, Contract]:
+        """Its own heads if they are for these classes, otherwise new ones for the classes; a classifier gets all heads.
+
+        Raises:
+            UsageError: the classifier has no feature maps of the strides that are needed.
+        """
+        if data.task != BOX_DATA:
+            raise UsageError(f"{data.name} has no boxes; training a detector needs them.")
+        classes = tuple(data.classes)
+        if not ssd.is_detector(model):
+            model, contract = as_detector(model, contract, classes=len(classes))
+        elif contract.labels == classes:
+            return model, contract
+        else:
+            model = ssd.with_classes(model, len(classes))
+        arguments = {**contract.model.arguments, "classes": len(classes)}
+        described = dataclasses.replace(contract.model, arguments=arguments)
+        return model, contract.replace(labels=classes, label_ids=(), model=described)
+
+    def own_layers(self, model: Any) -> list[Any]:
+        """All that the backbone hasn't."""
+        return ssd.head_layers(model)
+
+    def encoder(self, truths: np.ndarray, contract: Contract, settings: LossSettings) -> Encoder:
+        """Corrections and class at each anchor.
+
+        Raises:
+            UsageError: the augmentation mixes images.
+        """
+        if preset(settings.augment).mixes:
+            fitting = ", ".join(name for name, each in PRESETS.items() if not each.mixes)
+            raise UsageError(f"--augment {settings.augment} mixes images, which boxes don't allow; use {fitting}.")
+        size = (contract.preprocessing.height, contract.preprocessing.width)
+        return BoxTargets(truths, DetectorRecord.read(contract), size)
+
+    def points(self, truths: np.ndarray) -> list[np.ndarray]:
+        """Centers of the objects."""
+        return [(rows[:, :2] + rows[:, 2:4])[(rows[:, 4] != NO_CLASS) & (rows[:, 5] == 0)] / 2 for rows in truths]
+
+    def losses(self, outputs: Any, targets: Any, settings: LossSettings, teacher: Any = None) -> Any:
+        """Focal loss of the classes and smooth L1 of the corrections, over the anchors of each image's objects."""
+        corrections, logits = outputs
+        classes = tf.cast(targets[..., 4], tf.int32)
+        wanted = tf.one_hot(classes - 1, logits.shape[-1])  # background and what is ignored: zeros
+        entropy = tf.nn.sigmoid_cross_entropy_with_logits(wanted, logits)
+        sureness = tf.sigmoid(logits)
+        wrong = wanted * (1 - sureness) + (1 - wanted) * sureness
+        weight = (wanted * ALPHA + (1 - wanted) * (1 - ALPHA)) * wrong**GAMMA
+        counted = tf.cast(classes >= 0, tf.float32)[..., tf.newaxis]
+        objects = tf.cast(classes > 0, tf.float32)
+        number = tf.maximum(tf.reduce_sum(objects, axis=1), 1.0)
+        distance = tf.abs(corrections - targets[..., :4])
+        smooth = tf.reduce_sum(tf.where(distance < 1, distance**2 / 2, distance - 0.5), axis=2)
+        return (
+            tf.reduce_sum(entropy * weight * counted, axis=(1, 2)) + tf.reduce_sum(smooth * objects, axis=1)
+        ) / number
+
+    def hits(self, outputs: Any, targets: Any) -> Any:
+        """Share of the objects' anchors whose class is found."""
+        classes = tf.cast(targets[..., 4], tf.int32)
+        objects = tf.cast(classes > 0, tf.float32)
+        best = tf.argmax(outputs[1], axis=2, output_type=tf.int32)
+        sure = tf.reduce_max(outputs[1], axis=2) > 0
+        found = tf.cast(tf.equal(best, classes - 1) & sure, tf.float32) * objects
+        return tf.reduce_sum(found, axis=1) / tf.maximum(tf.reduce_sum(objects, axis=1), 1.0)
+
+    def condensed(self, outputs: Outputs, truths: np.ndarray, contract: Contract) -> list[np.ndarray]:
+        """Detections of each image, as the operator gives them, and the loss of each."""
+        record = DetectorRecord.read(contract)
+        plain = np.array([1, 0, 0, 0, 1, 0, 0, 0], np.float32)
+        size = (contract.preprocessing.height, contract.preprocessing.width)
+        encoder = BoxTargets(truths, record, size)
+        targets = np.stack([encoder.of_image(moved(rows, plain, size)) for rows in truths])
+        losses = self.losses([tf.constant(values) for values in outputs], tf.constant(targets), _NO_SETTINGS)
+        each = [self.device.interpret([values[row] for values in outputs], contract) for row in range(len(truths))]
+        filled = [as_outputs(rows, record.most) for rows in each]
+        return [*(np.stack(values) for values in zip(*filled)), losses.numpy()]
+
+    def score(self, outputs: Outputs, truths: np.ndarray, contract: Contract) -> Score:
+        """Mean average precision and loss, of what `condensed` leaves."""
+        found = [of_outputs([values[row] for values in outputs[:4]]) for row in range(len(truths))]
+        precision, _ = Matched.of(found, [rows[rows[:, 4] != NO_CLASS] for rows in truths]).figures()
+        return Score(float(np.mean(outputs[4])), 100 * max(mean(precision), 0.0))
+
+    def teacher_order(self, student: Contract, teacher: Contract) -> tuple[int, ...] | None:
+        """Detectors are not distilled."""
+        raise UsageError("Detectors can't be trained with a teacher yet; remove --teacher.")
+
+    def deployed(self, call: Callable[[Any], Any], contract: Contract) -> tuple[Callable[[Any], Any], Contract]:
+        """With scores instead of logits."""
+        if contract.output != RAW_LOGITS:
+            return call, contract
+
+        def scored(image: Any) -> Any:
+            corrections, logits = call(image)
+            return [corrections, tf.sigmoid(logits)]
+
+        return scored, contract.replace(output=RAW_SCORES)
+
+    def finished(self, graph: bytes, contract: Contract) -> tuple[bytes, Contract]:
+        """With TFLite_Detection_PostProcess, whose four outputs every program for detectors reads."""
+        if contract.output != RAW_SCORES:
+            return graph, contract
+        return with_postprocess(graph, DetectorRecord.read(contract)), contract.replace(output=BOXES)
+
+    def compared(self, outputs: Outputs, contract: Contract) -> list[np.ndarray]:
+        """Detections, whatever the form of the outputs is."""
+        if len(outputs) == 4:
+            return [*outputs]
+        kind = RAW_SCORES if contract.output == BOXES else contract.output
+        record = DetectorRecord.read(contract)
+        return as_outputs(self.device.interpret(outputs, contract.replace(output=kind)), record.most)
+
+    def signal(self, outputs: Outputs) -> np.ndarray:
+        """The scores, best first."""
+        return np.sort(outputs[2].reshape(-1))[::-1]
+
+    def agrees(self, expected: Outputs, found: Outputs, contract: Contract) -> bool:
+        """Each box of either with a score of 0.5 has its counterpart in the other."""
+        return agree(*(of_outputs([*outputs]) for outputs in (expected, found)))
+
+    def metrics(
+        self, expected: Sequence[Outputs], found: Sequence[Outputs], truths: Sequence[Truth], contract: Contract
+    ) -> tuple[dict[str, Metric], Share]:
+        """mAP and AP50 with intervals by the bootstrap over images (Efron 1979), the same draws for both models."""
+        both = [Matched.of([of_outputs([*each]) for each in outputs], truths) for outputs in (expected, found)]
+        count = sum(len(each.scores) for rows in both[0].by_class for _, each in rows)
+        draws = int(np.clip(_RESAMPLES_WORK / max(count, 1), _LEAST_RESAMPLES, _MOST_RESAMPLES))
+        random = np.random.default_rng(0)
+        counts = [None, *random.multinomial(len(truths), np.full(len(truths), 1 / len(truths)), draws)]
+        values = np.array(
+            [[_percents(matched, each) for matched in both] for each in counts]
+        )  # (draws, models, metrics)
+        metrics = {
+            name: Metric(*(interval(values[:, model, place], len(truths)) for model in (0, 1)))
+            for place, name in enumerate(self.titles)
+        }
+        return metrics, interval(values[:, 0, 0] - values[:, 1, 0], len(truths))
+
+    def headline(self, outputs: Outputs, contract: Contract) -> Answer:
+        """All that the model is sure of, in one answer with the surest's class."""
+        answers = self.device.answers(of_outputs([*outputs]), contract, 20)
+        if not answers:
+            return {"index": -1, "label": "nothing", "probability": 0.0}
+        return {**answers[0], "label": self.device.caption(answers)}
+
+    def size_of(self, outputs: Outputs) -> str:
+        """The number of boxes."""
+        return f"{len(outputs[0])} boxes"
+
+    def output_sentence(self, contract: Contract) -> str:
+        """The kind of output, and the first classes."""
+        what = {BOXES: "boxes of up to {} objects", RAW_SCORES: "corrections of {} anchors and scores"}
+        try:
+            record = DetectorRecord.read(contract)
+            number = record.most if contract.output == BOXES else record.count
+        except ModelFileError:
+            number = 0
+        names = ", ".join(contract.labels[:3]) + (", ..." if len(contract.labels) > 3 else "")
+        text = what.get(contract.output, "corrections of {} anchors and logits").format(f"{number:,}")
+        return f"{text}; {len(contract.labels)} classes: {names}" if names else f"{text}; classes without names"
+
+
+def _rows(boxes: Boxes, indices: Mapping[str, int], preprocessing: Preprocessing) -> np.ndarray:
+    """The truth of one image; a box is where the fitted image has it. Without boxes one row tells the size."""
+    rows, columns = seen(preprocessing, round(boxes.height), round(boxes.width))
+    top, left = (boxes.height - rows) / 2, (boxes.width - columns) / 2
+    found = np.zeros((max(len(boxes.boxes), 1), COLUMNS), np.float32)
+    found[:, 4] = NO_CLASS
+    found[:, 6:] = boxes.height, boxes.width
+    for row, box in zip(found, boxes.boxes):
+        x0, y0, x1, y1 = box.corners
+        row[:4] = (y0 - top) / rows, (x0 - left) / columns, (y1 - top) / rows, (x1 - left) / columns
+        row[4], row[5] = indices[box.label], CROWD if box.crowd else DIFFICULT if box.difficult else 0
+    return found
+
+
+def _percents(matched: Matched, counts: np.ndarray | None) -> tuple[float, float]:
+    """mAP and AP50 in percent."""
+    precision, _ = matched.figures(counts)
+    return 100 * max(mean(precision), 0.0), 100 * max(mean(precision[:, 0]), 0.0)
+
+
+_NO_SETTINGS: Any = None
+"""The loss has no settings."""
+TASK = Detection()

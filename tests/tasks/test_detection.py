@@ -1,0 +1,198 @@
+"""Detection: decoding, targets under augmentation, COCO's figures against pycocotools, a model that learns boxes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from edgecnn.data import open_data
+from edgecnn.data.augmentation import preset
+from edgecnn.data.augmentation.draw import draw
+from edgecnn.runtime.model.anchors import DetectorRecord
+from edgecnn.runtime.model.box_decoding import (
+    as_outputs,
+    corners,
+    corrections,
+    detections,
+    of_outputs,
+    overlaps,
+)
+from edgecnn.runtime.model.contract import Contract, Preprocessing
+from edgecnn.runtime.tasks.detection import TASK, agree, in_picture
+from edgecnn.tasks import load
+from edgecnn.tasks.average_precision import coco_figures
+from edgecnn.tasks.box_targets import BoxTargets, moved
+
+HERE = Path(__file__).parent
+RECORD = DetectorRecord(((4, 4, ((0.25, 0.25), (0.5, 0.25))), (2, 2, ((0.5, 0.5), (0.8, 0.8)))), most=10)
+
+
+def boxes_of(count: int, seed: int = 0) -> np.ndarray:
+    random = np.random.default_rng(seed)
+    low, size = random.uniform(0, 0.6, (count, 2)), random.uniform(0.1, 0.4, (count, 2))
+    return np.concatenate((low, low + size), axis=1).astype(np.float32)
+
+
+def test_corrections_and_corners_are_inverse() -> None:
+    boxes = boxes_of(RECORD.count)
+    assert np.allclose(corners(corrections(boxes, RECORD), RECORD), boxes, atol=1e-6)
+    zeros = corners(np.zeros((RECORD.count, 4), np.float32), RECORD)
+    assert np.allclose(zeros[0], [0, 0, 0.25, 0.25]) and np.allclose(zeros[-1], [0.35, 0.35, 1.15, 1.15])
+
+
+def test_overlap_is_the_definition() -> None:
+    first, second = boxes_of(5), boxes_of(7, 1)
+    found = overlaps(first, second)
+    for i, (y0, x0, y1, x1) in enumerate(first):
+        for j, (b0, a0, b1, a1) in enumerate(second):
+            shared = max(0.0, min(y1, b1) - max(y0, b0)) * max(0.0, min(x1, a1) - max(x0, a0))
+            union = (y1 - y0) * (x1 - x0) + (b1 - b0) * (a1 - a0) - shared
+            assert abs(found[i, j] - shared / union) < 1e-6
+
+
+def test_suppression_keeps_the_surest_of_overlapping_boxes() -> None:
+    boxes = np.zeros((RECORD.count, 4), np.float32)
+    boxes[:, 2:] = 0.01
+    boxes[:4] = [[0, 0, 0.5, 0.5], [0, 0, 0.5, 0.49], [0.5, 0.5, 1, 1], [0, 0.5, 0.5, 1]]
+    scores = np.zeros((RECORD.count, 2), np.float32)
+    scores[:4] = [[0.1, 0.8], [0.9, 0.1], [0.3, 0.4], [0.001, 0.009]]
+    rows = detections(corrections(boxes, RECORD), scores, RECORD)
+    assert np.allclose(rows[:, 4:], [[0, 0.9], [1, 0.4]]) and np.allclose(rows[:, :4], boxes[[1, 2]], atol=1e-6)
+    again = of_outputs(as_outputs(rows, RECORD.most))
+    assert np.array_equal(again, rows)
+
+
+def test_answers_in_pixels_of_the_picture() -> None:
+    contract = Contract(Preprocessing(100, 100, fit="stretch"), "detection", "boxes", ("ant", "bee"))
+    rows = np.array([[0.1, 0.2, 0.5, 0.4, 1, 0.9], [0, 0, 1, 1, 0, 0.6], [0, 0, 1, 1, 0, 0.01]], np.float32)
+    outputs = [*map(np.asarray, as_outputs(rows, 10))]
+    answers = TASK.answers(TASK.interpret(outputs, contract), contract, 10)
+    assert [(each["label"], round(each["probability"], 3)) for each in answers] == [("bee", 0.9), ("ant", 0.6)]
+    assert np.allclose(answers[0]["box"], [0.2, 0.1, 0.4, 0.5]) and TASK.caption(answers) == "1 bee, 1 ant"
+    box = answers[0]["box"]
+    assert in_picture(box, contract.preprocessing, 50, 200) == (40, 5, 80, 25)
+    assert in_picture(box, Preprocessing(100, 100, fit="crop", crop=1.0), 100, 200) == (70, 10, 90, 50)
+    assert in_picture(box, Preprocessing(100, 100, fit="pad"), 100, 200) == (40, 0, 80, 50)
+    canvas = np.zeros((100, 100, 3), np.uint8)
+    TASK.draw(canvas, answers, "", contract)
+    assert canvas[10, 20:40].any(axis=1).all() and not canvas[60:90, 60:90].any()
+
+
+def test_agreement_is_of_matched_boxes() -> None:
+    sure = np.array([[0.1, 0.1, 0.5, 0.5, 1, 0.9]], np.float32)
+    for change, same in (
+        ((0, 0.02), True),
+        ((0, 0.3), False),
+        ((4, -1), False),
+        ((5, -0.45), True),
+        ((5, -0.6), False),
+    ):
+        other = sure.copy()
+        other[0, change[0]] += change[1]
+        assert agree(sure, other) is same and agree(other, sure) is same
+    assert agree(sure[:0], sure[:0]) and not agree(sure, sure[:0])
+
+
+def test_garbage_behind_the_count_is_never_looked_at() -> None:
+    contract = Contract(Preprocessing(8, 8, fit="stretch"), "detection", "boxes", ("a",))
+    outputs = [*map(np.asarray, as_outputs(np.array([[0, 0, 1, 1, 0, 0.9]], np.float32), 3))]
+    raw = [values.copy() for values in outputs]
+    raw[0][1:], raw[1][1:], raw[2][1:] = np.nan, 1e33, np.inf
+    assert all(np.array_equal(a, b) for a, b in zip(TASK.settled(raw, contract), outputs))
+
+
+def test_targets_follow_the_image() -> None:
+    """A crop and a flip move the boxes as they move the pixels."""
+    from edgecnn.data.augmentation import apply
+
+    height, width = 60, 80
+    truth = np.array([[0.3, 0.4, 0.5, 0.7, 1, 0, height, width]], np.float32)
+    image = np.zeros((height, width, 3), np.uint8)
+    image[18:30, 32:56] = 255
+    settings, checked = preset("objects"), 0
+    for seed in range(40):
+        changes = draw(settings, 1, height, width, np.random.default_rng(seed), [np.array([[0.4, 0.55]])])
+        after = moved(truth, changes.transforms[0], (height, width))
+        assert len(after) == 1  # the crop keeps the center
+        plain = np.array([[0, 1, 1]], np.float32)
+        shown = apply.move_and_recolor(image[np.newaxis], changes.transforms, plain, settings).numpy()[0, :, :, 0] > 127
+        rows, columns = np.flatnonzero(shown.any(axis=1)), np.flatnonzero(shown.any(axis=0))
+        found = [rows[0], columns[0], rows[-1] + 1, columns[-1] + 1] / np.array([height, width, height, width])
+        assert np.abs(found - after[0, :4]).max() < 0.03, seed
+        checked += not np.allclose(after, truth)
+    assert checked > 20
+
+
+def test_each_object_gets_an_anchor_and_crowds_are_ignored() -> None:
+    truth = np.full((1, 3, 8), 0, np.float32)
+    truth[0, :, 4] = -1
+    truth[0, 0] = [0.01, 0.01, 0.03, 0.03, 2, 0, 100, 100]  # smaller than any anchor
+    truth[0, 1] = [0.5, 0.5, 1, 1, 0, 1, 100, 100]  # a crowd
+    encoder = BoxTargets(truth, RECORD, (100, 100))
+    flat = draw(preset("none"), 1, 100, 100, np.random.default_rng(0))
+    targets, weights = encoder(np.array([0]), np.array([0]), flat)
+    assert targets.shape == (1, RECORD.count, 5) and weights.tolist() == [1.0]
+    classes = targets[0, :, 4]
+    (own,) = np.flatnonzero(classes > 0)
+    assert classes[own] == 3
+    assert np.allclose(corners(targets[0, :, :4], RECORD)[own], truth[0, 0, :4], atol=1e-6)
+    assert (classes == -1).any() and (classes == 0).any()
+
+
+@pytest.mark.parametrize("case", json.loads((HERE / "coco_figures.json").read_text()))
+def test_cocos_figures_are_pycocotools(case: Any) -> None:
+    """Recorded by record_coco_figures.py on random detections of random objects, some of them crowds."""
+    found = [np.array(rows, np.float32).reshape(-1, 6) for rows in case["found"]]
+    truths = [np.array(rows, np.float32).reshape(-1, 8) for rows in case["truths"]]
+    assert coco_figures(found, truths) == pytest.approx(case["figures"], abs=1e-6)
+
+
+@pytest.fixture(scope="module")
+def squares(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """16 images of bright rectangles and dark ellipses on noise, as a table of boxes."""
+    root = tmp_path_factory.mktemp("squares")
+    random, lines = np.random.default_rng(1), ["path,label,xmin,ymin,xmax,ymax"]
+    for number in range(16):
+        image = random.integers(90, 140, (96, 96, 3)).astype(np.uint8)
+        for place in range(random.integers(1, 3)):
+            x, y = random.integers(2, 20) + 46 * place, random.integers(2, 60)
+            w, h = random.integers(18, 28), random.integers(18, 30)
+            if random.random() < 0.5:
+                cv2.rectangle(image, (x, y), (x + w - 1, y + h - 1), (230, 240, 250), -1)
+                lines.append(f"{number:02}.png,bright,{x},{y},{x + w},{y + h}")
+            else:
+                cv2.ellipse(image, (x + w // 2, y + h // 2), (w // 2, h // 2), 0, 0, 360, (20, 10, 30), -1)
+                lines.append(f"{number:02}.png,dark,{x},{y},{x + w},{y + h}")
+        cv2.imwrite(str(root / f"{number:02}.png"), image)
+    (root / "boxes.csv").write_text("\n".join(lines))
+    return root
+
+
+@pytest.mark.slow
+def test_it_learns_sixteen_images(squares: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """AP50 above 0.95 on what it was trained on: annotations, targets, loss, decoding and metric fit together."""
+    from edgecnn.builder import build_model
+    from edgecnn.float_model import keras_file
+    from edgecnn.tasks.average_precision import Matched, mean
+    from edgecnn.training import TrainOptions, train
+
+    monkeypatch.setenv("EDGECNN_CACHE", str(squares / "cache"))
+    keras_file.save(*build_model("mobilenet_v2_ssd", input_size=96, width=0.35, classes=2), squares / "d.keras")
+    data = str(squares / "boxes.csv")
+    overrides = {"epochs": 150, "batch_size": 8, "augment": "flip", "learning_rate": 3e-3, "weight_average": 0.9}
+    found = train(squares / "d.keras", TrainOptions(data, "scratch", overrides, validation=data))
+    assert found.contract.labels == ("bright", "dark") and "validation_map_percent" in found.contract.accuracy.trained
+    task, opened = load("detection"), open_data(data)
+    truth_of = task.truth_of(opened, found.contract)
+    assert truth_of is not None
+    images = np.stack([cv2.cvtColor(each.read(), cv2.COLOR_BGR2RGB) for each in opened.examples])
+    outputs = [values.numpy() for values in found.model((images - np.float32(127.5)) / np.float32(127.5))]
+    rows = [task.device.interpret([values[row] for values in outputs], found.contract) for row in range(16)]
+    precision, _ = Matched.of(rows, [truth_of(each) for each in opened.examples]).figures()
+    assert mean(precision[:, 0]) > 0.95
+    assert abs(100 * mean(precision) - found.validation.accuracy_percent) < 0.01
