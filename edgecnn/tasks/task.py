@@ -12,7 +12,7 @@ from edgecnn.core.registry import TASKS
 from edgecnn.core.statistics import Metric, Share
 from edgecnn.data import DataSet, Example
 from edgecnn.runtime import tasks as device
-from edgecnn.runtime.model.contract import Contract
+from edgecnn.runtime.model.contract import Contract, Preprocessing
 from edgecnn.runtime.tasks import Answer, DeviceTask, Outputs
 from edgecnn.tasks.encoder import Encoder, LossSettings
 
@@ -115,6 +115,10 @@ class Task(Protocol):
         """
 
     # What training needs; models, outputs and targets are TensorFlow's
+
+    def seen_by(self, contract: Contract) -> Preprocessing:
+        """How images become the input of what `fitted` makes of a model with this contract."""
+        return contract.preprocessing
 
     def fitted(self, model: Any, contract: Contract, data: DataSet) -> tuple[Any, Contract]:
         """The model with a head for what the data set says, and the contract for that; as it is, where it has one.

@@ -115,7 +115,6 @@ class _Fit:
         self.task["callbacks"] = [callback.purpose for _, callback in self._lasting()]
         self.done, self.sums, self.history = 0, np.zeros(2), History()
         self.best: list[np.ndarray] | None = None
-        self.last: list[np.ndarray] | None = None
         self.started, self.cpu_started = time.monotonic(), time.process_time()
 
     def run(self) -> History:
@@ -129,9 +128,12 @@ class _Fit:
                 self._epoch(batches, hooks)
                 events(self.history.epochs[-1])
         hooks.on_train_end()
-        chosen = self.best if self.settings.keep_best else self.last
-        if chosen is not None:
-            self.model.set_weights(chosen)
+        if self.settings.keep_best and self.best is not None:
+            self.model.set_weights(self.best)
+        elif self.settings.weight_average:
+            with self.learner.averaged():
+                averages = self.model.get_weights()
+            self.model.set_weights(averages)
         wall_s, cpu_s = time.monotonic() - self.started, time.process_time() - self.cpu_started
         return dataclasses.replace(self.history, wall_s=wall_s, cpu_s=cpu_s)
 
@@ -146,7 +148,6 @@ class _Fit:
             record = self._record(number + 1, measured, time.monotonic() - started)
             hooks.on_epoch_end(number, {"val_accuracy": record.validation_accuracy_percent / 100})
             self._close_epoch(record)
-            self.last = self.model.get_weights() if self.settings.weight_average else None
         self._save()
 
     def _train_on(self, batch: Any, hooks: Any) -> None:

@@ -151,10 +151,10 @@ def _data(
     """The images of each split, decoded; what was found in them; and the task that they are for."""
     contract = loading.contract_of(model_file, options.hints)
     splits = open_splits(options.data, validation=options.validation, test=options.test, share=options.validation_share)
-    parts = decoded(splits, contract.preprocessing, progress)
+    task = tasks.load(splits.train.task or contract.task)
+    parts = decoded(splits, task.seen_by(contract), progress)
     report = examine(parts)
     show_report(report)
-    task = tasks.load(splits.train.task or contract.task)
     _check(report, options, task)
     return parts, report, task
 

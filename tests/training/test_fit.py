@@ -161,6 +161,37 @@ def test_another_sparsity_or_codebook_does_not_take_up_the_checkpoint(method: st
     assert [resumed_at(size) for size in (5, 5, 7)] == [0, 6, 0]
 
 
+def test_a_moving_average_is_kept_and_resumed(tmp_path: Path) -> None:
+    """What is kept is the average that the steps' weights have by its definition, also after an interruption."""
+    settings = FitSettings(epochs=3, batch_size=50, augment="none", weight_average=0.9, keep_best=False)
+    steps: list[list[np.ndarray]] = []
+
+    class Watching(keras.callbacks.Callback):  # type: ignore[misc]
+        def __init__(self, stop: int = 0) -> None:
+            super().__init__()
+            self.stop = stop
+
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+            steps.append(self.model.get_weights())
+            if len(steps) == self.stop:
+                raise KeyboardInterrupt
+
+    model = linear()
+    averages = model.get_weights()
+    fit(model, blobs(), blobs(seed=1), settings, callbacks=[Watching()])
+    for number, weights in enumerate(steps):
+        decay = min(0.9, (1 + number) / (10 + number))
+        averages = [old * decay + new * (1 - decay) for old, new in zip(averages, weights)]
+    assert len(steps) == 12
+    assert all(np.allclose(*pair, atol=1e-6) for pair in zip(model.get_weights(), averages))
+    steps.clear()
+    resumed = linear()
+    with pytest.raises(KeyboardInterrupt):
+        fit(resumed, blobs(), blobs(seed=1), settings, callbacks=[Watching(stop=6)], folder=tmp_path)
+    fit(resumed := linear(), blobs(), blobs(seed=1), settings, folder=tmp_path)
+    assert all(np.array_equal(*pair) for pair in zip(resumed.get_weights(), model.get_weights()))
+
+
 def test_stops_early_and_keeps_the_best_epoch() -> None:
     noise = TrainingRows(
         blobs().inputs, np.arange(60), np.random.default_rng(3).integers(0, 3, 60), THREE, "noise", are_features=True

@@ -81,6 +81,11 @@ class Detection(Task):
         if not any(counts.values()):
             raise DataError(f"{name} has no boxes in its readable training images.")
 
+    def seen_by(self, contract: Contract) -> Preprocessing:
+        """A classifier that becomes a detector sees whole images."""
+        own = contract.preprocessing
+        return own if contract.task == self.name else dataclasses.replace(own, fit="stretch")
+
     def fitted(self, model: Any, contract: Contract, data: DataSet) -> tuple[Any, Contract]:
         """Its own heads if they are for these classes, otherwise new ones for the classes; a classifier gets all heads.
 
