@@ -64,9 +64,7 @@ def _rows(part: str) -> list[dict[str, Any]]:
 
 def _show(rows: list[dict[str, Any]], filter_text: str) -> None:
     if not rows:
-        note(
-            f"No model name contains {filter_text!r}. `edgecnn models` lists all models; NAME_ssd is a detector on NAME."
-        )
+        note(f"No model name contains {filter_text!r}. `edgecnn models` lists all models; NAME_ssd is a detector.")
         return
     print_table(_COLUMNS, [_cells(row) for row in rows], drop_first=_DROP_FIRST)
     for reason, names in _limited(rows).items():
