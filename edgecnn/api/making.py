@@ -159,6 +159,7 @@ def quantize(  # noqa: PLR0913 (what the command takes)
     calibration: Calibration | str | None = None,
     io: str | None = None,
     raw: bool = False,
+    probabilities: bool = False,
     hints: Hints = NO_HINTS,
     trust: bool = False,
     progress: Progress | None = None,
@@ -172,6 +173,7 @@ def quantize(  # noqa: PLR0913 (what the command takes)
         calibration: `edgecnn.quantization.Calibration`, or just the `DATA` to calibrate on.
         io: type of input and output, e.g. "uint8"; the scheme's first choice by default.
         raw: leave non-maximum suppression out of a detector.
+        probabilities: append a softmax or sigmoid to a model that gives logits.
         hints: what is known of a model by others.
         trust: run code that the model file carries.
         progress: called with (stage, done, total).
@@ -185,8 +187,8 @@ def quantize(  # noqa: PLR0913 (what the command takes)
     from edgecnn.quantization import quantize as stage
 
     return stage(
-        model, output, scheme=scheme, calibration=calibration or Calibration(), io=io, raw=raw, trust=trust,
-        hints=hints, progress=progress_or(progress),
+        model, output, scheme=scheme, calibration=calibration or Calibration(), io=io, raw=raw,
+        probabilities=probabilities, trust=trust, hints=hints, progress=progress_or(progress),
     )  # fmt: skip
 
 

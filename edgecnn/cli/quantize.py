@@ -79,6 +79,11 @@ command.help = (command.help or "").replace("{schemes}", f"  {_schemes()}")
 
 def _refuse_of_schemes(settings: QuantizeSettings) -> None:
     """Refuse what the ladder decides itself."""
+    if settings.probabilities:
+        raise click.UsageError(
+            "--probabilities can't be used with --max-drop or --min-agreement, which compare logits. Remove it;"
+            " `edgecnn export` adds a softmax where a program needs one."
+        )
     own = {"improve": settings.calibration.improve, "keep_float": settings.keep_float, "raw": settings.raw}
     for key in (key for key, value in own.items() if value):
         raise click.UsageError(
@@ -102,8 +107,7 @@ def _convert(model: str, output: str, settings: QuantizeSettings, trust: bool, j
     try:
         file = quantize(
             model, output, scheme=settings.plugin, calibration=settings.calibration, io=settings.io, raw=settings.raw,
-            trust=trust,
-            hints=settings.hints, progress=progress,
+            probabilities=settings.probabilities, trust=trust, hints=settings.hints, progress=progress,
         )  # fmt: skip
     finally:
         progress.close()

@@ -22,6 +22,7 @@ from edgecnn.float_model.kernels import still_holds
 from edgecnn.float_model.loading import TraceableModel
 from edgecnn.float_model.traced import FloatModel
 from edgecnn.graph.edit import Ranges
+from edgecnn.graph.probabilities import PROBABILITIES_OF, with_probabilities
 from edgecnn.quantization import refusals
 from edgecnn.quantization.aware import Aware
 from edgecnn.quantization.levels import Pictures, improve
@@ -49,6 +50,7 @@ def quantize(  # noqa: PLR0913 (by keyword, what the command offers)
     calibration: Calibration | str = Calibration(),  # noqa: B008 - frozen
     io: str | None = None,
     raw: bool = False,
+    probabilities: bool = False,
     trust: bool = False,
     hints: Hints | None = None,
     progress: Progress = silent,
@@ -62,6 +64,7 @@ def quantize(  # noqa: PLR0913 (by keyword, what the command offers)
         calibration: a `Calibration`, or just its DATA.
         io: type of the input and output tensors; None takes the scheme's first.
         raw: leave out what a detector's consumers expect behind it, non-maximum suppression.
+        probabilities: append a softmax or sigmoid to a model that gives logits.
         trust: run code that a model file carries.
         hints: what is known of a model by others.
         progress: called with (stage, done, total).
@@ -77,6 +80,7 @@ def quantize(  # noqa: PLR0913 (by keyword, what the command offers)
     graph, found = _quantized(source, request, progress)
     contract = _converted(source.contract, found)
     graph, contract = (graph, contract) if raw else task_of(contract).finished(graph, contract)
+    graph, contract = _with_output(graph, contract, probabilities)
     progress("Writing golden vectors", 0, 0)
     return artifact.write(output, graph, contract.replace(golden=_golden(graph, contract)))
 
@@ -130,6 +134,14 @@ def _quantized(source: TraceableModel, request: _Request, progress: Progress) ->
         **({"improve": improvement.account} if improvement.account else {}),
         **job.notes,
     }
+
+
+def _with_output(graph: bytes, contract: Contract, probabilities: bool) -> tuple[bytes, Contract]:
+    """With the activation behind logits where probabilities are asked for."""
+    if not probabilities or contract.output not in PROBABILITIES_OF:
+        return graph, contract
+    kind = PROBABILITIES_OF[contract.output]
+    return with_probabilities(graph, contract.output), contract.replace(output=kind)
 
 
 def _converted(contract: Contract, found: dict[str, Any]) -> Contract:

@@ -64,6 +64,11 @@ class QuantizeSettings(Settings):
         (), metavar="LAYER,...", default_help="chosen automatically",
     )  # fmt: skip
 
+    probabilities: bool = option(
+        "Give probabilities instead of logits, by a softmax or sigmoid in the graph, for programs that expect them. In "
+        "8 bits, classes closer than 1/256 become equal; the first one then counts as the best.",
+        False,
+    )
     hints: Hints = part(Hints)
 
     def __post_init__(self) -> None:

@@ -12,12 +12,27 @@ import numpy as np
 from edgecnn.core.errors import UsageError
 from edgecnn.core.hints import NO_HINTS, Hints
 from edgecnn.runtime.model.contract import Contract, Preprocessing
+from edgecnn.runtime.model.output_kind import (
+    BINARY_LOGIT,
+    BINARY_PROBABILITY,
+    INDEPENDENT_LOGITS,
+    INDEPENDENT_PROBABILITIES,
+    LOGITS,
+    PROBABILITIES,
+)
 from edgecnn.runtime.process import guard
 from edgecnn.runtime.run.engine import Engine
 from edgecnn.runtime.tasks import Outputs
+from edgecnn.runtime.tasks.classification import sigmoid, softmax
 from edgecnn.tasks import task_of
 from edgecnn.verification.input_check import Reference
 
+_ACTIVATIONS = {
+    (LOGITS, PROBABILITIES): softmax,
+    (INDEPENDENT_LOGITS, INDEPENDENT_PROBABILITIES): sigmoid,
+    (BINARY_LOGIT, BINARY_PROBABILITY): sigmoid,
+}
+"""(Output of the float model, of the artifact) -> what lies between them."""
 if TYPE_CHECKING:
     from edgecnn.float_model.loading import TraceableModel
 
@@ -60,7 +75,7 @@ def _tflite(path: Path, contract: Contract, hints: Hints) -> tuple[str, Referenc
         engine = engine_for(preprocessing)
         return [engine.real(engine.invoke(engine.tensor(picture))) for picture in pictures]
 
-    return path.name, outputs
+    return path.name, _like_the_artifact(outputs, file.contract, contract)
 
 
 def _keras(against: Any, contract: Contract, hints: Hints, trust: bool) -> tuple[str, Reference]:
@@ -75,7 +90,18 @@ def _keras(against: Any, contract: Contract, hints: Hints, trust: bool) -> tuple
         source, name = loading.from_model(against, like, hints), str(against.name)
     _check_same(source.contract, contract, name)
     call, _ = task_of(source.contract).deployed(source.call, source.contract)
-    return name, reference_of(dataclasses.replace(source, call=call))
+    reference = reference_of(dataclasses.replace(source, call=call))
+    return name, _like_the_artifact(reference, source.contract, contract)
+
+
+def _like_the_artifact(reference: Reference, theirs: Contract, ours: Contract) -> Reference:
+    """A float model that gives logits, with probabilities where the artifact gives these."""
+    activation = _ACTIVATIONS.get((theirs.output, ours.output))
+    if activation is None:
+        return reference
+    return lambda images, preprocessing: [
+        [activation(values) for values in outputs] for outputs in reference(images, preprocessing)
+    ]
 
 
 def reference_of(source: TraceableModel) -> Reference:

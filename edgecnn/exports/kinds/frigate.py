@@ -90,7 +90,7 @@ def _notes(file: ModelFile) -> list[str]:
     if how.fit != "stretch":
         notes.append(
             f"Frigate stretches the whole crop to {SIDE} x {SIDE}; this model's own images are fitted by {how.fit}. "
-            "Check its answers there; the exported contract says stretch, so `edgecnn classify` and `verify` do too."
+            "Check its answers: the exported contract says stretch, so `edgecnn classify` shows what Frigate would."
         )
     if len(file.contract.labels) > _MANY:
         notes.append(

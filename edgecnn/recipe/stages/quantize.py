@@ -60,6 +60,7 @@ class Quantize(Stage):
             calibration=self._settings.calibration,
             io=self._settings.io,
             raw=self._settings.raw,
+            probabilities=self._settings.probabilities,
             hints=self._settings.hints,
             progress=context.progress,
         )
