@@ -8,7 +8,8 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
 TYPES = {"f4": schema.TensorType.FLOAT32, "i1": schema.TensorType.INT8, "u1": schema.TensorType.UINT8,
-         "i4": schema.TensorType.INT32, "f2": schema.TensorType.FLOAT16, "i2": schema.TensorType.INT16}  # fmt: skip
+         "i4": schema.TensorType.INT32, "f2": schema.TensorType.FLOAT16, "i2": schema.TensorType.INT16,
+         "i8": schema.TensorType.INT64, "?": schema.TensorType.BOOL}  # fmt: skip
 
 
 def outputs_of(model, inputs):
