@@ -22,10 +22,11 @@ _WHAT = {
     "pictures": "decoded images of data sets",
     "features": "outputs of frozen layers, for training",
     "archive": "unpacked data sets",
+    "converted": "models by others, converted to float .tflite",
     "model": "copies of models",
     "runtime": "edgecnn's runtime",
     "wheels": "Python packages to install",
-    "environment": "virtual environment made by `edgecnn devices check --fix`",
+    "environment": "virtual environments: of converters; made by `edgecnn devices check --fix`",
 }
 _NOT_UNASKED = "environment"
 

@@ -23,7 +23,7 @@ from edgecnn.runtime.zips import DAMAGED_ZIP
 _SPARE_BYTES = 1 << 30
 _CACHE_BYTES = 30 << 30
 _ABANDONED_S = 24 * 3600.0  # nobody works on an entry for so long
-_OURS = re.compile(r"\.?(pictures|features|archive|trash)-")  # the folder may be anybody's, and hold other things
+_OURS = re.compile(r"\.?(pictures|features|archive|converted|environment|trash)-")  # the folder may be anybody's
 _DAMAGED = (OSError, *DAMAGED_ZIP)
 
 Found = TypeVar("Found")
@@ -35,7 +35,8 @@ class Kept:
 
     Attributes:
         name: of its folder or file.
-        kind: here "pictures" (decoded images), "features" (of a frozen backbone) or "archive" (unpacked data).
+        kind: here "pictures" (decoded images), "features" (of a frozen backbone), "archive" (unpacked data),
+            "converted" (models by others) or "environment" (of a converter).
         size_bytes: of its files.
         age_s: seconds since it was used last.
     """
@@ -66,7 +67,7 @@ def cached(name: str, size_bytes: int, read: Callable[[Path], Found], fill: Call
     """An entry of the cache; one that is missing or can't be read is made.
 
     Args:
-        name: of its folder; begins with "pictures-", "features-" or "archive-".
+        name: of its folder; begins with one of the kinds in `Kept` and a hyphen.
         size_bytes: about as large as it will be.
         read: gives what a finished folder holds.
         fill: writes its files into an empty folder.

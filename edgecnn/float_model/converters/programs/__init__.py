@@ -1,0 +1,1 @@
+"""Programs that run in the converters' own environments: none imports edgecnn."""
