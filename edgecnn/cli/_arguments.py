@@ -92,7 +92,7 @@ class FileOf(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generi
     def _remedy(self, value: str, kind: Kind) -> str:
         if self._accepts == ("image",):
             return f"Give the images in the folder instead: {shlex.quote(value)}/*" if kind.name == "folder" else ""
-        if kind.name in ("keras", "saved_model") and "tflite" in self._accepts:
+        if kind.name in ("keras", "saved_model", "onnx", "pt2") and "tflite" in self._accepts:
             output = Path(value).with_suffix(".tflite").name
             return f"Convert it: edgecnn quantize {shlex.quote(value)} -o {shlex.quote(output)}"
         if kind.name == "tflite" and "keras" in self._accepts:
@@ -113,8 +113,10 @@ _ARTIFACT_FIRST = "The artifact comes first; the float model follows --against."
 TFLITE = FileOf(("tflite", "folder"), "a .tflite model")
 TFLITE_AND_IMAGES = FileOf(("tflite", "folder"), "a .tflite model", f"{_MODEL_FIRST}the images.")
 ARTIFACT = FileOf(("tflite", "folder"), "the .tflite artifact", _ARTIFACT_FIRST)
-AGAINST = FileOf(("keras", "saved_model", "tflite", "folder"), "the float model: .keras, .h5, a SavedModel or .tflite")
-AGAINST_KERAS = FileOf(("keras", "saved_model", "folder"), "the Keras model that the artifact was made from")
+_FLOAT = ("keras", "saved_model", "tflite", "onnx", "pt2", "folder")
+AGAINST = FileOf(_FLOAT, "the float model: .keras, .h5, a SavedModel, .tflite, .onnx or .pt2")
+AGAINST_FLOAT = FileOf(_FLOAT, "the float model that the artifact was made from")
+FLOAT = FileOf(_FLOAT, "a float model: .keras, .h5, a SavedModel folder, a float .tflite, .onnx or .pt2")
 KERAS = FileOf(("keras", "saved_model", "folder"), "a Keras model: .keras, .h5 or a SavedModel folder")
 ANY_MODEL = FileOf(("tflite", "keras", "saved_model", "folder", "name"), "a model: .tflite, .keras, .h5 or a name")
 ANY_MODEL_AND_IMAGE = FileOf(

@@ -47,7 +47,7 @@ def _checked(context: click.Context, option: click.Parameter, path: str | None) 
 
 def trust_option(function: F) -> F:
     """Add `--trust`."""
-    help = "Run code that the model file contains (Lambda and custom layers)."
+    help = "Run code that the model file contains (Lambda and custom layers, pickles in .pt2)."
     return click.option("--trust", is_flag=True, help=help)(function)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from edgecnn.cli._arguments import AGAINST_KERAS, ARTIFACT
+from edgecnn.cli._arguments import AGAINST_FLOAT, ARTIFACT
 from edgecnn.cli._options import Command, options_of
 from edgecnn.cli._output import emit, json_option, note, print_table, say, show_notes, trust_option, wide_option
 from edgecnn.cli._outputs import OutputFile
@@ -20,7 +20,7 @@ POSITION = 130
 @click.command(cls=Command)
 @click.argument("model", type=ARTIFACT)
 @click.option(
-    "--against", type=AGAINST_KERAS, required=True, metavar="FLOAT", help="The Keras model that MODEL was made from."
+    "--against", type=AGAINST_FLOAT, required=True, metavar="FLOAT", help="The float model that MODEL was made from."
 )
 @options_of(DoctorSettings, "settings")
 @options_of(Hints, "hints")

@@ -1,4 +1,4 @@
-"""`edgecnn quantize`: a Keras model becomes a `.tflite` artifact."""
+"""`edgecnn quantize`: a float model becomes a `.tflite` artifact."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgecnn.cli._arguments import KERAS
+from edgecnn.cli._arguments import FLOAT
 from edgecnn.cli._options import Command, flag, options_of
 from edgecnn.cli._output import (
     emit,
@@ -33,7 +33,7 @@ POSITION = 110
 
 
 @click.command(cls=Command)
-@click.argument("model", type=KERAS)
+@click.argument("model", type=FLOAT)
 @output_option("Artifact to write; ends with .tflite.")
 @options_of(QuantizeSettings, "settings")
 @trust_option
@@ -48,7 +48,7 @@ def command(
     ladder: LadderSettings,
     json_path: str | None,
 ) -> None:
-    """Convert MODEL (.keras, .h5 or a SavedModel folder) to a .tflite that carries its contract.
+    """Convert MODEL (.keras, .h5, SavedModel folder, .onnx, .pt2, float .tflite) to a .tflite with its contract.
 
     \b
     Schemes:
@@ -59,6 +59,7 @@ def command(
       edgecnn quantize m.keras -o m.tflite --keep-float stem_conv,block0_bn
       edgecnn quantize lite0.keras -o lite0.tflite --max-drop 0.5 --data pictures/
       edgecnn quantize m.keras -o m.tflite --min-agreement 98 --data pictures/
+      edgecnn quantize theirs.onnx -o m.tflite --labels labels.txt --mean 127.5 --std 127.5
     """
     if ladder.bounded:
         _refuse_of_schemes(settings)

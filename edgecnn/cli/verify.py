@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     type=AGAINST,
     required=True,
     metavar="FLOAT",
-    help="Float model: .keras, .h5, SavedModel folder or .tflite.",
+    help="Float model: .keras, .h5, SavedModel folder, .onnx, .pt2 or .tflite.",
 )
 @options_of(VerifySettings, "settings")
 @options_of(Place, "place")

@@ -13,7 +13,7 @@ class Kind(NamedTuple):
     """A kind of file.
 
     Attributes:
-        name: "image", "tflite", "keras", "saved_model", "folder", "recipe" or "other".
+        name: "image", "tflite", "keras", "saved_model", "onnx", "pt2", "folder", "recipe" or "other".
         words: for a message, e.g. "a PNG image".
         remedy: what to do with one where a model is expected.
     """
@@ -25,8 +25,9 @@ class Kind(NamedTuple):
 
 KERAS = Kind("keras", "a Keras model")
 TFLITE = Kind("tflite", "a TensorFlow Lite model")
-_ONNX = Kind("other", "an ONNX model", "Convert it to .tflite with onnx2tf (https://github.com/PINTO0309/onnx2tf).")
-_TORCH = Kind("other", "a PyTorch file", "Convert the model to .tflite with LiteRT Torch (pip install litert-torch).")
+_ONNX = Kind("onnx", "an ONNX model", "Convert it: edgecnn quantize.")
+_PT2 = Kind("pt2", "an exported PyTorch program", "Convert it: edgecnn quantize.")
+_TORCH = Kind("other", "a PyTorch file", "Export the model by torch.export.save to a .pt2, for edgecnn quantize.")
 _GRAPH = Kind(
     "other", "a frozen TensorFlow graph", "Export the model as a SavedModel folder, which `edgecnn quantize` reads."
 )
@@ -49,6 +50,7 @@ _BY_SUFFIX = {
         (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".heic"), Kind("image", "an image")
     ),
     ".onnx": _ONNX,
+    ".pt2": _PT2,
     **dict.fromkeys((".pt", ".pth", ".ckpt"), _TORCH),
     ".safetensors": Kind(
         "other", "a safetensors weights file", "It holds weights without a model; use it with edgecnn build --weights."
@@ -93,6 +95,8 @@ def _of_zip(path: Path) -> Kind:
         names = []
     if path.suffix == ".keras" or "config.json" in names:
         return KERAS
+    if path.suffix.lower() == ".pt2":
+        return _PT2
     if any(name.endswith("data.pkl") for name in names):
         return _TORCH
     return Kind("other", "a zip archive")

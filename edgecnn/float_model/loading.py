@@ -1,7 +1,8 @@
-"""Any model that can be quantized, as one traced function: ours, tf_keras and Keras 3 files by others, SavedModels."""
+"""Any model that can be quantized, as one traced function: ours, and by others Keras files, SavedModels, `.tflite`."""
 
 from __future__ import annotations
 
+import dataclasses
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +12,9 @@ from typing import Any
 from edgecnn.core.compat.tensorflow import tf
 from edgecnn.core.errors import ModelFileError
 from edgecnn.core.hints import Hints
+from edgecnn.core.progress import Progress, silent
 from edgecnn.float_model import keras_file, keras_model, saved_model
+from edgecnn.float_model.converters.converter import CONVERTERS, converted
 from edgecnn.float_model.foreign import foreign_contract
 from edgecnn.float_model.pure_graph import pure
 from edgecnn.models.heads import without_softmax
@@ -91,37 +94,71 @@ def _own_contract(path: Path) -> Contract | None:
 
 
 def load(
-    path: str | Path, *, trust: bool = False, hints: Hints | None = None, like: Contract | None = None
+    path: str | Path,
+    *,
+    trust: bool = False,
+    hints: Hints | None = None,
+    like: Contract | None = None,
+    progress: Progress = silent,
 ) -> TraceableModel:
     """Open a model file or SavedModel folder.
 
     Args:
-        path: `.keras`, `.h5` / `.hdf5`, or a SavedModel folder.
+        path: `.keras`, `.h5` / `.hdf5`, a float `.tflite`, `.onnx`, `.pt2`, or a SavedModel folder.
         trust: also run code that the file carries (Lambda and custom layers, Python and file operations).
         hints: what is known of a model by others.
         like: stands in for the contract that a model by others lacks: that of the artifact that was made of it.
+        progress: called with (stage, done, total) while another library converts the model.
 
     Raises:
         ModelFileError: the file is missing, damaged or of another kind.
         UntrustedModelError: it asks for code and `trust` is False.
+        MissingExtraError: a converter that it needs can't be installed.
     """
     path = Path(path)
     if not path.exists():
         output = shlex.quote(str(path.with_suffix(".keras")))
         meant = likely_meant(path)
         raise ModelFileError(f"There is no model {path}.{meant} Make one with: edgecnn build MODEL -o {output}")
+    hints = hints or Hints()
     if path.is_dir():
-        return _saved_model(path, trust, hints or Hints(), like)
+        return _saved_model(path, trust, hints, like)
     if path.suffix in keras_model.SUFFIXES:
-        known = _own_contract(path)
-        if hints and known:
-            hints.applied(known)  # what can't be is told before TensorFlow is loaded
-        model, contract = keras_model.load_as_saved(path, trust=trust)
-        return from_model(model, contract or like, hints)
+        return _keras_file(path, trust, hints, like)
+    if path.suffix == ".tflite":
+        return _tflite(path, hints, like)
+    if path.suffix.lower() in CONVERTERS:
+        return _converted(path, trust, hints, like, progress)
     raise ModelFileError(
-        f"{path} is not a Keras model; expected a .keras, .h5 or .hdf5 file or a SavedModel folder"
-        + (" (it is quantized already?)." if path.suffix == ".tflite" else ".")
+        f"{path} is no model that edgecnn converts; expected a .keras, .h5, .hdf5, float .tflite or "
+        f"{' or '.join(CONVERTERS)} file or a SavedModel folder."
     )
+
+
+def _keras_file(path: Path, trust: bool, hints: Hints, like: Contract | None) -> TraceableModel:
+    if known := _own_contract(path):
+        hints.applied(known)  # what can't be is told before TensorFlow is loaded
+    model, contract = keras_model.load_as_saved(path, trust=trust)
+    return from_model(model, contract or like, hints)
+
+
+def _converted(path: Path, trust: bool, hints: Hints, like: Contract | None, progress: Progress) -> TraceableModel:
+    """By another library; its provenance tells from what."""
+    found = converted(path, trust=trust, input_size=hints.input_size, progress=progress)
+    source = _tflite(found.path, hints, like)
+    provenance = source.contract.provenance
+    changed = dataclasses.replace(provenance, extra={**provenance.extra, "converted_from": found.origin})
+    return dataclasses.replace(source, contract=source.contract.replace(provenance=changed))
+
+
+def _tflite(path: Path, hints: Hints, like: Contract | None) -> TraceableModel:
+    from edgecnn.float_model.tflite.rebuild import rebuilt  # its table of operations needs TensorFlow
+
+    file = hints.read(path)
+    if like is not None and file.contract.assumed:  # it doesn't say how images become its input
+        shape = file.model.graph.tensors[file.model.graph.inputs[0]].shape
+        file = dataclasses.replace(file, contract=hints.applied(_fitting(like, shape, path.name)))
+    return TraceableModel(pure(rebuilt(file), file.contract.preprocessing.shape, 1), file.contract)
 
 
 def _saved_model(path: Path, trust: bool, hints: Hints, like: Contract | None) -> TraceableModel:

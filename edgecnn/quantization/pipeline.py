@@ -58,7 +58,7 @@ def quantize(  # noqa: PLR0913 (by keyword, what the command offers)
     """Convert a model and write the artifact.
 
     Args:
-        model: a `.keras`, `.h5` or SavedModel path, a Keras model, or a pair (Keras model, Contract).
+        model: a path of what `float_model.loading.load` takes, a Keras model, or a pair (Keras model, Contract).
         output: the `.tflite` file to write, whole or not at all.
         scheme: a file of `edgecnn/quantization/schemes/`.
         calibration: a `Calibration`, or just its DATA.
@@ -76,7 +76,7 @@ def quantize(  # noqa: PLR0913 (by keyword, what the command offers)
     """
     request = _checked(model, output, scheme, calibration, io)
     progress("Loading the model", 0, 0)
-    source = _deployed(_open(model, trust, hints))
+    source = _deployed(_open(model, trust, hints, progress))
     graph, found = _quantized(source, request, progress)
     contract = _converted(source.contract, found)
     graph, contract = (graph, contract) if raw else task_of(contract).finished(graph, contract)
@@ -164,9 +164,9 @@ def _check_output(output: str | Path) -> None:
         raise UsageError(f"The output is {str(output)!r}; expected a file name that ends with .tflite.")
 
 
-def _open(model: Any, trust: bool, hints: Hints | None) -> TraceableModel:
+def _open(model: Any, trust: bool, hints: Hints | None, progress: Progress) -> TraceableModel:
     if isinstance(model, (str, Path)):
-        return loading.load(model, trust=trust, hints=hints)
+        return loading.load(model, trust=trust, hints=hints, progress=progress)
     if isinstance(model, tuple):
         keras_model, contract = model
         return loading.from_model(keras_model, contract, hints)

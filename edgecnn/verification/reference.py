@@ -1,4 +1,4 @@
-"""The float model that an artifact is compared with: a Keras file, a SavedModel, or another `.tflite`."""
+"""The float model that an artifact is compared with: Keras, SavedModel or `.tflite`; ONNX by its own runtime."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from edgecnn.core.errors import UsageError
 from edgecnn.core.hints import NO_HINTS, Hints
+from edgecnn.float_model.converters.converter import CONVERTERS, Runner
 from edgecnn.runtime.model.contract import Contract, Preprocessing
 from edgecnn.runtime.model.output_kind import (
     BINARY_LOGIT,
@@ -22,6 +23,7 @@ from edgecnn.runtime.model.output_kind import (
 )
 from edgecnn.runtime.process import guard
 from edgecnn.runtime.run.engine import Engine
+from edgecnn.runtime.run.preprocess import input_table
 from edgecnn.runtime.tasks import Outputs
 from edgecnn.runtime.tasks.classification import sigmoid, softmax
 from edgecnn.tasks import task_of
@@ -47,7 +49,7 @@ def open_reference(
     """A name, and a function from fitted images and their preprocessing to the model's outputs for each.
 
     Args:
-        against: path of a Keras file, SavedModel folder or `.tflite`, or a Keras model, or (Keras model, Contract).
+        against: path of a Keras file, SavedModel folder, `.tflite` or `.onnx`; a Keras model, or (model, Contract).
         contract: the artifact's; what a model by others doesn't say is taken from it.
         hints: what is known of a float model by others.
         trust: run code that the file carries.
@@ -57,6 +59,8 @@ def open_reference(
     """
     if isinstance(against, (str, Path)) and Path(against).suffix == ".tflite":
         return _tflite(Path(against), contract, hints)
+    if isinstance(against, (str, Path)) and Path(against).suffix.lower() in CONVERTERS and Path(against).exists():
+        return Path(against).name, _elsewhere(Path(against), trust)
     return _keras(against, contract, hints, trust)
 
 
@@ -76,6 +80,18 @@ def _tflite(path: Path, contract: Contract, hints: Hints) -> tuple[str, Referenc
         return [engine.real(engine.invoke(engine.tensor(picture))) for picture in pictures]
 
     return path.name, _like_the_artifact(outputs, file.contract, contract)
+
+
+def _elsewhere(path: Path, trust: bool) -> Reference:
+    """A model behind its own runtime, fed as the artifact's contract says: its file doesn't say how."""
+    runner = Runner(path, trust=trust)
+
+    def outputs(pictures: np.ndarray, preprocessing: Preprocessing) -> list[Outputs]:
+        table = input_table(preprocessing, np.dtype(np.float32), 0, 0)
+        found = runner(table[pictures, np.arange(table.shape[1])])
+        return [[values[row] for values in found] for row in range(len(pictures))]
+
+    return outputs
 
 
 def _keras(against: Any, contract: Contract, hints: Hints, trust: bool) -> tuple[str, Reference]:
@@ -107,7 +123,6 @@ def _like_the_artifact(reference: Reference, theirs: Contract, ours: Contract) -
 def reference_of(source: TraceableModel) -> Reference:
     """A float model as a function from fitted images and their preprocessing to its outputs for each."""
     from edgecnn.core.compat.tensorflow import tf
-    from edgecnn.runtime.run.preprocess import input_table
 
     call = tf.function(source.call, reduce_retracing=True)
 

@@ -25,7 +25,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     Image.new("RGB", (40, 40)).save("cat.jpg")
     Path("m.tflite").write_bytes(b"\x18\0\0\0TFL3" + bytes(100))
     Path("m.h5").write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(100))
-    for name, member in (("m.keras", "config.json"), ("m.pt", "archive/data.pkl"), ("pictures.zip", "a/b.png")):
+    for name, member in (
+        ("m.keras", "config.json"),
+        ("m.pt", "archive/data.pkl"),
+        ("m.pt2", "m/data/weights/0"),
+        ("pictures.zip", "a/b.png"),
+    ):
         with zipfile.ZipFile(name, "w") as archive:
             archive.writestr(member, "{}")
     for name in ("m.onnx", "m.safetensors", "m.pb", "m.unknown"):
@@ -49,7 +54,8 @@ def test_kinds_of_files(folder: Path) -> None:
     names = {name: kind.name if kind else "" for name, kind in kinds.items()}
     assert names == {
         "cat.png": "image", "cat.jpg": "image", "m.tflite": "tflite", "m.h5": "keras", "m.keras": "keras",
-        "m.pt": "other", "pictures.zip": "other", "m.onnx": "other", "m.safetensors": "other", "m.pb": "other",
+        "m.pt": "other", "m.pt2": "pt2", "pictures.zip": "other",
+        "m.onnx": "onnx", "m.safetensors": "other", "m.pb": "other",
         "m.unknown": "", "r.toml": "recipe", "saved": "saved_model", "plain": "folder",
     }  # fmt: skip
     assert kind_of(folder / "absent") is None and kind_of("a\0b") is None
@@ -73,13 +79,14 @@ def test_kinds_of_files(folder: Path) -> None:
             "profile efficientnet_lite0",
             ("is the name of a model", "edgecnn build efficientnet_lite0", "edgecnn quantize"),
         ),
-        ("profile m.onnx", ("an ONNX model; expected a .tflite model", "onnx2tf")),
-        ("profile m.pt", ("a PyTorch file", "litert-torch")),
+        ("profile m.onnx", ("an ONNX model; expected a .tflite model", "edgecnn quantize m.onnx -o m.tflite")),
+        ("profile m.pt", ("a PyTorch file", "torch.export.save")),
+        ("profile m.pt2", ("an exported PyTorch program", "edgecnn quantize m.pt2 -o m.tflite")),
         ("profile cat.jpg", ("a JPEG image",)),
         ("profile saved", ("a SavedModel", "edgecnn quantize saved")),
         ("inspect m.onnx", ("an ONNX model",)),
         ("inspect pictures.zip", ("a zip archive",)),
-        ("quantize m.tflite -o x.tflite", ("TensorFlow Lite model; expected a Keras model", "already converted")),
+        ("train m.tflite -o x.keras --data d", ("TensorFlow Lite model; expected a Keras model", "already converted")),
         ("quantize m.pb -o x.tflite", ("a frozen TensorFlow graph", "SavedModel")),
         ("quantize m.safetensors -o x.tflite", ("safetensors", "without a model")),
         (
@@ -92,7 +99,7 @@ def test_kinds_of_files(folder: Path) -> None:
             ("a Keras model; expected the .tflite artifact", "follows --against"),
         ),
         ("verify m.tflite --against cat.png --data d", ("'--against'", "a PNG image; expected the float model")),
-        ("doctor m.tflite --against m.tflite --data d", ("'--against'", "expected the Keras model")),
+        ("doctor m.tflite --against cat.png --data d", ("'--against'", "expected the float model")),
         ("demo m.h5", ("a Keras model; expected a .tflite model",)),
         ("report r.toml -o x.html", ("a recipe; expected a .tflite model", "edgecnn run r.toml")),
         ("compile m.keras --target edgetpu", ("a Keras model", "edgecnn quantize")),
