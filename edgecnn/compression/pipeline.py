@@ -190,6 +190,7 @@ def _compressed(
 def _trained(model_file: str | Path, tuning: Tuning) -> tuple[Any, Contract]:
     """A model that has learned something."""
     model, contract = loading.trainable(model_file, tuning.hints)
+    task_of(contract).check_supported("compression")
     contract = _named(contract, model, tuning.data)
     _check_trained(contract, model_file, tuning)
     return model, contract

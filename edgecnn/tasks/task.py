@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from edgecnn.core.errors import UsageError
 from edgecnn.core.registry import TASKS
 from edgecnn.core.statistics import Metric, Share
 from edgecnn.data import DataSet, Example
@@ -46,6 +47,7 @@ class Task(Protocol):
         trained_output: the kind of output that its losses take.
         fits: strategy -> fields of the training's settings that are better for this task than the strategy's own.
         features_first: whether its last layer can be trained on features that are computed once.
+        unsupported: names of stages that can't do with such models yet: "compression", "doctor".
     """
 
     name: str
@@ -54,6 +56,7 @@ class Task(Protocol):
     trained_output: str
     fits: Mapping[str, Mapping[str, Any]] = {}
     features_first: bool = True
+    unsupported: tuple[str, ...] = ()
 
     @property
     def device(self) -> DeviceTask:
@@ -64,6 +67,15 @@ class Task(Protocol):
     def metric(self) -> str:
         """The metric that counts."""
         return next(iter(self.titles))
+
+    def check_supported(self, stage: str) -> None:
+        """Refuse what a stage can't do with such models yet.
+
+        Raises:
+            UsageError: it can't.
+        """
+        if stage in self.unsupported:
+            raise UsageError(f"The model is {self.noun}, which {stage} does not support yet. Use a classifier.")
 
     # What a data set says
 

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
+from edgecnn.core.errors import UsageError
 from edgecnn.data import open_data
 from edgecnn.data.augmentation import preset
 from edgecnn.data.augmentation.draw import draw
@@ -27,6 +28,7 @@ from edgecnn.runtime.tasks.detection import TASK, agree, in_picture
 from edgecnn.tasks import load
 from edgecnn.tasks.average_precision import coco_figures
 from edgecnn.tasks.box_targets import BoxTargets, moved
+from edgecnn.training import FitSettings
 
 HERE = Path(__file__).parent
 RECORD = DetectorRecord(((4, 4, ((0.25, 0.25), (0.5, 0.25))), (2, 2, ((0.5, 0.5), (0.8, 0.8)))), most=10)
@@ -150,6 +152,19 @@ def test_cocos_figures_are_pycocotools(case: Any) -> None:
     found = [np.array(rows, np.float32).reshape(-1, 6) for rows in case["found"]]
     truths = [np.array(rows, np.float32).reshape(-1, 8) for rows in case["truths"]]
     assert coco_figures(found, truths) == pytest.approx(case["figures"], abs=1e-6)
+
+
+def test_what_detectors_cannot_do_yet_is_one_sentence() -> None:
+    task = load("detection")
+    for stage in ("compression", "doctor"):
+        with pytest.raises(UsageError, match=f"an object detector, which {stage} does not support yet"):
+            task.check_supported(stage)
+    load("classification").check_supported("doctor")
+    contract = RECORD.put_into(Contract(Preprocessing(8, 8, fit="stretch"), "detection", "boxes_and_logits", ("a",)))
+    with pytest.raises(UsageError, match="--augment mixup mixes images"):
+        task.encoder(np.zeros((1, 1, 8), np.float32), contract, FitSettings(augment="mixup"))
+    with pytest.raises(UsageError, match="remove --teacher"):
+        task.teacher_order(contract, contract)
 
 
 @pytest.fixture(scope="module")
