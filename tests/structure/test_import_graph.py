@@ -22,7 +22,7 @@ LAYERS = (
     ("float_model",),
     ("weights", "data", "boards", "devices"),
     ("builder", "profiling", "tasks"),
-    ("training",),
+    ("training", "estimation"),
     ("quantization",),
     ("compression", "targets"),
     ("verification", "inspection"),
