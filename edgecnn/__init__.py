@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from edgecnn.api import Classifier as Classifier
     from edgecnn.api import Hints as Hints
     from edgecnn.api import build as build
+    from edgecnn.api import calibrate_device as calibrate_device
     from edgecnn.api import check_device as check_device
     from edgecnn.api import check_target as check_target
     from edgecnn.api import compare_latency as compare_latency
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from edgecnn.api import compile_for_target as compile_for_target
     from edgecnn.api import demo as demo
     from edgecnn.api import diagnose as diagnose
+    from edgecnn.api import estimate as estimate
     from edgecnn.api import export as export
     from edgecnn.api import inspect as inspect
     from edgecnn.api import list_devices as list_devices
@@ -46,6 +48,7 @@ __all__ = [
     "Hints",
     "__version__",
     "build",
+    "calibrate_device",
     "check_device",
     "check_target",
     "compare_latency",
@@ -53,6 +56,7 @@ __all__ = [
     "compile_for_target",
     "demo",
     "diagnose",
+    "estimate",
     "export",
     "inspect",
     "list_devices",

@@ -13,10 +13,12 @@ progress bar in a notebook; elsewhere `progress` is a function of (stage, done, 
 from __future__ import annotations
 
 from edgecnn.api.checking import (
+    calibrate_device,
     check_device,
     check_target,
     compare_latency,
     diagnose,
+    estimate,
     list_devices,
     profile,
     profile_operators,
@@ -52,6 +54,7 @@ __all__ = [
     "Classifier",
     "Hints",
     "build",
+    "calibrate_device",
     "check_device",
     "check_target",
     "compare_latency",
@@ -59,6 +62,7 @@ __all__ = [
     "compile_for_target",
     "demo",
     "diagnose",
+    "estimate",
     "export",
     "inspect",
     "list_devices",

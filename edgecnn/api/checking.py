@@ -14,6 +14,8 @@ from edgecnn.runtime.model import model_file
 if TYPE_CHECKING:
     from edgecnn.devices.check import Finding
     from edgecnn.devices.known import Entry
+    from edgecnn.estimation import Estimate
+    from edgecnn.estimation.calibration import Calibration
     from edgecnn.profiling import Profile
     from edgecnn.profiling.compare import Comparison
     from edgecnn.profiling.per_op import PerOperator
@@ -178,6 +180,65 @@ def profile_sustained(
     with open_device(device) as opened:
         options = {"delegate": delegates.resolve(delegate), "threads": threads, "warmup": ProfileSettings.warmup}
         return sustain(model_file.read_any(model), opened, seconds, **options)
+
+
+def estimate(
+    model: str | Path,
+    *,
+    board: str | None = None,
+    device: str | None = None,
+    threads: int | None = None,
+    runtime: str | None = None,
+    trust: bool = False,
+    **build: Any,
+) -> tuple[Estimate, ...]:
+    """Estimate latency and energy on a board that is not at hand, or on a calibrated device; nothing is run.
+
+    Args:
+        model: a name that `list_models` gives, a Keras file, a SavedModel or a `.tflite` file.
+        board: for example "raspberry_pi_4", from published measurements.
+        device: one that `calibrate_device` has calibrated; instead of a board.
+        threads: of the processor; by default those of the measurements.
+        runtime: of the measurements, or a part of its name; by default the newest TFLite.
+        trust: run code that a Keras file carries.
+        **build: input_size, width, classes and color of a model that is given by name, as of `build`.
+
+    Returns:
+        One estimate for a `.tflite` file, for any other model one as float32 and one as int8. An estimate without
+        latency says in `refusal` why: what was not measured is not estimated.
+
+    Raises:
+        UsageError: there is no such model, or the arguments make no sense.
+        ModelFileError: the file is missing or damaged.
+        EdgecnnError: nobody has measured the board, or the device isn't calibrated.
+    """
+    from edgecnn.estimation import estimate as stage
+    from edgecnn.estimation.settings import EstimateSettings
+    from edgecnn.models.settings import BuildSettings
+
+    place = EstimateSettings(board, device, threads, runtime)
+    return stage(model, place, BuildSettings.of(build), trust=trust)
+
+
+def calibrate_device(
+    device: str = "local", *, delegate: str = "cpu", threads: int | None = None, progress: Progress | None = None
+) -> Calibration:
+    """Probe a device for a minute and keep the laws under its name, for `estimate`.
+
+    Args:
+        device: as of `profile`.
+        delegate: as of `profile`.
+        threads: as of `profile`, one number.
+        progress: called with (stage, done, total).
+
+    Raises:
+        DeviceError: the device can't be reached or lacks something.
+        EdgecnnError: it runs none of the probe networks.
+    """
+    from edgecnn.devices import delegates
+    from edgecnn.estimation.calibration import calibrate_and_keep
+
+    return calibrate_and_keep(device, delegates.resolve(delegate), threads, progress_or(progress))
 
 
 def check_target(model: str | Path, target: str = "edgetpu") -> TargetReport:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import shlex
+from typing import TYPE_CHECKING
 
 import click
 
 from edgecnn.cli._arguments import DeviceName
 from edgecnn.cli._listing import CommandGroup
 from edgecnn.cli._output import emit, json_option, note, print_table, say, wide_option
+from edgecnn.core.text import counted
+
+if TYPE_CHECKING:
+    from edgecnn.estimation.calibration import Calibration
 
 GROUP = "Boards and cameras"
 POSITION = 240
@@ -23,6 +28,7 @@ def command() -> None:
     Example:
         edgecnn devices add pi4 pi@pi4.local
         edgecnn devices check pi4 --fix
+        edgecnn devices calibrate pi4
     """
 
 
@@ -107,6 +113,51 @@ def check(device: str, fix: bool, camera: bool, from_host: bool, json_path: str 
     emit({"device": device, "findings": [dataclasses.asdict(entry) for entry in found.findings],
           "inventory": found.inventory}, json_path, lambda: _show(found.findings))  # fmt: skip
     return int(any(entry.level == check_module.PROBLEM for entry in found.findings))
+
+
+@command.command()
+@click.argument("device", type=DeviceName(), metavar="DEVICE")
+@click.option("--delegate", default="cpu", metavar="DELEGATE", show_default=True,
+              help="Delegate that runs the operators there: cpu, edgetpu[:usb|:pci|:N] or a library.")  # fmt: skip
+@click.option("--threads", type=click.IntRange(1, 256), metavar="N",
+              help="Processor threads.  [default: all processors, at most 4]")  # fmt: skip
+@json_option
+@wide_option
+def calibrate(device: str, delegate: str, threads: int | None, json_path: str | None) -> None:
+    """Probe a device for a minute, so that `edgecnn estimate` knows it.
+
+    Times small networks there, as wholes and operator by operator, with the device's own runtime, and keeps the prices
+    of its operators under its name. Close other programs meanwhile.
+
+    \b
+    Example:
+        edgecnn devices calibrate pi4
+        edgecnn estimate efficientnet_lite0 --device pi4
+    """
+    from edgecnn.core.progress import Terminal
+    from edgecnn.devices import delegates
+    from edgecnn.estimation.calibration import calibrate_and_keep
+
+    progress = Terminal()
+    try:
+        found = calibrate_and_keep(device, delegates.resolve(delegate), threads, progress, progress.between(note))
+    finally:
+        progress.close()
+    emit(found.to_dict(), json_path, lambda: _show_calibration(found))
+
+
+def _show_calibration(found: Calibration) -> None:
+    from edgecnn.estimation import known
+    from edgecnn.estimation.calibration import summary
+
+    columns = ("network", "measured", "by the others", "difference")
+    print_table(columns, summary(found), title="Probe networks, and as a law says that was fitted without each")
+    for sentence in (*found.failures, *found.laws.notes):
+        say(sentence)
+    threads = counted(found.laws.threads, "thread")
+    place = known.path_of(found.device)
+    say(f"Calibrated {found.device} ({found.laws.runtime}, {threads}) in {found.seconds:.0f} s: {place}")
+    say(f"Next: edgecnn estimate MODEL --device {shlex.quote(found.device)}")
 
 
 def _show(found: list) -> None:  # type: ignore[type-arg]

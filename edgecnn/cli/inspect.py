@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,7 +13,12 @@ from edgecnn.cli._options import Command, options_of
 from edgecnn.cli._output import emit, json_option, note, print_pairs, print_table, say, trust_option, wide_option
 from edgecnn.cli._outputs import OutputFile
 from edgecnn.core.file_kind import kind_of
+from edgecnn.estimation.settings import EstimateSettings
 from edgecnn.inspection.settings import InspectSettings
+from edgecnn.models.settings import BuildSettings
+
+if TYPE_CHECKING:
+    from edgecnn.estimation import Estimate
 
 GROUP = "Look inside"
 POSITION = 310
@@ -22,6 +28,7 @@ _TARGET_TAKES = "--target needs a .tflite file; run `edgecnn quantize` first."
 @click.command(cls=Command)
 @click.argument("models", nargs=-1, required=True, type=ANY_MODEL, metavar="MODEL [MODEL]")
 @options_of(InspectSettings, "settings")
+@options_of(EstimateSettings, "place")
 @click.option(
     "--html", "html_path", type=OutputFile(".html"), metavar="FILE", help="Self-contained HTML page to write."
 )
@@ -29,7 +36,12 @@ _TARGET_TAKES = "--target needs a .tflite file; run `edgecnn quantize` first."
 @json_option
 @wide_option
 def command(
-    models: tuple[str, ...], settings: InspectSettings, html_path: str | None, trust: bool, json_path: str | None
+    models: tuple[str, ...],
+    settings: InspectSettings,
+    place: EstimateSettings,
+    html_path: str | None,
+    trust: bool,
+    json_path: str | None,
 ) -> None:
     """Show layers, compute and memory cost, and receptive fields of MODEL; two MODELs are compared.
 
@@ -43,15 +55,18 @@ def command(
       edgecnn inspect mobilenet_v1 mobilenet_v2
       edgecnn inspect mobilenet_v1 --effective
       edgecnn inspect mobilenet_v2 --input-size 96,160,224
+      edgecnn inspect mobilenet_v1 mobilenet_v2 --board raspberry_pi_4
     """
     sizes = settings.input_size
-    asked = _Asked(settings, trust, json_path, html_path)
+    asked = _Asked(settings, place, trust, json_path, html_path)
     if len(models) > 2:
         raise click.UsageError(f"Received {len(models)} models; expected one, or two to compare.")
     if (settings.effective or settings.layers) and (len(models) > 1 or len(sizes) > 1):
         raise click.UsageError("--effective and --layer need one model and one input size; remove the others.")
     if settings.target is not None and any(kind and kind.name == "keras" for kind in map(kind_of, models)):
         raise click.UsageError(_TARGET_TAKES)
+    if len(sizes) > 1 and place.is_given:
+        raise click.UsageError("Estimates are for one input size; give one, or use `edgecnn estimate` for each.")
     if len(sizes) > 1:
         _sweep(models, asked)
     elif len(models) == 2:
@@ -65,6 +80,7 @@ class _Asked:
     """What is shown, and where."""
 
     settings: InspectSettings
+    place: EstimateSettings
     trust: bool
     json_path: str | None
     html_path: str | None
@@ -90,6 +106,9 @@ def _one(model: str, asked: _Asked) -> None:
         values["effective_receptive_fields"] = [field.record().to_dict() for field in fields]
     if mapping is not None:
         values["target"] = mapping.to_dict()
+    estimates = _estimates(model, asked)
+    if estimates:
+        values["estimates"] = [each.to_dict() for each in estimates]
     if asked.html_path:
         from edgecnn.core.files import write_text
         from edgecnn.inspection import page
@@ -97,6 +116,28 @@ def _one(model: str, asked: _Asked) -> None:
         write_text(asked.html_path, page.report_page(report, source, fields))
         note(f"Wrote {asked.html_path}")
     emit(values, asked.json_path, lambda: _show(source, report, asked.settings, fields, mapping))
+    _show_estimates(estimates, asked)
+
+
+def _estimates(model: str, asked: _Asked) -> tuple[Estimate, ...]:
+    if not asked.place.is_given:
+        return ()
+    size = next(iter(asked.settings.input_size), None)
+    if size is not None and kind_of(model) is not None:
+        raise click.UsageError("An estimate is for a file as it is; give --input-size with the name of a model.")
+    from edgecnn.estimation import estimate
+
+    return estimate(model, asked.place, BuildSettings(input_size=size), trust=asked.trust)
+
+
+def _show_estimates(estimates: Sequence[Estimate], asked: _Asked) -> None:
+    """A table below the others, and what the estimates rest on."""
+    from edgecnn.estimation import text
+
+    if estimates and asked.json_path != "-":
+        print_table(text.COLUMNS, text.rows(estimates), title=text.TITLE, drop_first=text.DROP_FIRST)
+        for sentence in text.sentences(estimates):
+            say(sentence)
 
 
 def _effective(source: Any, report: Any, settings: InspectSettings) -> list[Any]:
@@ -151,6 +192,9 @@ def _compare(models: tuple[str, ...], asked: _Asked) -> None:
 
     reports = [analyze(_open(model, asked).network) for model in models]
     values = compare(*reports)
+    estimates = [each for model in models for each in _estimates(model, asked)]
+    if estimates:
+        values["estimates"] = [each.to_dict() for each in estimates]
 
     def show() -> None:
         print_table(["", *map(view.short, models), "ratio"], view.comparison_rows(values))
@@ -165,6 +209,7 @@ def _compare(models: tuple[str, ...], asked: _Asked) -> None:
         write_text(asked.html_path, page.comparison_page(list(models), reports, values))
         note(f"Wrote {asked.html_path}")
     emit(values, asked.json_path, show)
+    _show_estimates(estimates, asked)
 
 
 def _sweep(models: tuple[str, ...], asked: _Asked) -> None:

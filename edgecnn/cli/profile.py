@@ -62,7 +62,7 @@ def command(
     files = [_read(model, hints) for model in models]
     found, failures = _on_all(devices, files, settings, further)
     if found.profiles:
-        emit(found.to_dict(), json_path, lambda: _show(found))
+        emit(found.to_dict(), json_path, lambda: _show(found, _cross_checks(found, files)))
     if len(failures) == 1:
         raise failures[0]
     if failures:
@@ -140,13 +140,25 @@ def _per_op(file: AnyFile, device: Device, node_data: str | None, **options: Any
     return result
 
 
-def _show(found: Results) -> None:
+def _cross_checks(found: Results, files: Sequence[AnyFile]) -> list[str]:
+    """Where what was measured is outside of what would have been estimated for that device."""
+    from edgecnn.estimation import cross_check
+
+    models = {file.sha256: file for file in files}
+    return [
+        line
+        for profile in found.profiles
+        for line in cross_check.remarks(profile, models[profile.model.sha256], profile.device)
+    ]
+
+
+def _show(found: Results, checks: Sequence[str]) -> None:
     """The table, and below it what a person should know before believing it."""
     from edgecnn.profiling.text import DROP_FIRST, remarks, table
 
     columns, rows = table(list(found.profiles))
     print_table(columns, rows, title="Milliseconds per inference", drop_first=DROP_FIRST)
-    lines = [*remarks(list(found.profiles)), *(entry.sentence() for entry in found.comparisons)]
+    lines = [*remarks(list(found.profiles)), *checks, *(entry.sentence() for entry in found.comparisons)]
     for line in [*lines, *(line for entry in found.sustained for line in entry.sentences())]:
         say(line)
     for result in found.per_op:

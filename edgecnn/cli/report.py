@@ -11,6 +11,7 @@ from edgecnn.cli._options import Command, options_of
 from edgecnn.cli._output import say
 from edgecnn.cli._outputs import OutputFile
 from edgecnn.core.hints import Hints
+from edgecnn.estimation.settings import EstimateSettings
 
 GROUP = "Look inside"
 POSITION = 330
@@ -35,16 +36,26 @@ POSITION = 330
     metavar="FILE",
     help="Output of `edgecnn profile --json FILE`; may be given more than once.",
 )
+@options_of(EstimateSettings, "place")
 @options_of(Hints, "hints")
-def command(model: str, output: str, verification: str | None, profiles: tuple[str, ...], hints: Hints) -> None:
+def command(
+    model: str,
+    output: str,
+    verification: str | None,
+    profiles: tuple[str, ...],
+    place: EstimateSettings,
+    hints: Hints,
+) -> None:
     """Write one self-contained HTML page about the artifact MODEL.
 
     \b
     Example:
       edgecnn report m.tflite -o m.html --verification v.json --profile pi.json
+      edgecnn report m.tflite -o m.html --board raspberry_pi_4
     """
     from edgecnn import reporting
     from edgecnn.core.files import read_record
+    from edgecnn.estimation import estimate
     from edgecnn.profiling.results import Results
     from edgecnn.verification import Verification
 
@@ -57,5 +68,6 @@ def command(model: str, output: str, verification: str | None, profiles: tuple[s
         per_op=[entry for results in measured for entry in results.per_op],
         sustained=[entry for results in measured for entry in results.sustained],
         hints=hints,
+        estimates=estimate(model, place) if place.is_given else (),
     )  # fmt: skip
     say(f"Wrote {Path(output).resolve().as_uri()}")

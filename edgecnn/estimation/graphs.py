@@ -17,6 +17,7 @@ from edgecnn.estimation.work import FORMATS, Totals, Work, totals, work_of
 from edgecnn.graph import shapes, tflite_network
 from edgecnn.models.settings import BuildSettings
 from edgecnn.runtime.model import model_file
+from edgecnn.runtime.model.model_file import AnyFile
 from edgecnn.runtime.model.tflite import parse
 
 _KNOWN = Path(__file__).with_name("amounts.json")
@@ -115,6 +116,10 @@ def _forms(works: tuple[Work, ...]) -> dict[str, Totals]:
 
 def _of_tflite(path: Path) -> Subject:
     file = model_file.read_any(path)
-    works = work_of(tflite_network.read(shapes.resolved(file.model, file.data), file.name))
-    found = totals(works)
+    found = of_file(file)
     return Subject(file.name, {"+".join(sorted(found)): found})
+
+
+def of_file(file: AnyFile) -> Totals:
+    """Of a `.tflite` file that was read already."""
+    return totals(work_of(tflite_network.read(shapes.resolved(file.model, file.data), file.name)))

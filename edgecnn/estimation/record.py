@@ -38,6 +38,7 @@ class Estimate(Record):
     """Of one model in one number format on one device; nothing of it was measured.
 
     Attributes:
+        model: its name, or the file's.
         number_format: "float32", "int8", or both joined by a plus sign for a model of mixed precision.
         device: a board, or a device that was calibrated.
         latency_ms: of one inference; None if it is not estimated.

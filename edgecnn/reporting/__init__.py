@@ -8,11 +8,13 @@ from typing import Any
 
 from edgecnn.core import files
 from edgecnn.core.hints import NO_HINTS, Hints
+from edgecnn.estimation import Estimate
 from edgecnn.html.page import Section, cards, page
 from edgecnn.profiling import Profile
 from edgecnn.profiling.per_op import PerOperator
 from edgecnn.profiling.sustained import Sustained
 from edgecnn.reporting import sections as parts
+from edgecnn.reporting.estimates import estimated
 from edgecnn.reporting.ladder import ladder
 from edgecnn.reporting.operators import operators
 from edgecnn.reporting.sustained import sustained as minutes
@@ -25,7 +27,7 @@ from edgecnn.verification import Verification
 __all__ = ["report", "write"]
 
 
-def report(
+def report(  # noqa: PLR0913 (the parts of a page)
     artifact: str | Path,
     verification: Verification | None = None,
     profiles: Sequence[Profile] = (),
@@ -34,6 +36,7 @@ def report(
     sustained: Sequence[Sustained] = (),
     training: TrainingRecord | None = None,
     hints: Hints = NO_HINTS,
+    estimates: Sequence[Estimate] = (),
 ) -> str:
     """The page as HTML.
 
@@ -46,6 +49,7 @@ def report(
         sustained: of each device where it ran for minutes.
         training: if the model was trained here.
         hints: what is known of a model by others.
+        estimates: for boards that are not at hand.
 
     Raises:
         ModelFileError: the artifact is damaged, or its outputs aren't those of its task.
@@ -55,6 +59,7 @@ def report(
     sections = [
         *_quality(file, verification),
         *_speed(profiles, per_op, sustained),
+        Section("Speed, estimated and not measured", estimated(estimates)),
         *_origin(file, recipe, training),
     ]
     top = cards(parts.figures(file, verification, profiles))

@@ -257,6 +257,10 @@ class Task(Protocol):
         """
         raise NotImplementedError
 
+    def right(self, found: Sequence[Outputs], truths: Sequence[Truth], contract: Contract) -> np.ndarray | None:
+        """Whether each answer is right, bool (images,); None where answers are neither right nor wrong."""
+        return None
+
     # How it is shown
 
     def size_of(self, outputs: Outputs) -> str:

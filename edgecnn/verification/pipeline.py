@@ -184,7 +184,9 @@ class _Comparison:
         metrics: dict[str, Metric] = {}
         drop: Share | None = None
         doubts: tuple[str, ...] = ()
+        right: np.ndarray | None = None
         if self._truth_of:
+            right = self._task.right(self._found, self._truths, self._contract)
             doubts = self._task.doubts(self._data, self._expected, self._truths, self._contract)
             metrics, drop = self._task.metrics(self._expected, self._found, self._truths, self._contract)
         return Verification(
@@ -197,6 +199,7 @@ class _Comparison:
             trained_on=self._training.count,
             notes=(*self._training.notes(), *doubts, *([better.sentence()] if better else [])),
             better_input=better,
+            right=None if right is None else base64.b64encode(np.packbits(right).tobytes()).decode(),
             flipped=tuple(self.flipped),
             answers=tuple(self.answers),
             **about,

@@ -76,6 +76,8 @@ class Verification(WithMetrics):
             float_NAME.
         drop: percentage points of the first metric that the artifact loses, on the same images.
         task: what the model is for.
+        right: one bit for each image, in the order of the data and in base64: whether the artifact is right; None
+            without annotations, or for a task without right and wrong answers.
         better_input: the preprocessing by which the float model is clearly better than by the contract's; None where
             none is, or there are no labels.
         trained_on: how many of the images the model was trained on: its accuracy flatters there.
@@ -102,6 +104,7 @@ class Verification(WithMetrics):
     trained_on: Annotated[int, Range(0)] = 0
     notes: tuple[str, ...] = ()
     better_input: BetterInput | None = None
+    right: Base64 | None = None
 
     def summary(self) -> Accuracy:
         """What goes into the artifact's contract: the measured shares and what they were measured on."""

@@ -26,7 +26,7 @@ LAYERS = (
     ("quantization",),
     ("compression", "targets"),
     ("verification", "inspection"),
-    ("ladder", "visualization", "reporting", "camera", "exports"),
+    ("ladder", "visualization", "reporting", "camera", "comparison", "exports"),
     ("recipe",),
     ("api",),
     ("cli",),

@@ -28,6 +28,7 @@ SHARED = {
     "golden": "The result of replaying the golden vectors",
     "layer": "A layer with its arithmetic, cost and receptive field",
     "cost": "What an operator computes and moves",
+    "estimate": "An estimate of a model's latency and energy",
 }
 """Objects that occur in several places, by the path at which they are found first."""
 _FIRST = {
@@ -38,6 +39,7 @@ _FIRST = {
     "golden": "verify:golden",
     "layer": "inspect:last_feature_map",
     "cost": "profile:per_op[].operators[].cost",
+    "estimate": "estimate:estimates[]",
 }
 _LINKED = {
     ("*", "contract"): "the [contract](contract.md)",

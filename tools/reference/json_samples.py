@@ -18,11 +18,11 @@ from . import surfaces
 
 FIELDS = Path(__file__).parent / "json_fields.json"
 _OF_MODEL_OR_DATA = re.compile(r"red|blue|mobilenet_v1|block\d+_\w+")
-QUICK = ("models", "build", "quantize", "classify", "inspect", "profile", "devices list", "devices check")
+QUICK = ("models", "build", "quantize", "classify", "inspect", "estimate", "profile", "devices list", "devices check")
 """Commands that take seconds, in an order in which each finds what it needs."""
 _TRAINING = ("--data", "pictures", "--validation-share", "0.3", "--epochs", "1", "--batch-size", "4", "--seed", "1")
 ALL = {
-    "models": [("lite0",)],
+    "models": [("lite0",), ("lite0", "--board", "raspberry_pi_4")],
     "build": [("mobilenet_v1", "--width", "0.25", "--input-size", "32", "--classes", "2", "-o", "tiny.keras")],
     "train": [
         ("tiny.keras", *_TRAINING, "--strategy", "scratch", "-o", "trained.keras"),
@@ -47,11 +47,15 @@ ALL = {
         ("tiny.keras", "--effective"),
         ("tiny.keras", "tiny.tflite"),
         ("mobilenet_v1", "--input-size", "32,64"),
+        ("mobilenet_v1", "--board", "raspberry_pi_4"),
     ],
+    "estimate": [("mobilenet_v1", "vit_tiny_16", "--board", "raspberry_pi_4")],
     "run": [("recipe.toml", "-o", "run")],
     "demo": [("tiny.tflite", "--source", "pictures/red", "--headless", "--frames", "3")],
+    "compare": [("run", "tiny.tflite")],
     "devices list": [()],
     "devices check": [("local",)],
+    "devices calibrate": [("local", "--threads", "1")],
     "doctor": [("trained.tflite", "--against", "trained.keras", "--data", "pictures", "--samples", "16")],
     "visualize": [("tiny.keras", "pictures/red/0.png", "-o", "page.html", "--data", "pictures")],
     "cache": [()],

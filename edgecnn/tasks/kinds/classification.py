@@ -135,6 +135,10 @@ class Classification(Task):
         shares = {k: [share(int(hits.sum()), len(hits)) for hits in both] for k, both in right.items()}
         return {f"top{k}": Metric(*both) for k, both in shares.items()}, paired_drop(*right[1])
 
+    def right(self, found: Sequence[Outputs], truths: Sequence[Truth], contract: Contract) -> np.ndarray | None:
+        """Whether the best class is the true one."""
+        return in_top(self._scores(found, contract), self.stacked(truths), 1)
+
     def _scores(self, outputs: Sequence[Outputs], contract: Contract) -> np.ndarray:
         """What ranks the classes, (images, classes): the output itself, or probabilities where it is one number."""
         if contract.output in (LOGITS, PROBABILITIES):

@@ -1,0 +1,102 @@
+"""`edgecnn compare`: several models side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import click
+
+from edgecnn.cli._arguments import TFLITE, DeviceName
+from edgecnn.cli._options import Command, options_of
+from edgecnn.cli._output import emit, json_option, note, print_table, say, wide_option
+from edgecnn.cli._outputs import OutputFile
+from edgecnn.comparison.settings import CompareSettings
+from edgecnn.estimation.settings import EstimateSettings
+
+if TYPE_CHECKING:
+    from edgecnn.comparison.candidate import Candidate
+    from edgecnn.comparison.leaderboard import Leaderboard
+    from edgecnn.profiling.compare import Comparison
+
+GROUP = "Look inside"
+POSITION = 325
+
+
+@click.command(cls=Command)
+@click.argument("models", nargs=-1, required=True, type=TFLITE, metavar="MODEL...")
+@options_of(CompareSettings, "settings")
+@click.option("--verification", "verifications", type=click.Path(), multiple=True, metavar="FILE",
+              help="Result of `edgecnn verify --json FILE` of one of the models; repeatable.")  # fmt: skip
+@click.option("--profile", "profiles", type=click.Path(), multiple=True, metavar="FILE",
+              help="Result of `edgecnn profile --json FILE`; repeatable.")  # fmt: skip
+@click.option("--measure", type=DeviceName(), metavar="DEVICE",
+              help="Also time the models on this device, interleaved with the first one.")  # fmt: skip
+@options_of(EstimateSettings, "place")
+@click.option("--html", "html_path", type=OutputFile(".html"), metavar="FILE", help="Self-contained page to write.")
+@json_option
+@wide_option
+def command(
+    models: tuple[str, ...],
+    settings: CompareSettings,
+    verifications: tuple[str, ...],
+    profiles: tuple[str, ...],
+    measure: str | None,
+    place: EstimateSettings,
+    html_path: str | None,
+    json_path: str | None,
+) -> None:
+    """Compare models: accuracy with paired tests on the same images, size, latency, frames per second, energy.
+
+    MODEL is a .tflite file, or a folder that `edgecnn run` wrote, whose verification and profile are used. Energy and
+    latencies marked estimated come from --board or --device, as of `edgecnn estimate`.
+
+    \b
+    Example:
+      edgecnn compare runs/* --html comparison.html
+      edgecnn compare a.tflite b.tflite --verification a.json --verification b.json --board raspberry_pi_4
+      edgecnn compare a.tflite b.tflite --measure pi4 --sort latency
+    """
+    from edgecnn.comparison.candidate import candidates
+    from edgecnn.comparison.leaderboard import leaderboard
+    from edgecnn.estimation import estimate
+
+    found = candidates(models, verifications, profiles)
+    found, ratios = _timed(found, measure, place.threads) if measure else (found, ())
+    board = leaderboard(found, settings, lambda each: estimate(each.path, place) if place.is_given else (), ratios)
+    if html_path:
+        from edgecnn.comparison.page import leaderboard_page
+        from edgecnn.core.files import write_text
+
+        write_text(html_path, leaderboard_page(board))
+        note(f"Wrote {html_path}")
+    emit(board.to_dict(), json_path, lambda: _show(board))
+
+
+def _timed(
+    found: Sequence[Candidate], device: str, threads: int | None
+) -> tuple[tuple[Candidate, ...], tuple[Comparison, ...]]:
+    """The models with profiles of the device, and ratios to the first one from interleaved runs."""
+    from edgecnn.core.progress import Terminal
+    from edgecnn.devices import open_device
+    from edgecnn.profiling import profile
+    from edgecnn.profiling.compare import compare
+
+    progress = Terminal()
+    try:
+        with open_device(device, progress.between(note), progress) as opened:
+            profiles = [profile(each.file, opened, threads=threads) for each in found]
+            ratios = [compare(found[0].file, each.file, opened, threads=threads) for each in found[1:]]
+    finally:
+        progress.close()
+    timed = (replace(each, profiles=(made, *each.profiles)) for each, made in zip(found, profiles))
+    return tuple(timed), tuple(ratios)
+
+
+def _show(board: Leaderboard) -> None:
+    from edgecnn.comparison import text
+
+    print_table(text.COLUMNS, list(text.rows(board)), drop_first=text.DROP_FIRST)
+    for sentence in text.sentences(board):
+        say(sentence)

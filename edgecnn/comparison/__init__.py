@@ -1,0 +1,1 @@
+"""Several models side by side: accuracy on the same images, size, latency, energy."""

@@ -1,0 +1,200 @@
+"""The table of several models: a row each, and paired tests between those that saw the same images."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from edgecnn.comparison.candidate import Candidate
+from edgecnn.comparison.settings import CompareSettings
+from edgecnn.core.statistics import paired_drop
+from edgecnn.estimation import Estimate
+from edgecnn.profiling import Profile
+from edgecnn.profiling.compare import Comparison
+from edgecnn.runtime.model.records import Share
+from edgecnn.runtime.model.validation import Record
+from edgecnn.verification import Verification
+
+_NOTHING = float("inf")
+
+
+@dataclass(frozen=True)
+class Latency(Record):
+    """One latency of a model.
+
+    Attributes:
+        device: that it is of.
+        threads: of the processor.
+        latency_ms: median of the measured runs, or the estimate.
+        kind: "measured", "estimated", "too noisy" (measured) or "emulated".
+        interval_ms: of the median, or of the estimate.
+        energy_mj: of one inference, where an estimate says it.
+    """
+
+    DERIVED = ("fps",)
+
+    device: str
+    threads: int
+    latency_ms: float
+    interval_ms: tuple[float, float]
+    kind: str
+    energy_mj: float | None = None
+
+    @property
+    def fps(self) -> float:
+        """Inferences a second, one after another."""
+        return round(1000 / self.latency_ms, 3)
+
+
+@dataclass(frozen=True)
+class Standing(Record):
+    """One model.
+
+    Attributes:
+        model: as it was given: a file's name without its ending, or a folder's.
+        sha256: digest of the file.
+        size_bytes: of the file.
+        data: DATA that it was verified on.
+        metric: what `accuracy` is, for example "top1"; empty where the model was not verified with labels.
+        accuracy: of the artifact, with its 95 % interval.
+        images: digest of the images; only equal ones can be compared.
+        behind: points of accuracy less than the first row's, on the same images, with the paired interval; None where
+            the images differ, or it is the first.
+        latencies: measured ones first.
+    """
+
+    model: str
+    sha256: str
+    size_bytes: int
+    metric: str = ""
+    accuracy: Share | None = None
+    data: str = ""
+    images: str = ""
+    behind: Share | None = None
+    latencies: tuple[Latency, ...] = ()
+
+    @property
+    def latency_ms(self) -> float:
+        """By which rows are sorted and left out: the first trustworthy one; infinite where none is known."""
+        known = [each.latency_ms for each in self.latencies if each.kind in ("measured", "estimated")]
+        return known[0] if known else _NOTHING
+
+
+@dataclass(frozen=True)
+class Leaderboard(Record):
+    """All models, the best first.
+
+    Attributes:
+        left_out: names of models beyond a bound.
+        ratios: latencies of interleaved runs, where a device was named.
+        notes: what a reader should know, in sentences.
+    """
+
+    rows: tuple[Standing, ...]
+    left_out: tuple[str, ...] = ()
+    ratios: tuple[Comparison, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def leaderboard(
+    found: Sequence[Candidate],
+    settings: CompareSettings,
+    estimates: Callable[[Candidate], Sequence[Estimate]] = lambda candidate: (),
+    ratios: Sequence[Comparison] = (),
+) -> Leaderboard:
+    """Sort and bound the models, and compare each with the best on the same images.
+
+    Args:
+        found: the models.
+        settings: order and bounds.
+        estimates: of a model, for boards that are not at hand.
+        ratios: of interleaved runs.
+    """
+    rows = {each.file.sha256: _standing(each, estimates(each)) for each in found}
+    kept = {digest: row for digest, row in rows.items() if _within(row, settings)}
+    order = sorted(kept, key=lambda digest: _rank(kept[digest], settings.sort))
+    by_digest = {each.file.sha256: each for each in found}
+    first = by_digest[order[0]].verification if order else None
+    compared = [_behind(kept[digest], by_digest[digest].verification, first) for digest in order]
+    left_out = tuple(row.model for digest, row in rows.items() if digest not in kept)
+    return Leaderboard(tuple(compared), left_out, tuple(ratios), tuple(_notes(compared)))
+
+
+def _standing(candidate: Candidate, estimates: Sequence[Estimate]) -> Standing:
+    verification = candidate.verification
+    measured = [_measured(profile) for profile in candidate.profiles]
+    latencies = (*measured, *(each for estimate in estimates for each in _estimated(estimate)))
+    row = Standing(candidate.name, candidate.file.sha256, len(candidate.file.data), latencies=latencies)
+    if verification is None or not verification.metrics:
+        return row
+    metric, values = next(iter(verification.metrics.items()))
+    images = verification.data_sha256
+    return replace(row, metric=metric, accuracy=values.artifact, data=verification.data, images=images)
+
+
+def _measured(profile: Profile) -> Latency:
+    best = profile.best
+    kind = "emulated" if profile.emulated else "too noisy" if best.noise.too_noisy else "measured"
+    median = best.measurement.latency_ms.median
+    return Latency(profile.device, best.measurement.threads, median, best.median_interval_ms, kind)
+
+
+def _estimated(estimate: Estimate) -> Iterator[Latency]:
+    if estimate.latency_ms is not None and estimate.interval_ms is not None:
+        threads = estimate.basis.threads
+        yield Latency(
+            estimate.device, threads, estimate.latency_ms, estimate.interval_ms, "estimated", estimate.energy_mj
+        )
+
+
+def _within(row: Standing, settings: CompareSettings) -> bool:
+    """Whether a model keeps the bounds; what is not known of it keeps none."""
+    bounds = (
+        (settings.max_latency_ms, row.latency_ms),
+        (settings.max_size_mb, row.size_bytes / 1e6),
+        (None if settings.min_accuracy is None else -settings.min_accuracy, -_percent(row)),
+    )
+    return all(bound is None or value <= bound for bound, value in bounds)
+
+
+def _percent(row: Standing) -> float:
+    return -_NOTHING if row.accuracy is None else row.accuracy.percent
+
+
+def _rank(row: Standing, order: str) -> tuple[float, ...]:
+    keys = {"accuracy": -_percent(row), "latency": row.latency_ms, "size": float(row.size_bytes)}
+    return keys[order], -_percent(row), row.latency_ms, row.size_bytes
+
+
+def _behind(row: Standing, verification: Verification | None, first: Verification | None) -> Standing:
+    """The row with the paired difference to the first one."""
+    if verification is None or first is None or verification is first:
+        return row
+    if verification.data_sha256 != first.data_sha256 or verification.task != first.task:
+        return row
+    best, other = _right(first), _right(verification)
+    if best is None or other is None or len(best) != len(other):
+        return row
+    return replace(row, behind=paired_drop(best, other))
+
+
+def _right(verification: Verification) -> np.ndarray | None:
+    """Whether the artifact is right, bool (images,)."""
+    if verification.right is None:
+        return None
+    bits = np.unpackbits(np.frombuffer(base64.b64decode(verification.right), np.uint8))
+    return bits[: verification.pictures].astype(bool)
+
+
+def _notes(rows: Sequence[Standing]) -> Iterator[str]:
+    if len({row.images for row in rows if row.accuracy}) > 1:
+        yield "Not all models were verified on the same images: their accuracies can't be compared with each other."
+    if any(latency.kind == "too noisy" for row in rows for latency in row.latencies):
+        yield "Latencies marked too noisy were measured on a busy machine; they decide nothing."
+    if any(latency.kind == "estimated" for row in rows for latency in row.latencies):
+        yield "Estimated latencies were not measured; `edgecnn estimate` says what they rest on."
+    if len({latency.device for row in rows for latency in row.latencies}) > 1:
+        yield "Latencies of different devices can't be compared with each other."
