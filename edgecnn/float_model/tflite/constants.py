@@ -6,7 +6,8 @@ import numpy as np
 
 from edgecnn.core.compat.litert_schema import pack, schema, unpack
 from edgecnn.core.errors import ModelFileError
-from edgecnn.runtime.model.tflite import Graph, Operator, Tensor, parse
+from edgecnn.runtime.model.graph import Graph, Operator, Tensor
+from edgecnn.runtime.model.tflite import parse
 
 _INTEGERS = ("INT8", "UINT8", "INT16", "INT4")
 _NOT_READ = ("INT4", "BFLOAT16", "STRING", "RESOURCE", "VARIANT")

@@ -14,7 +14,7 @@ import numpy as np
 from edgecnn.core.compat.tensorflow import tf
 from edgecnn.core.errors import ModelFileError
 from edgecnn.float_model.tflite.node import Node
-from edgecnn.runtime.model.tflite import TENSOR_TYPES
+from edgecnn.runtime.model.graph import TENSOR_TYPES
 
 Operation = Callable[[Node], Any]
 """From a node to its output, or the list of its outputs."""

@@ -14,8 +14,9 @@ from edgecnn.core.errors import ModelFileError
 from edgecnn.float_model.tflite.constants import with_float_weights
 from edgecnn.float_model.tflite.node import Node
 from edgecnn.float_model.tflite.operations import OPERATIONS
+from edgecnn.runtime.model.graph import Graph, Operator
 from edgecnn.runtime.model.model_file import ModelFile
-from edgecnn.runtime.model.tflite import Graph, Operator, parse
+from edgecnn.runtime.model.tflite import parse
 from edgecnn.runtime.process import guard
 from edgecnn.runtime.run.engine import Engine
 from edgecnn.runtime.run.preprocess import input_table
