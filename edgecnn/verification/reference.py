@@ -11,7 +11,7 @@ import numpy as np
 
 from edgecnn.core.errors import UsageError
 from edgecnn.core.hints import NO_HINTS, Hints
-from edgecnn.float_model.converters.converter import CONVERTERS, Runner
+from edgecnn.float_model.converters.converter import CONVERTERS, Runner, converted
 from edgecnn.runtime.model.contract import Contract, Preprocessing
 from edgecnn.runtime.model.output_kind import (
     BINARY_LOGIT,
@@ -60,7 +60,7 @@ def open_reference(
     if isinstance(against, (str, Path)) and Path(against).suffix == ".tflite":
         return _tflite(Path(against), contract, hints)
     if isinstance(against, (str, Path)) and Path(against).suffix.lower() in CONVERTERS and Path(against).exists():
-        return Path(against).name, _elsewhere(Path(against), trust)
+        return _elsewhere(Path(against), contract, hints, trust)
     return _keras(against, contract, hints, trust)
 
 
@@ -82,8 +82,10 @@ def _tflite(path: Path, contract: Contract, hints: Hints) -> tuple[str, Referenc
     return path.name, _like_the_artifact(outputs, file.contract, contract)
 
 
-def _elsewhere(path: Path, trust: bool) -> Reference:
-    """A model behind its own runtime, fed as the artifact's contract says: its file doesn't say how."""
+def _elsewhere(path: Path, contract: Contract, hints: Hints, trust: bool) -> tuple[str, Reference]:
+    """A model behind its own runtime; what it takes and gives is known of its converted form."""
+    theirs = hints.read(converted(path, trust=trust, input_size=hints.input_size).path).contract
+    _check_same(_like(theirs, contract), contract, path.name)
     runner = Runner(path, trust=trust)
 
     def outputs(pictures: np.ndarray, preprocessing: Preprocessing) -> list[Outputs]:
@@ -91,7 +93,7 @@ def _elsewhere(path: Path, trust: bool) -> Reference:
         found = runner(table[pictures, np.arange(table.shape[1])])
         return [[values[row] for values in found] for row in range(len(pictures))]
 
-    return outputs
+    return path.name, _like_the_artifact(outputs, theirs, contract)
 
 
 def _keras(against: Any, contract: Contract, hints: Hints, trust: bool) -> tuple[str, Reference]:

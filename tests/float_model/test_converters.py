@@ -72,6 +72,13 @@ def test_a_converted_model_is_quantized_and_compared_with_its_own_runtime(onnx: 
     assert found.agreement.percent >= 95 and found.snr_db > 30  # gray images have equal scores
 
 
+def test_probabilities_are_compared_with_probabilities(onnx: Path, tmp_path: Path) -> None:
+    raw = Hints(mean=(0,), std=(99,))
+    quantize(onnx, tmp_path / "m.tflite", calibration=Calibration("photos", 8), hints=raw, probabilities=True)
+    found = verify(tmp_path / "m.tflite", onnx, "photos", hints=raw)
+    assert found.snr_db > 30
+
+
 def test_what_was_converted_is_kept(onnx: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = converter.converted(onnx)
     monkeypatch.setattr(Environment, "command", lambda *_: pytest.fail("converted again"))
