@@ -14,7 +14,7 @@ def read(name: str) -> bytes:
     return (Path(__file__).parent / "templates" / name).read_bytes()
 
 
-def filled(file: str, **values: str) -> bytes:
+def filled(file: str, /, **values: str) -> bytes:
     """A template whose `{{places}}` are filled in once: what a value holds is never read as a place.
 
     Args:

@@ -1,0 +1,45 @@
+"""Swift that runs the model by MediaPipe Tasks on iOS, whose scores are probabilities."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from edgecnn.core.options import Settings
+from edgecnn.exports import Contents, template
+
+if TYPE_CHECKING:
+    from edgecnn.runtime.model.model_file import ModelFile
+
+SUMMARY = "Swift for an iOS app with MediaPipe Tasks"
+
+
+@dataclass(frozen=True)
+class Options(Settings):
+    """None."""
+
+
+def contents(file: ModelFile, options: Options) -> Contents:
+    """The model with probabilities, and Swift with its names; see `edgecnn.exports.ExportKind`."""
+    from edgecnn.exports import mediapipe
+
+    adapted = mediapipe.classifier(file)
+    name, how = mediapipe.identifier(file.contract.name), file.contract.preprocessing
+    places = {
+        "model": mediapipe.swift_string(name),
+        "title": mediapipe.swift_string(file.contract.name),
+        "labels": ", ".join(map(mediapipe.swift_string, adapted.contract.labels[: mediapipe.LISTED])),
+        "width": str(how.width),
+        "height": str(how.height),
+        "crop": repr(how.crop if how.fit == "crop" else 0.0),
+    }
+    readme = {"name": template.plain(file.contract.name), "file": f"{name}.tflite"}
+    return Contents(
+        {
+            f"{name}.tflite": adapted.data,
+            "Classifier.swift": template.filled("ios/Classifier.swift.j2", **places),
+            "Podfile": template.read("ios/Podfile.j2"),
+            "README.md": template.filled("ios/README.md.j2", **readme),
+        },
+        notes=mediapipe.notes(file),
+    )
