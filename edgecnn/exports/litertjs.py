@@ -41,11 +41,16 @@ def files(folder: Path | None) -> tuple[dict[str, bytes], str]:
     if folder is not None:
         return _read(folder)
     with temporary.folder() as place:
-        _install(place)
+        install(place)
         return _read(Path(place))
 
 
-def _install(place: str) -> None:
+def install(place: str) -> None:
+    """Let npm install LiteRT.js into a folder; no script of a package is run.
+
+    Raises:
+        MissingExtraError: npm isn't there, or can't fetch it.
+    """
     npm = shutil.which("npm")
     if npm is None:
         raise MissingExtraError(

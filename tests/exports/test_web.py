@@ -49,7 +49,7 @@ def runtime() -> Path:
     if not (cache / "node_modules" / litertjs.CORE / "package.json").exists():
         cache.mkdir(parents=True, exist_ok=True)
         try:
-            litertjs._install(str(cache))
+            litertjs.install(str(cache))
         except MissingExtraError as error:
             unavailable(str(error))
     return cache
