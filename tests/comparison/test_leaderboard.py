@@ -21,6 +21,7 @@ from edgecnn.core.files import write_json
 from edgecnn.core.statistics import paired_drop, share
 from edgecnn.estimation.record import Basis, Estimate
 from edgecnn.runtime.model.records import Metric
+from edgecnn.tasks import load
 from edgecnn.verification import Verification
 
 IMAGES = 200
@@ -141,3 +142,10 @@ def test_the_command_over_folders_of_runs(tmp_path):
     empty = tmp_path / "empty"
     empty.mkdir()
     assert "holds no .tflite file" in check_clean_failure(run_cli("compare", empty), 2)
+
+
+def test_a_classifier_is_right_where_its_best_class_is_the_true_one():
+    scores, truths = np.random.default_rng(0).normal(size=(50, 4)).astype(np.float32), np.arange(50) % 4
+    contract = tiny_models.classifier().contract
+    right = load("classification").right([[each] for each in scores], list(truths), contract)
+    assert right.tolist() == [int(np.argmax(each)) == truth for each, truth in zip(scores, truths)]
