@@ -10,8 +10,11 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 from small_graphs import Graph
 
+from edgecnn.core.compat.tensorflow import tf
 from edgecnn.float_model.tflite.operations import OPERATIONS
 from edgecnn.float_model.tflite.rebuild import Rebuilt
+from edgecnn.float_model.traced import FloatModel
+from edgecnn.runtime.model.tflite import parse
 
 IMAGE = (1, 4, 6, 3)
 
@@ -159,6 +162,20 @@ def _input(graph: Graph, image: int, value: Any) -> int:
         return _operator(graph, image, value[0], value[1], value[3] if len(value) > 3 else None, value[2])[0]
     kind = {"f": "f4", "i": "i4", "e": "f2"}[np.asarray(value).dtype.char.lower().replace("l", "i")]
     return graph.tensor(f"constant {len(graph.graph.tensors)}", np.shape(value), kind, values=value)
+
+
+def test_a_grouped_convolution_runs_in_a_graph() -> None:
+    """TensorFlow's optimizer fuses activations into convolutions there; the converter still does so afterwards."""
+    graph = Graph()
+    image, scores = graph.tensor("image", (1, 4, 6, 4), "f4"), graph.tensor("scores", (1, 4, 6, 6), "f4")
+    given = options("Conv2D", padding=SAME, strideH=1, strideW=1, fusedActivationFunction=1)
+    weights = graph.tensor("weights", (6, 3, 3, 2), "f4", values=floats(6, 3, 3, 2))
+    graph.operator("CONV_2D", [image, weights, graph.tensor("bias", (6,), "f4", values=floats(6))], [scores], given)
+    model = Rebuilt(graph.build([image], [scores]), "m")
+    pixels = floats(1, 4, 6, 4)
+    np.testing.assert_allclose(tf.function(model)(pixels), model(pixels), atol=1e-5)
+    converted = parse(FloatModel.of(model, (4, 6, 4)).float32).graph
+    assert [operator.name for operator in converted.operators] == ["CONV_2D"]
 
 
 def test_every_operation_has_a_case() -> None:

@@ -31,7 +31,11 @@ def _biased(node: Node, values: Any, place: int) -> Any:
 
 def _conv(node: Node) -> Any:
     kernel = _transposed(node.inputs[1], [1, 2, 3, 0])  # (outputs, rows, columns, inputs) in the file
-    return _biased(node, tf.nn.conv2d(node.inputs[0], kernel, node.strides, node.padding, dilations=node.dilations), 2)
+    found = tf.nn.conv2d(node.inputs[0], kernel, node.strides, node.padding, dilations=node.dilations)
+    if kernel.shape[2] != node.inputs[0].shape[-1]:
+        # TensorFlow's optimizer would fuse bias and activation into it, and has no kernel for that with groups.
+        found = tf.ensure_shape(found, found.shape)
+    return _biased(node, found, 2)
 
 
 def _depthwise(node: Node) -> Any:

@@ -120,7 +120,10 @@ def _compare(file: ModelFile, model: Rebuilt) -> None:
     picture = np.random.default_rng(_SEED).integers(0, 256, preprocessing.shape, np.uint8)
     table = input_table(preprocessing, np.dtype(np.float32), 0, 0)
     image = table[picture, np.arange(table.shape[1])][None]
-    found = tf.function(model)(tf.constant(image))
+    try:
+        found = tf.function(model)(tf.constant(image))
+    except tf.errors.OpError as error:
+        raise ModelFileError(f"{file.name}: the rebuilt model can't be run by TensorFlow: {_reason(error)}.") from error
     expected = engine.real(engine.invoke(image.astype(engine.input.dtype)))
     for ours, theirs in zip(found if isinstance(found, list) else [found], expected):
         _compare_output(ours.numpy().reshape(-1), theirs.reshape(-1), file.name)
