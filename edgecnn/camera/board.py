@@ -1,8 +1,8 @@
 """The demo at the other end of ssh: reads its options from standard input, tells what happens on standard output.
 
-Each line there is a JSON object with one key: `ready` (source, port, notes), `line` (an answer, where
-lines are asked for), `summary` or `error`. The demo ends when standard input ends or is silent for `SILENCE_S`: then
-whoever looked has gone, and nothing may be left running here.
+Each line there is a JSON object with one key: `ready` (source, port, notes), `line` (an answer, where lines are asked
+for), `note` (a sentence), `summary` or `error`. The demo ends when standard input ends or is silent for `SILENCE_S`:
+then whoever looked has gone, and nothing may be left running here.
 """
 
 from __future__ import annotations
@@ -27,12 +27,16 @@ def main() -> int:
     events = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # whatever else is printed, by us or by a library, is no event
 
+    turn = threading.Lock()  # sinks tell from threads of their own
+
     def tell(**event: Any) -> None:
-        events.write(json.dumps(event) + "\n")
-        events.flush()
+        with turn:
+            events.write(json.dumps(event) + "\n")
+            events.flush()
 
     try:
-        demo = Demo(DemoOptions.from_json(first), write=lambda line: tell(line=json.loads(line)))
+        options = DemoOptions.from_json(first)
+        demo = Demo(options, write=lambda line: tell(line=json.loads(line)), note=lambda note: tell(note=note))
         threading.Thread(target=_watch_input, args=(demo,), daemon=True).start()
         ready = {"source": demo.source, "port": demo.port, "notes": list(demo.file.contract.assumed)}
         tell(summary=demo.run(lambda: tell(ready=ready)))

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import signal
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from edgecnn.camera.broadcast import Broadcast
 from edgecnn.camera.capture import ENDED, FAILED, Capture
+from edgecnn.camera.delivery import Delivery, open_deliveries
 from edgecnn.camera.headless import JsonLines
 from edgecnn.camera.meter import HISTORY_S
+from edgecnn.camera.process import ending_signals, short_turns, to_stderr
 from edgecnn.camera.recognize import Answer, Recognizer, View
 from edgecnn.camera.record import Recording
 from edgecnn.camera.server import PageServer
@@ -35,8 +35,6 @@ _WARMUP = 5
 _CONDITIONS_S = 2.0
 _JOIN_S = 3.0
 _GOODBYE_S = 3.0  # a viewer hears something every second, but the machine may be busy
-# Python lets a thread run 5 ms before another gets its turn; a page's threads would delay answers by that much.
-_SWITCH_INTERVAL_S = 0.0005
 
 
 class Demo:
@@ -45,12 +43,18 @@ class Demo:
     Args:
         options: what to show and how.
         write: takes the lines of JSON, where they are asked for.
+        note: told, in a sentence, what becomes of sinks; by any thread.
 
     Raises:
         EdgecnnError: the model, the source, the delegate or a view can't be had; nothing is left open.
     """
 
-    def __init__(self, options: DemoOptions, write: Callable[[str], None] = print) -> None:
+    def __init__(
+        self,
+        options: DemoOptions,
+        write: Callable[[str], None] = print,
+        note: Callable[[str], None] = to_stderr,
+    ) -> None:
         self.options = options
         self._write = write
         self._ended = threading.Event()
@@ -59,6 +63,7 @@ class Demo:
         with contextlib.ExitStack() as undo:
             undo.push(self._exit)
             self.file = options.hints.read(options.model)
+            self._sinks = self._open_sinks(note)
             guard.isolated(_try, self.file, options, limit_processor_s=guard.processor_s(self.file, _WARMUP))
             self.engine = _engine(self.file, options)
             self._recognizer = Recognizer(self.engine, options.smooth_s, options.threshold, options.top)
@@ -100,7 +105,7 @@ class Demo:
         """
         start = time.monotonic()
         try:
-            with _short_turns(), self._signals():
+            with short_turns(), ending_signals(self.stop):
                 ready()
                 self._capture.start()
                 self._recognizer.start()
@@ -173,9 +178,15 @@ class Demo:
         self._fps = source.fps
         return capture
 
+    def _open_sinks(self, note: Callable[[str], None]) -> list[Delivery]:
+        sinks = open_deliveries(self.options, self.file.contract, lambda: self._capture.counts, note)
+        for sink in sinks:
+            self._exit.callback(sink.close)
+        return sinks
+
     def _open_views(self) -> list[View]:
         options = self.options
-        views: list[View] = []
+        views: list[View] = [*self._sinks]
         self._broadcast: Broadcast | None = None
         self._page: PageServer | None = None
         self._window: Window | None = None
@@ -221,24 +232,6 @@ class Demo:
                 thread.join(_JOIN_S)
         self._exit.close()
 
-    @contextlib.contextmanager
-    def _signals(self) -> Iterator[None]:
-        """Ctrl-C, `kill` and a closed terminal end the demo in good order; a second Ctrl-C ends it at once."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-
-        def end(number: int, frame: Any) -> None:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-            self.stop()
-
-        before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
     def _board_conditions(self) -> dict[str, Any]:
         at, conditions = self._conditions
         if time.monotonic() - at > _CONDITIONS_S:
@@ -261,6 +254,7 @@ class Demo:
             "delegate": self.options.delegate,
             "device": {key: machine[key] for key in ("board", "cpu", "cores", "runtime", "emulated")},
             "recording": recording,
+            **({"sinks": [sink.summary() for sink in self._sinks]} if self._sinks else {}),
         }
 
 
@@ -288,13 +282,3 @@ def _try(file: ModelFile, options: DemoOptions) -> bool:
     """In a child process, so that a model that kills the runtime, or has a loop without end, is an error message."""
     _engine(file, options)
     return True
-
-
-@contextlib.contextmanager
-def _short_turns() -> Iterator[None]:
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(_SWITCH_INTERVAL_S)
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(before)

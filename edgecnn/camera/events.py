@@ -63,6 +63,13 @@ class Summary(Record):
 
 
 @dataclass(frozen=True)
+class Said(Record):
+    """A sentence for a person."""
+
+    note: Text
+
+
+@dataclass(frozen=True)
 class Anything(Record):
     """Any values that JSON has, printable and not too deep."""
 
@@ -70,7 +77,7 @@ class Anything(Record):
 
 
 def read(raw: bytes, device: str) -> tuple[str, Any]:
-    """The event of a line, and its value: "ready" with `Ready`, "line" and "summary" with JSON values, "error".
+    """The event of a line, and its value: "ready" with `Ready`, "line" and "summary" with JSON values, "note", "error".
 
     A line that isn't ours but a shell's greeting is ("", None).
 
@@ -86,6 +93,8 @@ def read(raw: bytes, device: str) -> tuple[str, Any]:
             return name, {**summary.to_dict(), "recording": None}  # none is made there
         if name == "line":
             return name, checked(Anything, {"values": value}, "the demo", device).values
+        if name == "note":
+            return name, checked(Said, {"note": value}, "the demo", device).note
         if name == "error":
             return name, value
     return "", None

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from edgecnn.camera.capture import Capture
+from edgecnn.camera.capture import Capture, Counts
 from edgecnn.camera.recognize import Answer
 
 
@@ -18,15 +18,14 @@ class JsonLines:
 
     def show(self, answer: Answer) -> None:
         """Write an answer."""
-        self._write(json.dumps(line(answer, self._capture), ensure_ascii=False))
+        self._write(json.dumps(line(answer, self._capture.counts), ensure_ascii=False))
 
     def close(self) -> None:
         """Nothing to close."""
 
 
-def line(answer: Answer, capture: Capture) -> dict[str, Any]:
+def line(answer: Answer, counts: Counts) -> dict[str, Any]:
     """The answer and the counts so far."""
-    counts = capture.counts
     return {
         "frame": answer.frame.number,
         "time_s": round(answer.frame.time_s, 4),

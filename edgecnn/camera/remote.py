@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from edgecnn.camera import events
-from edgecnn.camera.server import free_port, is_loopback
 from edgecnn.camera.settings import DemoOptions
+from edgecnn.camera.web_server import free_port, is_loopback
 from edgecnn.core.errors import CameraError, DeviceError, EdgecnnError, RuntimeMissingError, UsageError
 from edgecnn.devices import Note, answers, open_device, to_stderr, zipapp
 from edgecnn.devices.child import HEARTBEAT_S, Answer, Complaints, Patience, ended, lines, out_of_time
@@ -130,6 +130,8 @@ def _follow(session: _Session) -> dict[str, Any]:
                 _ready(session, value)
             elif event == "line":
                 session.write(json.dumps(value, ensure_ascii=False))
+            elif event == "note":
+                session.note(f"{name}: {value}")
             elif event == "error":
                 raise _raised(session.board, value)
             elif event == "summary":

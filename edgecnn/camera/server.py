@@ -6,37 +6,22 @@ viewer gets fewer images instead of later ones, holds nobody up, and needs no pr
 
 from __future__ import annotations
 
-import hmac
 import importlib.resources
-import ipaddress
 import json
-import secrets
-import socket
-import threading
 import time
-import urllib.parse
 from collections.abc import Callable
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
 from edgecnn.camera.broadcast import Broadcast
 from edgecnn.camera.content_policy import content_policy
-from edgecnn.camera.crowd import Crowd
-from edgecnn.core.errors import CameraError, UsageError
+from edgecnn.camera.web_server import Request, WebServer
 
-FIRST_PORT = 8000
-_TRIES = 20
 _PATIENCE_S = 1.0  # a viewer hears something at least so often, also when no image comes
 _LATELY_S = 3.0
-_SOCKET_TIMEOUT_S = 20.0
-_REQUEST_S = 10.0  # for a whole request, also the pause before it
-_ANSWER_S = 20.0  # for a whole answer
-_LAST_PORT = 65535
 
 
-class PageServer:
+class PageServer(WebServer):
     """Serves the page and its images in threads of its own.
 
     Args:
@@ -60,25 +45,22 @@ class PageServer:
         port: int | None = None,
     ) -> None:
         self.broadcast, self.about, self.status = broadcast, about, status
-        self.page = importlib.resources.files("edgecnn.camera").joinpath("page.html").read_bytes()
-        self.policy = content_policy(self.page)
         self._viewers: dict[Any, float] = {}
-        self._host = host
-        self._server = _listen(host, port)
-        # By the address that was bound: a name may say anything.
-        self.token = "" if is_loopback(str(self._server.server_address[0])) else secrets.token_urlsafe(12)
-        self._server.owner = self
-        self.port = int(self._server.server_address[1])
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.2,), name="page", daemon=True)
-        self._thread.start()
+        self._page = importlib.resources.files("edgecnn.camera").joinpath("page.html").read_bytes()
+        super().__init__(host, port, content_policy(self._page))
 
-    def addresses(self) -> list[str]:
-        """Where to look, the likeliest first."""
-        hosts = [self._host]
-        if self._host in ("0.0.0.0", "::", ""):
-            hosts = [own_address(), socket.gethostname() + ".local"]
-        query = f"/?token={self.token}" if self.token else "/"
-        return [f"http://{f'[{host}]' if ':' in host else host}:{self.port}{query}" for host in hosts]
+    def answer(self, request: Request, path: str, fields: dict[str, str]) -> None:
+        """The page, and what it asks for."""
+        if path == "/":
+            request.send(self._page, "text/html; charset=utf-8")
+        elif path == "/about":
+            request.send(_json(self.about()), "application/json")
+        elif path == "/frame":
+            number = fields.get("after", "")
+            after = int(number) if number.isdecimal() and len(number) < 20 else 0
+            request.send(self.frame(request.client_address, after), "application/octet-stream")
+        else:
+            request.send(b"Not here.", "text/plain; charset=utf-8", HTTPStatus.NOT_FOUND)
 
     def frame(self, viewer: Any, after: int) -> bytes:
         """The answer to a viewer that has image `after`: the length of the JSON in 4 bytes, most significant first;
@@ -97,203 +79,6 @@ class PageServer:
                 self._viewers.pop(viewer, None)
         return len(self._viewers)
 
-    def close(self) -> None:
-        """Stop listening and hang up."""
-        self._server.shutdown()
-        self._server.server_close()
-        self._server.crowd.hang_up()
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 128
-    owner: PageServer
-
-    def __init__(self, address: tuple[str, int], family: socket.AddressFamily) -> None:
-        self.address_family = family
-        self.crowd = Crowd()
-        super().__init__(address, _Handler)
-
-    def server_bind(self) -> None:
-        # http.server would ask the name service for our own name here, which can take seconds.
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.socket.bind(self.server_address)
-        self.server_address = self.socket.getsockname()
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        if not self.crowd.enter(request):
-            self.shutdown_request(request)
-            return
-        try:
-            super().process_request(request, client_address)
-        except BaseException:  # no thread could be started
-            self.crowd.leave(request)
-            raise
-
-    def process_request_thread(self, request: Any, client_address: Any) -> None:
-        try:
-            super().process_request_thread(request, client_address)
-        finally:
-            self.crowd.leave(request)
-
-    def service_actions(self) -> None:
-        """Called several times a second."""
-        self.crowd.hang_up(_REQUEST_S, _ANSWER_S)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A viewer that vanishes is no error."""
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: _Server
-    protocol_version = "HTTP/1.1"
-    timeout = _SOCKET_TIMEOUT_S
-    disable_nagle_algorithm = True
-
-    def handle_one_request(self) -> None:
-        self.server.crowd.asks(self.connection)
-        super().handle_one_request()
-
-    def do_GET(self) -> None:
-        self.server.crowd.hears(self.connection)
-        owner = self.server.owner
-        path, _, query = self.path.partition("?")
-        fields = dict(urllib.parse.parse_qsl(query))
-        refusal = self._refusal(fields, owner.token)
-        if refusal:
-            self._send(refusal.encode(), "text/plain; charset=utf-8", HTTPStatus.FORBIDDEN)
-        elif path == "/":
-            self._send(owner.page, "text/html; charset=utf-8")
-        elif path == "/about":
-            self._send(_json(owner.about()), "application/json")
-        elif path == "/frame":
-            number = fields.get("after", "")
-            after = int(number) if number.isdecimal() and len(number) < 20 else 0
-            self._send(owner.frame(self.client_address, after), "application/octet-stream")
-        else:
-            self._send(b"Not here.", "text/plain; charset=utf-8", HTTPStatus.NOT_FOUND)
-
-    def _refusal(self, fields: dict[str, str], token: str) -> str:
-        """Why this request is not served; empty when it is.
-
-        On loopback the Host header must be a loopback name, or any page in the browser could reach us under a name of
-        its own that resolves to 127.0.0.1 (DNS rebinding). On other addresses the token does that and more.
-        """
-        host = self.headers.get("Host", "")
-        name = host.rpartition(":")[0] if not host.endswith("]") and ":" in host else host
-        if token and not hmac.compare_digest(fields.get("token", "").encode(), token.encode()):
-            return "The address is incomplete. Open the whole address that the demo printed; it ends with a token."
-        if not token and not is_loopback(name):
-            return (
-                f"This page was requested as {name!r}, but it is served to this machine only. To serve it to the "
-                "network, see --host in edgecnn demo --help."
-            )
-        origin = self.headers.get("Origin")
-        if origin is not None and urllib.parse.urlsplit(origin).netloc != host:
-            return "This page can't be read by another website."
-        return ""
-
-    def _send(self, body: bytes, kind: str, status: HTTPStatus = HTTPStatus.OK) -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body)))
-        self.send_header("Cache-Control", "no-store")
-        self.send_header("Content-Security-Policy", self.server.owner.policy)
-        self.send_header("X-Content-Type-Options", "nosniff")
-        self.send_header("Referrer-Policy", "no-referrer")
-        self.send_header("Cross-Origin-Resource-Policy", "same-origin")
-        self.end_headers()
-        self.wfile.write(body)
-
-    def version_string(self) -> str:
-        return "edgecnn"
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Standard error belongs to the demo."""
-
 
 def _json(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
-
-
-def free_port(host: str, port: int | None) -> int:
-    """A port that can be listened on: `port`, or the first free one from 8000.
-
-    Raises:
-        CameraError: `port` is taken.
-    """
-    with _listen(host, port) as probe:
-        return int(probe.server_address[1])
-
-
-def _listen(host: str, port: int | None) -> _Server:
-    try:
-        family, *_, address = socket.getaddrinfo(host, port or 0, type=socket.SOCK_STREAM)[0]
-    except (socket.gaierror, OverflowError, UnicodeError) as error:
-        raise UsageError(
-            f"The address --host {host} --port {port} is not valid: {error}. Expected an address of this machine, "
-            "such as 0.0.0.0."
-        ) from error
-    ports = [port] if port is not None else [*range(FIRST_PORT, FIRST_PORT + _TRIES), 0]
-    for candidate in ports:
-        try:
-            return _Server((str(address[0]), candidate), family)
-        except OSError as error:
-            if error.errno not in _TAKEN:
-                raise UsageError(
-                    f"Can't listen on {host} port {candidate}: {error.strerror}. Choose another --host or --port."
-                ) from error
-    assert port is not None
-    others = range(port + 1, min(port + 100, _LAST_PORT + 1))
-    free = next((other for other in others if _is_free(str(address[0]), other, family)), None)
-    remedy = f"Port {free} is free: --port {free}" if free else "Remove --port, or choose a quite different port."
-    raise CameraError(f"Port {port} is already used by {holder(port)}. {remedy}")
-
-
-_TAKEN = (98, 48)  # EADDRINUSE of Linux and of macOS
-
-
-def _is_free(host: str, port: int, family: socket.AddressFamily) -> bool:
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError:
-            return False
-    return True
-
-
-def holder(port: int) -> str:
-    """Which program listens on a port, as far as this user may know."""
-    inodes = set()
-    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
-        with open(table, encoding="ascii") if Path(table).exists() else open("/dev/null") as lines:
-            fields = [line.split() for line in lines]
-        inodes |= {f"socket:[{f[9]}]" for f in fields if f[1].endswith(f":{port:04X}") and f[3] == "0A"}
-    for link in Path("/proc").glob("[0-9]*/fd/*"):
-        try:
-            if str(link.readlink()) in inodes:
-                process = link.parent.parent
-                return f"{(process / 'comm').read_text().strip()} (process {process.name})"
-        except OSError:
-            continue
-    return f"a program of another user (see: sudo ss -ltnp 'sport = :{port}')"
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach an address or a Host header's name: a loopback address, or `localhost`."""
-    try:
-        return host.lower() == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
-
-
-def own_address() -> str:
-    """The address under which others on the network see this machine; nothing is sent."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("192.0.2.1", 9))
-        except OSError:
-            return "127.0.0.1"
-        return str(probe.getsockname()[0])

@@ -8,8 +8,11 @@ import os
 import re
 from dataclasses import dataclass
 
+from edgecnn.camera.rule import SYNTAX
+from edgecnn.camera.sink_choice import check_rule, chosen
 from edgecnn.core.hints import Hints
 from edgecnn.core.options import Key, SettingError, Settings, option, part
+from edgecnn.core.registry import CAMERA_SINKS
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,15 @@ class DemoOptions(Settings):
     record: str = option(
         "Record a video with the answers drawn in; ends with .mp4, .avi or .mkv.", "", metavar="FILE", writes=True
     )
+    sinks: tuple[str, ...] = option(
+        "Send the answers to a sink, e.g. mqtt:broker.local; may be repeated.",
+        (), choices=CAMERA_SINKS.names, takes_argument=True, repeated=True, key="sink",
+        metavar="KIND[:ARGUMENT,KEY=VALUE...]",
+    )  # fmt: skip
+    when: str = option(
+        f"Rule of sinks that have none of their own: {SYNTAX}.", "", metavar="RULE",
+        default_help="a class is seen after 3 equal answers",
+    )  # fmt: skip
     smooth_s: float = option(
         "Time constant over which answers are averaged; 0 for no averaging.",
         0.3, low=0, high=60, unit="seconds", key="smooth", metavar="SECONDS",
@@ -64,6 +76,10 @@ class DemoOptions(Settings):
         super().__post_init__()
         if not re.fullmatch(r"[1-9][0-9]*x[1-9][0-9]*", self.size):
             raise SettingError(Key("size"), f" is {self.size!r}; expected WIDTHxHEIGHT, for example 640x480.")
+        if self.when:
+            check_rule(self.when)
+        for text in self.sinks:
+            chosen(text, self.when)
 
     def to_json(self) -> str:
         """One line."""

@@ -32,6 +32,7 @@ def command(model: str, given: dict[str, Any], window: bool, place: Place, json_
       edgecnn demo m.tflite --host 0.0.0.0         the same, for the phone
       edgecnn demo m.tflite --source video.mp4     a file in real time
       edgecnn demo m.tflite --device pi@pi4.local  a Raspberry Pi's camera
+      edgecnn demo m.tflite --sink jsonl:a.jsonl --when "person>=0.8 for 3"
     """
     from edgecnn.devices import delegates
 
@@ -50,7 +51,7 @@ def command(model: str, given: dict[str, Any], window: bool, place: Place, json_
 def _here(options: DemoOptions) -> dict[str, Any]:
     from edgecnn.camera.demo import Demo
 
-    demo = Demo(options, write=_line)
+    demo = Demo(options, write=_line, note=note)
     for sentence in demo.file.contract.assumed:
         note(f"Note: {sentence}")
     return demo.run(lambda: _announce(demo.source, demo.addresses))
@@ -106,5 +107,7 @@ def _show(summary: dict[str, Any], quietly: bool) -> None:
     note(said)
     if summary["recording"]:
         note(f"Recording: {summary['recording']['path']} ({summary['recording']['frames']} frames)")
+    for sink in summary.get("sinks", ()):
+        note(f"Sink {sink['sink']}: {sink['sent']} sent, {sink['dropped']} dropped, {sink['failed']} failed")
     if not quietly:
         print_table(["stage", "median ms"], [[name, f"{value:.2f}"] for name, value in stages.items()])

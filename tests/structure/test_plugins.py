@@ -28,6 +28,7 @@ KINDS: dict[str, tuple[Registry, str]] = {
     "device": (registry.DEVICES, "edgecnn.devices.DeviceKind"),
     "delegate": (registry.DELEGATES, "edgecnn.runtime.delegates.kind.DelegateFile"),
     "source": (registry.CAMERA_SOURCES, "edgecnn.camera.source.SourceKind"),
+    "sink": (registry.CAMERA_SINKS, "edgecnn.camera.sink.SinkKind"),
     "method": (registry.COMPRESSION, "edgecnn.compression.job.Method"),
     "target": (registry.TARGETS, "edgecnn.targets.TargetFile"),
     "cause": (registry.CAUSES, "edgecnn.verification.doctor.case.Cause"),
@@ -115,6 +116,8 @@ def test_it_is_in_help_listing_and_schema(tmp_path: Path) -> None:
     twin("compression/methods", "swap", "brand_new_method")
     schema = printed(environment, "-m", "edgecnn", "run", "--schema")
     assert all(name in schema for name in ("int8_brand_new", "brand_new_strategy", "brand_new_method"))
+    twin("camera/sinks", "jsonl", "brand_new_sink")
+    assert "brand_new_sink" in printed(environment, "-m", "edgecnn", "demo", "--help")
     twin("cli", "report", "brand-new-command")
     assert "brand-new-command" in printed(environment, "-m", "edgecnn", "--help")
     text = (package / "models/families/vgg.py").read_text()

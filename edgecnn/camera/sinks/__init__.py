@@ -1,0 +1,1 @@
+"""Sinks of the live camera, one file each; see `edgecnn.camera.sink`."""

@@ -1,0 +1,292 @@
+"""HTTP for a demo: the standard library's server, with a limit to its connections, and a token beyond this machine."""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+import secrets
+import socket
+import threading
+import urllib.parse
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+from edgecnn.camera.crowd import Crowd
+from edgecnn.core.errors import CameraError, UsageError
+
+FIRST_PORT = 8000
+_TRIES = 20
+_SOCKET_TIMEOUT_S = 20.0
+_REQUEST_S = 10.0  # for a whole request, also the pause before it
+_ANSWER_S = 20.0  # for a whole answer
+_LAST_PORT = 65535
+OPTIONS = ("--host ", "--port ")
+"""How the settings of host and port are written in messages."""
+
+
+class WebServer:
+    """Serves requests in threads of its own; a subclass answers them.
+
+    Args:
+        host: address to listen on; other than loopback a token is needed.
+        port: None takes the first free one from 8000.
+        policy: the Content-Security-Policy of every answer.
+        token: the one that is needed; by default one of its own.
+        spelled: see `OPTIONS`.
+
+    Raises:
+        CameraError: the port is taken.
+        UsageError: there is no such host or port.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        port: int | None,
+        policy: str,
+        token: str = "",
+        spelled: tuple[str, str] = OPTIONS,
+    ) -> None:
+        self.policy, self.spelled = policy, spelled
+        self._host = host
+        self._server = _listen(host, port, spelled)
+        # By the address that was bound: a name may say anything.
+        needs_token = not is_loopback(str(self._server.server_address[0]))
+        self.token = token or (secrets.token_urlsafe(12) if needs_token else "")
+        self._server.owner = self
+        self.port = int(self._server.server_address[1])
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.2,), name="page", daemon=True)
+        self._thread.start()
+
+    def answer(self, request: Request, path: str, fields: dict[str, str]) -> None:
+        """Answer a GET by `request.send`.
+
+        Args:
+            request: the request.
+            path: without the query.
+            fields: of the query.
+        """
+        raise NotImplementedError
+
+    def addresses(self) -> list[str]:
+        """Where to look, the likeliest first."""
+        hosts = [self._host]
+        if self._host in ("0.0.0.0", "::", ""):
+            hosts = [own_address(), socket.gethostname() + ".local"]
+        query = f"/?token={self.token}" if self.token else "/"
+        return [f"http://{f'[{host}]' if ':' in host else host}:{self.port}{query}" for host in hosts]
+
+    def close(self) -> None:
+        """Stop listening and hang up."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._server.crowd.hang_up()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 128
+    owner: WebServer
+
+    def __init__(self, address: tuple[str, int], family: socket.AddressFamily) -> None:
+        self.address_family = family
+        self.crowd = Crowd()
+        super().__init__(address, Request)
+
+    def server_bind(self) -> None:
+        # http.server would ask the name service for our own name here, which can take seconds.
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.socket.bind(self.server_address)
+        self.server_address = self.socket.getsockname()
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        if not self.crowd.enter(request):
+            self.shutdown_request(request)
+            return
+        try:
+            super().process_request(request, client_address)
+        except BaseException:  # no thread could be started
+            self.crowd.leave(request)
+            raise
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self.crowd.leave(request)
+
+    def service_actions(self) -> None:
+        """Called several times a second."""
+        self.crowd.hang_up(_REQUEST_S, _ANSWER_S)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A viewer that vanishes is no error."""
+
+
+class Request(BaseHTTPRequestHandler):
+    """A request, and the way to answer it."""
+
+    server: _Server
+    protocol_version = "HTTP/1.1"
+    timeout = _SOCKET_TIMEOUT_S
+    disable_nagle_algorithm = True
+
+    def handle_one_request(self) -> None:
+        """As `http.server` does it, with the time of the crowd."""
+        self.server.crowd.asks(self.connection)
+        super().handle_one_request()
+
+    def do_GET(self) -> None:
+        """Refuse what this server is not for; its owner answers the rest."""
+        self.server.crowd.hears(self.connection)
+        owner = self.server.owner
+        path, _, query = self.path.partition("?")
+        fields = dict(urllib.parse.parse_qsl(query))
+        refusal = self._refusal(fields, owner.token)
+        if refusal:
+            self.send(refusal.encode(), "text/plain; charset=utf-8", HTTPStatus.FORBIDDEN)
+        else:
+            owner.answer(self, path, fields)
+
+    def is_alive(self) -> None:
+        """The answer goes on: its time begins anew."""
+        self.server.crowd.hears(self.connection)
+
+    def _refusal(self, fields: dict[str, str], token: str) -> str:
+        """Why this request is not served; empty when it is.
+
+        On loopback the Host header must be a loopback name, or any page in the browser could reach us under a name of
+        its own that resolves to 127.0.0.1 (DNS rebinding). On other addresses the token does that and more.
+        """
+        host = self.headers.get("Host", "")
+        name = host.rpartition(":")[0] if not host.endswith("]") and ":" in host else host
+        given = fields.get("token") or self.headers.get("Authorization", "").removeprefix("Bearer ")
+        if token and not hmac.compare_digest(given.encode(), token.encode()):
+            return "The address is incomplete. Open the whole address that the demo printed; it ends with a token."
+        if not token and not is_loopback(name):
+            return (
+                f"This page was requested as {name!r}, but it is served to this machine only. To serve it to the "
+                f"network, see {self.server.owner.spelled[0].strip(' =')} in edgecnn demo --help."
+            )
+        origin = self.headers.get("Origin")
+        if origin is not None and urllib.parse.urlsplit(origin).netloc != host:
+            return "This page can't be read by another website."
+        return ""
+
+    def send(self, body: bytes, kind: str, status: HTTPStatus = HTTPStatus.OK) -> None:
+        """Answer with a body of a media type."""
+        self.begin(kind, status, length=len(body))
+        self.wfile.write(body)
+
+    def begin(self, kind: str, status: HTTPStatus = HTTPStatus.OK, length: int | None = None) -> None:
+        """Send the headers; without a length the body ends with the connection."""
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        if length is None:
+            self.send_header("Connection", "close")  # http.server closes it then
+        else:
+            self.send_header("Content-Length", str(length))
+        self.send_header("Cache-Control", "no-store")
+        self.send_header("Content-Security-Policy", self.server.owner.policy)
+        self.send_header("X-Content-Type-Options", "nosniff")
+        self.send_header("Referrer-Policy", "no-referrer")
+        self.send_header("Cross-Origin-Resource-Policy", "same-origin")
+        self.end_headers()
+
+    def version_string(self) -> str:
+        """No versions of Python: they are nobody's business."""
+        return "edgecnn"
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Standard error belongs to the demo."""
+
+
+def free_port(host: str, port: int | None) -> int:
+    """A port that can be listened on: `port`, or the first free one from 8000.
+
+    Raises:
+        CameraError: `port` is taken.
+    """
+    with _listen(host, port) as probe:
+        return int(probe.server_address[1])
+
+
+def _listen(host: str, port: int | None, spelled: tuple[str, str] = OPTIONS) -> _Server:
+    to_host, to_port = spelled
+    try:
+        family, *_, address = socket.getaddrinfo(host, port or 0, type=socket.SOCK_STREAM)[0]
+    except (socket.gaierror, OverflowError, UnicodeError) as error:
+        raise UsageError(
+            f"The address {to_host}{host} {to_port}{port} is not valid: {error}. Expected an address of this machine, "
+            "such as 0.0.0.0."
+        ) from error
+    ports = [port] if port is not None else [*range(FIRST_PORT, FIRST_PORT + _TRIES), 0]
+    for candidate in ports:
+        try:
+            return _Server((str(address[0]), candidate), family)
+        except OSError as error:
+            if error.errno not in _TAKEN:
+                raise UsageError(
+                    f"Can't listen on {host} port {candidate}: {error.strerror}. Choose another "
+                    f"{to_host.strip(' =')} or {to_port.strip(' =')}."
+                ) from error
+    assert port is not None
+    others = range(port + 1, min(port + 100, _LAST_PORT + 1))
+    free = next((other for other in others if _is_free(str(address[0]), other, family)), None)
+    remedy = (
+        f"Port {free} is free: {to_port}{free}"
+        if free
+        else f"Remove {to_port.strip(' =')}, or choose a quite different port."
+    )
+    raise CameraError(f"Port {port} is already used by {holder(port)}. {remedy}")
+
+
+_TAKEN = (98, 48)  # EADDRINUSE of Linux and of macOS
+
+
+def _is_free(host: str, port: int, family: socket.AddressFamily) -> bool:
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
+def holder(port: int) -> str:
+    """Which program listens on a port, as far as this user may know."""
+    inodes = set()
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        with open(table, encoding="ascii") if Path(table).exists() else open("/dev/null") as lines:
+            fields = [line.split() for line in lines]
+        inodes |= {f"socket:[{f[9]}]" for f in fields if f[1].endswith(f":{port:04X}") and f[3] == "0A"}
+    for link in Path("/proc").glob("[0-9]*/fd/*"):
+        try:
+            if str(link.readlink()) in inodes:
+                process = link.parent.parent
+                return f"{(process / 'comm').read_text().strip()} (process {process.name})"
+        except OSError:
+            continue
+    return f"a program of another user (see: sudo ss -ltnp 'sport = :{port}')"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach an address or a Host header's name: a loopback address, or `localhost`."""
+    try:
+        return host.lower() == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def own_address() -> str:
+    """The address under which others on the network see this machine; nothing is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+        except OSError:
+            return "127.0.0.1"
+        return str(probe.getsockname()[0])
