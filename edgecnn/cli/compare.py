@@ -55,7 +55,7 @@ def command(
     \b
     Example:
       edgecnn compare runs/* --html comparison.html
-      edgecnn compare a.tflite b.tflite --verification a.json --verification b.json --board raspberry_pi_4
+      edgecnn compare a.tflite b.tflite --board raspberry_pi_4
       edgecnn compare a.tflite b.tflite --measure pi4 --sort latency
     """
     from edgecnn.comparison.candidate import candidates

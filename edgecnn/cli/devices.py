@@ -10,8 +10,10 @@ import click
 
 from edgecnn.cli._arguments import DeviceName
 from edgecnn.cli._listing import CommandGroup
+from edgecnn.cli._options import Command, options_of
 from edgecnn.cli._output import emit, json_option, note, print_table, say, wide_option
 from edgecnn.core.text import counted
+from edgecnn.estimation.settings import CalibrateSettings
 
 if TYPE_CHECKING:
     from edgecnn.estimation.calibration import Calibration
@@ -115,15 +117,12 @@ def check(device: str, fix: bool, camera: bool, from_host: bool, json_path: str 
     return int(any(entry.level == check_module.PROBLEM for entry in found.findings))
 
 
-@command.command()
+@command.command(cls=Command)
 @click.argument("device", type=DeviceName(), metavar="DEVICE")
-@click.option("--delegate", default="cpu", metavar="DELEGATE", show_default=True,
-              help="Delegate that runs the operators there: cpu, edgetpu[:usb|:pci|:N] or a library.")  # fmt: skip
-@click.option("--threads", type=click.IntRange(1, 256), metavar="N",
-              help="Processor threads.  [default: all processors, at most 4]")  # fmt: skip
+@options_of(CalibrateSettings, "settings")
 @json_option
 @wide_option
-def calibrate(device: str, delegate: str, threads: int | None, json_path: str | None) -> None:
+def calibrate(device: str, settings: CalibrateSettings, json_path: str | None) -> None:
     """Probe a device for a minute, so that `edgecnn estimate` knows it.
 
     Times small networks there, as wholes and operator by operator, with the device's own runtime, and keeps the prices
@@ -140,7 +139,8 @@ def calibrate(device: str, delegate: str, threads: int | None, json_path: str | 
 
     progress = Terminal()
     try:
-        found = calibrate_and_keep(device, delegates.resolve(delegate), threads, progress, progress.between(note))
+        delegate = delegates.resolve(settings.delegate)
+        found = calibrate_and_keep(device, delegate, settings.threads, progress, progress.between(note))
     finally:
         progress.close()
     emit(found.to_dict(), json_path, lambda: _show_calibration(found))

@@ -59,7 +59,7 @@ def command(
       edgecnn quantize m.keras -o m.tflite --keep-float stem_conv,block0_bn
       edgecnn quantize lite0.keras -o lite0.tflite --max-drop 0.5 --data pictures/
       edgecnn quantize m.keras -o m.tflite --min-agreement 98 --data pictures/
-      edgecnn quantize theirs.onnx -o m.tflite --labels labels.txt --mean 127.5 --std 127.5
+      edgecnn quantize theirs.onnx -o m.tflite --mean 127.5 --std 127.5
     """
     if ladder.bounded:
         _refuse_of_schemes(settings)

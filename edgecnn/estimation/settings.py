@@ -1,4 +1,4 @@
-"""What `edgecnn estimate` takes."""
+"""What `edgecnn estimate` and `edgecnn devices calibrate` take."""
 
 from __future__ import annotations
 
@@ -31,3 +31,15 @@ class EstimateSettings(Settings):
     def is_given(self) -> bool:
         """Whether an estimate was asked for."""
         return self != EstimateSettings()
+
+
+@dataclass(frozen=True)
+class CalibrateSettings(Settings):
+    """How a device runs its probes."""
+
+    delegate: str = option(
+        "Delegate that runs the operators there: cpu, edgetpu[:usb|:pci|:N] or a library.", "cpu", metavar="DELEGATE"
+    )
+    threads: int | None = option(
+        "Processor threads.", low=1, high=256, metavar="N", default_help="all processors, at most 4"
+    )

@@ -132,7 +132,7 @@ def test_a_training_setting_is_declared_in_one_place() -> None:
 
 def test_settings_of_training_are_offered_everywhere() -> None:
     flags = {f"--{each.key.replace('_', '-')}" for each in options(FitSettings)}
-    assert len(flags) == 13
+    assert len(flags) == 14
     for name in ("train", "prune"):
         command = cli.get_command(click.Context(cli), name)
         assert command is not None

@@ -6,7 +6,7 @@ from edgecnn.core.compat.tensorflow import tf
 from edgecnn.float_model.traced import convert as run
 from edgecnn.quantization.scheme import Job
 
-SUMMARY = "int8 weights, float activations quantized at run time; no calibration"
+SUMMARY = "int8 weights, float activations: no calibration"
 IO = ("float32",)
 CALIBRATED = False
 INTEGER = False

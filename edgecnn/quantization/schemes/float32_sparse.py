@@ -6,7 +6,7 @@ from edgecnn.core.compat.tensorflow import tf
 from edgecnn.float_model.traced import convert as run
 from edgecnn.quantization.scheme import Job
 
-SUMMARY = "float32 without the zeros: for pruned models, sparse ARM kernels"
+SUMMARY = "float32 without the zeros: pruned models on ARM"
 IO = ("float32",)
 CALIBRATED = False
 INTEGER = False
