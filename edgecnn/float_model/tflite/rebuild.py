@@ -41,9 +41,10 @@ def rebuilt(file: ModelFile) -> Callable[[Any], Any]:
     file = dataclasses.replace(file, data=data, model=parse(data, file.name))
     refuse_unknown(file.model.graph, file.name)
     guard.try_out(file)
-    model = Rebuilt(data, file.name)
-    _compare(file, model)
-    return model
+    # AutoGraph has nothing to convert here, and would put the code's lines in front of every message.
+    call: Callable[[Any], Any] = tf.autograph.experimental.do_not_convert(Rebuilt(data, file.name).__call__)
+    _compare(file, call)
+    return call
 
 
 def refuse_unknown(graph: Graph, name: str) -> None:
@@ -113,7 +114,7 @@ def _reason(error: Exception) -> str:
     return lines[0][:200].rstrip(".")
 
 
-def _compare(file: ModelFile, model: Rebuilt) -> None:
+def _compare(file: ModelFile, model: Callable[[Any], Any]) -> None:
     """Both on a random image, prepared as the contract says."""
     engine = Engine(file)
     preprocessing = file.contract.preprocessing
