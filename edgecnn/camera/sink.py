@@ -89,22 +89,20 @@ class Sink(Protocol):
         """No more events come."""
 
 
-class SinkKind(Protocol):
-    """A file of `edgecnn/camera/sinks/`.
+class SinkFile(Protocol):
+    """What a file of `edgecnn/camera/sinks/` has to hold.
 
     Attributes:
         SUMMARY: what it does, in a line.
         EXAMPLE: a `--sink`.
         ARGUMENT: the setting that is written first, without its key; empty if there is none.
-        PICTURES: whether events are to have their answer with its image.
         Options: its settings, a subclass of `SinkOptions`.
     """
 
     SUMMARY: str
     EXAMPLE: str
-    ARGUMENT: str = ""
-    PICTURES: bool = False
-    Options: type[SinkOptions]
+    ARGUMENT: str
+    Options: Any
 
     def open_sink(self, options: Any, surroundings: Surroundings) -> Sink:
         """Open it, without waiting for the network.
@@ -112,6 +110,16 @@ class SinkKind(Protocol):
         Raises:
             EdgecnnError: a library or a file is missing; the message says what to do.
         """
+
+
+class SinkKind(SinkFile, Protocol):
+    """The same with what a file may leave out.
+
+    Attributes:
+        PICTURES: whether events are to have their answer with its image.
+    """
+
+    PICTURES: bool = False
 
     @staticmethod
     def check(options: Any) -> None:

@@ -28,7 +28,7 @@ KINDS: dict[str, tuple[Registry, str]] = {
     "device": (registry.DEVICES, "edgecnn.devices.DeviceKind"),
     "delegate": (registry.DELEGATES, "edgecnn.runtime.delegates.kind.DelegateFile"),
     "source": (registry.CAMERA_SOURCES, "edgecnn.camera.source.SourceKind"),
-    "sink": (registry.CAMERA_SINKS, "edgecnn.camera.sink.SinkKind"),
+    "sink": (registry.CAMERA_SINKS, "edgecnn.camera.sink.SinkFile"),
     "method": (registry.COMPRESSION, "edgecnn.compression.job.Method"),
     "target": (registry.TARGETS, "edgecnn.targets.TargetFile"),
     "cause": (registry.CAUSES, "edgecnn.verification.doctor.case.Cause"),
