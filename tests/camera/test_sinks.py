@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
+import sys
 import time
 
 import pytest
@@ -14,6 +16,7 @@ from test_demo_command import answers as json_answers
 from test_demo_command import demo
 
 from edgecnn.camera import delivery
+from edgecnn.camera.remote import archive
 from edgecnn.camera.rule import Change, Rule, Trigger
 from edgecnn.camera.settings import DemoOptions
 from edgecnn.camera.sink import RefusedError, Surroundings, identifier
@@ -130,6 +133,18 @@ def test_every_kind_reads_its_example(kind):
 def test_sinks_travel_to_a_board():
     options = DemoOptions("m.tflite", sinks=("jsonl:a", "jsonl:b,when=dog"), when="cat")
     assert DemoOptions.from_json(options.to_json()) == options
+
+
+def test_every_kind_is_in_what_a_board_gets(tmp_path):
+    """From the zip that runs there, with nothing else of the package at hand."""
+    (tmp_path / "app.pyz").write_bytes(archive())
+    code = "import edgecnn\nfrom edgecnn.camera.sink_choice import chosen\nassert 'app.pyz' in edgecnn.__file__\n"
+    code += "".join(f"chosen({CAMERA_SINKS.load(kind).EXAMPLE!r})\n" for kind in CAMERA_SINKS.names())
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path / "app.pyz")}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def show(delivered, *answers):
