@@ -105,7 +105,7 @@ def test_damaged_anchors_are_one_sentence(damage: object) -> None:
 
 
 def test_what_makes_no_detector_is_refused() -> None:
-    with pytest.raises(UsageError, match=r"Unknown model 'mobilenet_v9'"):
+    with pytest.raises(UsageError, match=r"There is no model 'mobilenet_v9'"):
         build_model("mobilenet_v9_ssd")
     with pytest.raises(UsageError, match=r"feature maps of the strides .* a detector needs one of stride 8"):
         as_detector(*build_model(next(name for name in catalog.names() if name.startswith("vit"))))
@@ -118,7 +118,8 @@ def test_anchors_are_fitted_to_boxes(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     cv2.imwrite(str(tmp_path / "a.png"), np.zeros((400, 400, 3), np.uint8))
     lines = ["path,label,xmin,ymin,xmax,ymax"]
-    sizes = np.concatenate([random.normal(mean, mean / 20, (40, 2)) for mean in ((20, 80), (60, 200), (25, 30))])
+    means_px = np.array([(20, 80), (60, 200), (25, 30)])
+    sizes = np.concatenate([random.normal(mean, mean / 20, (40, 2)) for mean in means_px])
     lines += [f"a.png,car,1,{1 + row},{1 + width},{1 + row + height}" for row, (height, width) in enumerate(sizes)]
     (tmp_path / "boxes.csv").write_text("\n".join(lines))
     _, plain = build_model("mobilenet_v2_ssd", input_size=96, classes=1, width=0.35)
