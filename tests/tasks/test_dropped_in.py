@@ -145,7 +145,7 @@ def test_the_camera_shows_it(artifact: Path) -> None:
 def test_a_task_that_is_unknown_is_one_sentence() -> None:
     contract = Contract(Preprocessing(8, 8), task="mind_reading")
     with pytest.raises(
-        ModelFileError, match=r"for the task 'mind_reading'; this edgecnn supports only .*classification"
+        ModelFileError, match=r"for the task 'mind_reading', but this edgecnn supports only .*classification"
     ):
         device.task_of(contract)
     with pytest.raises(ModelFileError, match="output is 'boxes'; expected one of logits, probabilities"):
