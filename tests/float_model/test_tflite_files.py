@@ -10,7 +10,7 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 from float_twins import float_twin
-from requirements import CORAL, needs_shared
+from requirements import CORAL, SHARED, needs_shared
 from small_graphs import Graph
 
 from edgecnn.core.compat.litert_schema import pack, unpack
@@ -19,6 +19,7 @@ from edgecnn.core.errors import EdgecnnError, ModelFileError
 from edgecnn.core.hints import Hints
 from edgecnn.float_model.loading import load
 from edgecnn.float_model.tflite.rebuild import Rebuilt
+from edgecnn.float_model.traced import FloatModel
 from edgecnn.quantization import Calibration, quantize
 from edgecnn.quantization.refusals import float_operators
 from edgecnn.verification import verify
@@ -152,14 +153,20 @@ def test_trained_models_are_rebuilt_exactly(tmp_path: Path, name: str) -> None:
     assert load(tmp_path / "m.tflite").call(np.zeros((1, *SIZES[name], 3), np.float32)).shape == (1, 1001)
 
 
+@needs_shared
 @pytest.mark.slow
 def test_a_trained_model_agrees_with_its_float_file(tmp_path: Path, lite0_keras: Path) -> None:
-    """EfficientNet-Lite0 with ImageNet weights as a float file without any metadata."""
-    ours = quantize(lite0_keras, tmp_path / "ours.tflite", scheme="float32")
-    (tmp_path / "theirs.tflite").write_bytes(float_twin(ours.data))
+    """EfficientNet-Lite0 with ImageNet weights as a float file without any metadata, on one image of each class."""
+    (tmp_path / "theirs.tflite").write_bytes(FloatModel.trace(load(lite0_keras)).float32)
+    images = tmp_path / "images"
+    images.mkdir()
+    for folder in sorted((SHARED / "imagenet-sample").iterdir()):
+        first = min(folder.iterdir())
+        (images / f"{folder.name}{first.suffix}").symlink_to(first)
     said = Hints(mean=(127,), std=(128,))
     file = quantize(
         tmp_path / "theirs.tflite", tmp_path / "m.tflite", calibration=Calibration("photos", 100), hints=said
     )
     assert not float_operators(file.model.graph)
-    assert verify(tmp_path / "m.tflite", tmp_path / "theirs.tflite", "photos", hints=said).agreement.percent >= 98
+    found = verify(tmp_path / "m.tflite", tmp_path / "theirs.tflite", str(images), hints=said)
+    assert found.agreement.percent >= 98
