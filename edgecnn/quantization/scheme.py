@@ -86,6 +86,7 @@ class Scheme(SchemeFile, Protocol):
         Raises:
             UsageError: the scheme's argument doesn't fit the file.
         """
+        return None
 
 
 def scheme(name: str) -> Scheme:

@@ -377,5 +377,8 @@ def test_a_picture_that_never_ends_is_given_up(monkeypatch, part):
 
 def test_a_reason_is_only_text():
     answer = b"HTTP/1.1 404 \x1b]0;title\x07Gone\r\nContent-Length: 0\r\n\r\n"
-    with answering(answer) as (place, _), pytest.raises(CameraError, match="answers 404 \ufffd\\]0;title\ufffdGone"):
+    with (
+        answering(answer) as (place, _),
+        pytest.raises(CameraError, match="the HTTP status 404 \ufffd\\]0;title\ufffdGone"),
+    ):
         open_source(f"http://{place}/", WISH)

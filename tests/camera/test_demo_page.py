@@ -182,7 +182,7 @@ def test_without_the_token_the_page_says_so(browser, color_model, tmp_path):
         browser.open(f"http://127.0.0.1:{match.group(1)}/?token={match.group(2)}")
         browser.wait_for(ANSWER)
         browser.open(f"http://127.0.0.1:{match.group(1)}/")
-        browser.wait_for("document.body.textContent.includes('it ends in a token')")
+        browser.wait_for("document.body.textContent.includes('it ends with a token')")
 
 
 def test_says_that_the_video_is_over(browser, color_model, tmp_path):

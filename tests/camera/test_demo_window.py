@@ -99,7 +99,7 @@ def test_window_shows_the_picture_with_the_answer(windows, screen, color_model, 
             cv2.imwrite(f"{folder}/window.png", pixels(memory))
         process.send_signal(signal.SIGINT)
         _, complaints = process.communicate(timeout=40)
-        assert process.returncode == 0 and "answered" in complaints, complaints
+        assert process.returncode == 0 and "processed" in complaints, complaints
     finally:
         with contextlib.suppress(ProcessLookupError):
             process.kill()

@@ -212,7 +212,9 @@ def test_the_signature_that_takes_an_image_is_found(names: list[str], signatures
 
 def test_signatures_that_do_not_fit_are_listed(signatures: Any, tmp_path: Path) -> None:
     tf.saved_model.save(signatures, str(tmp_path / "saved"), signatures={"maps": signatures.maps})
-    with pytest.raises(ModelFileError, match=r"maps: inputs \[None, 32, 32, 3\], 1 outputs. Expected one signature"):
+    with pytest.raises(
+        ModelFileError, match=r"maps: inputs of shape \[None, 32, 32, 3\] and 1 outputs; expected one signature"
+    ):
         loading.load(tmp_path / "saved")
 
 

@@ -135,7 +135,7 @@ def test_corrupt_pictures_are_reported_skipped_or_refused(small_keras: Path, tmp
         ),
         (["--data", "{data}", "-o", "x.keras", "--augment", "heavy"], 2, "strong_mix"),
         (["--data", "{data}", "-o", "x.keras", "--crop", "3"], 2, "--crop is 3;"),
-        (["--data", "{data}/train/ant", "-o", "x.keras"], 1, "unlabeled"),
+        (["--data", "{data}/train/ant", "-o", "x.keras"], 1, "without a label"),
     ],
 )
 def test_wrong_usage_is_one_message(

@@ -88,7 +88,11 @@ def test_cluster_from_options_and_environment() -> None:
 
 @pytest.mark.parametrize(
     ("addresses", "worker", "message"),
-    [(["a"], 0, "host:port"), (["a:1", "b:2"], 2, "numbers 0 to 1"), (["a:1", "b:2"], None, "--worker N, 0 to 1")],
+    [
+        (["a"], 0, "host:port"),
+        (["a:1", "b:2"], 2, "numbers 0 to 1"),
+        (["a:1", "b:2"], None, "--worker N, with N from 0 to 1"),
+    ],
 )
 def test_wrong_clusters_are_refused(addresses: list[str], worker: int | None, message: str) -> None:
     with pytest.raises(UsageError, match=message):

@@ -80,7 +80,7 @@ def test_reference_with_other_preprocessing_is_refused(tiny_keras: Path, tiny_in
     file = model_file.read(tiny_int8)
     other = dataclasses.replace(file.contract.preprocessing, color="bgr")
     artifact.rewrite(tmp_path / "bgr.tflite", file, file.contract.replace(preprocessing=other))
-    with pytest.raises(UsageError, match="color rgb against bgr"):
+    with pytest.raises(UsageError, match="color is rgb instead of bgr"):
         verify(tmp_path / "bgr.tflite", tiny_keras, "photos")
 
 

@@ -47,7 +47,7 @@ def test_a_page_of_everything(folder):
         "-",
     )
     values = json.loads(done.stdout)
-    assert [curve["name"] for curve in values["translation"]["curves"]] == ["as it is", "stride", "max", "average"]
+    assert [curve["name"] for curve in values["translation"]["curves"]] == ["unchanged", "stride", "max", "average"]
     stable = values["translation"]["curves"]
     assert stable[0]["probability"] == pytest.approx(stable[1]["probability"], abs=1e-4)
     page = (folder / "all.html").read_text()

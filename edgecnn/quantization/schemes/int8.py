@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edgecnn.core.errors import QuantizationError, UsageError
-from edgecnn.quantization.scheme import Job, quantize_with_ranges
+from edgecnn.quantization.scheme import Job, Scheme, quantize_with_ranges
 
 SUMMARY = "int8 weights (per channel) and activations: CPUs, Edge TPU"
 IO = ("uint8", "int8", "float32")
@@ -32,7 +32,7 @@ def convert(job: Job) -> bytes:
 
 
 @dataclass(frozen=True)
-class Variant:
+class Variant(Scheme):
     """The scheme with a single remedy: for the ladder."""
 
     name: str
