@@ -51,9 +51,7 @@ def _check(models: tuple[str, ...], build: dict[str, Any]) -> None:
     files = [model for model in models if kind_of(model) is not None]
     if build and files:
         name = next(iter(build)).replace("_", "-")
-        raise click.UsageError(
-            f"{files[0]} is a file and stays as it is; --{name} is for a model that is given by name."
-        )
+        raise click.UsageError(f"--{name} can't be used with the file {files[0]}, only with a model's name. Remove it.")
 
 
 def _show(found: list[Any]) -> None:
