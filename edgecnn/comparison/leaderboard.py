@@ -12,6 +12,7 @@ from edgecnn.comparison.candidate import Candidate
 from edgecnn.comparison.settings import CompareSettings
 from edgecnn.core.statistics import paired_drop
 from edgecnn.estimation import Estimate
+from edgecnn.estimation.record import Positive
 from edgecnn.profiling import Profile
 from edgecnn.profiling.compare import Comparison
 from edgecnn.runtime.model.records import Share
@@ -38,8 +39,8 @@ class Latency(Record):
 
     device: str
     threads: int
-    latency_ms: float
-    interval_ms: tuple[float, float]
+    latency_ms: Positive
+    interval_ms: tuple[Positive, Positive]
     kind: str
     energy_mj: float | None = None
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Optional
+from typing import Annotated, Optional
 
-from edgecnn.runtime.model.validation import Record
+from edgecnn.runtime.model.validation import Range, Record
 
-Interval = Optional[tuple[float, float]]
+Positive = Annotated[float, Range(1e-9, 1e12)]
+Interval = Optional[tuple[Positive, Positive]]
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class Estimate(Record):
     number_format: str
     device: str
     basis: Basis
-    latency_ms: float | None = None
+    latency_ms: Positive | None = None
     interval_ms: Interval = None
     energy_mj: float | None = None
     energy_interval_mj: Interval = None

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from edgecnn.cli import cli
 from edgecnn.core.registry import SCHEMES, TRAINING_STRATEGIES
 from edgecnn.devices import known
-from edgecnn.models import variants
+from edgecnn.models.catalog import names
 
 BASH = """
 PATH={bin}:$PATH
@@ -46,7 +46,7 @@ def test_commands_options_and_values_are_completed(tmp_path: Path, monkeypatch: 
     assert "--strategy" in completed("train", "--str")
     assert completed("train", "--strategy", "") == TRAINING_STRATEGIES.names()
     assert completed("quantize", "--scheme", "int8_m") == [name for name in SCHEMES.names() if name[:6] == "int8_m"]
-    assert completed("build", "mobilenet_v3") == [name for name in variants() if name.startswith("mobilenet_v3")]
+    assert completed("build", "mobilenet_v3") == [name for name in names() if name.startswith("mobilenet_v3")]
     assert "efficientnet_lite0" in completed("inspect", "efficientnet_l")
     assert completed("profile", "--device", "") == ["local", "pi4"] == completed("devices", "check", "")
     assert completed("verify", "--device", "pi") == ["pi4"]

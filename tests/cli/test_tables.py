@@ -132,8 +132,8 @@ def tables(tiny_int8: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[st
     return {
         **STAGED,
         **run,
-        "profile": lambda: profile._show(one),
-        "profile of several": lambda: profile._show(results),
+        "profile": lambda: profile._show(one, []),
+        "profile of several": lambda: profile._show(results, []),
     }
 
 

@@ -53,7 +53,7 @@ def test_an_operator_that_nobody_measured_is_named():
         (("mobilenet_v2", "--board", "raspberry_pi_3"), 1, "There are no measurements of raspberry_pi_3"),
         (("mobilenet_v9", *BOARD), 2, "mobilenet_v9"),
         (("nothing.tflite", *BOARD), 1, "nothing.tflite"),
-        (("TINY", *BOARD, "--width", "0.5"), 2, "--width is for a model that is given by name"),
+        (("TINY", *BOARD, "--width", "0.5"), 2, "--width can't be used with the file"),
     ],
 )
 def test_what_cannot_be_estimated_is_one_sentence(arguments, status, said, tmp_path):

@@ -89,7 +89,7 @@ def test_numbers_that_make_no_sense(tiny, options):
 
 
 def test_outputs_of_prepared_tensors_must_fit(tiny):
-    with open_device() as device, pytest.raises(UsageError, match=r"model takes int8 \[1, 32, 32, 3\]"):
+    with open_device() as device, pytest.raises(UsageError, match=r"expected int8 \[1, 32, 32, 3\]"):
         list(device.outputs(tiny_models.classifier(), [np.zeros((1, 32, 32, 3), np.float32)]))
 
 

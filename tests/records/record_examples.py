@@ -32,7 +32,7 @@ HOSTILE = (
 def packages() -> list[str]:
     """Every module of the package but those that are programs."""
     found = pkgutil.walk_packages(edgecnn.__path__, "edgecnn.")
-    return [module.name for module in found if not module.name.endswith("__main__")]
+    return [module.name for module in found if not module.name.endswith("__main__") and ".programs." not in module.name]
 
 
 def records() -> list[type[Record]]:

@@ -43,5 +43,5 @@ def test_a_cached_download_is_copied_over(keras_home: Path, capsys: pytest.Captu
 
 
 def test_other_widths_are_refused_before_the_download(keras_home: Path) -> None:
-    with pytest.raises(WeightsError, match=r"for width 0\.25, 0\.5, 0\.75, 1\.0; received 0\.6"):
+    with pytest.raises(WeightsError, match=r"for width 0\.25, 0\.5, 0\.75, 1\.0; received width 0\.6"):
         build_model("mobilenet_v1", width=0.6, weights="imagenet", input_size=32)

@@ -150,7 +150,7 @@ def test_many_tensors_of_one_storage_are_counted_before_they_are_copied(
     for number in range(99):
         tensors[str(number)] = Tensor(np.zeros(1), "0", shape=(10_000,), strides=(1,), count=10_000)
     path = legacy_checkpoint.write(tmp_path / "a.pth", tensors, {4: legacy_checkpoint.dumps(["0"])})
-    with pytest.raises(WeightsError, match="100 tensors of 4000000 bytes"):
+    with pytest.raises(WeightsError, match="100 tensors of 4,000,000 bytes"):
         torch_legacy.read(path)
 
 
