@@ -211,8 +211,14 @@ def class_indices(data: DataSet, contract: Contract, outputs: int | None = None)
     missing = [name for name, index in found.items() if index is None]
     if missing and not contract.labels and all(name.isdecimal() for name in data.classes):
         raise DataError(_beyond_the_outputs(data, missing, outputs or 0))
+    if missing and not contract.labels:
+        raise DataError(
+            f"The model has no labels, so its outputs can't be compared with the classes of {data.name}: "
+            f"{', '.join(missing[:5])}{' ...' if len(missing) > 5 else ''}. Give the labels with --labels FILE, or "
+            "name the classes by index."
+        )
     if missing:
-        known = ", ".join(contract.labels[:3]) or "none, because the model has no labels"
+        known = ", ".join(contract.labels[:3])
         raise DataError(
             f"{len(missing)} of {len(data.classes)} classes of {data.name} match none of the model's "
             f"{len(contract.labels)} labels: {', '.join(missing[:5])}{' ...' if len(missing) > 5 else ''}. "
