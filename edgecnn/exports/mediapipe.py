@@ -43,6 +43,25 @@ def classifier(file: ModelFile) -> ModelFile:
     return with_contract(adapted, adapted.contract.replace(labels=labels))
 
 
+def places(adapted: ModelFile, model: str, literal: Callable[[str], str]) -> dict[str, str]:
+    """What a template of code is filled with.
+
+    Args:
+        adapted: what `classifier` gave.
+        model: how the code names its file.
+        literal: a text as the language writes it.
+    """
+    contract, how = adapted.contract, adapted.contract.preprocessing
+    return {
+        "model": literal(model),
+        "title": literal(contract.name),
+        "labels": ", ".join(map(literal, contract.labels[:LISTED])),
+        "width": str(how.width),
+        "height": str(how.height),
+        "crop": repr(how.crop if how.fit == "crop" else 0.0),
+    }
+
+
 def notes(file: ModelFile) -> tuple[str, ...]:
     """What MediaPipe does otherwise than `edgecnn classify`."""
     how = file.contract.preprocessing

@@ -33,15 +33,8 @@ def contents(file: ModelFile, options: Options) -> Contents:
     from edgecnn.exports import mediapipe
 
     adapted = mediapipe.classifier(file)
-    name, how = mediapipe.identifier(file.contract.name), file.contract.preprocessing
-    places = {
-        "model": mediapipe.kotlin_string(f"{name}.tflite"),
-        "title": mediapipe.kotlin_string(file.contract.name),
-        "labels": ", ".join(map(mediapipe.kotlin_string, adapted.contract.labels[: mediapipe.LISTED])),
-        "width": str(how.width),
-        "height": str(how.height),
-        "crop": repr(how.crop if how.fit == "crop" else 0.0),
-    }
+    name = mediapipe.identifier(file.contract.name)
+    places = mediapipe.places(adapted, f"{name}.tflite", mediapipe.kotlin_string)
     readme = {"name": template.plain(file.contract.name), "file": f"{name}.tflite"}
     return Contents(
         {

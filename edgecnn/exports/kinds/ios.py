@@ -24,15 +24,8 @@ def contents(file: ModelFile, options: Options) -> Contents:
     from edgecnn.exports import mediapipe
 
     adapted = mediapipe.classifier(file)
-    name, how = mediapipe.identifier(file.contract.name), file.contract.preprocessing
-    places = {
-        "model": mediapipe.swift_string(name),
-        "title": mediapipe.swift_string(file.contract.name),
-        "labels": ", ".join(map(mediapipe.swift_string, adapted.contract.labels[: mediapipe.LISTED])),
-        "width": str(how.width),
-        "height": str(how.height),
-        "crop": repr(how.crop if how.fit == "crop" else 0.0),
-    }
+    name = mediapipe.identifier(file.contract.name)
+    places = mediapipe.places(adapted, name, mediapipe.swift_string)
     readme = {"name": template.plain(file.contract.name), "file": f"{name}.tflite"}
     return Contents(
         {
