@@ -6,7 +6,7 @@ import codecs
 import csv
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from edgecnn.core.errors import DataError
@@ -98,6 +98,24 @@ def _known(names: Sequence[str]) -> int:
 def plain(name: str) -> str:
     """The name of a column, whatever its case, spaces and quotes."""
     return re.sub(r"[\s\-]+", "_", name.strip().strip("\"'").strip()).casefold()
+
+
+def records(header: Sequence[str], rows: Rows, path_column: int, spec: str) -> Iterator[tuple[int, list[str]]]:
+    """Line number and values of each row, one value per column; those that a short row lacks are empty.
+
+    Raises:
+        DataError: a row has no path, or more values than there are columns.
+    """
+    for number, row in rows:
+        values = [*row, *[""] * (len(header) - len(row))]
+        if not values[path_column]:
+            raise DataError(f"{spec}, line {number}: the path is empty. Fill it in, or remove the line.")
+        if any(values[len(header) :]):
+            raise DataError(
+                f"{spec}, line {number} has {len(row)} values for {len(header)} columns; put values that contain "
+                "separators in quotes."
+            )
+        yield number, values
 
 
 def located(folder: Path, text: str) -> Path:

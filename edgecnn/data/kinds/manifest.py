@@ -19,6 +19,7 @@ from edgecnn.data.table import (
     only,
     plain,
     read_table,
+    records,
     refuse_missing,
     refuse_splits,
 )
@@ -44,16 +45,8 @@ def open_data(spec: str) -> DataSet:
     if not rows:
         raise DataError(f"{spec} lists no images. Expected a header `path,label` and one row per image.")
     examples = []
-    for number, row in rows:
-        text = row[path_column] if path_column < len(row) else ""
-        if not text:
-            raise DataError(f"{spec}, line {number}: the path is empty. Fill it in, or remove the line.")
-        if any(row[len(header) :]):
-            raise DataError(
-                f"{spec}, line {number} has {len(row)} values for {len(header)} columns; put values that contain "
-                "separators in quotes."
-            )
-        label = row[label_column] if label_column is not None and label_column < len(row) else ""
+    for _, row in records(header, rows, path_column, spec):
+        text, label = row[path_column], row[label_column] if label_column is not None else ""
         examples.append(FileExample(located(path.parent, text), printable(text), printable(label) or None))
     refuse_missing([example.path for example in examples], [example.name for example in examples], spec)
     examples.sort(key=lambda example: example.name)

@@ -22,6 +22,7 @@ from edgecnn.data.table import (
     only,
     plain,
     read_table,
+    records,
     refuse_missing,
     refuse_splits,
 )
@@ -49,14 +50,11 @@ def open_data(spec: str) -> DataSet:
         raise DataError(f"{spec} has the columns {', '.join(header)}; expected path,label,xmin,ymin,xmax,ymax.")
     refuse_splits(rest, rows, spec)
     boxes: dict[str, list[Box]] = {}
-    for number, row in rows:
-        filled = [*row, *[""] * (len(header) - len(row))]
-        if not filled[path_column]:
-            raise DataError(f"{spec}, line {number}: the path is empty.")
-        own = boxes.setdefault(filled[path_column], [])
-        values = [filled[column] for column in corners]
-        if any((filled[label_column], *values)):
-            own.append(_box(filled[label_column], values, f"{spec}, line {number}"))
+    for number, row in records(header, rows, path_column, spec):
+        own = boxes.setdefault(row[path_column], [])
+        label, values = row[label_column], [row[column] for column in corners]
+        if any((label, *values)):
+            own.append(_box(label, values, f"{spec}, line {number}"))
     return _data(spec, boxes)
 
 
