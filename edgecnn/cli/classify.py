@@ -8,8 +8,9 @@ from typing import Any
 import click
 
 from edgecnn.cli._arguments import IMAGE, TFLITE_AND_IMAGES
+from edgecnn.cli._images import looked_at, opened, shown
 from edgecnn.cli._options import Command, options_of
-from edgecnn.cli._output import emit, json_option, note, say
+from edgecnn.cli._output import json_option, say
 from edgecnn.core.hints import Hints
 from edgecnn.core.options import Settings, option
 
@@ -42,22 +43,13 @@ def command(
     Example:
       edgecnn classify lite0.tflite cat.jpg --top 5
     """
-    from edgecnn.runtime.process import guard
     from edgecnn.runtime.run.answers import answer_files
     from edgecnn.runtime.tasks import task_of
 
-    file = hints.read(model)
-    for sentence in file.contract.assumed:
-        note(f"Note: {sentence}")
-    arguments = (file, list(images), settings.top, settings.threads)
-    results = guard.isolated(answer_files, *arguments, limit_processor_s=guard.processor_s(file, len(images)))
+    file = opened(model, hints)
+    results = looked_at(file, images, answer_files, settings.top, settings.threads)
     key = task_of(file.contract).answers_key
-    emit(results, json_path, lambda: _show(results, key))
-    failed = [result for result in results if "error" in result]
-    for result in failed:
-        note(f"Error: {result['error']}")
-    if failed:
-        raise click.exceptions.Exit(1)
+    shown(results, json_path, lambda: _show(results, key))
 
 
 def _show(results: list[dict[str, Any]], key: str) -> None:

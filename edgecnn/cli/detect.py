@@ -8,8 +8,9 @@ from typing import Any
 import click
 
 from edgecnn.cli._arguments import IMAGE, TFLITE_AND_IMAGES
+from edgecnn.cli._images import looked_at, opened, shown
 from edgecnn.cli._options import Command, options_of
-from edgecnn.cli._output import emit, json_option, note, say
+from edgecnn.cli._output import json_option, say
 from edgecnn.core.hints import Hints
 from edgecnn.core.options import Settings, option
 
@@ -44,24 +45,16 @@ def command(model: str, images: tuple[str, ...], settings: DetectSettings, hints
     Example:
       edgecnn detect detector.tflite street.jpg --draw found
     """
-    from edgecnn.runtime.process import guard
     from edgecnn.runtime.run.boxes import detect_files
 
-    file = hints.read(model)
-    for sentence in file.contract.assumed:
-        note(f"Note: {sentence}")
+    file = opened(model, hints)
     if file.contract.task != "detection":
         raise click.UsageError(
             f"{model} is for {file.contract.task}; expected a detector. For a classifier: edgecnn classify"
         )
-    arguments = (file, list(images), settings.threshold, settings.most, settings.threads, settings.draw)
-    results = guard.isolated(detect_files, *arguments, limit_processor_s=guard.processor_s(file, len(images)))
-    emit(results, json_path, lambda: _show(results))
-    failed = [result for result in results if "error" in result]
-    for result in failed:
-        note(f"Error: {result['error']}")
-    if failed:
-        raise click.exceptions.Exit(1)
+    how = (settings.threshold, settings.most, settings.threads, settings.draw)
+    results = looked_at(file, images, detect_files, *how)
+    shown(results, json_path, lambda: _show(results))
 
 
 def _show(results: list[dict[str, Any]]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -22,10 +23,15 @@ def answer(engine: Engine, picture: np.ndarray, count: int = 5, order: str = "bg
 def answer_files(file: ModelFile, paths: list[str], count: int = 5, threads: int | None = None) -> list[dict[str, Any]]:
     """The same for image files; one that can't be read gets an `error` instead of answers."""
     engine = Engine(file, threads)
-    results: list[dict[str, Any]] = []
-    for path in paths:
+    return for_each(paths, lambda number, picture: {engine.task.answers_key: answer(engine, picture, count)})
+
+
+def for_each(paths: list[str], look: Callable[[int, np.ndarray], dict[str, Any]]) -> list[dict[str, Any]]:
+    """What `look` finds in each image file, by its number; `error` for one that can't be read or understood."""
+    results = []
+    for number, path in enumerate(paths):
         try:
-            found: dict[str, Any] = {engine.task.answers_key: answer(engine, read_picture(path), count)}
+            found = look(number, read_picture(path))
         except PictureError as error:
             found = {"error": str(error)}
         except OutputValueError as error:

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import OutputValueError, PictureError
+from ..errors import PictureError
 from ..model.model_file import ModelFile
 from ..opencv import opencv
 from ..tasks import Answer
 from ..tasks.detection import TASK, in_picture
+from .answers import for_each
 from .engine import Engine
-from .preprocess import read_picture
 
 
 def detect(
@@ -53,20 +53,16 @@ def detect_files(
         threads: processor threads.
         folder: for copies with the boxes drawn in, PNG; None for none.
     """
-    engine, results = Engine(file, threads), []
-    for number, path in enumerate(paths):
-        try:
-            picture = read_picture(path)
-            found: dict[str, Any] = {"boxes": detect(engine, picture, threshold, most)}
-            if folder is not None:
-                name = f"{number}_{Path(path).stem}.png"
-                found["drawn"] = _drawn(engine, picture, found["boxes"], Path(folder), name)
-        except PictureError as error:
-            found = {"error": str(error)}
-        except OutputValueError as error:
-            found = {"error": f"{path}: {error}"}
-        results.append({"path": path, **found})
-    return results
+    engine = Engine(file, threads)
+
+    def look(number: int, picture: np.ndarray) -> dict[str, Any]:
+        found: dict[str, Any] = {"boxes": detect(engine, picture, threshold, most)}
+        if folder is not None:
+            name = f"{number}_{Path(paths[number]).stem}.png"
+            found["drawn"] = _drawn(engine, picture, found["boxes"], Path(folder), name)
+        return found
+
+    return for_each(paths, look)
 
 
 def _drawn(engine: Engine, picture: np.ndarray, answers: list[Answer], folder: Path, name: str) -> str:
