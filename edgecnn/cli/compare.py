@@ -60,11 +60,14 @@ def command(
     """
     from edgecnn.comparison.candidate import candidates
     from edgecnn.comparison.leaderboard import leaderboard
-    from edgecnn.estimation import estimate
+    from edgecnn.estimation import estimate, known
 
     found = candidates(models, verifications, profiles)
+    estimated = place.is_given and not (measure and place == EstimateSettings(threads=place.threads))
+    if estimated:
+        known.chosen(place)  # refused here, it costs no measurement
     found, ratios = _timed(found, measure, place.threads) if measure else (found, ())
-    board = leaderboard(found, settings, lambda each: estimate(each.path, place) if place.is_given else (), ratios)
+    board = leaderboard(found, settings, lambda each: estimate(each.path, place) if estimated else (), ratios)
     if html_path:
         from edgecnn.comparison.page import leaderboard_page
         from edgecnn.core.files import write_text

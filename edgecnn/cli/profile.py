@@ -142,14 +142,18 @@ def _per_op(file: AnyFile, device: Device, node_data: str | None, **options: Any
 
 def _cross_checks(found: Results, files: Sequence[AnyFile]) -> list[str]:
     """Where what was measured is outside of what would have been estimated for that device."""
+    from edgecnn.core.errors import EdgecnnError
     from edgecnn.estimation import cross_check
 
     models = {file.sha256: file for file in files}
-    return [
-        line
-        for profile in found.profiles
-        for line in cross_check.remarks(profile, models[profile.model.sha256], profile.device)
-    ]
+    try:
+        return [
+            line
+            for profile in found.profiles
+            for line in cross_check.remarks(profile, models[profile.model.sha256], profile.device)
+        ]
+    except EdgecnnError as error:  # a damaged law must not cost what was measured
+        return [f"Not compared with an estimate: {error}"]
 
 
 def _show(found: Results, checks: Sequence[str]) -> None:

@@ -114,13 +114,10 @@ def leaderboard(
         estimates: of a model, for boards that are not at hand.
         ratios: of interleaved runs.
     """
-    rows = {each.file.sha256: _standing(each, estimates(each)) for each in found}
-    kept = {digest: row for digest, row in rows.items() if _within(row, settings)}
-    order = sorted(kept, key=lambda digest: _rank(kept[digest], settings.sort))
-    by_digest = {each.file.sha256: each for each in found}
-    first = by_digest[order[0]].verification if order else None
-    compared = [_behind(kept[digest], by_digest[digest].verification, first) for digest in order]
-    left_out = tuple(row.model for digest, row in rows.items() if digest not in kept)
+    rows = [(each.verification, _standing(each, estimates(each))) for each in found]
+    kept = sorted((pair for pair in rows if _within(pair[1], settings)), key=lambda pair: _rank(pair[1], settings.sort))
+    compared = [_behind(row, verification, kept[0][0]) for verification, row in kept]
+    left_out = tuple(row.model for _, row in rows if not _within(row, settings))
     return Leaderboard(tuple(compared), left_out, tuple(ratios), tuple(_notes(compared)))
 
 

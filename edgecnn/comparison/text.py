@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from edgecnn.comparison.leaderboard import Latency, Leaderboard, Standing
-from edgecnn.estimation.text import digits
+from edgecnn.profiling.text import digits
 
 COLUMNS = ("model", "accuracy", "behind", "latency", "kind", "fps", "size", "device", "threads", "energy")
 DROP_FIRST = ("energy", "threads", "device", "fps", "size", "kind")

@@ -11,8 +11,8 @@ from edgecnn.estimation import graphs, known
 from edgecnn.estimation.estimating import of_totals
 from edgecnn.estimation.law import Laws
 from edgecnn.estimation.record import Estimate
-from edgecnn.estimation.text import digits
 from edgecnn.profiling import Profile, Row
+from edgecnn.profiling.text import digits
 from edgecnn.runtime.model.model_file import AnyFile
 
 

@@ -85,7 +85,7 @@ def chosen(settings: EstimateSettings) -> Laws:
     if not fitting:
         listed = "; ".join(f"{each.runtime}, {each.threads} threads" for each in found)
         raise UsageError(f"{settings.board or settings.device} was not measured so. Its measurements: {listed}.")
-    return fitting[0]
+    return min(fitting, key=lambda each: each.delegate != "cpu")  # the first, the newest, of the processor's own
 
 
 def _all(settings: EstimateSettings) -> tuple[Laws, ...]:

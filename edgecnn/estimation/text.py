@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from edgecnn.core.text import counted
 from edgecnn.estimation.record import Estimate
+from edgecnn.profiling.text import digits
 
 COLUMNS = ("model", "format", "latency", "9 of 10 within", "fps", "energy")
 TITLE = "Estimated, not measured"
@@ -31,17 +32,6 @@ def milliseconds(each: Estimate) -> str:
     return each.kind if each.latency_ms is None else f"{digits(each.latency_ms)} ms"
 
 
-def short(each: Estimate) -> str:
-    """Everything in one line: what, how far, and that it is estimated."""
-    if each.latency_ms is None or each.interval_ms is None:
-        return f"{each.number_format} on {each.device}: not estimated: {each.refusal}"
-    low, high = each.interval_ms
-    return (
-        f"{each.number_format} on {each.device}: estimated {digits(each.latency_ms)} ms "
-        f"({digits(low)} to {digits(high)} ms)"
-    )
-
-
 def sentences(estimates: Sequence[Estimate]) -> list[str]:
     """Why some models have no estimate, and what the others rest on."""
     lines = [
@@ -60,12 +50,9 @@ def sentences(estimates: Sequence[Estimate]) -> list[str]:
 
 def _grounds(each: Estimate) -> str:
     basis = each.basis
+    delegate = "" if basis.delegate == "cpu" else f", delegate {basis.delegate}"
     return (
-        f"Estimated for {each.device}, {counted(basis.threads, 'thread')}: {basis.runtime} on {basis.processor} "
+        f"Estimated for {each.device}, {counted(basis.threads, 'thread')}{delegate}: {basis.runtime} on "
+        f"{basis.processor} "
         f"({basis.source})"
     )
-
-
-def digits(value: float) -> str:
-    """Three significant digits without an exponent."""
-    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"

@@ -104,6 +104,25 @@ def test_order_and_bounds(settings, left, tmp_path):
     assert Leaderboard.from_dict(json.loads(json.dumps(board.to_dict()))) == board
 
 
+def test_two_runs_with_the_same_file_have_a_row_each(tmp_path):
+    first = candidate(8, answers(120, 1), tmp_path)
+    second = dataclasses.replace(first, name="again", verification=verification(first.file, answers(150, 2)))
+    board = leaderboard([first, second], CompareSettings())
+    assert [(row.model, row.accuracy.percent) for row in board.rows] == [("again", 75.0), ("m8", 60.0)]
+    assert board.rows[1].behind.percent == 15.0 and not board.left_out
+
+
+def test_what_cannot_be_estimated_is_refused_before_anything_is_measured(tmp_path):
+    path = candidate(8, None, tmp_path).path
+    done = run_cli("compare", path, "--measure", "local", "--device", "nowhere")
+    assert "nowhere is not calibrated" in check_clean_failure(done, 1) and "Measuring" not in done.stderr
+
+
+def test_threads_of_a_measurement_ask_for_no_estimate(tmp_path):
+    done = run_cli("compare", candidate(8, None, tmp_path).path, "--measure", "local", "--threads", "1")
+    assert done.returncode == 0 and "measured" in done.stdout, done.stderr
+
+
 def test_the_page_marks_estimates(tmp_path):
     found = [candidate(8, answers(120, 1), tmp_path), candidate(24, answers(190, 2), tmp_path)]
     page = leaderboard_page(leaderboard(found, CompareSettings(), lambda each: [estimated(12.0)]))
