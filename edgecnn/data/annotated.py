@@ -114,8 +114,10 @@ class ImageIndex:
         self.root = root
         self.paths = tuple(images_below(root, Counter(), frozenset()))
         self._by_name: dict[str, list[Path]] = {}
+        self._by_stem: dict[str, list[Path]] = {}
         for path in self.paths:
             self._by_name.setdefault(path.name, []).append(path)
+            self._by_stem.setdefault(path.stem, []).append(path)
 
     def find(self, name: str, near: Path, hint: str = "") -> Path | None:
         """The image of a name; None where there is none.
@@ -135,6 +137,11 @@ class ImageIndex:
             if ends:
                 return self._nearest(ends, near, hint, name)
         return None
+
+    def beside(self, annotation: Path) -> Path | None:
+        """The image whose name differs from an annotation file's in the suffix only; errors as of `find`."""
+        found = self._by_stem.get(annotation.stem)
+        return self._nearest(found, annotation, "", annotation.stem) if found else None
 
     def _nearest(self, paths: list[Path], near: Path, hint: str, name: str) -> Path:
         if len(paths) == 1:

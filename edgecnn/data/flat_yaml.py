@@ -11,6 +11,7 @@ from edgecnn.runtime.regular_file import read_regular
 
 Value = str | list[str] | dict[str, str]
 _MOST_BYTES = 4 << 20
+_COMMENT = re.compile(r"""('[^']*'|"[^"]*")|(?:^|\s)#.*$""")  # none begins between quotes
 _KEY = re.compile(r"""(?P<key>'[^']*'|"[^"]*"|[^\s:#'"\[{][^:#]*?)\s*:(?:\s+(?P<rest>.*))?$""")
 _ITEM = re.compile(r"""'(?:[^']|'')*'|"(?:[^"\\]|\\.)*"|[^,]+""")
 
@@ -45,7 +46,7 @@ def _joined(text: str) -> list[str]:
     """Lines without comments; a list in brackets that goes over several of them is one."""
     lines: list[str] = []
     for raw in text.splitlines():
-        line = re.sub(r"(^|\s)#.*$", "", raw.replace("\t", "  ")).rstrip()
+        line = _COMMENT.sub(r"\1", raw.replace("\t", "  ")).rstrip()
         if not line or line in ("---", "..."):
             continue
         if lines and (_is_open(lines[-1], "[", "]") or _is_open(lines[-1], "{", "}")):

@@ -289,3 +289,29 @@ def test_real_sets(name: str, kind: str, images: int, classes: int, boxes: int) 
     data = open_data(str(REAL / name))
     assert (len(data), len(data.classes)) == (images, classes)
     assert sum(len(example.annotation.labels) for example in data.examples) == boxes
+
+
+def test_an_image_that_cannot_be_read_is_left_out_of_yolo(tmp_path: Path) -> None:
+    """Without its size nothing is known of its boxes."""
+    folder = make("yolo", tmp_path)
+    (folder / "images" / "a.png").write_bytes(b"no image")
+    data = open_data(str(folder))
+    assert [example.path.name for example in data.examples] == ["b.png", "c.png"]
+    assert any("images have no readable header and are left out" in note for note in data.notes)
+
+
+def test_names_of_yolo_may_hold_a_number_sign(tmp_path: Path) -> None:
+    folder = make("yolo", tmp_path)
+    (folder / "data.yaml").write_text("train: images  # it's 'here'\nnc: 2\nnames: ['sign #1', \"b # c\"]  # two\n")
+    assert set(open_data(str(folder)).classes) == {"sign #1", "b # c"}
+
+
+def test_an_annotation_without_a_name_is_of_the_image_next_to_it(tmp_path: Path) -> None:
+    """Both splits have images of the same names, as cameras give them."""
+    for split, corners in (("train", (4, 3, 20, 18)), ("val", (10, 6, 30, 27))):
+        write_images(tmp_path / split, ["0001.png"])
+        (tmp_path / split / "0001.xml").write_text(voc("", [("cat", *corners)]))
+    found = {
+        example.path.parent.name: example.annotation.boxes[0].corners for example in open_data(str(tmp_path)).examples
+    }
+    assert found["train"][0] < found["val"][0]

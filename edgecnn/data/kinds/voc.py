@@ -68,7 +68,7 @@ def _image(root: Element, path: Path, index: ImageIndex) -> Path | None:
     found = index.find(named, path) if named else None
     if found is not None and found.stem == path.stem:
         return found
-    return next((each for each in index.paths if each.stem == path.stem), found)
+    return index.beside(path) or found
 
 
 def _size(root: Element, image: Path) -> tuple[float, float]:

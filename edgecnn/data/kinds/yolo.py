@@ -116,15 +116,15 @@ def _text(path: Path) -> str:
 
 def _read(root: Path, paths: tuple[Path, ...] | list[Path], names: list[str], name: str) -> DataSet:
     findings = Findings()
-    examples = [_example(path, root, names, findings) for path in paths]
+    examples = [example for path in paths if (example := _example(path, root, names, findings))]
     return box_data(name, examples, names, findings.notes(name))
 
 
-def _example(path: Path, root: Path, names: list[str], findings: Findings) -> FileExample:
+def _example(path: Path, root: Path, names: list[str], findings: Findings) -> FileExample | None:
     size = image_size(path)
     if size is None:
-        findings.add("images have no readable header", printable(path.name))
-        size = (1, 1)
+        findings.add("images have no readable header and are left out", printable(path.name))
+        return None
     labels = _labels(path)
     lines = _text(labels).splitlines() if labels.is_file() else []
     boxes = [_box(line, size, names, labels, row) for row, line in enumerate(lines, 1) if line.strip()]
