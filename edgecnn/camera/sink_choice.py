@@ -12,6 +12,7 @@ from edgecnn.core.errors import UsageError
 from edgecnn.core.option import Key, Option, SettingError
 from edgecnn.core.options import options, unknown
 from edgecnn.core.registry import CAMERA_SINKS
+from edgecnn.runtime.home import expanded
 
 _KEY = re.compile(r"([a-z][a-z0-9_-]*)=(.*)", re.DOTALL)
 _ITEM = re.compile(r'((?:[^,"]|"[^"]*")*)(?:,|$)')
@@ -84,6 +85,8 @@ def _items(text: str) -> list[str]:
 
 
 def _parsed(declared: Option, text: str) -> Any:
+    if declared.kind == "Path":
+        return expanded(text)  # behind a colon or an equals sign no shell replaces "~"
     return _WORDS.get(text.lower(), text) if declared.kind == "bool" else declared.parsed(text)
 
 

@@ -124,6 +124,12 @@ def test_values_with_commas_stand_between_double_quotes():
     assert chosen("jsonl:a").rule == Rule("*", None, 3)
 
 
+def test_a_path_behind_a_colon_begins_at_home_too(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/somebody")
+    assert str(chosen("jsonl:~/a.jsonl").options.file) == "/home/somebody/a.jsonl"
+    assert str(chosen("mqtt:broker,credentials=~/secret").options.credentials) == "/home/somebody/secret"
+
+
 @pytest.mark.parametrize("kind", CAMERA_SINKS.names())
 def test_every_kind_reads_its_example(kind):
     plugin = CAMERA_SINKS.load(kind)
