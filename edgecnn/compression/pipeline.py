@@ -279,7 +279,16 @@ class _Trainer:
         self.history: History | None = None
 
     def __call__(self, model: Any, callbacks: Sequence[Any] = ()) -> Any:
-        """Train in place."""
+        """Train in place.
+
+        Raises:
+            UsageError: an average of the weights would undo what a method does to them after each step.
+        """
+        if callbacks and self._settings.weight_average:
+            raise UsageError(
+                "--weight-average can't be used with a method that changes the weights after each step: the average "
+                "would undo that. Remove it."
+            )
         self.history = fit(
             model,
             self._sources["train"],

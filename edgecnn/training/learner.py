@@ -148,9 +148,11 @@ class Learner:
         own = [np.asarray(variable.numpy()) for variable in variables]
         for variable, average in zip(variables, self._averages):
             variable.assign(average.numpy())
-        yield
-        for variable, value in zip(variables, own):
-            variable.assign(value)
+        try:
+            yield
+        finally:
+            for variable, value in zip(variables, own):
+                variable.assign(value)
 
     def _step(self, step: Any, inputs: Any, targets: Any, weights: Any) -> Any:
         """Train on one batch; returns the sums of loss and of right answers over all workers, float32 (2,)."""

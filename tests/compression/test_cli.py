@@ -119,6 +119,10 @@ def test_every_option_of_a_method_can_be_given() -> None:
         ),
         (("prune", "--method", "magnitude", "--for", "tpu"), r"for is 'tpu'; expected one of: xnnpack"),
         (("prune", "--method", "nothing"), r"method is 'nothing'; expected one of: channels, clusters"),
+        (
+            ("prune", "--method", "magnitude", "--weight-average", "0.9"),
+            r"--weight-average can't be used with a method",
+        ),
         (("train", "--qat", "--unfreeze", "2"), r"--unfreeze can't be used with --qat"),
     ],
 )

@@ -21,7 +21,7 @@ from edgecnn.models.heads import with_dense_head
 from edgecnn.runtime.model.contract import Contract, Preprocessing
 from edgecnn.training import FitSettings, Teacher, TrainingRows, open_rows
 from edgecnn.training.fit import fit
-from edgecnn.training.learner import Learner
+from edgecnn.training.learner import Learner, Trainee
 from edgecnn.training.model import block_count, unfreeze
 
 THREE = Contract(Preprocessing(32, 32), labels=("ant", "bee", "cat"))
@@ -190,6 +190,17 @@ def test_a_moving_average_is_kept_and_resumed(tmp_path: Path) -> None:
         fit(resumed, blobs(), blobs(seed=1), settings, callbacks=[Watching(stop=6)], folder=tmp_path)
     fit(resumed := linear(), blobs(), blobs(seed=1), settings, folder=tmp_path)
     assert all(np.array_equal(*pair) for pair in zip(resumed.get_weights(), model.get_weights()))
+
+
+def test_an_evaluation_that_fails_leaves_the_own_weights_in_the_model() -> None:
+    settings = FitSettings(epochs=1, batch_size=50, augment="none", weight_average=0.9)
+    learner = Learner(Trainee.of(linear()), settings, blobs().preprocessing, steps=4, batch_size=50)
+    learner.model.set_weights([weights + 1 for weights in learner.model.get_weights()])
+    own = learner.model.get_weights()
+    with pytest.raises(ZeroDivisionError), learner.averaged():
+        assert not np.allclose(learner.model.get_weights()[0], own[0])
+        raise ZeroDivisionError
+    assert all(np.array_equal(*pair) for pair in zip(learner.model.get_weights(), own))
 
 
 def test_stops_early_and_keeps_the_best_epoch() -> None:
