@@ -12,15 +12,9 @@ import numpy as np
 from edgecnn.core.errors import UsageError
 from edgecnn.core.hints import NO_HINTS, Hints
 from edgecnn.float_model.converters.converter import CONVERTERS, Runner, converted
+from edgecnn.graph.probabilities import PROBABILITIES_OF
 from edgecnn.runtime.model.contract import Contract, Preprocessing
-from edgecnn.runtime.model.output_kind import (
-    BINARY_LOGIT,
-    BINARY_PROBABILITY,
-    INDEPENDENT_LOGITS,
-    INDEPENDENT_PROBABILITIES,
-    LOGITS,
-    PROBABILITIES,
-)
+from edgecnn.runtime.model.output_kind import LOGITS
 from edgecnn.runtime.process import guard
 from edgecnn.runtime.run.engine import Engine
 from edgecnn.runtime.run.preprocess import input_table
@@ -29,12 +23,6 @@ from edgecnn.runtime.tasks.classification import sigmoid, softmax
 from edgecnn.tasks import task_of
 from edgecnn.verification.input_check import Reference
 
-_ACTIVATIONS = {
-    (LOGITS, PROBABILITIES): softmax,
-    (INDEPENDENT_LOGITS, INDEPENDENT_PROBABILITIES): sigmoid,
-    (BINARY_LOGIT, BINARY_PROBABILITY): sigmoid,
-}
-"""(Output of the float model, of the artifact) -> what lies between them."""
 if TYPE_CHECKING:
     from edgecnn.float_model.loading import TraceableModel
 
@@ -114,9 +102,9 @@ def _keras(against: Any, contract: Contract, hints: Hints, trust: bool) -> tuple
 
 def _like_the_artifact(reference: Reference, theirs: Contract, ours: Contract) -> Reference:
     """A float model that gives logits, with probabilities where the artifact gives these."""
-    activation = _ACTIVATIONS.get((theirs.output, ours.output))
-    if activation is None:
+    if PROBABILITIES_OF.get(theirs.output) != ours.output:
         return reference
+    activation = softmax if theirs.output == LOGITS else sigmoid
     return lambda images, preprocessing: [
         [activation(values) for values in outputs] for outputs in reference(images, preprocessing)
     ]
