@@ -8,6 +8,7 @@ import secrets
 import socket
 import threading
 import urllib.parse
+from abc import ABC, abstractmethod
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -26,7 +27,7 @@ OPTIONS = ("--host ", "--port ")
 """How the settings of host and port are written in messages."""
 
 
-class WebServer:
+class WebServer(ABC):
     """Serves requests in threads of its own; a subclass answers them.
 
     Args:
@@ -60,6 +61,7 @@ class WebServer:
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.2,), name="page", daemon=True)
         self._thread.start()
 
+    @abstractmethod
     def answer(self, request: Request, path: str, fields: dict[str, str]) -> None:
         """Answer a GET by `request.send`.
 
@@ -68,7 +70,6 @@ class WebServer:
             path: without the query.
             fields: of the query.
         """
-        raise NotImplementedError
 
     def addresses(self) -> list[str]:
         """Where to look, the likeliest first."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -132,13 +133,13 @@ class Task(Protocol):
         """How images become the input of what `fitted` makes of a model with this contract."""
         return contract.preprocessing
 
+    @abstractmethod
     def fitted(self, model: Any, contract: Contract, data: DataSet) -> tuple[Any, Contract]:
         """The model with a head for what the data set says, and the contract for that; as it is, where it has one.
 
         Raises:
             UsageError: the model can't get such a head.
         """
-        raise NotImplementedError
 
     def untrainable(self, contract: Contract) -> str:
         """Why a model can't be trained further as it is ("ends in probabilities, ..."); empty if it can."""
@@ -158,10 +159,11 @@ class Task(Protocol):
         """
         return None
 
+    @abstractmethod
     def encoder(self, truths: np.ndarray, contract: Contract, settings: LossSettings) -> Encoder:
         """What makes the targets of batches from `stacked` truths."""
-        raise NotImplementedError
 
+    @abstractmethod
     def losses(self, outputs: Any, targets: Any, settings: LossSettings, teacher: Any = None) -> Any:
         """The loss of each image, float32 (batch,).
 
@@ -171,11 +173,10 @@ class Task(Protocol):
             settings: of the loss.
             teacher: outputs of another model to imitate (distillation); None without.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def hits(self, outputs: Any, targets: Any) -> Any:
         """How right each answer is, float32 (batch,) from 0 to 1: what training shows of the metric on its way."""
-        raise NotImplementedError
 
     def condensed(self, outputs: Outputs, truths: np.ndarray, contract: Contract) -> list[np.ndarray]:
         """What `score` needs of the outputs for one batch; all of it, where that is little.
@@ -187,6 +188,7 @@ class Task(Protocol):
         """
         return [*outputs]
 
+    @abstractmethod
     def score(self, outputs: Outputs, truths: np.ndarray, contract: Contract) -> Score:
         """Evaluate a float model, without augmentation.
 
@@ -195,7 +197,6 @@ class Task(Protocol):
             truths: `stacked`.
             contract: of the model.
         """
-        raise NotImplementedError
 
     def teacher_order(self, student: Contract, teacher: Contract) -> tuple[int, ...] | None:
         """Which of a teacher's outputs belongs to each of the student's; None where they are taken as they are.
@@ -244,6 +245,7 @@ class Task(Protocol):
         """Whether both give the same answer for one image."""
         return self.device.same(expected, found, contract)
 
+    @abstractmethod
     def metrics(
         self, expected: Sequence[Outputs], found: Sequence[Outputs], truths: Sequence[Truth], contract: Contract
     ) -> tuple[dict[str, Metric], Share]:
@@ -255,7 +257,6 @@ class Task(Protocol):
             truths: what the data set says of each.
             contract: of both.
         """
-        raise NotImplementedError
 
     def right(self, found: Sequence[Outputs], truths: Sequence[Truth], contract: Contract) -> np.ndarray | None:
         """Whether each answer is right, bool (images,); None where answers are neither right nor wrong."""

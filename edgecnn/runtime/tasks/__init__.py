@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -38,7 +39,7 @@ def check_finite(outputs: Outputs, whose: str = "The model's") -> None:
         )
 
 
-class DeviceTask:
+class DeviceTask(ABC):
     """What every task gives, and what it may leave to these defaults.
 
     Attributes:
@@ -55,7 +56,7 @@ class DeviceTask:
     summary: ClassVar[str] = "Model"
     smoothed: ClassVar[bool] = False
 
-    def check(self, contract: Contract, shapes: Sequence[tuple[int, ...]]) -> None:
+    def check(self, contract: Contract, shapes: Sequence[tuple[int, ...]]) -> None:  # noqa: B027 (a default)
         """Refuse output tensors that don't fit the contract.
 
         Args:
@@ -88,13 +89,13 @@ class DeviceTask:
         """The outputs in the order in which this task takes them; exporters may have another."""
         return [*outputs]
 
+    @abstractmethod
     def interpret(self, outputs: Outputs, contract: Contract) -> np.ndarray:
         """What `answers` takes: probabilities by class, rows of boxes, ..."""
-        raise NotImplementedError
 
+    @abstractmethod
     def answers(self, values: np.ndarray, contract: Contract, count: int = 5) -> list[Answer]:
         """At most `count` answers, the surest first; may be empty."""
-        raise NotImplementedError
 
     def same(self, expected: Outputs, found: Outputs, contract: Contract) -> bool:
         """Whether two runs on one image give the same answer, as far as this task looks at it."""
@@ -115,7 +116,7 @@ class DeviceTask:
         """The answers in a few words, for a heading."""
         return ", ".join(str(answer["label"]) for answer in answers[:3])
 
-    def draw(self, canvas: np.ndarray, answers: Sequence[Answer], caption: str, contract: Contract) -> None:
+    def draw(self, canvas: np.ndarray, answers: Sequence[Answer], caption: str, contract: Contract) -> None:  # noqa: B027 (a default)
         """Draw the answers into an image.
 
         Args:
