@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 import pkgutil
 import re
 from collections.abc import Iterator
@@ -85,13 +86,11 @@ def _limited(kind: Any, *limits: Any) -> Any:
     return example(kind)
 
 
-def spoiled(value: Any) -> Iterator[Any]:
-    """The value with one place of it replaced or removed, again and again."""
-    for path in _paths(value):
-        for hostile in HOSTILE:
-            yield _changed(value, path, hostile)
-        if path:
-            yield _changed(value, path, _GONE)
+def spoiled(value: Any, most: int = 1_000) -> Iterator[Any]:
+    """The value with one place of it replaced or removed, again and again; of many such values `most`, evenly."""
+    changes = [(path, new) for path in _paths(value) for new in (*HOSTILE, _GONE) if path or new is not _GONE]
+    for path, new in changes[:: math.ceil(len(changes) / most)]:
+        yield _changed(value, path, new)
 
 
 _GONE = object()

@@ -138,9 +138,7 @@ def test_hostile_verification_of_others() -> None:
 def test_every_record_that_is_read_can_be_reported(name: str, kind: type[Record], argument: str) -> None:
     values = json.loads((OF_0_1 / f"{name}.json").read_text())
     reported = 0
-    for number, each in enumerate(spoiled(values)):
-        if number % 7:
-            continue
+    for each in spoiled(values, most=40):
         try:
             found: Any = kind.from_dict(each)
         except ModelFileError:
