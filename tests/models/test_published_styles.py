@@ -21,10 +21,9 @@ from edgecnn.weights import published
 EXAMPLES = (
     "timm:mobilenetv2_100",
     "timm:efficientnet_b0",
-    "timm:mobilenetv4_conv_medium",
+    "timm:mobilenetv4_conv_small",
     "timm:resnetv2_50",
     "torchvision:googlenet",
-    "torchvision:efficientnet_v2_s",
 )
 
 
