@@ -176,6 +176,8 @@ def show_data_report(report: DataReport) -> None:
     """What was found in training data, before training starts."""
     for split, counts in report.counts.items():
         few = sorted(counts.items(), key=lambda item: item[1])[:1]
+        if not few:
+            continue  # images without labels
         note(
             f"{split}: {sum(counts.values())} images of {len(counts)} classes; the smallest class is {few[0][0]} "
             f"({few[0][1]})."

@@ -21,6 +21,7 @@ POSITION = 510
 _WHAT = {
     "pictures": "decoded images of data sets",
     "features": "outputs of frozen layers, for training",
+    "encoded": "outputs of teachers and encoders by others",
     "archive": "unpacked data sets",
     "converted": "models by others, converted to float .tflite",
     "model": "copies of models",

@@ -23,7 +23,8 @@ from edgecnn.runtime.zips import DAMAGED_ZIP
 _SPARE_BYTES = 1 << 30
 _CACHE_BYTES = 30 << 30
 _ABANDONED_S = 24 * 3600.0  # nobody works on an entry for so long
-_OURS = re.compile(r"\.?(pictures|features|archive|converted|environment|trash)-")  # the folder may be anybody's
+# the folder may be anybody's
+_OURS = re.compile(r"\.?(pictures|features|encoded|archive|converted|environment|trash)-")
 _DAMAGED = (OSError, *DAMAGED_ZIP)
 
 Found = TypeVar("Found")
@@ -35,8 +36,9 @@ class Kept:
 
     Attributes:
         name: of its folder or file.
-        kind: here "pictures" (decoded images), "features" (of a frozen backbone), "archive" (unpacked data),
-            "converted" (models by others) or "environment" (of a converter).
+        kind: here "pictures" (decoded images), "features" (of a frozen backbone), "encoded" (outputs of a
+            teacher or encoder), "archive" (unpacked data), "converted" (models by others) or "environment" (of a
+            converter).
         size_bytes: of its files.
         age_s: seconds since it was used last.
     """

@@ -36,7 +36,12 @@ class Splits:
 
 
 def open_splits(
-    spec: str, *, validation: str | None = None, test: str | None = None, share: float = SplitSettings.validation_share
+    spec: str,
+    *,
+    validation: str | None = None,
+    test: str | None = None,
+    share: float = SplitSettings.validation_share,
+    labeled: bool = True,
 ) -> Splits:
     """Open a data set for training.
 
@@ -47,6 +52,7 @@ def open_splits(
         test: another `DATA` to test on at the end.
         share: of the training images that validate; an image is among them if the first 32 bits of its
             SHA-256, as a fraction, are below it.
+        labeled: whether labels are needed.
 
     Raises:
         DataError: there is no such data, it has fewer than two classes, or a split is empty.
@@ -54,14 +60,15 @@ def open_splits(
     """
     SplitSettings(spec, validation, test, share)
     data = open_data(spec)
-    train = _labeled(_training_part(data))
+    check = _labeled if labeled else _any
+    train = check(_training_part(data))
     digests = digests_of(train)
     if validation is None and "validation" not in data.splits:
         chosen = [fraction(digest) < share for digest in digests]
         held, held_digests = _part(train, digests, chosen, True)
         train, digests = _part(train, digests, chosen, False)
     else:
-        held = _labeled(_evaluation(validation, data, "validation"))
+        held = check(_evaluation(validation, data, "validation"))
         held_digests = digests_of(held)
     if not len(train) or not len(held):
         raise DataError(
@@ -69,7 +76,7 @@ def open_splits(
             "least one of each. Give more images, another --validation-share, or --validation DATA."
         )
     test = test or (None if "test" in data.splits else _official_test(spec))
-    tested = _labeled(_evaluation(test, data, "test")) if test or "test" in data.splits else None
+    tested = check(_evaluation(test, data, "test")) if test or "test" in data.splits else None
     return Splits(train, held, tested, (digests, held_digests))
 
 
@@ -104,6 +111,10 @@ def _labeled(data: DataSet) -> DataSet:
     if unlabeled or len(data.classes) < 2:
         have = f"{len(unlabeled)} images without a label" if unlabeled else f"only the class {data.classes[0]}"
         raise DataError(f"{data.name} has {have}; expected labeled images of at least two classes.")
+    return data
+
+
+def _any(data: DataSet) -> DataSet:
     return data
 
 

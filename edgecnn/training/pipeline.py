@@ -23,21 +23,25 @@ from edgecnn.data import DataSet
 from edgecnn.data.report import DataReport, Part, examine
 from edgecnn.data.seen import Seen
 from edgecnn.data.split import open_splits
-from edgecnn.float_model import keras_file, loading
+from edgecnn.float_model import loading
 from edgecnn.graph import keras_macs
 from edgecnn.models.spec import Family
 from edgecnn.runtime.model.contract import Contract
-from edgecnn.runtime.model.provenance import TrainedPhase, TrainingOrigin
+from edgecnn.runtime.model.output_kind import LOGITS
+from edgecnn.runtime.model.provenance import Provenance, TrainedPhase, TrainingOrigin
 from edgecnn.tasks import Task, task_of
+from edgecnn.training import distill, teaching
+from edgecnn.training.distill import learn_features
 from edgecnn.training.distribution import cluster_config, is_chief, local_worker, plain_copy
 from edgecnn.training.distribution import strategy as strategy_of
 from edgecnn.training.evaluate import Score, score
-from edgecnn.training.learner import Teacher, Trainee, normalized
+from edgecnn.training.learner import Trainee, normalized
 from edgecnn.training.model import check_blocks
 from edgecnn.training.reading import annotated, decoded
 from edgecnn.training.record import PhaseRecord, ScoreRecord, TrainingRecord
 from edgecnn.training.rows import TrainingRows
 from edgecnn.training.settings import TrainOptions
+from edgecnn.training.teaching import Teaching
 from edgecnn.training.trainer import Phase, Strategy, Trainer
 
 
@@ -53,6 +57,7 @@ class Trained:
         test: its score on the test images; None if there are none.
         report: what was found in the data.
         is_chief: whether this process is the one that writes files; the other workers leave that to it.
+        lesson: whose scores these are, where there were no labels but a teacher.
     """
 
     model: Any
@@ -62,6 +67,7 @@ class Trained:
     test: Score | None
     report: DataReport
     is_chief: bool = True
+    lesson: Task | None = None
 
     def _repr_html_(self) -> str:
         """Learning curves and figures, for notebooks."""
@@ -73,7 +79,7 @@ class Trained:
             PhaseRecord(phase.name, dataclasses.asdict(phase.settings), phase.history, phase.auxiliary_weights)
             for phase in self.phases
         )
-        task = task_of(self.contract)
+        task = self.lesson or task_of(self.contract)
         return TrainingRecord(
             classes=self.contract.labels,
             phases=phases,
@@ -111,18 +117,18 @@ def train(
     """
     strategy = _strategy(options)
     config = cluster_config(options.cluster, options.worker, os.environ)
-    parts, report, task = _data(model_file, options, progress, show_report)
+    parts, report, task, teacher = _data(model_file, options, progress, show_report)
     with strategy_of(config).scope():
         keras.utils.set_random_seed(int(options.overrides.get("seed") or 0))
-        model, contract = _fitting_model(model_file, options.hints, parts["train"].data, task)
+        model, contract = _fitting_model(model_file, options.hints, _classes(parts["train"].data, teacher), task)
         check_blocks(model, options.unfreeze)  # `auto` would find out only after it trained the head
         show_model(model)
-        rows = annotated(parts, contract)
-        phases = tuple(strategy.run(_trainer(model, contract, rows, options, folder, progress)))
+        start = _Start(model, contract, parts, teacher)
+        rows, phases = _fitted(start, strategy, options, folder, progress)
         model.trainable = True
         weights, chief, several = model.get_weights(), is_chief(), local_worker()[1] > 1
     model = plain_copy(model, weights) if several else model
-    result = _result(model, contract, phases, rows, report, options)
+    result = _result(dataclasses.replace(start, model=model), phases, rows, report, options)
     return dataclasses.replace(result, is_chief=chief)
 
 
@@ -135,60 +141,77 @@ def _strategy(options: TrainOptions) -> Strategy:
             f"--unfreeze sets the number of last blocks that are trained, but the strategy {options.strategy} "
             "trains a fixed set of layers. Use --strategy finetune, or remove --unfreeze."
         )
-    of_teacher = [name for name in ("temperature", "distillation_weight") if name in options.overrides]
-    if of_teacher and options.teacher is None:
-        raise UsageError(
-            f"--{of_teacher[0].replace('_', '-')} is used only with a teacher model. Add --teacher, or remove it."
-        )
-    if options.teacher is not None:
-        keras_file.read_contract(options.teacher)  # refuses a file that isn't there before the data is decoded
+    teaching.check(options)
     return strategy
 
 
 def _data(
     model_file: str | Path, options: TrainOptions, progress: Progress, show_report: Callable[[DataReport], None]
-) -> tuple[dict[str, Part], DataReport, Task]:
-    """The images of each split, decoded; what was found in them; and the task that they are for."""
+) -> tuple[dict[str, Part], DataReport, Task, Teaching | None]:
+    """The images of each split, decoded; what was found in them; the task that they are for; and the teacher."""
     contract = loading.contract_of(model_file, options.hints)
-    splits = open_splits(options.data, validation=options.validation, test=options.test, share=options.validation_share)
+    labeled = options.teacher is None or teaching.is_labeled(options.data)
+    splits = open_splits(
+        options.data, validation=options.validation, test=options.test, share=options.validation_share, labeled=labeled
+    )
     task = tasks.load(splits.train.task or contract.task)
     parts = decoded(splits, task.seen_by(contract), progress)
+    teacher = teaching.opened(options, parts, task.seen_by(contract), progress)
     report = examine(parts)
+    report = dataclasses.replace(report, notes=(*report.notes, *(teacher.notes if teacher else ())))
     show_report(report)
-    _check(report, options, task)
-    return parts, report, task
+    _check(report, options, task, labeled)
+    return parts, report, task, teacher
 
 
-def _trainer(
-    model: Any,
-    contract: Contract,
-    rows: Mapping[str, TrainingRows],
-    options: TrainOptions,
-    folder: Path | None,
-    progress: Progress,
-) -> Trainer:
-    """What a strategy works with."""
-    return Trainer(
-        model,
-        rows["train"],
-        rows["validation"],
-        options.overrides,
-        options.unfreeze,
-        _teacher(options.teacher, contract),
-        folder,
-        progress,
+def _classes(data: DataSet, teacher: Teaching | None) -> DataSet:
+    """The data set whose classes the model gets: of images without labels those of the teacher, if it has any."""
+    labels = teacher.labels if teacher and not data.classes else ()
+    return DataSet(data.name, (), labels) if labels else data
+
+
+@dataclass(frozen=True)
+class _Start:
+    """What a training begins with."""
+
+    model: Any
+    contract: Contract
+    parts: Mapping[str, Part]
+    teacher: Teaching | None
+
+
+def _fitted(
+    start: _Start, strategy: Strategy, options: TrainOptions, folder: Path | None, progress: Progress
+) -> tuple[dict[str, TrainingRows], tuple[Phase, ...]]:
+    """Fit the model; the images that it was fitted to and evaluated on, and the phases."""
+    model, contract, teacher, data = start.model, start.contract, start.teacher, start.parts["train"].data
+    rows = annotated(start.parts, contract) if data.classes or data.task else {}
+    before: tuple[Phase, ...] = ()
+    if teacher is not None and teacher.encoder is not None:
+        taught = teaching.recorded(teacher, start.parts, contract, progress)
+        if teacher.kind == LOGITS:
+            rows = {**taught, **rows, "train": taught["train"]}
+        else:
+            before = (learn_features(model, taught, strategy, options, folder, progress),)
+        if not rows:
+            return taught, before
+    answering = teaching.answering(teacher, contract)
+    trainer = Trainer(
+        model, rows["train"], rows["validation"], options.overrides, options.unfreeze, answering, folder, progress,
         _trainee_of(contract),
-    )
+    )  # fmt: skip
+    return rows, (*before, *strategy.run(trainer))
 
 
-def _check(report: DataReport, options: TrainOptions, task: Task) -> None:
+def _check(report: DataReport, options: TrainOptions, task: Task, labeled: bool) -> None:
     if options.strict and report.unreadable_count:
         names = [name for rows in report.unreadable.values() for name, _ in rows]
         raise DataError(
             f"--strict: can't read {counted(len(names), 'image')}: {', '.join(names[:10])}. Replace or remove them, or "
             "remove --strict."
         )
-    task.check_data(report.counts["train"], options.data)
+    if labeled:
+        task.check_data(report.counts["train"], options.data)
 
 
 def _fitting_model(model_file: str | Path, hints: Hints, data: DataSet, task: Task) -> tuple[Any, Contract]:
@@ -201,27 +224,6 @@ def _fitting_model(model_file: str | Path, hints: Hints, data: DataSet, task: Ta
     return fitted, changed.replace(model=dataclasses.replace(changed.model, **counts))
 
 
-def _teacher(path: str | None, contract: Contract) -> Teacher | None:
-    if path is None:
-        return None
-    model, found = keras_file.load(path, trust=None)
-    if found is None:
-        raise UsageError(
-            f"The teacher {path} has no contract, so its classes are unknown. Train it on the same data first."
-        )
-    try:
-        order = task_of(contract).teacher_order(contract, found)
-    except UsageError as error:
-        raise UsageError(f"{path}: {error}") from error
-    if found.preprocessing.color != contract.preprocessing.color:
-        raise UsageError(
-            f"The teacher {path} expects {found.preprocessing.color} images, but the model expects "
-            f"{contract.preprocessing.color}. Choose a teacher with the model's channel order."
-        )
-    model.trainable = False
-    return Teacher(model, found.preprocessing, order)
-
-
 def _trainee_of(contract: Contract) -> Callable[[Any], Trainee]:
     """What gives the model auxiliary classifiers, if its family has a `training_model`."""
     family = contract.model.family
@@ -232,16 +234,15 @@ def _trainee_of(contract: Contract) -> Callable[[Any], Trainee]:
 
 
 def _result(
-    model: Any,
-    contract: Contract,
+    start: _Start,
     phases: tuple[Phase, ...],
     rows: Mapping[str, TrainingRows],
     report: DataReport,
     options: TrainOptions,
 ) -> Trained:
-    answer = tf.function(lambda inputs: model(normalized(inputs, contract.preprocessing), training=False))
-    scores = {name: score(answer, rows[name]) for name in ("validation", "test") if name in rows}
-    metric = task_of(contract).metric
+    contract = start.contract
+    scores, lesson = _scores(start, phases, rows), rows["validation"].lesson
+    metric = rows["validation"].task.metric
     found = {f"{name}_{metric}_percent": round(measured.accuracy_percent, 3) for name, measured in scores.items()}
     origin = TrainingOrigin(
         data=options.data,
@@ -253,13 +254,33 @@ def _result(
         ),
         versions={"edgecnn": __version__, "tensorflow": tf.version.VERSION, "numpy": np.__version__},
     )
-    trained_on = Seen.read(contract.provenance).with_images(rows["train"].digests)
     contract = contract.replace(
-        provenance=dataclasses.replace(contract.provenance, training=origin, trained_on=trained_on.record()),
+        provenance=_provenance(start, origin, rows["train"].digests),
         accuracy=dataclasses.replace(contract.accuracy, trained=found),
         golden=None,
     )
-    return Trained(model, contract, phases, scores["validation"], scores.get("test"), report)
+    if phases[-1].name == distill.NAME:
+        contract = contract.replace(assumed=(*contract.assumed, distill.UNTRAINED_HEAD))
+    return Trained(start.model, contract, phases, scores["validation"], scores.get("test"), report, lesson=lesson)
+
+
+def _scores(start: _Start, phases: tuple[Phase, ...], rows: Mapping[str, TrainingRows]) -> dict[str, Score]:
+    """Of the model; where only its features were taught, of these, which the best epoch tells."""
+    if phases[-1].name == distill.NAME:
+        best = phases[-1].history.best
+        return {"validation": Score(best.validation_loss, best.validation_accuracy_percent)}
+    model, preprocessing = start.model, start.contract.preprocessing
+    answer = tf.function(lambda inputs: model(normalized(inputs, preprocessing), training=False))
+    return {name: score(answer, rows[name]) for name in ("validation", "test") if name in rows}
+
+
+def _provenance(start: _Start, origin: TrainingOrigin, digests: tuple[str, ...]) -> Provenance:
+    before, teacher = start.contract.provenance, start.teacher
+    if teacher is not None and teacher.unlabeled is not None:  # of the images that a phase before was fitted to
+        digests = (*digests, *(digest for digest in teacher.unlabeled.digests if digest not in {*digests}))
+    extra = {**before.extra, "teacher": teacher.record()} if teacher else before.extra
+    trained_on = Seen.read(before).with_images(digests).record()
+    return dataclasses.replace(before, training=origin, trained_on=trained_on, extra=extra)
 
 
 def remove_checkpoints(folder: Path) -> None:

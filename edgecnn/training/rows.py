@@ -14,6 +14,24 @@ from edgecnn.runtime.model.contract import Contract, Preprocessing
 from edgecnn.tasks import Task, task_of
 
 
+class Joined:
+    """The rows of several arrays of one type and shape as one array, read where they lie."""
+
+    def __init__(self, *arrays: np.ndarray) -> None:
+        self._arrays = arrays
+        self._starts = np.cumsum([0, *map(len, arrays)])
+        self.dtype, self.ndim = arrays[0].dtype, arrays[0].ndim
+        self.shape = (int(self._starts[-1]), *arrays[0].shape[1:])
+
+    def __getitem__(self, rows: np.ndarray) -> np.ndarray:
+        """Those rows, copied into memory."""
+        found = np.empty((len(rows), *self.shape[1:]), self.dtype)
+        for array, start in zip(self._arrays, self._starts):
+            mine = (rows >= start) & (rows < start + len(array))
+            found[mine] = array[rows[mine] - start]
+        return found
+
+
 @dataclass(frozen=True)
 class TrainingRows:
     """The images of one split with their annotations.
@@ -27,23 +45,25 @@ class TrainingRows:
         key: digest of the contents.
         are_features: whether `inputs` are features.
         digests: SHA-256 of each image of `rows`.
+        lesson: in place of the model's task, where the truths are a teacher's.
     """
 
-    inputs: np.ndarray
+    inputs: np.ndarray | Joined
     rows: np.ndarray
     truths: np.ndarray
     contract: Contract
     key: str
     are_features: bool = False
     digests: tuple[str, ...] = ()
+    lesson: Task | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
 
     @property
     def task(self) -> Task:
-        """What the model is for."""
-        return task_of(self.contract)
+        """What the model is for, or what it learns from a teacher."""
+        return self.lesson or task_of(self.contract)
 
     @property
     def preprocessing(self) -> Preprocessing | None:

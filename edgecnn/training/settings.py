@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from edgecnn.core.hints import Hints
@@ -12,6 +13,7 @@ from edgecnn.core.options import COMMANDS, PROGRAMS, Settings, changes, option, 
 from edgecnn.core.registry import TRAINING_STRATEGIES
 from edgecnn.data.augmentation import PRESETS
 from edgecnn.data.settings import SplitSettings
+from edgecnn.encoders.settings import EncoderHints
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,32 @@ class FitSettings(Settings):
 
 
 @dataclass(frozen=True)
+class LessonSettings(Settings):
+    """What is learned from a teacher, and from which images."""
+
+    TITLE = "Distillation"
+
+    distill: str = option(
+        "What is learned from the teacher: its logits, or the features of an encoder. auto: logits where its classes "
+        "are known, else features.", "auto", choices=("auto", "logits", "features"),
+    )  # fmt: skip
+    unlabeled: str | None = option(
+        "More images for the teacher to teach on; their labels, if any, are not used.", metavar="DATA"
+    )
+    teacher_labels: Path | None = option("Class names of a teacher by others, in output order.", metavar="FILE")
+    distill_epochs: int | None = option(
+        "Epochs of learning a teacher's features.", low=1, high=100_000, metavar="N", default_help="the strategy's"
+    )
+    encoder: EncoderHints = part(EncoderHints)
+
+    def said(self) -> list[str]:
+        """Keys of what was said."""
+        encoder = [name for name, value in vars(self.encoder).items() if value is not None]
+        own = [name for name in ("unlabeled", "teacher_labels", "distill_epochs") if getattr(self, name) is not None]
+        return [*(["distill"] if self.distill != "auto" else []), *own, *encoder]
+
+
+@dataclass(frozen=True)
 class TrainOptions(Settings):
     """What `edgecnn train` takes.
 
@@ -90,8 +118,9 @@ class TrainOptions(Settings):
     strict: bool = option("Fail on unreadable images instead of skipping them.", False)
     unfreeze: int | None = option("Fine-tune only the last N blocks.", low=0, metavar="N", default_help="all blocks")
     teacher: str | None = option(
-        "Distill from this model, which was trained on the same classes.", metavar="FILE.keras"
-    )
+        "Distill from this model: a classifier of the same classes, or any image encoder (DINOv2, CLIP, ...), Keras or "
+        "ONNX.", metavar="FILE",
+    )  # fmt: skip
     cluster: tuple[str, ...] = option(
         "Addresses of all workers, for training on several machines; TF_CONFIG works too.",
         (), metavar="HOST:PORT,...", offered=COMMANDS,
@@ -101,3 +130,4 @@ class TrainOptions(Settings):
         low=0, metavar="N", offered=COMMANDS, default_help="the number that Slurm, Kubernetes or MPI assigns",
     )  # fmt: skip
     hints: Hints = part(Hints)
+    lesson: LessonSettings = part(LessonSettings)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import re
 import subprocess
-import tempfile
-import weakref
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,14 +17,14 @@ from edgecnn.core.files import file_sha256, sha256
 from edgecnn.core.progress import Progress, silent
 from edgecnn.core.text import printable
 from edgecnn.float_model.converters.environment import Environment, variables
-from edgecnn.float_model.converters.programs.common import receive, send
+from edgecnn.float_model.converters.served import Served, last_line
 
 NOTES = "notes.json"
 _REFUSED = 3  # exit status of a program that says why on standard error
 _TIMEOUT_S = 3600
+_BY_HAND = "Or convert the model by hand and give the float .tflite"
 _COLORS = re.compile(r"\x1b\[[0-9;]*m")
 _ERROR = re.compile(r"ERROR: |[\w.]*(Error|Exception)\b")
-_LAST_WORDS_S = 10  # between the end of a program's output and its own
 
 
 @dataclass(frozen=True)
@@ -63,12 +60,14 @@ class Converted:
 CONVERTERS: dict[str, Converter] = {
     ".onnx": Converter(
         "an ONNX model",
-        Environment("onnx2tf", ("onnx2tf==1.29.24",), 3 << 30, "onnx2tf -i MODEL.onnx"),
+        Environment("onnx2tf", ("onnx2tf==1.29.24",), 3 << 30, f"{_BY_HAND}: onnx2tf -i MODEL.onnx"),
         "onnx_program.py",
     ),
     ".pt2": Converter(
         "an exported PyTorch program",
-        Environment("litert-torch", ("litert-torch==0.10.0",), 8 << 30, "litert_torch.convert(...).export(FILE)"),
+        Environment(
+            "litert-torch", ("litert-torch==0.10.0",), 8 << 30, f"{_BY_HAND}: litert_torch.convert(...).export(FILE)"
+        ),
         "pt2_program.py",
         runs_code=True,  # torch.export.load unpickles weights, constants and example inputs
     ),
@@ -112,7 +111,7 @@ def converted(
     return cached(f"converted-{key}", 4 * path.stat().st_size, read, fill)
 
 
-class Runner:
+class Runner(Served):
     """A model behind its own runtime (ONNX Runtime, PyTorch), in a process that ends with this object.
 
     Args:
@@ -126,12 +125,7 @@ class Runner:
 
     def __init__(self, path: Path, *, trust: bool = False) -> None:
         converter = _trusted(path, trust)
-        command = converter.environment.command(converter.program, ["run", str(path.resolve())], silent)
-        self._path, self._complaints = path, tempfile.TemporaryFile()  # noqa: SIM115 - as long as the process
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._complaints, env=variables()
-        )
-        weakref.finalize(self, _end, self._process)
+        super().__init__(path, converter.environment.command(converter.program, ["run", str(path.resolve())], silent))
 
     def __call__(self, images: np.ndarray) -> list[np.ndarray]:
         """float32 (images, height, width, channels), as the model's input -> its outputs, (images, ...) each.
@@ -139,26 +133,7 @@ class Runner:
         Raises:
             ModelFileError: the runtime gives up; the message says why.
         """
-        stdin, stdout = self._process.stdin, self._process.stdout
-        assert stdin is not None and stdout is not None
-        try:
-            send(stdin, np.asarray(images, np.float32))
-            return [receive(stdout) for _ in range(int(receive(stdout)))]
-        except (OSError, EOFError, ValueError) as error:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(_LAST_WORDS_S)
-            _end(self._process)
-            self._complaints.seek(0)
-            complaint = self._complaints.read().decode(errors="replace")
-            raise ModelFileError(f"{self._path} can't be run: {_last_line(complaint)}") from error
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.kill()
-    for stream in (process.stdin, process.stdout):
-        with contextlib.suppress(OSError):  # what was not flushed
-            stream and stream.close()
-    process.wait()
+        return self.ask(np.asarray(images, np.float32))
 
 
 def _trusted(path: Path, trust: bool) -> Converter:
@@ -179,7 +154,7 @@ def _call(command: list[str], folder: Path, path: Path, converter: Converter) ->
     except subprocess.TimeoutExpired as error:
         raise ModelFileError(f"{path}: {converter.environment.name} did not end within {_TIMEOUT_S} s.") from error
     if done.returncode == _REFUSED:
-        raise ModelFileError(f"{path} {_last_line(done.stderr)}")
+        raise ModelFileError(f"{path} {last_line(done.stderr)}")
     if done.returncode or not (folder / NOTES).exists():
         reason = _reason(done.stdout, done.stderr)
         raise ModelFileError(
@@ -192,9 +167,4 @@ def _reason(*outputs: str) -> str:
     """What a library says of its failure, amid what else it says."""
     lines = [_COLORS.sub("", line).strip() for text in outputs for line in text.splitlines()]
     errors = [line.removeprefix("ERROR: ") for line in lines if _ERROR.match(line)]
-    return printable(" ".join(errors))[:400].rstrip(".") + "." if errors else _last_line(outputs[-1])
-
-
-def _last_line(text: str) -> str:
-    lines = [line for line in text.strip().splitlines() if line.strip()] or ["it gave no reason."]
-    return printable(lines[-1])[:400]
+    return printable(" ".join(errors))[:400].rstrip(".") + "." if errors else last_line(outputs[-1])

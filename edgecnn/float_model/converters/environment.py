@@ -16,7 +16,8 @@ from edgecnn.core.files import sha256
 from edgecnn.core.progress import Progress
 from edgecnn.core.text import printable
 
-_PROGRAMS = Path(__file__).parent / "programs"
+PROGRAMS = Path(__file__).parent / "programs"
+"""Folder of the programs that run in such environments."""
 _KEPT_VARIABLES = ("PATH", "HOME", "TMPDIR", "LANG", "LD_LIBRARY_PATH", "TF_CPP_MIN_LOG_LEVEL")
 
 
@@ -28,13 +29,13 @@ class Environment:
         name: of the converter's package.
         requirements: for pip; the converter itself pins what it needs.
         size_bytes: about as large as it becomes.
-        by_hand: a command that does the conversion without edgecnn.
+        otherwise: what to do where it can't be made, in a sentence.
     """
 
     name: str
     requirements: tuple[str, ...]
     size_bytes: int
-    by_hand: str
+    otherwise: str
 
     def python(self, progress: Progress) -> Path:
         """Its Python; the environment is made where there is none.
@@ -54,7 +55,7 @@ class Environment:
 
     def command(self, program: str, words: Sequence[str], progress: Progress) -> list[str]:
         """The words that start one of `programs` in it. Errors as of `python`."""
-        return [str(self.python(progress)), "-I", str(_PROGRAMS / program), *words]
+        return [str(self.python(progress)), "-I", str(PROGRAMS / program), *words]
 
     def _fill(self, folder: Path, version: str) -> None:
         venv.create(folder, symlinks=os.name != "nt", with_pip=True)
@@ -64,7 +65,7 @@ class Environment:
             lines = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or [done.stderr.strip()]
             raise MissingExtraError(
                 f"{self.name} can't be installed for Python {version}: {printable(lines[0])[:200]} It needs a network, "
-                f"and pip's package index. Or convert the model by hand and give the float .tflite: {self.by_hand}"
+                f"and pip's package index. {self.otherwise}"
             )
 
 

@@ -161,15 +161,18 @@ class Classification(Task):
 
 
 class OneHot:
-    """An `Encoder`."""
+    """An `Encoder`; the label -1 stands for an image whose class isn't known, and whose target is all zeros."""
 
     def __init__(self, labels: np.ndarray, classes: int, settings: LossSettings) -> None:
         self.shape: tuple[int, ...] = (classes,)
         self._labels = labels
-        self._table = np.eye(classes) * (1 - settings.label_smoothing) + settings.label_smoothing / classes
-        counts = np.bincount(labels, minlength=classes)
-        balanced = len(labels) / (np.count_nonzero(counts) * np.maximum(counts, 1))  # their mean over the images is 1
-        self._weights = balanced if settings.class_weights else np.ones(classes)
+        table = np.eye(classes) * (1 - settings.label_smoothing) + settings.label_smoothing / classes
+        self._table = np.concatenate((table, np.zeros((1, classes))))
+        known = labels[labels >= 0]
+        counts = np.bincount(known, minlength=classes)
+        # their mean over the images is 1
+        balanced = len(known) / (max(1, np.count_nonzero(counts)) * np.maximum(counts, 1))
+        self._weights = np.append(balanced if settings.class_weights else np.ones(classes), 1.0)
 
     def __call__(self, own: np.ndarray, partners: np.ndarray, changes: Draw) -> tuple[np.ndarray, np.ndarray]:
         """See `Encoder`."""

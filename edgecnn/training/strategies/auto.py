@@ -21,5 +21,6 @@ def run(trainer: Trainer) -> list[Phase]:
 
 
 def _head_settings(trainer: Trainer) -> FitSettings:
-    shared = {name: trainer.overrides.get(name) for name in ("seed", "class_weights", "label_smoothing")}
+    names = ("seed", "class_weights", "label_smoothing", "temperature", "distillation_weight")
+    shared = {name: trainer.overrides.get(name) for name in names}
     return head.DEFAULTS.replace(**shared)
