@@ -178,12 +178,13 @@ def stages_of(recipe: Recipe) -> list[Stage]:
     return [stage for kind in kinds() for stage in kind.stages(recipe)]
 
 
-def check_model_file(key: str, path: str) -> None:
+def check_model_file(key: str, path: str, *, onnx: bool = False) -> None:
     """Refuse what is no Keras model before any stage works.
 
     Args:
         key: of the recipe, for the message.
         path: of the file.
+        onnx: whether it may be an ONNX model too.
 
     Raises:
         RecipeError: it is missing, or of another kind.
@@ -191,9 +192,10 @@ def check_model_file(key: str, path: str) -> None:
     kind = kind_of(path)
     if kind is None and not Path(path).exists():
         raise RecipeError(f"{key} is {path!r}, but this file does not exist.{likely_meant(path) or ' Check the path.'}")
-    if kind is None or kind.name not in ("keras", "saved_model"):
+    if kind is None or kind.name not in ("keras", "saved_model", *(["onnx"] if onnx else [])):
         words = f"{path} is {kind.words}; " if kind else ""
-        raise RecipeError(f"{key} is {path!r}; {words}expected a Keras model, a .keras file.")
+        expected = f"a Keras model, a .keras file{', or an ONNX model' if onnx else ''}"
+        raise RecipeError(f"{key} is {path!r}; {words}expected {expected}.")
 
 
 def digest(path: str | Path) -> str:

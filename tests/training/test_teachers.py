@@ -152,7 +152,9 @@ def test_a_classifier_of_other_classes_teaches_features(small_keras: Path, tiny_
     with pytest.raises(UsageError, match=r"expected the classes of the data.*--distill features"):
         train(small_keras, options)
     lesson = LessonSettings(distill="features", distill_epochs=1)
-    found = train(small_keras, TrainOptions(str(pictures), "head", {"epochs": 1}, teacher=str(tiny_keras), lesson=lesson))
+    found = train(
+        small_keras, TrainOptions(str(pictures), "head", {"epochs": 1}, teacher=str(tiny_keras), lesson=lesson)
+    )
     assert [phase.name for phase in found.phases] == ["distill", "head"]
     encoder = open_encoder(tiny_keras, EncoderHints())
     assert found.contract.provenance.extra["teacher"]["size"] == encoder.size == 256

@@ -36,7 +36,7 @@ class Train(Stage):
         for spec in self._data():
             open_data(spec)
         if self._options.teacher:
-            check_model_file("train.teacher", self._options.teacher)
+            check_model_file("train.teacher", self._options.teacher, onnx=True)
         # Only `edgecnn train` knows which worker writes; here each would run all stages into the same folder.
         with contextlib.suppress(RecordError, KeyError, TypeError):  # what is no cluster, training names
             workers = parse_json(os.environ["TF_CONFIG"])["cluster"]["worker"]
@@ -47,7 +47,8 @@ class Train(Stage):
                 )
 
     def _data(self) -> list[str]:
-        return [spec for spec in (self._options.data, self._options.validation, self._options.test) if spec]
+        own = (self._options.data, self._options.validation, self._options.test, self._options.lesson.unlabeled)
+        return [spec for spec in own if spec]
 
     def inputs(self, context: Context) -> Any:
         data = [data_digest(spec) for spec in self._data()]
