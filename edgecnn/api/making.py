@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from edgecnn.compression import Compressed
     from edgecnn.compression.settings import Tuning
     from edgecnn.core.options import Settings
-    from edgecnn.labeling import Labeling, LabelOptions
     from edgecnn.exports import Exported
+    from edgecnn.labeling import Labeling, LabelOptions
     from edgecnn.ladder import Bounds, Climb, Training
     from edgecnn.quantization.settings import Calibration
     from edgecnn.recipe.run import Result

@@ -98,6 +98,8 @@ def _train_aware(model: str, output: str, folder: Path, json_path: str | None, o
             raise UsageError(
                 f"--{name} can't be used with --qat, which fine-tunes a trained model. Remove one of them."
             )
+    if said := options.lesson.said():
+        raise UsageError(f"--{said[0].replace('_', '-')} can't be used with --qat. Remove one of them.")
     tuning = Tuning(
         options.data, options.validation, options.test, options.validation_share, options.overrides, hints=options.hints
     )

@@ -43,9 +43,10 @@ def opened(
             f"{path} has {len(model.inputs)} inputs, the first of shape {list(shape)}; expected one image, [batch, "
             "height, width, 1 or 3]."
         )
-    outputs = _outputs(model, path, layer, contract is not None and features)
+    inner = layer is not None or (features and contract is not None)
+    outputs = _outputs(model, path, layer) if inner else list(model.outputs)
     kind = keras3.module().Model if keras3.is_model(model) else keras.Model
-    part = model if outputs == list(model.outputs) else kind(model.inputs, outputs)
+    part = kind(model.inputs, outputs) if inner else model
     part.trainable = False
     compute = tf.function(lambda images: part(images, training=False), reduce_retracing=True)
 
@@ -58,14 +59,15 @@ def opened(
     return sizes, "NHWC", call, names, contract, None if contract else _scale(model, sizes)
 
 
-def _outputs(model: Any, path: Path, layer: str | None, features: bool) -> list[Any]:
+def _outputs(model: Any, path: Path, layer: str | None) -> list[Any]:
+    """That of the layer, or what comes before the last one with weights."""
     if layer:
         found = next((each for each in model.layers if each.name == layer), None)
         if found is None:
             last = ", ".join(each.name for each in model.layers[-5:])
             raise UsageError(f"{path} has no layer {layer}. Its last layers: {last}.")
         return [found.output]
-    return [last_dense(model).input] if features else list(model.outputs)
+    return [last_dense(model).input]
 
 
 def _scale(model: Any, sizes: tuple[int, int, int]) -> tuple[float, float] | None:

@@ -217,6 +217,8 @@ def _check(report: DataReport, options: TrainOptions, task: Task, labeled: bool)
 def _fitting_model(model_file: str | Path, hints: Hints, data: DataSet, task: Task) -> tuple[Any, Contract]:
     """The model with a head for what the data set says: its own if it fits, otherwise a new one."""
     model, contract = loading.trainable(model_file, hints)
+    if not data.classes and not data.task:
+        return model, contract  # images without labels, and a teacher without classes
     fitted, changed = task.fitted(model, contract, data)
     if fitted is model:
         return model, changed

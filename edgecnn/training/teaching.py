@@ -141,8 +141,17 @@ def opened(
         return Teaching(options.teacher, kind, labels)
     encoder = open_encoder(options.teacher, options.lesson.encoder, features=kind == FEATURES, progress=progress)
     if kind == LOGITS:
-        check_count(labels, encoder.size, f"The teacher {options.teacher}")
+        _check_labels(labels, encoder.size, options.teacher)
     return Teaching(options.teacher, kind, labels, encoder, unlabeled, (*encoder.notes, *notes))
+
+
+def _check_labels(labels: tuple[str, ...], outputs: int, path: str) -> None:
+    if not labels or outputs == 1:
+        raise UsageError(
+            f"The teacher {path} has {outputs} outputs and {len(labels)} class names; expected a logit per class, with "
+            "names. Learn its features instead: --distill features."
+        )
+    check_count(labels, outputs, f"The teacher {path}")
 
 
 def _others(

@@ -1,7 +1,6 @@
 """Small ONNX encoders as people export them: `python clip_like.py FOLDER` writes them. For a Python with `onnx`.
 
-The image encoder's vector is the mean color, normalized as CLIP's pixels are; the text encoder's is the sum of its tokens' rows
-of a table.
+The image encoder's vector is the mean of its input; the text encoder's is the sum of its tokens' rows of a table.
 """
 
 from __future__ import annotations

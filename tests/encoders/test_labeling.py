@@ -116,7 +116,7 @@ def test_words_and_merges(tmp_path: Path) -> None:
     for name in ("merges.txt", "vocab.txt.gz"):
         assert read_tokenizer(tmp_path / name)("cat at", 6).tolist() == [515, 513, 514, 516, 0, 0]
     assert read_tokenizer(tmp_path / "tokenizer.json")("cat", 4).tolist() == [3, 2, 4, 0]
-    with pytest.raises(ModelFileError, match="lacks the symbol 'dog'|lacks the symbol 'd'"):
+    with pytest.raises(ModelFileError, match="lacks the symbol 'd'"):
         read_tokenizer(tmp_path / "tokenizer.json")("dog", 4)
 
 
@@ -182,24 +182,24 @@ def test_clip_as_onnx_files(real_runtime: str, flat: Path, tmp_path: Path) -> No
     """The command with both encoders by ONNX Runtime: the classes !, " and # lie along red, green and blue."""
     subprocess.run([real_runtime, str(Path(__file__).with_name("clip_like.py")), str(tmp_path)], check=True)
     (tmp_path / "merges.txt").write_text("#version\nq q")
-    # `!` ends a word, so its symbol is not the first of the table; a sentence of two gives the first and the last
-    words_of = [f"{character}{character}" for character in '!"#']
-    (tmp_path / "classes.txt").write_text("\n".join(words_of))
+    # `!!` is one word: `!`, the first of the table, and `!` at the end of a word, whose row is zero
+    doubled = tuple(2 * character for character in '!"#')
     asked = LabelOptions(
-        encoder=tmp_path / "vision_model.onnx", labels=tmp_path / "classes.txt", text_encoder=tmp_path / "text_model.onnx",
+        encoder=tmp_path / "vision_model.onnx", classes=doubled, text_encoder=tmp_path / "text_model.onnx",
         tokenizer=tmp_path / "merges.txt", template=("{}",), min_confidence=0.5,
         hints=EncoderHints(encoder_mean=(127.5,), encoder_std=(127.5,), encoder_size=8),
     )  # fmt: skip
     found = label(str(flat), tmp_path / "l.csv", asked)
     assert found.kept.count == 30
-    wanted = {"cat": words_of[0], "bee": words_of[1], "ant": words_of[2]}
+    wanted = dict(zip(("cat", "bee", "ant"), doubled))
     for example in open_data(str(tmp_path / "l.csv")).examples:
         assert example.label == wanted[Path(example.name).name.split("-")[0]]
 
 
 def test_the_command_says_what_is_estimated(options: LabelOptions, flat: Path, tmp_path: Path) -> None:
+    files = ("--encoder", options.encoder, "--embeddings", str(options.embeddings))
     done = run_cli(
-        "label", flat, "--classes", "ant,bee,cat", "--encoder", options.encoder, "--embeddings", str(options.embeddings),
+        "label", flat, "--classes", "ant,bee,cat", *files,
         "--encoder-mean", "127.5", "--encoder-std", "127.5", "-o", tmp_path / "l.csv", "--json", tmp_path / "l.json",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -28,6 +28,12 @@ ALL = {
         ("tiny.keras", *_TRAINING, "--strategy", "scratch", "-o", "trained.keras"),
         ("trained.keras", *_TRAINING, "--qat", "-o", "aware.keras"),
     ],
+    "label": [
+        (
+            *("pictures", "--classes", "red,blue", "--encoder", "tiny.keras", "--embeddings", "text.npy"),
+            *("--min-confidence", "0", "--labeled", "pictures", "-o", "labels.csv"),
+        )
+    ],
     "prune": [("trained.keras", *_TRAINING, "--method", "channels", "-o", "half.keras")],
     "quantize": [("tiny.keras", "-o", "tiny.tflite", "--samples", "8")],
     "quantize, with a bound": [
@@ -130,6 +136,7 @@ def _prepare(folder: Path) -> None:
             picture = generator.integers(0, 64, (32, 32, 3), np.uint8)
             picture[..., channel] += 128
             cv2.imwrite(str(folder / "pictures" / name / f"{number}.png"), picture)
+    np.save(folder / "text.npy", generator.normal(size=(2, 256)).astype(np.float32))
     (folder / "recipe.toml").write_text(_RECIPE)
 
 
