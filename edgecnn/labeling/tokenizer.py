@@ -9,6 +9,7 @@ import unicodedata
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -147,9 +148,8 @@ def _merges(lines: Sequence[str]) -> list[tuple[str, str]]:
     return [(first, second) for first, second in pairs]
 
 
-def _from_json(values: Mapping[str, object]) -> Tokenizer:
+def _from_json(values: Mapping[str, Any]) -> Tokenizer:
     model = values["model"]
-    assert isinstance(model, dict)
     if model.get("type") not in (None, "BPE") or model.get("end_of_word_suffix") != _WORD_END:
         raise ValueError(f"a {model.get('type')} tokenizer with the suffix {model.get('end_of_word_suffix')!r}")
     pairs = [tuple(pair.split(" ") if isinstance(pair, str) else pair) for pair in model["merges"]]

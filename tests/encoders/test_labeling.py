@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from color_pictures import write_pictures
-from commands import run_cli
 
+from edgecnn.cli import cli
 from edgecnn.core.compat.tensorflow import keras
 from edgecnn.core.errors import DataError, ModelFileError, UsageError
 from edgecnn.data import open_data
@@ -196,15 +196,31 @@ def test_clip_as_onnx_files(real_runtime: str, flat: Path, tmp_path: Path) -> No
         assert example.label == wanted[Path(example.name).name.split("-")[0]]
 
 
-def test_the_command_says_what_is_estimated(options: LabelOptions, flat: Path, tmp_path: Path) -> None:
-    files = ("--encoder", options.encoder, "--embeddings", str(options.embeddings))
-    done = run_cli(
-        "label", flat, "--classes", "ant,bee,cat", *files,
-        "--encoder-mean", "127.5", "--encoder-std", "127.5", "-o", tmp_path / "l.csv", "--json", tmp_path / "l.json",
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert (
-        "30 of 30 images labeled (100.0 %)" in done.stdout
-        and "an estimate from the model's own confidence" in done.stdout
-    )
+def test_the_command_says_what_is_estimated(
+    options: LabelOptions, flat: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = [
+        "label",
+        flat,
+        "--classes",
+        "ant,bee,cat",
+        "--encoder",
+        options.encoder,
+        "--embeddings",
+        options.embeddings,
+    ]
+    said = [
+        "--encoder-mean",
+        "127.5",
+        "--encoder-std",
+        "127.5",
+        "-o",
+        tmp_path / "l.csv",
+        "--json",
+        tmp_path / "l.json",
+    ]
+    cli.main([str(each) for each in (*arguments, *said)], standalone_mode=False)
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "30 of 30 images labeled (100.0 %)" in shown
+    assert "an estimate from the model's own confidence" in shown
     assert json.loads((tmp_path / "l.json").read_text())["kept"]["count"] == 30
