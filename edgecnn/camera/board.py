@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import json
 import os
-import select
 import threading
 from typing import Any
 
 from edgecnn.camera.demo import Demo
 from edgecnn.camera.settings import DemoOptions
 from edgecnn.core.errors import EdgecnnError
+from edgecnn.runtime.portable import processes
 
 SILENCE_S = 30.0
 
@@ -24,7 +24,7 @@ def main() -> int:
     """Run one demo; returns the exit status."""
     with open(0, "rb", buffering=0, closefd=False) as unbuffered:  # the rest belongs to `_watch_input`
         first = unbuffered.readline()
-    events = os.fdopen(os.dup(1), "w")
+    events = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # whatever else is printed, by us or by a library, is no event
 
     turn = threading.Lock()  # sinks tell from threads of their own
@@ -47,6 +47,6 @@ def main() -> int:
 
 
 def _watch_input(demo: Demo) -> None:
-    while select.select([0], [], [], SILENCE_S)[0] and os.read(0, 4096):
+    while processes.readable([0], SILENCE_S) and os.read(0, 4096):
         pass
     demo.stop()

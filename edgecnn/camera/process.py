@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from edgecnn.runtime.model.json_text import printable_lines
+from edgecnn.runtime.portable.signals import ENDING
 
 # Python lets a thread run 5 ms before another gets its turn; a page's threads would delay answers by that much.
 _SWITCH_INTERVAL_S = 0.0005
@@ -26,7 +27,7 @@ def ending_signals(stop: Callable[[], None]) -> Iterator[None]:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         stop()
 
-    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    before = {number: signal.signal(number, end) for number in ENDING}
     try:
         yield
     finally:

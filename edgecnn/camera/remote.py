@@ -21,6 +21,8 @@ from edgecnn.devices import Note, answers, open_device, to_stderr, zipapp
 from edgecnn.devices.child import HEARTBEAT_S, Answer, Complaints, Patience, ended, lines, out_of_time
 from edgecnn.devices.ssh_client import TUNNEL_OPEN
 from edgecnn.devices.ssh_device import CACHE, SshDevice
+from edgecnn.runtime.portable.processes import OWN_SESSION
+from edgecnn.runtime.portable.signals import ENDING
 
 _PARTS = (
     *("__init__.py", "core/__init__.py", "core/version.py", "core/errors.py", "core/files.py"),
@@ -166,7 +168,7 @@ def _raised(board: SshDevice, error: Any) -> EdgecnnError:
 def _process(command: list[str], options: DemoOptions) -> Iterator[subprocess.Popen[bytes]]:
     """ssh, in a session of its own: Ctrl-C reaches us, and we end the board's side in good order."""
     process = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **OWN_SESSION
     )
     gone = threading.Event()
 
@@ -182,7 +184,7 @@ def _process(command: list[str], options: DemoOptions) -> Iterator[subprocess.Po
                 process.stdin.flush()
             process.stdin.close()
 
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    before = {number: signal.getsignal(number) for number in ENDING}
     for number in before:
         signal.signal(number, end)
     try:
@@ -228,7 +230,7 @@ def _tunnel(command: list[str]) -> Iterator[str | None]:
     input does.
     """
     with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **OWN_SESSION
     ) as process:
         assert process.stdout and process.stderr
         complaints = Complaints(process.stderr)

@@ -6,6 +6,7 @@ import hmac
 import ipaddress
 import secrets
 import socket
+import sys
 import threading
 import urllib.parse
 from abc import ABC, abstractmethod
@@ -16,6 +17,7 @@ from typing import Any
 
 from edgecnn.camera.crowd import Crowd
 from edgecnn.core.errors import CameraError, UsageError
+from edgecnn.runtime.portable import sockets
 
 FIRST_PORT = 8000
 _TRIES = 20
@@ -99,7 +101,7 @@ class _Server(ThreadingHTTPServer):
 
     def server_bind(self) -> None:
         # http.server would ask the name service for our own name here, which can take seconds.
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sockets.claim(self.socket)
         self.socket.bind(self.server_address)
         self.server_address = self.socket.getsockname()
 
@@ -229,7 +231,7 @@ def _listen(host: str, port: int | None, spelled: tuple[str, str] = OPTIONS) -> 
         try:
             return _Server((str(address[0]), candidate), family)
         except OSError as error:
-            if error.errno not in _TAKEN:
+            if error.errno not in sockets.TAKEN:
                 raise UsageError(
                     f"Can't listen on {host} port {candidate}: {error.strerror}. Choose another "
                     f"{to_host.strip(' =')} or {to_port.strip(' =')}."
@@ -245,12 +247,9 @@ def _listen(host: str, port: int | None, spelled: tuple[str, str] = OPTIONS) -> 
     raise CameraError(f"Port {port} is already used by {holder(port)}. {remedy}")
 
 
-_TAKEN = (98, 48)  # EADDRINUSE of Linux and of macOS
-
-
 def _is_free(host: str, port: int, family: socket.AddressFamily) -> bool:
     with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sockets.claim(probe)
         try:
             probe.bind((host, port))
         except OSError:
@@ -262,17 +261,19 @@ def holder(port: int) -> str:
     """Which program listens on a port, as far as this user may know."""
     inodes = set()
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
-        with open(table, encoding="ascii") if Path(table).exists() else open("/dev/null") as lines:
-            fields = [line.split() for line in lines]
+        lines = Path(table).read_text("ascii").splitlines() if Path(table).exists() else []
+        fields = [line.split() for line in lines]
         inodes |= {f"socket:[{f[9]}]" for f in fields if f[1].endswith(f":{port:04X}") and f[3] == "0A"}
     for link in Path("/proc").glob("[0-9]*/fd/*"):
         try:
             if str(link.readlink()) in inodes:
                 process = link.parent.parent
-                return f"{(process / 'comm').read_text().strip()} (process {process.name})"
+                return f"{(process / 'comm').read_text('utf-8', 'replace').strip()} (process {process.name})"
         except OSError:
             continue
-    return f"a program of another user (see: sudo ss -ltnp 'sport = :{port}')"
+    if sys.platform == "linux":
+        return f"a program of another user (see: sudo ss -ltnp 'sport = :{port}')"
+    return "another program"
 
 
 def is_loopback(host: str) -> bool:

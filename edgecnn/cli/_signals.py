@@ -6,19 +6,36 @@ import signal
 import sys
 from typing import Any, NoReturn
 
+from edgecnn.runtime.portable import signals
+
 _received: list[int] = []
 
 
 def catch() -> None:
-    """Let SIGINT, SIGTERM and SIGHUP raise in the main thread; where one is ignored (`nohup`) it stays so.
+    """Let Ctrl-C, `kill` and a closed terminal raise in the main thread; where one is ignored (`nohup`) it stays so.
 
     A second `kill` ends the process at once.
     """
-    sys.unraisablehook = _again
-    signal.signal(signal.SIGALRM, lambda number, frame: end())
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    reminder = signals.Reminder(end)
+
+    def again(ignored: Any) -> None:
+        """What a signal raised while Python cleaned an object up was dropped; raise it once more, a moment later."""
+        if _received and issubclass(ignored.exc_type, (KeyboardInterrupt, SystemExit)):
+            reminder.remind(0.02)
+        else:
+            sys.__unraisablehook__(ignored)
+
+    def receive(number: int, frame: Any) -> None:
+        if not reminder.is_due():
+            _received.append(number)
+            if number != signal.SIGINT:
+                signal.signal(number, signal.SIG_DFL)
+        end()
+
+    sys.unraisablehook = again
+    for number in signals.ENDING:
         if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
-            signal.signal(number, _receive)
+            signal.signal(number, receive)
 
 
 def received() -> bool:
@@ -36,18 +53,3 @@ def end() -> NoReturn:
     if _received[-1] == signal.SIGINT:
         raise KeyboardInterrupt
     sys.exit(128 + _received[-1])
-
-
-def _receive(number: int, frame: Any) -> None:
-    _received.append(number)
-    if number != signal.SIGINT:
-        signal.signal(number, signal.SIG_DFL)
-    end()
-
-
-def _again(ignored: Any) -> None:
-    """What a signal raised while Python cleaned an object up was dropped; raise it once more, a moment later."""
-    if _received and issubclass(ignored.exc_type, (KeyboardInterrupt, SystemExit)):
-        signal.setitimer(signal.ITIMER_REAL, 0.02)
-    else:
-        sys.__unraisablehook__(ignored)

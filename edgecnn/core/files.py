@@ -19,6 +19,8 @@ from typing import Any, TypeVar
 from edgecnn.core.errors import EdgecnnError, RecordError
 from edgecnn.runtime.model.json_text import decoded, escape_json, parse_json, printable
 from edgecnn.runtime.model.validation import Record
+from edgecnn.runtime.portable import files as portable
+from edgecnn.runtime.portable import locks, processes
 from edgecnn.runtime.regular_file import read_regular
 
 R = TypeVar("R", bound=Record)
@@ -48,10 +50,10 @@ def replacing(path: str | Path) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        with temporary.open("rb") as stream:
+        with temporary.open("rb+") as stream:  # Windows flushes only what may be written
             os.fsync(stream.fileno())
         temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
+        portable.replace(temporary, path)
     except OSError as error:
         raise EdgecnnError(
             f"Can't write {path}: {error.strerror or error}. The earlier file, if any, is unchanged. Check the "
@@ -87,16 +89,11 @@ def locked(path: str | Path) -> Iterator[None]:
     """Hold a file's lock while it is read, changed and written; waits for whoever holds it.
 
     The lock is a file of its own beside it, since the file itself is replaced; the kernel lets go of it however the
-    process ends. Systems without such locks (Windows) have none.
+    process ends.
 
     Raises:
         EdgecnnError: the folder can't be written, or somebody holds the lock for too long.
     """
-    try:
-        import fcntl
-    except ImportError:
-        yield
-        return
     path = Path(path)
     try:
         handle = open_lock(path.with_name(f".{path.name}.lock"))
@@ -104,7 +101,7 @@ def locked(path: str | Path) -> Iterator[None]:
         raise EdgecnnError(f"Can't lock {path}: {error.strerror}. Choose a folder that can be written.") from error
     try:
         deadline = time.monotonic() + _LOCK_WAIT_S
-        while not _take(fcntl, handle):
+        while not locks.take(handle):
             if time.monotonic() > deadline:
                 raise EdgecnnError(
                     f"Another edgecnn process has been writing to {path} for {_LOCK_WAIT_S:.0f} s. Wait for it to "
@@ -123,15 +120,7 @@ def open_lock(path: Path) -> int:
         OSError: the folder can't be written, or something else has that name.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-
-
-def _take(fcntl: Any, handle: int) -> bool:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+    return os.open(path, os.O_RDWR | os.O_CREAT | portable.AT_ONCE | portable.NO_LINK, 0o600)
 
 
 def _remove_leftovers(path: Path) -> None:
@@ -139,7 +128,7 @@ def _remove_leftovers(path: Path) -> None:
     beginning = _beginning(path)
     for leftover in path.parent.glob(f".{beginning}-*-*.tmp{path.suffix}"):
         process = leftover.name[len(beginning) + 2 :].split("-")[0]
-        if process.isdigit() and not Path("/proc", process).exists():
+        if process.isdigit() and not processes.is_alive(int(process)):
             leftover.unlink(missing_ok=True)
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edgecnn.core.errors import EdgecnnError
+from edgecnn.runtime.portable import processes
 
 _NAME = re.compile(r"edgecnn-(\d+)-(\d+)-(\d+)-\w+")  # process namespace, process, when that started
 
@@ -60,8 +61,6 @@ def writing(what: str) -> Iterator[None]:
 @functools.cache
 def _remove_leftovers(place: str) -> None:
     """Once in a process: remove our folders whose process is gone, in so far as they are this user's."""
-    if os.name != "posix":
-        return
     for entry in os.scandir(place):
         made = _NAME.fullmatch(entry.name)
         if not made or not entry.is_dir(follow_symlinks=False):
@@ -69,7 +68,7 @@ def _remove_leftovers(place: str) -> None:
         space, process, started = map(int, made.groups())
         with contextlib.suppress(OSError):
             owner = entry.stat(follow_symlinks=False).st_uid
-            if (space, owner) == (_namespace(), os.geteuid()) and _started(process) != started:
+            if (space, owner) == (_namespace(), processes.user()) and _started(process) != started:
                 shutil.rmtree(entry.path, ignore_errors=True)
 
 
@@ -85,13 +84,7 @@ def _started(process: int) -> int | None:
     """When a process started, in the kernel's ticks, 0 where the system doesn't tell; None if it is gone."""
     if Path("/proc/self/stat").exists():
         with contextlib.suppress(OSError):
-            fields = Path(f"/proc/{process}/stat").read_text(errors="replace").rpartition(")")[2].split()
+            fields = Path(f"/proc/{process}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()
             return None if fields[0] in "ZX" else int(fields[19])
         return None
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return None
-    except OSError:  # another user's
-        pass
-    return 0
+    return 0 if processes.is_alive(process) else None

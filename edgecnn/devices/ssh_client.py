@@ -7,6 +7,7 @@ import hashlib
 import os
 import re
 import shlex
+import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from edgecnn.core.text import did_you_mean
 from edgecnn.devices import known
 from edgecnn.devices.address import Address
 from edgecnn.devices.child import Answer, Limits, converse
+from edgecnn.runtime.portable import processes
 
 TRANSPORT_FAILED = 255
 CONNECT_TIMEOUT_S = 10
@@ -23,6 +25,12 @@ _COMMAND_S = 120.0
 _SLOWEST_BYTES_S = 10_000
 _MAX_BYTES = 1 << 20
 TUNNEL_OPEN = "edgecnn-tunnel-open"
+SHARES = sys.platform != "win32"
+"""Whether commands share one connection; Windows' own ssh can't."""
+INSTALL_SSH = {
+    "win32": "Settings, System, Optional features, OpenSSH Client",
+    "darwin": "it comes with macOS; check PATH",
+}.get(sys.platform, "sudo apt install openssh-client")
 _PLAIN_PATH = re.compile(r"/[\w./+@-]{0,49}", re.ASCII)
 
 
@@ -40,8 +48,8 @@ class Client:
 
     def command(self, remote: Sequence[str]) -> list[str]:
         """The local command line. sshd hands the remote one to the user's shell, so every word of it is quoted."""
-        shared = ("ControlMaster=auto", "ControlPersist=60", f"ControlPath={self._socket()}", "ClearAllForwardings=yes")
-        return [*self._words(shared), "--", self.address.host, shlex.join(remote)]
+        shared = ("ControlMaster=auto", "ControlPersist=60", f"ControlPath={self._socket()}") if SHARES else ()
+        return [*self._words((*shared, "ClearAllForwardings=yes")), "--", self.address.host, shlex.join(remote)]
 
     def tunnel(self, here: int, there: int) -> list[str]:
         """The local command line that makes a port of the board's loopback a port of ours until its input ends.
@@ -86,9 +94,7 @@ class Client:
         try:
             answer = converse(self.command(remote), limits, content=content)
         except FileNotFoundError as error:
-            raise DeviceError(
-                "ssh is not installed on this machine. Install it: sudo apt install openssh-client"
-            ) from error
+            raise DeviceError(f"ssh is not installed on this machine. Install it: {INSTALL_SSH}") from error
         self.check(answer, doing)
         return answer
 
@@ -109,7 +115,7 @@ def _socket_folder() -> Path:
         base = tempfile.gettempdir()
     if not _PLAIN_PATH.fullmatch(base):  # ssh takes spaces, quotes, % and ~ for its own
         base = "/tmp"
-    folder = Path(base) / f"edgecnn-ssh-{os.getuid()}"
+    folder = Path(base) / f"edgecnn-ssh-{processes.user()}"
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
         status = folder.lstat()
@@ -118,7 +124,7 @@ def _socket_folder() -> Path:
             f"Can't create the folder {folder} for SSH sockets: {error.strerror}. Check its permissions, or set "
             "XDG_RUNTIME_DIR to a folder that can be written."
         ) from error
-    if status.st_uid != os.getuid() or status.st_mode & 0o077 or folder.is_symlink():
+    if status.st_uid != processes.user() or status.st_mode & 0o077 or folder.is_symlink():
         raise DeviceError(f"{folder} belongs to another user or is open to others. Remove it.")
     return folder
 

@@ -107,7 +107,7 @@ def _causes(measurement: Measurement, system: dict[str, Any]) -> list[str]:
         causes.append(
             f"Other programs use the processors: the load is {before['load_1min']} on {system['cores']} cores."
         )
-    elif measurement.preemptions > measurement.runs:
+    elif (measurement.preemptions or 0) > measurement.runs:
         causes.append(
             f"Other programs interrupted the model {measurement.preemptions} times in {measurement.runs} runs."
         )

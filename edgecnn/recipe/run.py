@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 from collections.abc import Iterator, Sequence
@@ -22,6 +21,7 @@ from edgecnn.core.progress import Progress, silent
 from edgecnn.core.version import __version__
 from edgecnn.recipe import sections
 from edgecnn.recipe.stage import Context, Stage, check_model_file, digest, stages_of
+from edgecnn.runtime.portable import locks
 
 if TYPE_CHECKING:
     from edgecnn.profiling import Profile
@@ -110,18 +110,16 @@ def _naming(stage: Stage) -> Iterator[None]:
 def _locked(folder: Path) -> Iterator[None]:
     """Two runs in one folder would overwrite each other's files."""
     try:
-        lock = os.fdopen(files.open_lock(folder / ".lock"), "w")
+        lock = os.fdopen(files.open_lock(folder / ".lock"), "wb")
     except OSError as error:
         raise EdgecnnError(
             f"Can't write to {folder}: {error.strerror}. Choose another folder with --output."
         ) from error
     with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        if not locks.take(lock.fileno()):
             raise EdgecnnError(
                 f"Another run is using the folder {folder}. Wait until it ends, or choose another folder with --output."
-            ) from error
+            )
         yield
 
 

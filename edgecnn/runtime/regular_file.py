@@ -7,6 +7,8 @@ import os
 import stat
 from pathlib import Path
 
+from .portable import files
+
 _KINDS = (
     (stat.S_ISDIR, "a folder"),
     (stat.S_ISFIFO, "a FIFO (named pipe)"),
@@ -25,7 +27,7 @@ def read_regular(path: str | Path, limit_bytes: int) -> bytes:
         OSError: it can't be read, is no regular file, or is larger than the limit; `strerror` says which.
     """
     check_regular(path, limit_bytes)
-    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
+    handle = os.open(path, os.O_RDONLY | files.AT_ONCE)
     with os.fdopen(handle, "rb") as stream:
         _check(os.fstat(handle), path, limit_bytes)  # what the name means may have changed meanwhile
         return stream.read(limit_bytes + 1)

@@ -33,6 +33,7 @@ LAYERS = (
 )
 """Rooms from the ground up; those of one layer don't import each other."""
 RUNTIME_LAYERS = (
+    ("portable",),
     ("errors", "regular_file", "compat", "zips", "home"),
     ("memory_limit", "model", "opencv"),
     ("tasks",),

@@ -10,6 +10,7 @@ from pathlib import Path
 from edgecnn.camera.sink import Event, SinkError, SinkOptions, Surroundings
 from edgecnn.core.errors import EdgecnnError
 from edgecnn.core.options import option
+from edgecnn.runtime.portable import files
 
 SUMMARY = "JSON lines in a file: every answer or, with a rule, every event"
 EXAMPLE = "jsonl:answers.jsonl"
@@ -61,7 +62,7 @@ class JsonFile:
 
 def _without_waiting(path: str, flags: int) -> int:
     """A FIFO that nobody reads is an error, not a pause."""
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0), 0o666)
+    return os.open(path, flags | files.AT_ONCE, 0o666)
 
 
 def open_sink(options: Options, surroundings: Surroundings) -> JsonFile:

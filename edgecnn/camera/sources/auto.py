@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import array
-import fcntl
-import os
 import struct
 from pathlib import Path
 
 from edgecnn.camera.source import FrameSource, Wish
 from edgecnn.camera.sources import picamera2, v4l2
 from edgecnn.core.errors import CameraError
+from edgecnn.runtime.portable import cameras
 
 EXAMPLE = "auto"
-_QUERYCAP = 0x80685600  # VIDIOC_QUERYCAP of videodev2.h: read a struct v4l2_capability of 104 bytes
 _VIDEO_CAPTURE = 0x1
 _MEMORY_TO_MEMORY = 0x8000 | 0x4000
 _DEVICE_CAPS = 0x80000000
@@ -61,22 +58,13 @@ def is_camera(path: Path) -> bool:
     Raises:
         CameraError: this user may not ask it.
     """
-    answer = array.array("B", bytes(104))
     try:
-        handle = os.open(path, os.O_RDWR | os.O_NONBLOCK)
+        found = cameras.capability(path)
     except PermissionError as error:
         raise CameraError(
             f"This user has no permission to open {path}. Run: sudo usermod -aG video $USER, and log in again."
         ) from error
-    except OSError:
-        return False
-    try:
-        fcntl.ioctl(handle, _QUERYCAP, answer)
-    except OSError:
-        return False
-    finally:
-        os.close(handle)
-    return captures_video(bytes(answer))
+    return found is not None and captures_video(found)
 
 
 def captures_video(capability: bytes) -> bool:

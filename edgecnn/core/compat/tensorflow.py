@@ -14,6 +14,7 @@ from typing import Any
 
 from edgecnn.core.compat import autograph
 from edgecnn.core.errors import EdgecnnError, MissingExtraError
+from edgecnn.runtime.portable import usage
 
 INSTALL_HOST = 'Building, training and converting models need TensorFlow. Install it with: pip install "edgecnn[host]"'
 _LEAST_ADDRESS_SPACE = 3e9  # bytes; with less TensorFlow aborts instead of raising
@@ -41,12 +42,8 @@ def _import_tensorflow() -> None:
 
 
 def _check_address_space() -> None:
-    try:
-        import resource
-    except ImportError:  # Windows
-        return
-    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
-    if limit != resource.RLIM_INFINITY and limit < _LEAST_ADDRESS_SPACE:
+    limit = usage.address_space_bytes()
+    if limit is not None and limit < _LEAST_ADDRESS_SPACE:
         raise EdgecnnError(
             f"This process is limited to {limit / 1e9:.1f} GB of address space, but TensorFlow needs at "
             f"least {_LEAST_ADDRESS_SPACE / 1e9:.0f} GB. Raise the limit: ulimit -v unlimited."

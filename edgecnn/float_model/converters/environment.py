@@ -15,6 +15,7 @@ from edgecnn.core.errors import MissingExtraError
 from edgecnn.core.files import sha256
 from edgecnn.core.progress import Progress
 from edgecnn.core.text import printable
+from edgecnn.runtime.portable import environments
 
 PROGRAMS = Path(__file__).parent / "programs"
 """Folder of the programs that run in such environments."""
@@ -58,7 +59,7 @@ class Environment:
         return [str(self.python(progress)), "-I", str(PROGRAMS / program), *words]
 
     def _fill(self, folder: Path, version: str) -> None:
-        venv.create(folder, symlinks=os.name != "nt", with_pip=True)
+        venv.create(folder, symlinks=environments.LINKS, with_pip=True)
         words = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", *self.requirements]
         done = subprocess.run([str(_python_of(folder)), *words], capture_output=True, text=True, env=_pip_variables())
         if done.returncode:
@@ -70,7 +71,7 @@ class Environment:
 
 
 def _python_of(folder: Path) -> Path:
-    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python3")
+    python = environments.python(folder)
     python.stat()
     return python
 

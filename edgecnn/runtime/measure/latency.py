@@ -14,13 +14,14 @@ from ..delegates.loading import load, taken_operators
 from ..errors import ModelFileError
 from ..model.model_file import AnyFile, ModelFile
 from ..model.validation import Length, Range, Record
+from ..portable import usage as machine
 from ..run import golden
 from ..run.engine import Engine, Interface
 from ..run.interpreter import without_xnnpack
 from ..run.preprocess import apply_table, input_table
 from ..run.program import Program
 from . import system
-from .usage import Usage, rss_bytes
+from .usage import Usage
 
 MAX_SAMPLES = 2000
 MIN_RUNS = 5
@@ -86,7 +87,7 @@ class Measurement(Record):
         peak_rss_bytes: of the whole process, Python and NumPy included.
         model_rss_bytes: what the process grew by from before the file was read to after the runs.
         cpu_share: processor time / (time * threads): 1 when the threads had the processors to themselves and used them.
-        preemptions: how often the system took the processor away during the runs.
+        preemptions: how often the system took the processor away during the runs; None where it doesn't count.
         before: `system.conditions()` before the runs.
         after: and after them.
         delegated_operators: how many of the graph's operators the delegate took; None where that can't be told.
@@ -107,7 +108,7 @@ class Measurement(Record):
     peak_rss_bytes: int
     model_rss_bytes: int
     cpu_share: Annotated[float, Range(0, 1e9)]
-    preemptions: int
+    preemptions: Optional[int]  # noqa: UP045
     before: dict[str, Any]
     after: dict[str, Any]
     delegated_operators: int | None = None
@@ -132,7 +133,7 @@ def measure(read: Callable[[], AnyFile], plan: Plan, progress: Progress = silent
     Raises:
         ModelFileError: the file is damaged, or the runtime refuses it.
     """
-    rss_before, start = rss_bytes(), time.perf_counter()
+    rss_before, start = machine.rss_bytes(), time.perf_counter()
     file = read()
     read_ms, start = _ms_since(start), time.perf_counter()
     program = open_program(file, plan)
@@ -144,7 +145,7 @@ def measure(read: Callable[[], AnyFile], plan: Plan, progress: Progress = silent
         samples = timed_runs(program, tensors, plan.runs, plan.budget_s, tell=_told(file.name, program, plan, progress))
     result = Measurement(
         after=system.conditions(),
-        model_rss_bytes=rss_bytes() - rss_before,
+        model_rss_bytes=machine.rss_bytes() - rss_before,
         **_speed(first_ms, samples),
         **usage.figures(program.threads),
         delegate=plan.delegate,

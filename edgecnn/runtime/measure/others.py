@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import resource
 import time
 
+from ..portable import usage
 from ..run.program import Program
 from .latency import Plan
 from .system import stat_seconds
@@ -38,8 +37,7 @@ class Others:
 
     @staticmethod
     def _look() -> tuple[float, float, list[float]]:
-        times = os.times()
-        return time.monotonic(), times.user + times.system, stat_seconds()
+        return time.monotonic(), usage.processor_s(), stat_seconds()
 
 
 def has_processor_clock(program: Program, plan: Plan) -> bool:
@@ -48,5 +46,5 @@ def has_processor_clock(program: Program, plan: Plan) -> bool:
 
 
 def preemptions() -> int:
-    """How often the system has taken the processor away from this process."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
+    """How often the system has taken the processor away from this process; 0 where it doesn't count."""
+    return usage.preemptions() or 0

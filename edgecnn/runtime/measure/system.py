@@ -14,6 +14,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from ..portable import usage
+
 _CPU = Path("/sys/devices/system/cpu")
 _CPU_PARTS = {"0xd03": "Cortex-A53", "0xd08": "Cortex-A72", "0xd0b": "Cortex-A76", "0xd05": "Cortex-A55"}
 # Bits of the Raspberry Pi firmware's get_throttled (documentation of vcgencmd); + 16: has happened since the start.
@@ -28,7 +30,7 @@ def describe() -> dict[str, Any]:
         "machine": platform.machine(),
         "bits": 64 if sys.maxsize > 2**32 else 32,
         "cores": os.cpu_count() or 1,
-        "cores_usable": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        "cores_usable": usage.processors(),
         "memory_bytes": _memory_bytes(),
         "os": _os_name(),
         "glibc": platform.libc_ver()[1] or None,
@@ -45,7 +47,7 @@ def conditions(root: Path = Path("/")) -> dict[str, Any]:
     bits, has_history = _throttled(root)
     since = [name for bit, name in THROTTLING.items() if (bits or 0) >> (16 + bit) & 1]
     return {
-        "load_1min": round(os.getloadavg()[0], 2),
+        "load_1min": usage.load_1min(),
         "clock_mhz": _number(_CPU / "cpu0/cpufreq/scaling_cur_freq", 1000),
         "temperature_c": _number(Path("/sys/class/thermal/thermal_zone0/temp"), 1000),
         "throttled_bits": bits,
@@ -154,12 +156,12 @@ def stat_seconds() -> list[float]:
     """
     fields = (_read(Path("/proc/stat")) or "").splitlines()[:1]
     values = fields[0].split()[1:9] if fields else []
-    return [int(value) / os.sysconf("SC_CLK_TCK") for value in values] if len(values) == 8 else []
+    return [int(value) / usage.ticks_per_s() for value in values] if len(values) == 8 else []
 
 
 def _read(path: Path) -> str | None:
     try:
-        return path.read_text(errors="replace").strip("\0\n ") or None
+        return path.read_text("utf-8", "replace").strip("\0\n ") or None
     except OSError:
         return None
 

@@ -2,36 +2,32 @@
 
 from __future__ import annotations
 
-import resource
 import time
 from typing import Any
+
+from ..portable import usage
 
 
 class Usage:
     """What the process uses of the machine between entry and exit."""
 
     def __enter__(self) -> Usage:
-        self._before, self._start = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
+        self._before, self._start = self._look(), time.perf_counter()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._wall_s, self._after = time.perf_counter() - self._start, resource.getrusage(resource.RUSAGE_SELF)
+        self._wall_s, self._after = time.perf_counter() - self._start, self._look()
+        self._peak_bytes = usage.peak_rss_bytes()
 
     def figures(self, threads: int) -> dict[str, Any]:
         """Fields of a `Measurement`; `threads` is how many the model could use."""
-        before, after = self._before, self._after
-        cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        (cpu_s, preempted), (cpu_s_after, preempted_after) = self._before, self._after
         return {
-            "peak_rss_bytes": after.ru_maxrss * 1024,
-            "cpu_share": round(cpu_s / self._wall_s / threads, 3),
-            "preemptions": after.ru_nivcsw - before.ru_nivcsw,
+            "peak_rss_bytes": self._peak_bytes,
+            "cpu_share": round((cpu_s_after - cpu_s) / self._wall_s / threads, 3),
+            "preemptions": None if preempted is None or preempted_after is None else preempted_after - preempted,
         }
 
-
-def rss_bytes() -> int:
-    """Resident memory now; 0 where the system has no /proc."""
-    try:
-        with open("/proc/self/statm") as stream:
-            return int(stream.read().split()[1]) * resource.getpagesize()
-    except OSError:
-        return 0
+    @staticmethod
+    def _look() -> tuple[float, int | None]:
+        return usage.processor_s(), usage.preemptions()

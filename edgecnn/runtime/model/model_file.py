@@ -7,6 +7,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ..errors import ModelFileError, RecordError
 from ..regular_file import likely_meant, read_regular
@@ -48,6 +49,10 @@ class AnyFile:
         """Digest of the whole file."""
         return hashlib.sha256(self.data).hexdigest()
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travels to another process as bytes, which are parsed there."""
+        return _parsed, (self.name, self.data)
+
 
 @dataclass(frozen=True)
 class ModelFile(AnyFile):
@@ -60,6 +65,15 @@ class ModelFile(AnyFile):
 
     contract: Contract
     sealed: bool
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """As of `AnyFile`."""
+        return _parsed, (self.name, self.data, self.contract, self.sealed)
+
+
+def _parsed(name: str, data: bytes, *known: Any) -> AnyFile:
+    model = parse(data, name)
+    return ModelFile(name, data, model, *known) if known else AnyFile(name, data, model)
 
 
 class NoClassifierError(ModelFileError):

@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import select
 import sys
 from typing import IO, Any
 
@@ -19,6 +18,7 @@ import numpy as np
 from ..errors import EdgecnnError
 from ..measure import latency, system
 from ..model import model_file
+from ..portable import processes
 from ..run.engine import Engine, Interface
 from ..run.program import TensorInfo
 from .supervise import EXIT_ORPHANED, error_answer
@@ -42,7 +42,7 @@ def _serve(engine: Engine, output: IO[bytes]) -> int:
     _write_line(output, {**forms(engine), "threads": engine.threads, "system": system.describe()})
     source, size = sys.stdin.buffer, engine.input.dtype.itemsize * int(np.prod(engine.input.shape))
     while True:
-        if not select.select([source], [], [], IDLE_S)[0]:
+        if not processes.readable([source.fileno()], IDLE_S):
             return EXIT_ORPHANED
         head = source.read(4)
         if len(head) < 4:

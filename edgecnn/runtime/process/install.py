@@ -12,6 +12,7 @@ from typing import Any
 
 from .. import home
 from ..errors import EdgecnnError
+from ..portable import environments
 from ..zips import DAMAGED_ZIP
 
 
@@ -32,7 +33,7 @@ def install(target: str, wheels: list[str], requirements: list[str], system_pack
     try:
         shutil.rmtree(new, ignore_errors=True)
         place.parent.mkdir(parents=True, exist_ok=True)
-        venv.create(new, symlinks=True, with_pip=bool(requirements), system_site_packages=system_packages)
+        venv.create(new, symlinks=environments.LINKS, with_pip=bool(requirements), system_site_packages=system_packages)
         for wheel in wheels:
             with zipfile.ZipFile(wheel) as archive:
                 archive.extractall(_site_packages(new))
@@ -46,7 +47,7 @@ def install(target: str, wheels: list[str], requirements: list[str], system_pack
         ) from error
     finally:
         shutil.rmtree(new, ignore_errors=True)
-    return {"python": str(place / "bin/python3")}
+    return {"python": str(environments.python(place))}
 
 
 def _put(new: Path, place: Path, old: Path) -> None:
@@ -64,11 +65,11 @@ def _put(new: Path, place: Path, old: Path) -> None:
 
 
 def _site_packages(environment: Path) -> Path:
-    return next(environment.glob("lib/python*/site-packages"))
+    return next(environment.glob(environments.SITE_PACKAGES))
 
 
 def _pip(environment: Path, requirements: list[str]) -> None:
-    command = [str(environment / "bin/python3"), "-m", "pip", "install", "--only-binary=:all:", "--no-deps"]
+    command = [str(environments.python(environment)), "-m", "pip", "install", "--only-binary=:all:", "--no-deps"]
     done = subprocess.run(
         [*command, "--disable-pip-version-check", "--quiet", "--retries=1", "--timeout=10", *requirements],
         capture_output=True,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import sys
 import tempfile
@@ -12,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import EdgecnnError
+from ..portable import files, locks
 
 FILE_NAME = "edgecnn-measuring.lock"
 
@@ -38,7 +38,7 @@ def _open(path: Path) -> int | None:
     """Anybody may take the lock of this machine; a folder that can't be written has none."""
     for flags in (os.O_RDONLY, os.O_RDONLY | os.O_CREAT | os.O_EXCL, os.O_RDONLY):
         try:
-            return os.open(path, flags | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+            return os.open(path, flags | files.AT_ONCE | files.NO_LINK, 0o644)
         except OSError:
             continue
     return None
@@ -47,10 +47,8 @@ def _open(path: Path) -> int | None:
 def _take(handle: int, wait_s: float) -> None:
     deadline, told = time.monotonic() + wait_s, False
     while True:
-        try:
-            return fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            pass
+        if locks.take(handle):
+            return
         if time.monotonic() >= deadline:
             raise EdgecnnError(
                 f"Another measurement has been running on this machine for {wait_s:.0f} s. Two at once would "

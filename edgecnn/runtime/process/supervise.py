@@ -11,15 +11,16 @@ import contextlib
 import ctypes
 import json
 import os
-import select
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
 from .. import errors
 from ..model.json_text import printable
+from ..portable import processes, signals
 
 EXIT_ORPHANED = 75
 NOTE = "note: "
@@ -40,6 +41,8 @@ def supervised(job: Callable[[], Any], silence_s: float | None = None) -> int:
         silence_s: None doesn't watch standard input; else kill the job when input ends, or is silent for so long (0: it
             may be silent for ever).
     """
+    if not processes.FORKS:
+        return _unforked(job, silence_s)
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
@@ -49,7 +52,7 @@ def supervised(job: Callable[[], Any], silence_s: float | None = None) -> int:
     with contextlib.suppress(OSError):  # both sides do it, so that it is done before either goes on
         os.setpgid(child, child)
     os.close(writer)
-    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+    for number in signals.ENDING:
         signal.signal(number, lambda *_: _stop(child, EXIT_ORPHANED))
     answer = _await(child, reader, silence_s)
     _, status = os.waitpid(child, 0)
@@ -65,6 +68,31 @@ def supervised(job: Callable[[], Any], silence_s: float | None = None) -> int:
     sys.stdout.write(answer + "\n")
     sys.stdout.flush()
     return 1 if answer.startswith('{"error"') else 0
+
+
+def _unforked(job: Callable[[], Any], silence_s: float | None) -> int:
+    """The same in this process (Windows): what may crash is called in children of their own, see `guard`."""
+    output = os.dup(1)
+    os.dup2(2, 1)
+    if silence_s is not None:
+        threading.Thread(target=_end_with_input, daemon=True).start()
+        threading.Thread(target=_beat_for_ever, daemon=True).start()
+    answer = json.dumps(_answer(job))
+    with os.fdopen(output, "w", encoding="utf-8") as stream:
+        stream.write(answer + "\n")
+    return 1 if answer.startswith('{"error"') else 0
+
+
+def _end_with_input() -> None:
+    while os.read(0, 4096):
+        pass
+    os._exit(EXIT_ORPHANED)
+
+
+def _beat_for_ever() -> None:
+    while True:
+        time.sleep(BEAT_S)
+        _beat()
 
 
 class Telling:
@@ -90,8 +118,9 @@ def error_answer(error: errors.EdgecnnError) -> dict[str, Any]:
 
 def die_with_parent() -> None:
     """Ask the kernel to kill this process when its parent ends (Linux; elsewhere nothing)."""
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
 def _work(job: Callable[[], Any], writer: int) -> None:
@@ -129,7 +158,7 @@ def _await(child: int, reader: int, silence_s: float | None) -> str:
     watched = [reader] if silence_s is None else [reader, 0]
     heard = beaten = time.monotonic()
     while True:
-        ready, _, _ = select.select(watched, [], [], None if silence_s is None else min(BEAT_S, silence_s or BEAT_S))
+        ready = processes.readable(watched, None if silence_s is None else min(BEAT_S, silence_s or BEAT_S))
         now = time.monotonic()
         if 0 in ready:
             heard = now
@@ -163,7 +192,5 @@ def _kill_group(child: int) -> None:
 
 
 def _why(status: int) -> str:
-    if os.WIFSIGNALED(status):
-        name = signal.Signals(os.WTERMSIG(status)).name
-        return f"signal {name}; most likely the memory ran out" if name == "SIGKILL" else f"signal {name}"
-    return f"exit status {os.WEXITSTATUS(status)}"
+    reason = processes.why(os.waitstatus_to_exitcode(status))
+    return f"{reason}; most likely the memory ran out" if reason == "signal SIGKILL" else reason

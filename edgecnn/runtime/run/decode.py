@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 import os
-import tempfile
 import warnings
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import numpy as np
 
 from ..errors import PictureError
 from ..opencv import opencv
+from ..portable import files
 from ..regular_file import read_regular
 from . import image_header
 from .image_header import (
@@ -201,28 +201,22 @@ class _CapturedStderr:
     def __enter__(self) -> _CapturedStderr:
         self._text = ""
         self._saved: int | None = None
-        self._handle = os.memfd_create("complaints") if hasattr(os, "memfd_create") else _temporary()
+        self._file = files.scratch()
         try:
             self._saved = os.dup(2)
         except OSError:  # standard error is closed
             return self
-        os.dup2(self._handle, 2)
+        os.dup2(self._file.fileno(), 2)
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._saved is not None:
             os.dup2(self._saved, 2)
             os.close(self._saved)
-        os.lseek(self._handle, 0, os.SEEK_SET)
-        self._text = os.read(self._handle, 2000).decode(errors="replace").strip()
-        os.close(self._handle)
+        with self._file:
+            self._file.seek(0)
+            self._text = self._file.read(2000).decode(errors="replace").strip()
 
     def text(self) -> str:
         """What was printed, once the block has ended."""
         return self._text
-
-
-def _temporary() -> int:
-    handle, path = tempfile.mkstemp()
-    Path(path).unlink()
-    return handle

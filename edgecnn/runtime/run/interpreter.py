@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..errors import RuntimeMissingError
+from ..portable import usage
 
 _XNNPACK = "TfLiteXNNPackDelegate"  # in the runtime's message
 _MARK = "edgecnn_without_xnnpack"
@@ -77,7 +78,7 @@ def _allocated(model: bytes | memoryview, threads: int, options: dict[str, Any])
 
 def default_threads() -> int:
     """Processors that this process may use, at most 4: more don't help models of this size."""
-    return min(4, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+    return min(4, usage.processors())
 
 
 @contextlib.contextmanager
