@@ -36,6 +36,12 @@ Delegate* tflite_plugin_create_delegate(char** keys, char** values, size_t count
 }
 void tflite_plugin_destroy_delegate(Delegate* self) { abort(); }
 """,
+    "crashes": """
+Delegate* tflite_plugin_create_delegate(char** keys, char** values, size_t count, void (*report)(const char*)) {
+  abort();
+}
+void tflite_plugin_destroy_delegate(Delegate* self) {}
+""",
     "no_delegate": "int answer(void) { return 42; }",
 }
 

@@ -64,7 +64,8 @@ class Demo:
             undo.push(self._exit)
             self.file = options.hints.read(options.model)
             self._sinks = self._open_sinks(note)
-            guard.isolated(_try, self.file, options, limit_processor_s=guard.processor_s(self.file, _WARMUP))
+            limit_s = guard.processor_s(self.file, _WARMUP)
+            guard.isolated(_try, self.file, options, limit_processor_s=limit_s, delegate=options.delegate)
             self.engine = _engine(self.file, options)
             self._recognizer = Recognizer(self.engine, options.smooth_s, options.threshold, options.top)
             self.meter = self._recognizer.meter

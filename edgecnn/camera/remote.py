@@ -203,7 +203,7 @@ def _process(command: list[str], options: DemoOptions) -> Iterator[subprocess.Po
 
 def _send(process: subprocess.Popen[bytes], options: DemoOptions) -> None:
     assert process.stdin
-    with contextlib.suppress(BrokenPipeError):  # what ssh has to say about that is read next
+    with contextlib.suppress(OSError):  # what ssh has to say about that is read next
         process.stdin.write(options.to_json().encode() + b"\n")
         process.stdin.flush()
 

@@ -51,6 +51,8 @@ class _Output(io.FileIO):
         try:
             return super().write(data)
         except OSError as error:
+            if sys.platform == "win32" and error.errno == errno.EINVAL:  # its name for a pipe without a reader
+                raise BrokenPipeError(errno.EPIPE, error.strerror) from error
             error.filename = _STANDARD_OUTPUT
             raise
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from edgecnn.core.errors import RecordError
+from edgecnn.runtime.delegates.libedgetpu import Library
 from edgecnn.runtime.measure.latency import Measurement, Milliseconds
 from edgecnn.runtime.measure.sustained import WINDOWS
 from edgecnn.runtime.model.validation import Length, Pattern, Range, Record
@@ -50,7 +51,7 @@ class System(Record):
 class Conditions(Record):
     """`runtime.measure.system.conditions()`."""
 
-    load_1min: Rate
+    load_1min: Rate | None
     clock_mhz: Rate | None
     temperature_c: Annotated[float, Range(-300, 1000)] | None
     throttled_bits: Count | None
@@ -101,7 +102,7 @@ class Inventory(Record):
     free_disk_bytes: Count
     cameras: Annotated[tuple[Camera, ...], Length(256)]
     edgetpus: Annotated[tuple[Accelerator, ...], Length(256)]
-    libedgetpu: bool
+    libedgetpu: Library | None
 
 
 @dataclass(frozen=True)

@@ -94,7 +94,7 @@ class Session:
         with self._within(HANG_S + len(frame) * _TENSOR_S):
             try:
                 self._send(len(frame).to_bytes(4, "little") + b"".join(frame))
-            except BrokenPipeError as error:
+            except OSError as error:  # a broken pipe has another name on Windows
                 raise self._lost() from error
             return [self._answer() for _ in frame]
 

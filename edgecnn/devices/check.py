@@ -7,6 +7,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from edgecnn.runtime.delegates import libedgetpu
+from edgecnn.runtime.delegates.libedgetpu import Library
+
 OK, ADVICE, PROBLEM = "ok", "advice", "problem"
 MIN_FREE_BYTES = 200_000_000
 WARM_C, HOT_C = 70, 80
@@ -185,8 +188,23 @@ def _edgetpu(inventory: Inventory, fix: Fix) -> Iterator[Finding]:
             yield Finding("Edge TPU", value, PROBLEM, remedy)
         else:
             yield Finding("Edge TPU", value, ADVICE if device["warning"] else OK, device["warning"])
-    remedy = "Install libedgetpu from Coral's package source: sudo apt install libedgetpu1-std"
-    yield Finding("libedgetpu", "loads") if library else Finding("libedgetpu", "none", PROBLEM, remedy)
+    yield _libedgetpu(library and Library.from_dict(library), inventory["system"]["runtime"] or "")
+
+
+def _libedgetpu(library: Library | None, runtime: str) -> Finding:
+    if library is None:
+        return Finding("libedgetpu", "none", PROBLEM, f"The Edge TPU needs libedgetpu: {libedgetpu.INSTALL}.")
+    if library.crash:
+        value = f"{library.description}; it crashes when it is loaded ({library.crash})"
+        return Finding("libedgetpu", value, PROBLEM, f"Install a rebuilt one: {libedgetpu.REBUILT}")
+    if library.is_corals is not False and libedgetpu.is_too_new(runtime):
+        whose = "This is Coral's own, which" if library.is_corals else "If this is Coral's own, it"
+        return Finding(
+            "libedgetpu", library.description, ADVICE,
+            f"{whose} is reported to crash with TFLite runtimes from 2.12 on ({libedgetpu.ISSUE}), such as {runtime}. "
+            f"Install a rebuilt one ({libedgetpu.REBUILT}), or a tflite-runtime up to 2.11."
+        )  # fmt: skip
+    return Finding("libedgetpu", library.description)
 
 
 _JUDGES: tuple[Callable[[Inventory, Fix], Iterator[Finding]], ...] = (

@@ -207,7 +207,7 @@ def _wait(process: Any, limits: Limits, output: _Output, complaints: Complaints,
             )
         if beat and now - beaten >= HEARTBEAT_S:
             beaten = now
-            with contextlib.suppress(BrokenPipeError):
+            with contextlib.suppress(OSError):
                 process.stdin.write(b".")
 
 

@@ -103,7 +103,7 @@ def _reasons(samples: list[float]) -> list[str]:
 def _causes(measurement: Measurement, system: dict[str, Any]) -> list[str]:
     before, after = measurement.before, measurement.after
     causes = []
-    if before["load_1min"] > 0.5 * system["cores"]:
+    if (before["load_1min"] or 0) > 0.5 * system["cores"]:
         causes.append(
             f"Other programs use the processors: the load is {before['load_1min']} on {system['cores']} cores."
         )

@@ -93,7 +93,8 @@ def machine(profile: Profile) -> str:
     """The device in one sentence."""
     system, before = profile.system, profile.rows[0].measurement.before
     parts = [system["board"], system["cpu"], f"{system['cores']} cores", system["os"], system["runtime"]]
-    parts += [f"governor {system['governor'] or 'unknown'}", f"load {before['load_1min']}"]
+    parts += [f"governor {system['governor'] or 'unknown'}"]
+    parts += [f"load {before['load_1min']}"] if before["load_1min"] is not None else []
     text = f"{profile.device}: {', '.join(part for part in parts if part)}."
     return f"{text} EMULATED: these latencies are not representative of a real board." if profile.emulated else text
 

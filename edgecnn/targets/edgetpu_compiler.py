@@ -7,6 +7,7 @@ import re
 import shutil
 import struct
 import subprocess
+import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from edgecnn.targets import Memory, TargetReport, Verdict, check
 from edgecnn.targets.edgetpu_rules import MAPPED, NEWEST_VERSIONS, WRONG_VERSION
 from edgecnn.targets.model import TargetModel
 
+_ELSEWHERE = {"win32": "; on Windows in WSL", "darwin": "; on macOS in a container"}.get(sys.platform, "")
 PROGRAM = "edgetpu_compiler"
 TIMEOUT_S = 600  # its own timer ends it after 180 s
 _STATUS_LINE = re.compile(r"^\s*([A-Z][A-Z0-9_]+|\S*[Cc]ustom\S*)\s+(\d+)\s+(\S.*?)\s*$")
@@ -58,8 +60,8 @@ def compile(model: TargetModel, output: str | Path) -> TargetReport:
     if program is None:
         raise CompilerError(
             f"{PROGRAM} is not on PATH. Install it on x86-64 Linux from Coral's Debian package source "
-            "(coral.ai/docs/edgetpu/compiler). Without it, `edgecnn inspect MODEL --target edgetpu` applies its "
-            "published rules."
+            f"(coral.ai/docs/edgetpu/compiler){_ELSEWHERE}. Without it, `edgecnn inspect MODEL "
+            "--target edgetpu` applies its published rules."
         )
     if any(operator.name == CUSTOM_OPERATOR for operator in model.model.graph.operators):
         raise CompilerError(

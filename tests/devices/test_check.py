@@ -22,10 +22,15 @@ PI4 = {
     "conditions": {"temperature_c": 48.3, "throttled_bits": 0, "throttled_now": [], "throttled_since_start": []},
     "virtual_environment": None, "has_pip": True, "numpy": "2.4.6", "opencv": "4.12.0",
     "free_disk_bytes": 9_000_000_000,
-    "cameras": [{"node": "/dev/video0", "name": "unicam"}], "edgetpus": [], "libedgetpu": False,
+    "cameras": [{"node": "/dev/video0", "name": "unicam"}], "edgetpus": [], "libedgetpu": None,
 }  # fmt: skip
 TPU = {"bus": "usb", "node": "/dev/bus/usb/002/003", "speed_mbps": 5000, "started": True, "writable": True,
        "used_by": "", "warning": ""}  # fmt: skip
+
+CORALS = {"label": "BuildLabel(COMPILER=6.3.0 20170516,DATE=redacted,TIME=redacted), RuntimeVersion(14)",
+          "package": "16.0", "crash": ""}  # fmt: skip
+REBUILT = {"label": "BuildLabel(COMPILER=14.2.0,DATE=Feb 22 2026,TIME=09:51:57), RuntimeVersion(14)",
+           "package": "16.0tf2.17.1-1.bookworm", "crash": ""}  # fmt: skip
 
 FIX = check.Fix("FIX", "FIX --camera")
 
@@ -61,7 +66,14 @@ def test_a_good_board_needs_nothing():
         ({"throttled_bits": 1, "throttled_now": ["under-voltage"]}, "throttling", "problem", "power supply"),
         ({"throttled_bits": 1 << 18, "throttled_since_start": ["throttled"]}, "throttling", "advice", "fan"),
         ({"free_disk_bytes": 1_000_000}, "free disk", "problem", "200 MB"),
-        ({"edgetpus": [TPU]}, "libedgetpu", "problem", "libedgetpu1-std"),
+        ({"edgetpus": [TPU]}, "libedgetpu", "problem", "github.com/feranick/libedgetpu"),
+        ({"edgetpus": [TPU], "libedgetpu": CORALS}, "libedgetpu", "advice", "such as ai-edge-litert 2.3.0"),
+        (
+            {"edgetpus": [TPU], "libedgetpu": {**CORALS, "crash": "signal SIGSEGV"}},
+            "libedgetpu",
+            "problem",
+            "rebuilt one",
+        ),
         ({"edgetpus": [{**TPU, "writable": False}]}, "Edge TPU", "problem", "plugdev"),
         ({"edgetpus": [{**TPU, "speed_mbps": 480, "warning": "over USB 2"}]}, "Edge TPU", "advice", "USB 2"),
     ],

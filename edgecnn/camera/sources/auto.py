@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import sys
 from pathlib import Path
 
 from edgecnn.camera.source import FrameSource, Wish
@@ -23,6 +24,8 @@ def matches(address: str) -> bool:
 
 def open_source(address: str, wish: Wish) -> FrameSource:
     """The first ribbon camera, otherwise the first USB camera that opens."""
+    if sys.platform != "linux":
+        return v4l2.open_source("0", wish)
     looked: list[str] = []
     try:
         if picamera2.cameras():

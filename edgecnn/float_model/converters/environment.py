@@ -19,7 +19,8 @@ from edgecnn.runtime.portable import environments
 
 PROGRAMS = Path(__file__).parent / "programs"
 """Folder of the programs that run in such environments."""
-_KEPT_VARIABLES = ("PATH", "HOME", "TMPDIR", "LANG", "LD_LIBRARY_PATH", "TF_CPP_MIN_LOG_LEVEL")
+_OF_WINDOWS = ("SYSTEMROOT", "USERPROFILE", "LOCALAPPDATA", "APPDATA", "TEMP", "TMP", "PATHEXT")
+_KEPT_VARIABLES = ("PATH", "HOME", "TMPDIR", "LANG", "LD_LIBRARY_PATH", "TF_CPP_MIN_LOG_LEVEL", *_OF_WINDOWS)
 
 
 @dataclass(frozen=True)

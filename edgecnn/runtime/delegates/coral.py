@@ -8,12 +8,10 @@ from pathlib import Path
 
 from ..model.validation import Record
 
-LIBRARIES = {"linux": "libedgetpu.so.1", "darwin": "libedgetpu.1.dylib", "win32": "edgetpu.dll"}
 CUSTOM_OPERATOR = "edgetpu-custom-op"
 # libedgetpu's README and udev rules: before and after its firmware is loaded, a USB Accelerator changes its identity.
 USB_IDS = {("1a6e", "089a"): False, ("18d1", "9302"): True}
 USB3_MBPS = 5000
-INSTALL_RUNTIME = "install libedgetpu (Debian: sudo apt install libedgetpu1-std from Coral's package source)"
 
 
 @dataclass(frozen=True)

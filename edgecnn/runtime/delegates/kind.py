@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import platform
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -60,7 +60,7 @@ class DelegateKind(DelegateFile, Protocol):
     def not_loaded(asked: DelegateSpec, reason: str) -> str:
         """Why a library can't be loaded, from the loader's own words."""
         if "wrong ELF class" in reason or "invalid ELF header" in reason:
-            machine = os.uname().machine if hasattr(os, "uname") else "this machine"
+            machine = platform.machine()
             return (
                 f"The delegate library {asked.library} is built for another processor than this machine's, {machine} "
                 f"({reason}). Install the library for {machine}."
@@ -78,6 +78,14 @@ class DelegateKind(DelegateFile, Protocol):
         return (
             f"The delegate {asked.library} failed to start (options: {given}).{said} Check its options, or use "
             "--delegate cpu."
+        )
+
+    @staticmethod
+    def crashed(asked: DelegateSpec, reason: str) -> str:
+        """What it means that a process that used the library was ended, by what is said in `reason`."""
+        return (
+            f"The TFLite runtime crashed with the delegate {asked.library or asked.kind} ({reason}). Install a version "
+            "of the library that was built for this runtime, or use --delegate cpu."
         )
 
 

@@ -69,6 +69,12 @@ def load(text: str = "cpu", model: TFLiteModel | None = None) -> list[Any]:
         raise DelegateError(_asked(spec, "refused")(spec, str(error))) from None
 
 
+def explained_crash(text: str, reason: str) -> str:
+    """What it means that a process that used a delegate was ended; `reason` says by what."""
+    spec = parse(text)
+    return str(_asked(spec, "crashed")(spec, reason))
+
+
 def taken_operators(file: AnyFile, text: str, threads: int | None = None) -> tuple[set[int], set[int]]:
     """The numbers of the operators that a delegate takes, and of those that any takes (LiteRT's XNNPACK comes last).
 

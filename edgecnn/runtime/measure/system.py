@@ -91,14 +91,14 @@ def _cpu_name() -> str | None:
         key, _, value = line.partition(":")
         fields.setdefault(key.strip(), value.strip())
     part = fields.get("CPU part", "")
-    return fields.get("model name") or _CPU_PARTS.get(part) or part or None
+    return fields.get("model name") or _CPU_PARTS.get(part) or part or platform.processor() or None
 
 
 def _memory_bytes() -> int | None:
     for line in (_read(Path("/proc/meminfo")) or "").splitlines():
         if line.startswith("MemTotal:"):
             return int(line.split()[1]) * 1024
-    return None
+    return usage.memory_bytes()
 
 
 def _os_name() -> str:

@@ -20,8 +20,8 @@ _TRIES, _PAUSE_S = 50, 0.02
 def replace(source: Path, target: Path) -> None:
     """Rename a file over another.
 
-    On Windows that fails while a virus scanner, an indexer or a reader has either open, mostly for a moment: it is tried
-    again for a second.
+    On Windows that fails while a virus scanner, an indexer or a reader has either open, mostly for a moment: it is
+    tried again for a second.
 
     Raises:
         OSError: as of `os.replace`.

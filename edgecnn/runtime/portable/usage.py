@@ -107,6 +107,11 @@ def load_1min() -> float | None:
     return None if sys.platform == "win32" else round(os.getloadavg()[0], 2)
 
 
+def memory_bytes() -> int | None:
+    """The machine's memory; None on Windows."""
+    return None if sys.platform == "win32" else os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
 def ticks_per_s() -> int:
     """The unit of the times in Linux's /proc."""
     return 100 if sys.platform == "win32" else os.sysconf("SC_CLK_TCK")

@@ -18,9 +18,11 @@ import numpy as np
 from ..errors import EdgecnnError
 from ..measure import latency, system
 from ..model import model_file
+from ..model.model_file import ModelFile
 from ..portable import processes
 from ..run.engine import Engine, Interface
 from ..run.program import TensorInfo
+from . import guard
 from .supervise import EXIT_ORPHANED, error_answer
 
 IDLE_S = 600.0  # a host that is silent for so long is gone, though the network did not say so
@@ -32,10 +34,18 @@ def serve(options: argparse.Namespace) -> int:
         os.dup2(2, 1)  # what a library prints must not get between the answers
         try:
             plan = latency.Plan(options.delegate, options.threads[0])
-            return _serve(latency.open_engine(model_file.read(options.model[0]), plan), output)
+            file = model_file.read(options.model[0])
+            if plan.delegate != "cpu":  # a library that crashes is told as an error
+                guard.isolated(_open, file, plan, delegate=plan.delegate)
+            return _serve(latency.open_engine(file, plan), output)
         except EdgecnnError as error:
             _write_line(output, error_answer(error))
             return 1
+
+
+def _open(file: ModelFile, plan: latency.Plan) -> None:
+    engine = latency.open_engine(file, plan)
+    engine.invoke(np.zeros(engine.input.shape, engine.input.dtype))
 
 
 def _serve(engine: Engine, output: IO[bytes]) -> int:

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from .. import errors
+from ..delegates import loading
 from ..model.model_file import AnyFile, ModelFile
 from ..portable import processes
 from ..run.engine import Engine
-from . import forked, spawned
+from . import isolation
 
 DEFAULT_TIMEOUT_S = 600.0
 _HANGS = (
@@ -42,33 +43,42 @@ def isolated(
     *arguments: Any,
     timeout_s: float = DEFAULT_TIMEOUT_S,
     limit_processor_s: float | None = None,
+    delegate: str = "cpu",
 ) -> Any:
     """Call `function` in a child process and return its result, which must be JSON values.
 
     Errors of edgecnn's own kinds are raised again here. Where the child is a new Python (Windows, macOS), the function
     must have a name to import it by, and arguments that can be pickled.
 
+    Args:
+        function: what to call.
+        arguments: for it.
+        timeout_s: longest time.
+        limit_processor_s: most processor time.
+        delegate: what it loads; its file explains a crash.
+
     Raises:
         CrashError: the child was killed by a signal, did not answer in time, or used more than `limit_processor_s`.
     """
     limit_s = None if limit_processor_s is None else math.ceil(limit_processor_s)
-    way = forked if processes.FORKS_AT_ANY_TIME else spawned
     try:
-        answer, status = way.called(function, arguments, timeout_s, limit_s)
-    except forked.OutOfTimeError:
+        answer, status = isolation.called(function, arguments, timeout_s, limit_s)
+    except isolation.OutOfTimeError:
         raise errors.CrashError(_HANGS) from None
     if not answer:
-        raise _crash(status, limit_s is not None)
+        raise _crash(status, limit_s is not None, delegate)
     kind, value = json.loads(answer)
     if kind == "result":
         return value
     raise errors.of_kind(kind, value)
 
 
-def _crash(status: int, is_limited: bool) -> errors.CrashError:
+def _crash(status: int, is_limited: bool, delegate: str) -> errors.CrashError:
     """What a child's end without an answer means."""
     if is_limited and -status in _OUT_OF_TIME:
         return errors.CrashError(_HANGS)
+    if delegate != "cpu":
+        return errors.CrashError(loading.explained_crash(delegate, processes.why(status)))
     return errors.CrashError(
         f"The TFLite runtime crashed on this model ({processes.why(status)}). The file is damaged or has unsupported "
         "operators; convert the model again."

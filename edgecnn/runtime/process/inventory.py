@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import ctypes
 import importlib.util
+import json
 import shutil
 import sys
 from importlib import metadata
@@ -11,11 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from .. import home
-from ..delegates import coral
+from ..delegates import coral, libedgetpu
 from ..measure import system
+from ..portable import processes
+from . import isolation
 
 # Video nodes of a Pi that are no cameras: its codecs and image processors.
 _NO_CAMERAS = ("codec", "isp", "hevc", "rpivid", "pispbe", "decoder", "encoder")
+_LOADING_S = 30.0
 OPENCV = ("opencv-python-headless", "opencv-python", "opencv-contrib-python", "opencv-contrib-python-headless")
 
 
@@ -61,9 +64,13 @@ def _unnamed(module: str) -> str | None:
     return "of the system" if importlib.util.find_spec(module) else None
 
 
-def _libedgetpu() -> bool:
+def _libedgetpu() -> dict[str, Any] | None:
+    """Loaded in a child: a library that was built for another system may end the process."""
     try:
-        ctypes.CDLL(coral.LIBRARIES["linux"])
-    except OSError:
-        return False
-    return True
+        answer, status = isolation.called(libedgetpu.look, (), _LOADING_S, None)
+    except isolation.OutOfTimeError:
+        return libedgetpu.Library("", libedgetpu.package(), f"no answer in {_LOADING_S} s").to_dict()
+    if not answer:
+        return libedgetpu.Library("", libedgetpu.package(), processes.why(status)).to_dict()
+    kind, value = json.loads(answer)
+    return value if kind == "result" else None

@@ -30,6 +30,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
                 options,
                 dataclasses.replace(plan, threads=threads),
                 timeout_s=measuring_s(plan.budget_s),
+                delegate=plan.delegate,
             )
             results.append(result["measurement"])
             golden = golden or result["golden"]
@@ -47,7 +48,14 @@ def per_op(options: argparse.Namespace) -> dict[str, Any]:
         return {"needs_files": True}
     with lock.measuring(options.wait):
         times = guard.isolated(
-            _in_child, timing.measure, file, parts, plan, Telling(), timeout_s=measuring_s(plan.budget_s)
+            _in_child,
+            timing.measure,
+            file,
+            parts,
+            plan,
+            Telling(),
+            timeout_s=measuring_s(plan.budget_s),
+            delegate=plan.delegate,
         )
     return {"system": system.describe(), "times": times}
 
@@ -59,7 +67,9 @@ def sustained(options: argparse.Namespace) -> dict[str, Any]:
     file, plan = read_models(options)[0], plan_of(options)
     with lock.measuring(options.wait):
         limit_s = options.seconds + measuring_s(plan.budget_s)
-        found = guard.isolated(_in_child, sustain, file, plan, options.seconds, Telling(), timeout_s=limit_s)
+        found = guard.isolated(
+            _in_child, sustain, file, plan, options.seconds, Telling(), timeout_s=limit_s, delegate=plan.delegate
+        )
     return {"system": system.describe(), **found}
 
 
@@ -71,7 +81,14 @@ def compare(options: argparse.Namespace) -> dict[str, Any]:
     plan = plan_of(options)
     with lock.measuring(options.wait):
         found = guard.isolated(
-            _in_child, in_turns, first, second, plan, Telling(), timeout_s=measuring_s(plan.budget_s)
+            _in_child,
+            in_turns,
+            first,
+            second,
+            plan,
+            Telling(),
+            timeout_s=measuring_s(plan.budget_s),
+            delegate=plan.delegate,
         )
     return {"system": system.describe(), **found}
 
@@ -93,7 +110,9 @@ def _check_ends(file: AnyFile, plan: measuring.Plan) -> None:
         CrashError: a loop has no end.
     """
     if any(operator.name in _BRANCHES for operator in file.model.graph.operators):
-        guard.isolated(_in_child, _run_once, file, plan, limit_processor_s=guard.processor_s(file))
+        guard.isolated(
+            _in_child, _run_once, file, plan, limit_processor_s=guard.processor_s(file), delegate=plan.delegate
+        )
 
 
 def _run_once(file: AnyFile, plan: measuring.Plan) -> None:

@@ -1,13 +1,12 @@
 """Lets edgecnn, and nothing else, see another system: modules, functions and flags that it lacks are absent.
 
-In effect in each Python process that has this folder on PYTHONPATH and EDGECNN_SIMULATED=win32 or darwin. Libraries go on
-seeing the real system, since they are built for it.
+In effect in each Python process that has this folder on PYTHONPATH and EDGECNN_SIMULATED=win32 or darwin. Libraries go
+on seeing the real system, since they are built for it.
 """
 
 from __future__ import annotations
 
 import builtins
-import ctypes
 import errno
 import importlib
 import os
@@ -43,7 +42,20 @@ ABSENT: dict[str, dict[str, str]] = {
     "darwin": {"os": _LINUX, "sys": "", "platform": "", "ctypes": "", "select": "epoll"},
 }
 MISSING = {
-    "win32": ("fcntl", "resource", "pwd", "grp", "termios", "tty", "pty", "syslog", "posix", "crypt", "readline", "curses"),
+    "win32": (
+        "fcntl",
+        "resource",
+        "pwd",
+        "grp",
+        "termios",
+        "tty",
+        "pty",
+        "syslog",
+        "posix",
+        "crypt",
+        "readline",
+        "curses",
+    ),
     "darwin": ("msvcrt", "winreg", "_winapi"),
 }
 
@@ -137,7 +149,7 @@ class Kernel32:
 
 
 def _lives(process: int) -> bool:
-    return os.path.exists(f"/proc/{process}")
+    return pathlib.Path(f"/proc/{process}").exists()
 
 
 O_BINARY = 0x40000000
@@ -236,9 +248,9 @@ def keep_open_files() -> None:
 
     def refuse_open(*paths: Any) -> None:
         for path in paths:
-            for link in os.listdir("/proc/self/fd"):
+            for link in list(pathlib.Path("/proc/self/fd").iterdir()):
                 try:
-                    if os.readlink(f"/proc/self/fd/{link}") == os.path.realpath(path):
+                    if str(link.readlink()) == os.path.realpath(path):
                         raise PermissionError(errno.EACCES, "The file is used by another process", str(path))
                 except FileNotFoundError:
                     continue

@@ -7,21 +7,20 @@ accelerator's clock; the USB stick gets hot at `max`), and libedgetpu's own `Usb
 
 from __future__ import annotations
 
-import sys
-
 from ...errors import DelegateError, UsageError
 from ...model.tflite import TFLiteModel
-from .. import coral
+from .. import coral, libedgetpu
 from ..kind import DelegateKind, DelegateSpec, is_compiled
 
 SYNTAX = "edgetpu[:usb|:pci|:N][,power=low|medium|high|max]"
+# What the loaders of Linux, macOS and Windows say.
+_MISSING = ("cannot open shared object file", "no such file", "Could not find module")
 POWER = ("low", "medium", "high", "max")
 
 
 def spec(argument: str, options: dict[str, str]) -> DelegateSpec:
     """libedgetpu with the device and the clock that were asked for."""
-    library = coral.LIBRARIES.get(sys.platform, coral.LIBRARIES["linux"])
-    return DelegateSpec("edgetpu", library, {**_device(argument), **_options(options)})
+    return DelegateSpec("edgetpu", libedgetpu.NAME, {**_device(argument), **_options(options)})
 
 
 def accepts(model: TFLiteModel) -> None:
@@ -35,9 +34,14 @@ def accepts(model: TFLiteModel) -> None:
 
 def not_loaded(asked: DelegateSpec, reason: str) -> str:
     """Where to get libedgetpu from, if it isn't there."""
-    if "cannot open shared object file" in reason and asked.library in reason:
-        return f"The Edge TPU's library {asked.library} is not installed on this machine; {coral.INSTALL_RUNTIME}."
+    if asked.library in reason and any(words in reason for words in _MISSING):
+        return f"The Edge TPU's library {asked.library} is not installed on this machine; {libedgetpu.INSTALL}."
     return DelegateKind.not_loaded(asked, reason)
+
+
+def crashed(asked: DelegateSpec, reason: str) -> str:
+    """Most likely Coral's own library met a runtime that is newer."""
+    return libedgetpu.explained_crash(reason)
 
 
 def refused(asked: DelegateSpec, reason: str) -> str:
