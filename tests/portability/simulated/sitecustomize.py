@@ -23,15 +23,15 @@ SYSTEM = os.environ.get("EDGECNN_SIMULATED", "")
 READ_ONLY, NUL_OR_WORSE = os.O_RDONLY, set('<>:"|?*')
 _POSIX = (
     "fork killpg setpgid setsid getuid geteuid getgid sysconf uname getloadavg waitpid WIFSIGNALED WTERMSIG WIFEXITED "
-    "WEXITSTATUS mkfifo O_NONBLOCK O_NOFOLLOW O_CLOEXEC O_DIRECTORY openpty chown lchown nice statvfs fchmod fchown pread "
-    "getpgid sync register_at_fork"
+    "WEXITSTATUS mkfifo O_NONBLOCK O_NOFOLLOW O_CLOEXEC O_DIRECTORY openpty chown lchown nice statvfs fchmod fchown "
+    "pread getpgid sync register_at_fork"
 )
 _LINUX = "sched_getaffinity sched_setaffinity memfd_create"
 ABSENT: dict[str, dict[str, str]] = {
     "win32": {
         "os": f"{_POSIX} {_LINUX}",
-        "signal": "SIGALRM SIGHUP SIGKILL SIGUSR1 SIGUSR2 SIGPIPE SIGXCPU SIGCHLD setitimer ITIMER_REAL alarm pthread_sigmask "
-        "sigwait",
+        "signal": "SIGALRM SIGHUP SIGKILL SIGUSR1 SIGUSR2 SIGPIPE SIGXCPU SIGCHLD setitimer ITIMER_REAL alarm "
+        "pthread_sigmask sigwait",
         "socket": "AF_UNIX socketpair",
         "ctypes": "",
         "sys": "",
@@ -42,20 +42,7 @@ ABSENT: dict[str, dict[str, str]] = {
     "darwin": {"os": _LINUX, "sys": "", "platform": "", "ctypes": "", "select": "epoll"},
 }
 MISSING = {
-    "win32": (
-        "fcntl",
-        "resource",
-        "pwd",
-        "grp",
-        "termios",
-        "tty",
-        "pty",
-        "syslog",
-        "posix",
-        "crypt",
-        "readline",
-        "curses",
-    ),
+    "win32": ("fcntl", "resource", "pwd", "grp", "termios", "tty", "pty", "syslog", "posix", "readline", "curses"),
     "darwin": ("msvcrt", "winreg", "_winapi"),
 }
 
