@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 
 from edgecnn.camera.rule import SYNTAX
-from edgecnn.camera.sink_choice import check_rule, chosen
+from edgecnn.camera.sink_choice import check_places, check_rule, chosen
 from edgecnn.core.hints import Hints
 from edgecnn.core.options import Key, SettingError, Settings, option, part
 from edgecnn.core.registry import CAMERA_SINKS
@@ -78,8 +78,7 @@ class DemoOptions(Settings):
             raise SettingError(Key("size"), f" is {self.size!r}; expected WIDTHxHEIGHT, for example 640x480.")
         if self.when:
             check_rule(self.when)
-        for text in self.sinks:
-            chosen(text, self.when)
+        check_places([chosen(text, self.when) for text in self.sinks])
 
     def to_json(self) -> str:
         """One line."""

@@ -130,6 +130,11 @@ class SinkKind(SinkFile, Protocol):
         """
 
     @staticmethod
+    def places(options: Any, rule: Rule) -> tuple[str, ...]:
+        """Where it writes, if another sink that writes there would overwrite it; for people."""
+        return ()
+
+    @staticmethod
     def every_answer(options: Any) -> bool:
         """Whether it is told all answers, not only those by which something changed."""
         return False

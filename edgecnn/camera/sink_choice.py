@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,6 +57,25 @@ def chosen(text: str, when: str = "") -> Choice:
         raise SettingError(Key("sink"), f" {kind}: {error.spelled(str)}") from error
     except UsageError as error:
         raise SettingError(Key("sink"), f" {kind}: {error}") from error
+
+
+def check_places(choices: Sequence[Choice]) -> None:
+    """Refuse sinks that would overwrite each other.
+
+    Raises:
+        SettingError: two write to one place.
+    """
+    seen: set[str] = set()
+    for choice in choices:
+        places = choice.plugin.places(choice.options, choice.rule)
+        taken = seen.intersection(places)
+        if taken:
+            raise SettingError(
+                Key("sink"),
+                f" {choice.kind}: two sinks write to {min(taken)}, and would overwrite each other. Give one of them a "
+                "device=NAME of its own.",
+            )
+        seen.update(places)
 
 
 def _values(plugin: SinkKind, text: str) -> dict[str, Any]:

@@ -29,6 +29,7 @@ __all__ = [
     "PROGRAMS",
     "REQUIRED",
     "Key",
+    "NoOptions",
     "Option",
     "SettingError",
     "Settings",
@@ -36,6 +37,7 @@ __all__ = [
     "option",
     "optional",
     "options",
+    "options_kind",
     "part",
     "plugin_options",
     "same_as",
@@ -137,7 +139,7 @@ class Settings:
                 value = _checked_changes(field.metadata["changes"], value)
             elif "registry" in field.metadata and value is None:
                 chosen = getattr(self, field.metadata["chosen_by"])
-                value = field.metadata["registry"].load(chosen).Options()
+                value = options_kind(field.metadata["registry"], chosen)()
             object.__setattr__(self, field.name, value)
 
     @classmethod
@@ -192,7 +194,7 @@ def _chosen_options(settings: type[Settings], field: dataclasses.Field[Any], giv
     registry: Registry = field.metadata["registry"]
     chooser = next(each for each in options(settings) if each.name == field.metadata["chosen_by"])
     chosen = chooser.checked(given.get(chooser.key))
-    kind: type[Settings] = registry.load(chosen).Options
+    kind = options_kind(registry, chosen)
     own = sorted(options(kind), key=lambda each: each.name)
     others = [each.key for each in _of_plugins(registry)]
     mine = {key: given[key] for key in given if key in others and given[key] is not None}
@@ -251,8 +253,18 @@ def optional(settings: type[Settings], default_help: str = "", *, offered_only: 
     return tuple(map(relaxed, options(settings, offered_only=offered_only)))
 
 
+class NoOptions(Settings):
+    """Of a plug-in that declares none."""
+
+
+def options_kind(registry: Registry, name: str) -> type[Settings]:
+    """The `Options` of a plug-in."""
+    kind: type[Settings] = vars(registry.load(name)).get("Options", NoOptions)
+    return kind
+
+
 def _of_plugins(registry: Registry) -> list[Option]:
-    found = [(name, each) for name in registry.names() for each in options(registry.load(name).Options)]
+    found = [(name, each) for name in registry.names() for each in options(options_kind(registry, name))]
     return [dataclasses.replace(each, title=f"Options of the {registry.kind} {name}") for name, each in found]
 
 

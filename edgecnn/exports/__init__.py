@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from edgecnn.core import folders
 from edgecnn.core.files import sha256
+from edgecnn.core.options import options_kind
 from edgecnn.core.registry import EXPORTS
 from edgecnn.core.version import __version__
 from edgecnn.runtime.model.validation import Record
@@ -62,11 +63,11 @@ class ExportKind(Protocol):
 
     Attributes:
         SUMMARY: what the folder is for, in a line; a literal, since help reads it from the source.
-        Options: the target's own settings.
+
+    A target with settings of its own declares a class `Options`, a dataclass of `edgecnn.core.options`.
     """
 
     SUMMARY: str
-    Options: Any
 
     def contents(self, file: ModelFile, options: Any) -> Contents:
         """The folder's files.
@@ -83,7 +84,7 @@ def export(file: ModelFile, target: str, folder: str | Path, options: Any = None
         file: the artifact, or an image classifier by others.
         target: a file of `edgecnn/exports/kinds/`.
         folder: where to write.
-        options: the target's `Options`.
+        options: the target's `Options`, where it has them.
 
     Raises:
         UsageError: there is no such target, the artifact doesn't suit it, or the folder holds something else.
@@ -91,7 +92,7 @@ def export(file: ModelFile, target: str, folder: str | Path, options: Any = None
     """
     plugin = EXPORTS.plugin(target, ExportKind)
     folders.check_ours(folder)
-    found = plugin.contents(file, options if options is not None else plugin.Options())
+    found = plugin.contents(file, options if options is not None else options_kind(EXPORTS, target)())
     digests = {name: sha256(content) for name, content in sorted(found.files.items())}
     record = Exported(target, str(folder), file.name, file.sha256, files=digests, notes=found.notes)
     text = json.dumps({**record.to_dict(), "folder": Path(folder).name}, indent=2) + "\n"

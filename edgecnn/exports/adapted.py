@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from edgecnn import artifact
 from edgecnn.graph.probabilities import PROBABILITIES_OF, with_probabilities
 from edgecnn.runtime.model import model_file
@@ -12,22 +14,21 @@ from edgecnn.runtime.run import golden
 from edgecnn.runtime.run.engine import Engine
 
 
-def giving_probabilities(file: ModelFile) -> ModelFile:
-    """The same model with probabilities as its output, by a softmax or a sigmoid in the graph; one that has them stays.
+def giving_probabilities(file: ModelFile, **changes: Any) -> ModelFile:
+    """The same model with probabilities as its output, by a softmax or a sigmoid in the graph where they aren't yet.
+
+    Args:
+        file: the model.
+        changes: other fields of its contract that change.
 
     Raises:
         ModelFileError: its output can't be made probabilities, or the runtime refuses the model.
     """
     kind = PROBABILITIES_OF.get(file.contract.output)
-    if kind is None:
-        return file
-    graph = with_probabilities(artifact.graph_bytes(file), file.contract.output)
-    return sealed(file, graph, file.contract.replace(output=kind))
-
-
-def with_contract(file: ModelFile, contract: Contract) -> ModelFile:
-    """The same graph with another contract."""
-    return sealed(file, artifact.graph_bytes(file), contract)
+    contract, graph = file.contract.replace(**changes), artifact.graph_bytes(file)
+    if kind is not None:
+        return sealed(file, with_probabilities(graph, contract.output), contract.replace(output=kind))
+    return file if contract == file.contract else sealed(file, graph, contract)
 
 
 def sealed(file: ModelFile, graph: bytes, contract: Contract) -> ModelFile:

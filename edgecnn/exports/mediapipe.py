@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from edgecnn.core.errors import UsageError
 from edgecnn.core.text import printable
-from edgecnn.exports.adapted import giving_probabilities, with_contract
+from edgecnn.exports.adapted import giving_probabilities
 from edgecnn.exports.model_json import classifier_of
 from edgecnn.runtime.model.model_file import ModelFile
 from edgecnn.runtime.model.output_kind import BINARY
@@ -39,8 +39,7 @@ def classifier(file: ModelFile) -> ModelFile:
             "two outputs."
         )
     labels = tuple(" ".join(printable(label).split()) for label in contract.labels)
-    adapted = giving_probabilities(file)
-    return with_contract(adapted, adapted.contract.replace(labels=labels))
+    return giving_probabilities(file, labels=labels)
 
 
 def places(adapted: ModelFile, model: str, literal: Callable[[str], str]) -> dict[str, str]:

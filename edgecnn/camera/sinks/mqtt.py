@@ -16,7 +16,7 @@ from typing import Any
 
 from edgecnn.camera.credentials import read_login
 from edgecnn.camera.home_assistant import OFFLINE, ONLINE, Entity
-from edgecnn.camera.rule import ANY
+from edgecnn.camera.rule import ANY, Rule
 from edgecnn.camera.sink import Event, SinkError, SinkOptions, Surroundings, identifier
 from edgecnn.core.errors import EdgecnnError, MissingExtraError, UsageError
 from edgecnn.core.options import option
@@ -52,6 +52,11 @@ class Options(SinkOptions):
         """Whether the connection is by TLS."""
         return self.tls or self.ca is not None
 
+    @property
+    def port_or_default(self) -> int:
+        """The broker's port."""
+        return self.port or (8883 if self.encrypts else 1883)
+
 
 def check(options: Options) -> None:
     """Host and topics are what MQTT allows."""
@@ -66,6 +71,19 @@ def check(options: Options) -> None:
             raise UsageError(
                 f"{key} is {topic!r}; expected a topic without +, #, control characters or $ at its start."
             )
+
+
+def places(options: Options, rule: Rule) -> tuple[str, ...]:
+    """Topics: what is retained there is one sink's."""
+    entity = _entity(options, rule.label, "")
+    topics = [entity.topic, *([entity.discovery_topic(options.discovery)] if options.discovery != "none" else [])]
+    return tuple(f"the topic {topic} of {options.host}:{options.port_or_default}" for topic in topics)
+
+
+def _entity(options: Options, label: str, model: str) -> Entity:
+    device = options.device or socket.gethostname()
+    part = "answer" if label == ANY else identifier(label)
+    return Entity(device, label, options.topic or f"edgecnn/{identifier(device)}/{part}", model)
 
 
 def _is_topic(text: str) -> bool:
@@ -85,7 +103,7 @@ class Mqtt:
 
     def __init__(self, client: Any, options: Options, entity: Entity, note: Callable[[str], None]) -> None:
         self._client, self._options, self._entity, self._note = client, options, entity, note
-        port = options.port or (8883 if options.encrypts else 1883)
+        port = options.port_or_default
         self.name = f"{options.host}:{port}"
         self._lock = threading.Lock()
         self._state, self._attributes = entity.state(None), "{}"
@@ -170,16 +188,13 @@ def open_sink(options: Options, surroundings: Surroundings) -> Mqtt:
         from paho.mqtt.enums import CallbackAPIVersion
     except ImportError as error:
         raise MissingExtraError(f'--sink mqtt needs paho-mqtt 2: pip install "edgecnn[mqtt]" ({error})') from error
-    device = options.device or socket.gethostname()
-    label = surroundings.rule.label
-    place = "answer" if label == ANY else identifier(label)
-    topic = options.topic or f"edgecnn/{identifier(device)}/{place}"
+    entity = _entity(options, surroundings.rule.label, surroundings.model)
     client = Client(CallbackAPIVersion.VERSION2)
     if options.credentials:
         client.username_pw_set(*read_login(options.credentials, surroundings.note))
     if options.encrypts:
         client.tls_set_context(_context(options.ca))
-    return Mqtt(client, options, Entity(device, label, topic, surroundings.model), surroundings.note)
+    return Mqtt(client, options, entity, surroundings.note)
 
 
 def _context(ca: Path | None) -> ssl.SSLContext:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from edgecnn.core.options import Settings
+from edgecnn.core.options import NoOptions
 from edgecnn.exports import Contents, template
 
 if TYPE_CHECKING:
@@ -23,12 +22,7 @@ _PLAIN = {
 }
 
 
-@dataclass(frozen=True)
-class Options(Settings):
-    """None."""
-
-
-def contents(file: ModelFile, options: Options) -> Contents:
+def contents(file: ModelFile, options: NoOptions) -> Contents:
     """The model with probabilities, and Kotlin with its names; see `edgecnn.exports.ExportKind`."""
     from edgecnn.exports import mediapipe
 

@@ -7,11 +7,10 @@ output, divides it by its sum, and names the best by a line of labelmap.txt.
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from edgecnn.core.errors import UsageError
-from edgecnn.core.options import Settings
+from edgecnn.core.options import NoOptions
 from edgecnn.core.text import printable
 from edgecnn.exports import Contents, template
 
@@ -23,20 +22,14 @@ SIDE = 224
 _MANY = 256
 
 
-@dataclass(frozen=True)
-class Options(Settings):
-    """None."""
-
-
-def contents(file: ModelFile, options: Options) -> Contents:
+def contents(file: ModelFile, options: NoOptions) -> Contents:
     """The model with a softmax in its graph, and its labels; see `edgecnn.exports.ExportKind`."""
-    from edgecnn.exports.adapted import giving_probabilities, with_contract
+    from edgecnn.exports.adapted import giving_probabilities
 
     check(file)
     before = file.contract.preprocessing
     seen = dataclasses.replace(before, resize="bilinear", fit="stretch", crop=1.0)
-    adapted = giving_probabilities(file)
-    adapted = with_contract(adapted, adapted.contract.replace(preprocessing=seen))
+    adapted = giving_probabilities(file, preprocessing=seen)
     labels = [" ".join(printable(label).split()) for label in file.contract.labels]
     return Contents(
         {

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from edgecnn.core.options import Settings
+from edgecnn.core.options import NoOptions
 from edgecnn.exports import Contents, template
 
 if TYPE_CHECKING:
@@ -14,12 +13,7 @@ if TYPE_CHECKING:
 SUMMARY = "Swift for an iOS app with MediaPipe Tasks"
 
 
-@dataclass(frozen=True)
-class Options(Settings):
-    """None."""
-
-
-def contents(file: ModelFile, options: Options) -> Contents:
+def contents(file: ModelFile, options: NoOptions) -> Contents:
     """The model with probabilities, and Swift with its names; see `edgecnn.exports.ExportKind`."""
     from edgecnn.exports import mediapipe
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from edgecnn.core.options import Settings
+from edgecnn.core.options import NoOptions
 from edgecnn.exports import Contents, template
 
 if TYPE_CHECKING:
@@ -14,12 +13,7 @@ if TYPE_CHECKING:
 SUMMARY = "one Python file that needs only LiteRT, NumPy and Pillow"
 
 
-@dataclass(frozen=True)
-class Options(Settings):
-    """None."""
-
-
-def contents(file: ModelFile, options: Options) -> Contents:
+def contents(file: ModelFile, options: NoOptions) -> Contents:
     """The script, which reads everything about the model from `model.json`; see `edgecnn.exports.ExportKind`."""
     from edgecnn.exports.model_json import classifier_of, model_json
 
