@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, dataclass
@@ -180,3 +181,16 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+_KINDS = ("int", "float", "str", "bool", "Path")
+
+
+def kind_of(field: dataclasses.Field[Any]) -> tuple[str, bool]:
+    """The type of a field's values, and whether there are several, from the annotation as it is written."""
+    text = field.type if isinstance(field.type, str) else getattr(field.type, "__name__", str(field.type))
+    text = text.replace(" ", "").removesuffix("|None")
+    inner = text.removeprefix("tuple[").removesuffix(",...]")
+    if inner not in _KINDS:
+        raise TypeError(f"The setting {field.name} has the type {text}; expected one of {', '.join(_KINDS)}.")
+    return inner, inner != text

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, ClassVar, TypeVar
 
-from edgecnn.core.option import REQUIRED, Choices, Key, Option, SettingError
+from edgecnn.core.option import REQUIRED, Choices, Key, Option, SettingError, kind_of
 from edgecnn.core.ranges import Range
 from edgecnn.core.registry import Registry
 from edgecnn.core.text import did_you_mean
@@ -46,7 +46,6 @@ __all__ = [
 
 EVERYWHERE, COMMANDS, PROGRAMS = ("command", "recipe"), ("command",), ()
 """Where a setting is offered; a Python program can always set it."""
-_KINDS = ("int", "float", "str", "bool", "Path")
 S = TypeVar("S", bound="Settings")
 
 
@@ -264,8 +263,14 @@ def options_kind(registry: Registry, name: str) -> type[Settings]:
 
 
 def _of_plugins(registry: Registry) -> list[Option]:
+    """Of all plug-ins; several may share one."""
     found = [(name, each) for name in registry.names() for each in options(options_kind(registry, name))]
-    return [dataclasses.replace(each, title=f"Options of the {registry.kind} {name}") for name, each in found]
+    owners: dict[str, list[str]] = {}
+    for name, each in found:
+        owners.setdefault(each.key, []).append(name)
+    title = f"Options of the {registry.kind}"
+    unique = {each.key: each for _, each in found}
+    return [dataclasses.replace(each, title=f"{title} {' and '.join(owners[key])}") for key, each in unique.items()]
 
 
 def declared(settings: type[Settings], field: dataclasses.Field[Any]) -> Option:
@@ -275,7 +280,7 @@ def declared(settings: type[Settings], field: dataclasses.Field[Any]) -> Option:
         TypeError: a setting can't have the field's type.
     """
     values = dict(field.metadata["option"])
-    kind, several = _kind(field)
+    kind, several = kind_of(field)
     limits = {name: values.pop(name) for name in ("low", "high", "above", "below", "unit")}
     choices = values.pop("choices")
     return Option(
@@ -288,13 +293,3 @@ def declared(settings: type[Settings], field: dataclasses.Field[Any]) -> Option:
         choices_from=choices,
         **{**values, "key": values["key"] or field.name},
     )
-
-
-def _kind(field: dataclasses.Field[Any]) -> tuple[str, bool]:
-    """The type of a field's values, and whether there are several, from the annotation as it is written."""
-    text = field.type if isinstance(field.type, str) else getattr(field.type, "__name__", str(field.type))
-    text = text.replace(" ", "").removesuffix("|None")
-    inner = text.removeprefix("tuple[").removesuffix(",...]")
-    if inner not in _KINDS:
-        raise TypeError(f"The setting {field.name} has the type {text}; expected one of {', '.join(_KINDS)}.")
-    return inner, inner != text

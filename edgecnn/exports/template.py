@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
+
+from edgecnn.core.text import printable
 
 _PLACE = re.compile(r"\{\{(\w+)\}\}")
 
@@ -27,6 +30,11 @@ def filled(file: str, /, **values: str) -> bytes:
 def ascii_json(value: object) -> bytes:
     """Indented JSON in ASCII: whatever a name holds, every program reads it, on every system."""
     return (json.dumps(value, indent=1, ensure_ascii=True) + "\n").encode()
+
+
+def label_lines(labels: Sequence[str]) -> bytes:
+    """A file with a label per line, in UTF-8."""
+    return "".join(f"{' '.join(printable(label).split())}\n" for label in labels).encode("utf-8", "replace")
 
 
 def plain(text: str) -> str:

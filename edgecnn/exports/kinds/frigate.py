@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from edgecnn.core.errors import UsageError
 from edgecnn.core.options import NoOptions
-from edgecnn.core.text import printable
 from edgecnn.exports import Contents, template
 
 if TYPE_CHECKING:
@@ -30,11 +29,10 @@ def contents(file: ModelFile, options: NoOptions) -> Contents:
     before = file.contract.preprocessing
     seen = dataclasses.replace(before, resize="bilinear", fit="stretch", crop=1.0)
     adapted = giving_probabilities(file, preprocessing=seen)
-    labels = [" ".join(printable(label).split()) for label in file.contract.labels]
     return Contents(
         {
             "model.tflite": adapted.data,
-            "labelmap.txt": ("\n".join(labels) + "\n").encode("utf-8", "replace"),
+            "labelmap.txt": template.label_lines(file.contract.labels),
             "README.md": template.filled("frigate.md.j2", name=template.plain(file.contract.name)),
         },
         notes=(*file.contract.assumed, *_notes(file)),
