@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from law_fitting import COLUMNS, Fitter, Observation, spread, without_families, without_thirds
 
 from edgecnn.core.files import write_json
 from edgecnn.estimation import graphs
-from edgecnn.estimation.fitting import COLUMNS, Fitter, Observation, spread, without_families, without_thirds
 from edgecnn.estimation.law import Laws
 from edgecnn.models import variants
 

@@ -189,6 +189,7 @@ def estimate(
     device: str | None = None,
     threads: int | None = None,
     runtime: str | None = None,
+    delegate: str | None = None,
     trust: bool = False,
     **build: Any,
 ) -> tuple[Estimate, ...]:
@@ -200,6 +201,7 @@ def estimate(
         device: one that `calibrate_device` has calibrated; instead of a board.
         threads: of the processor; by default those of the measurements.
         runtime: of the measurements, or a part of its name; by default the newest TFLite.
+        delegate: of the measurements, "cpu" or what the device was calibrated with; by default cpu, if it was measured.
         trust: run code that a Keras file carries.
         **build: input_size, width, classes and color of a model that is given by name, as of `build`.
 
@@ -216,7 +218,7 @@ def estimate(
     from edgecnn.estimation.settings import EstimateSettings
     from edgecnn.models.settings import BuildSettings
 
-    place = EstimateSettings(board, device, threads, runtime)
+    place = EstimateSettings(board, device, threads, runtime, delegate)
     return stage(model, place, BuildSettings.of(build), trust=trust)
 
 

@@ -20,6 +20,8 @@ GROUP = "The program itself"
 POSITION = 510
 _WHAT = {
     "pictures": "decoded images of data sets",
+    "survey": "what was seen of the images of streamed data sets",
+    "shards": "where the images of shards are",
     "features": "outputs of frozen layers, for training",
     "encoded": "outputs of teachers and encoders by others",
     "archive": "unpacked data sets",

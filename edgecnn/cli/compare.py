@@ -67,7 +67,7 @@ def command(
     if estimated:
         known.chosen(place)  # refused here, it costs no measurement
     found, ratios = _timed(found, measure, place.threads) if measure else (found, ())
-    board = leaderboard(found, settings, lambda each: estimate(each.path, place) if estimated else (), ratios)
+    board = leaderboard(found, settings, lambda each: estimate(each.file, place) if estimated else (), ratios)
     if html_path:
         from edgecnn.comparison.page import leaderboard_page
         from edgecnn.core.files import write_text

@@ -73,16 +73,18 @@ def add(name: str, target: str, ssh_config: str | None) -> None:
 @command.command()
 @click.argument("name")
 def remove(name: str) -> None:
-    """Forget a board's name.
+    """Forget a board's name, and what `edgecnn devices calibrate` found out about it.
 
     \b
     Example:
         edgecnn devices remove pi4
     """
     from edgecnn.devices import known
+    from edgecnn.estimation import known as laws
 
     known.remove(name)
-    say(f"Removed {name}.")
+    calibrated = laws.forget(name)
+    say(f"Removed {name} and its calibration." if calibrated else f"Removed {name}.")
 
 
 @command.command()

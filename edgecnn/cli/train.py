@@ -101,8 +101,9 @@ def _train_aware(model: str, output: str, folder: Path, json_path: str | None, o
     if said := options.lesson.said():
         raise UsageError(f"--{said[0].replace('_', '-')} can't be used with --qat. Remove one of them.")
     tuning = Tuning(
-        options.data, options.validation, options.test, options.validation_share, options.overrides, hints=options.hints
-    )
+        options.data, options.validation, options.test, options.validation_share, options.images, options.overrides,
+        hints=options.hints,
+    )  # fmt: skip
     progress = Terminal()
     try:
         trained = compress(model, "qat", tuning, folder=folder, progress=progress, show_report=show_data_report)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -11,6 +12,7 @@ import numpy as np
 from edgecnn.comparison.candidate import Candidate
 from edgecnn.comparison.settings import CompareSettings
 from edgecnn.core.statistics import paired_drop
+from edgecnn.core.text import counted
 from edgecnn.estimation import Estimate
 from edgecnn.estimation.record import Positive
 from edgecnn.profiling import Profile
@@ -20,6 +22,9 @@ from edgecnn.runtime.model.validation import Record
 from edgecnn.verification import Verification
 
 _NOTHING = float("inf")
+_NOWHERE = "it was neither measured (--measure DEVICE, --profile FILE) nor estimated (--board, --device)"
+Place = tuple[str, int]
+"""A device and its number of threads."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,16 @@ class Latency(Record):
         """Inferences a second, one after another."""
         return round(1000 / self.latency_ms, 3)
 
+    @property
+    def place(self) -> Place:
+        """Where it is of; only latencies of one place can be compared."""
+        return self.device, self.threads
+
+    @property
+    def decides(self) -> bool:
+        """Whether rows may be sorted and left out by it."""
+        return self.kind in ("measured", "estimated")
+
 
 @dataclass(frozen=True)
 class Standing(Record):
@@ -65,6 +80,7 @@ class Standing(Record):
         behind: points of accuracy less than the first row's, on the same images, with the paired interval; None where
             the images differ, or it is the first.
         latencies: measured ones first.
+        no_latency: why there is none that rows may be sorted by; empty where there is one.
     """
 
     model: str
@@ -76,12 +92,12 @@ class Standing(Record):
     images: str = ""
     behind: Share | None = None
     latencies: tuple[Latency, ...] = ()
+    no_latency: str = ""
 
-    @property
-    def latency_ms(self) -> float:
-        """By which rows are sorted and left out: the first trustworthy one; infinite where none is known."""
-        known = [each.latency_ms for each in self.latencies if each.kind in ("measured", "estimated")]
-        return known[0] if known else _NOTHING
+    def latency_at(self, place: Place | None) -> float:
+        """Milliseconds, by which rows are sorted and left out; infinite where none is known that decides."""
+        known = (each.latency_ms for each in self.latencies if each.decides and each.place == place)
+        return next(known, _NOTHING)
 
 
 @dataclass(frozen=True)
@@ -115,22 +131,47 @@ def leaderboard(
         ratios: of interleaved runs.
     """
     rows = [(each.verification, _standing(each, estimates(each))) for each in found]
-    kept = sorted((pair for pair in rows if _within(pair[1], settings)), key=lambda pair: _rank(pair[1], settings.sort))
+    place = _place([row for _, row in rows])
+    kept = sorted(
+        (pair for pair in rows if _within(pair[1], settings, place)),
+        key=lambda pair: _rank(pair[1], settings.sort, place),
+    )
     compared = [_behind(row, verification, kept[0][0]) for verification, row in kept]
-    left_out = tuple(row.model for _, row in rows if not _within(row, settings))
-    return Leaderboard(tuple(compared), left_out, tuple(ratios), tuple(_notes(compared)))
+    left_out = tuple(row.model for _, row in rows if not _within(row, settings, place))
+    by_latency = settings.sort == "latency" or settings.max_latency_ms is not None
+    notes = (*_notes(compared), *_of_latencies([row for _, row in rows], place, by_latency))
+    return Leaderboard(tuple(compared), left_out, tuple(ratios), notes)
+
+
+def _place(rows: Sequence[Standing]) -> Place | None:
+    """Where most models have a latency that decides; of several such places the first."""
+    counts = Counter(place for row in rows for place in {each.place: 0 for each in row.latencies if each.decides})
+    return max(counts, key=lambda place: counts[place], default=None)
 
 
 def _standing(candidate: Candidate, estimates: Sequence[Estimate]) -> Standing:
     verification = candidate.verification
     measured = [_measured(profile) for profile in candidate.profiles]
     latencies = (*measured, *(each for estimate in estimates for each in _estimated(estimate)))
-    row = Standing(candidate.name, candidate.file.sha256, len(candidate.file.data), latencies=latencies)
+    missing = "" if any(each.decides for each in latencies) else _no_latency(measured, estimates)
+    row = Standing(
+        candidate.name, candidate.file.sha256, len(candidate.file.data), latencies=latencies, no_latency=missing
+    )
     if verification is None or not verification.metrics:
         return row
     metric, values = next(iter(verification.metrics.items()))
     images = verification.data_sha256
     return replace(row, metric=metric, accuracy=values.artifact, data=verification.data, images=images)
+
+
+def _no_latency(measured: Sequence[Latency], estimates: Sequence[Estimate]) -> str:
+    """Why there is none that decides."""
+    if measured:
+        return f"it is {measured[0].kind}"
+    refusals = [estimate.refusal.rstrip(".") for estimate in estimates if estimate.refusal]
+    if refusals:
+        return f"not estimated: {refusals[0]}"
+    return _NOWHERE
 
 
 def _measured(profile: Profile) -> Latency:
@@ -148,10 +189,10 @@ def _estimated(estimate: Estimate) -> Iterator[Latency]:
         )
 
 
-def _within(row: Standing, settings: CompareSettings) -> bool:
+def _within(row: Standing, settings: CompareSettings, place: Place | None) -> bool:
     """Whether a model keeps the bounds; what is not known of it keeps none."""
     bounds = (
-        (settings.max_latency_ms, row.latency_ms),
+        (settings.max_latency_ms, row.latency_at(place)),
         (settings.max_size_mb, row.size_bytes / 1e6),
         (None if settings.min_accuracy is None else -settings.min_accuracy, -_percent(row)),
     )
@@ -162,9 +203,10 @@ def _percent(row: Standing) -> float:
     return -_NOTHING if row.accuracy is None else row.accuracy.percent
 
 
-def _rank(row: Standing, order: str) -> tuple[float, ...]:
-    keys = {"accuracy": -_percent(row), "latency": row.latency_ms, "size": float(row.size_bytes)}
-    return keys[order], -_percent(row), row.latency_ms, row.size_bytes
+def _rank(row: Standing, order: str, place: Place | None) -> tuple[float, ...]:
+    latency_ms = row.latency_at(place)
+    keys = {"accuracy": -_percent(row), "latency": latency_ms, "size": float(row.size_bytes)}
+    return keys[order], -_percent(row), latency_ms, row.size_bytes
 
 
 def _behind(row: Standing, verification: Verification | None, first: Verification | None) -> Standing:
@@ -185,6 +227,21 @@ def _right(verification: Verification) -> np.ndarray | None:
         return None
     bits = np.unpackbits(np.frombuffer(base64.b64decode(verification.right), np.uint8))
     return bits[: verification.pictures].astype(bool)
+
+
+def _of_latencies(rows: Sequence[Standing], place: Place | None, by_latency: bool) -> Iterator[str]:
+    """By which latency rows are sorted or left out, and why some have none."""
+    where = f" on {place[0]} with {counted(place[1], 'thread')}" if place else ""
+    if by_latency and place is not None:
+        yield f"Rows are sorted and left out by their latency{where}."
+    if {row.no_latency for row in rows} == {_NOWHERE}:
+        yield f"No model has a latency: each {_NOWHERE.removeprefix('it ')}."
+        return
+    for row in rows:
+        if row.no_latency:
+            yield f"{row.model} has no latency that decides: {row.no_latency}."
+        elif by_latency and row.latency_at(place) == _NOTHING:
+            yield f"{row.model} has no latency{where}, so it can't be compared with the others."
 
 
 def _notes(rows: Sequence[Standing]) -> Iterator[str]:

@@ -161,7 +161,7 @@ def compress(
     keras.utils.set_random_seed(settings.seed)
     sources, report = open_rows(
         tuning.data, contract, validation=tuning.validation, test=tuning.test, share=tuning.validation_share,
-        progress=progress,
+        images=tuning.images, progress=progress,
     )  # fmt: skip
     show_report(report)
     trainer = _Trainer(model, contract, sources, settings, tuning.distill, folder, progress)

@@ -24,7 +24,7 @@ _SPARE_BYTES = 1 << 30
 _CACHE_BYTES = 30 << 30
 _ABANDONED_S = 24 * 3600.0  # nobody works on an entry for so long
 # the folder may be anybody's
-_OURS = re.compile(r"\.?(pictures|features|encoded|archive|converted|environment|trash)-")
+_OURS = re.compile(r"\.?(pictures|survey|shards|features|encoded|archive|converted|environment|trash)-")
 _DAMAGED = (OSError, *DAMAGED_ZIP)
 
 Found = TypeVar("Found")
@@ -36,9 +36,9 @@ class Kept:
 
     Attributes:
         name: of its folder or file.
-        kind: here "pictures" (decoded images), "features" (of a frozen backbone), "encoded" (outputs of a
-            teacher or encoder), "archive" (unpacked data), "converted" (models by others) or "environment" (of a
-            converter).
+        kind: here "pictures" (decoded images), "survey" (what was seen of images), "shards" (where images are in
+            shards), "features" (of a frozen backbone), "encoded" (outputs of a teacher or encoder), "archive" (unpacked
+            data), "converted" (models by others) or "environment" (of a converter).
         size_bytes: of its files.
         age_s: seconds since it was used last.
     """
@@ -86,6 +86,25 @@ def cached(name: str, size_bytes: int, read: Callable[[Path], Found], fill: Call
     with _new_folder(name, size_bytes) as temporary:
         fill(temporary)
         return _publish(temporary, folder, read)
+
+
+def has_room(name: str, size_bytes: int) -> bool:
+    """Whether an entry is there, or could be made.
+
+    Raises:
+        DataError: this user has no home folder.
+    """
+    root = cache_folder()
+    if (root / name).exists():
+        return True
+    place = next(each for each in (root, *root.parents) if each.exists())
+    entries = _entries(root) if root.is_dir() else []
+    given_up, kept_bytes = 0, sum(size for _, size, _ in entries)
+    for _, size, _ in entries:
+        if kept_bytes - given_up + size_bytes <= _CACHE_BYTES:
+            break
+        given_up += size
+    return size_bytes <= _CACHE_BYTES and shutil.disk_usage(place).free + given_up >= size_bytes + _SPARE_BYTES
 
 
 def kept() -> list[Kept]:

@@ -5,19 +5,24 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import re
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from edgecnn.core.errors import DataError, PictureError, UsageError
 from edgecnn.core.files import sha256
+from edgecnn.core.progress import Progress, silent
 from edgecnn.runtime.model.contract import Contract
 from edgecnn.runtime.regular_file import read_regular
 from edgecnn.runtime.run.image_header import is_animated_gif, limit_bytes
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from edgecnn.data.survey import Survey
 
 
 class Example(Protocol):
@@ -77,13 +82,30 @@ class FileExample:
             return False
 
 
+class ListedExamples(Sequence[Example]):
+    """Examples that are made when they are asked for, of a few bytes each: for sets of millions."""
+
+    @abstractmethod
+    def take(self, rows: Sequence[int]) -> ListedExamples:
+        """Some of them, in this order."""
+
+    @abstractmethod
+    def survey(self, progress: Progress = silent) -> Survey:
+        """What is seen of each, with its SHA-256; all are read once, by several processes, and the result is kept."""
+
+    @property
+    @abstractmethod
+    def groups(self) -> np.ndarray:
+        """int32 (count,), the file that each is in: what is in one file is read at once."""
+
+
 @dataclass(frozen=True)
 class DataSet:
     """Examples in a fixed order.
 
     Attributes:
         name: what the user called it.
-        examples: sorted by name; all of them have a label, or none has.
+        examples: sorted by name, or as they are stored; all of them have a label, or none has.
         classes: class names, sorted; empty when nothing is labeled.
         task: what its annotations are for; empty for labels, which are for classification.
         notes: what a person should know of it, in sentences: files that are passed over, folders that are left out.
@@ -95,7 +117,7 @@ class DataSet:
     """
 
     name: str
-    examples: tuple[Example, ...]
+    examples: Sequence[Example]
     classes: tuple[str, ...] = ()
     task: str = ""
     notes: tuple[str, ...] = ()
@@ -132,7 +154,13 @@ class DataSet:
             chosen += [queue[place] for queue in queues if place < len(queue)]
             if len(chosen) >= count:
                 break
-        return self.with_examples(self.examples[row] for row in sorted(chosen[:count]))
+        return self.take(sorted(chosen[:count]))
+
+    def take(self, rows: Sequence[int]) -> DataSet:
+        """The examples of some rows, with all else that is known of the set."""
+        listed = self.examples
+        found = listed.take(rows) if isinstance(listed, ListedExamples) else tuple(listed[row] for row in rows)
+        return dataclasses.replace(self, examples=found, splits={})
 
     def with_examples(self, examples: Iterable[Example]) -> DataSet:
         """Some of its examples, with all else that is known of it."""
@@ -148,10 +176,19 @@ class DataSet:
         said = f"{self.name} has the splits {counts}; its {found} images are used."
         return dataclasses.replace(chosen, notes=(said, *chosen.notes))
 
+    def digests(self, progress: Progress = silent) -> tuple[str, ...]:
+        """SHA-256 of each image, in order."""
+        if isinstance(self.examples, ListedExamples):
+            return tuple(digest.tobytes().hex() for digest in self.examples.survey(progress).digests)
+        with ThreadPoolExecutor() as pool:
+            return tuple(pool.map(lambda example: example.sha256(), self.examples))
+
     def digest(self) -> str:
         """One digest of the names and contents."""
-        lines = (f"{example.sha256()}  {example.name}\n" for example in self.examples)
-        return hashlib.sha256("".join(lines).encode()).hexdigest()
+        found = hashlib.sha256()
+        for digest, example in zip(self.digests(), self.examples):
+            found.update(f"{digest}  {example.name}\n".encode())
+        return found.hexdigest()
 
 
 def _queues(examples: Sequence[Example], seed: int) -> list[list[int]]:

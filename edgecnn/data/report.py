@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,16 +12,13 @@ import numpy as np
 from edgecnn.core.text import counted
 from edgecnn.data.boxes import Boxes
 from edgecnn.data.dataset import DataSet, Example, FileExample
-from edgecnn.data.fitted import Fitted
+from edgecnn.data.look_alikes import look_alikes
+from edgecnn.data.survey import Survey
 from edgecnn.runtime.model.validation import Record
 
 TINY = 0.5
 IMBALANCE = 10.0
-NEAR_BITS = 3
-NEAR_LEVELS = 4.0
 _SHOWN = 5
-_ROWS_AT_ONCE = 512
-_NEAR_PAIRS = 2_000_000_000
 
 
 @dataclass(frozen=True)
@@ -104,40 +101,46 @@ def _list(names: Any) -> str:
 
 @dataclass(frozen=True)
 class Part:
-    """One split as the report needs it: the data set, its digests, its decoded images."""
+    """One split as the report needs it: the data set, its digests, what was seen of its images."""
 
     data: DataSet
     digests: tuple[str, ...]
-    pictures: Fitted
+    survey: Survey
 
 
-def examine(parts: Mapping[str, Part]) -> DataReport:
-    """Look at all splits together: "train", "validation" and perhaps "test"."""
+def examine(parts: Mapping[str, Part], side: int = 0, notes: tuple[str, ...] = ()) -> DataReport:
+    """Look at all splits together.
+
+    Args:
+        parts: "train", "validation" and perhaps "test"; or all images as "train".
+        side: the shorter one of the model's input, in pixels; 0 where there is no model yet.
+        notes: what else the user should know.
+    """
     train = parts["train"]
     trained = _labels(train)
     others = {label for part in parts.values() for label in part.data.classes}
     exact = _exact(parts)
-    height, width = train.pictures.pictures.shape[1:3]
+    near, not_searched = _near(parts, exact)
     return DataReport(
         counts={name: _counts(part) for name, part in parts.items()},
         unreadable={
-            name: tuple((part.data.examples[row].name, reason) for row, reason in part.pictures.errors.items())
+            name: tuple((part.data.examples[row].name, reason) for row, reason in part.survey.errors.items())
             for name, part in parts.items()
         },
-        tiny={name: _tiny(part, min(height, width)) for name, part in parts.items()},
+        tiny={name: _tiny(part, side) for name, part in parts.items()},
         exact=exact,
-        near=_near(parts, exact),
+        near=near,
         conflicting=_conflicting(parts),
         empty=tuple(sorted({name for part in parts.values() for name in part.data.empty})),
         classes_not_trained=tuple(sorted(others - trained.keys())),
-        typical_px=_typical(train.pictures),
-        notes=_notes(parts),
+        typical_px=_typical(train.survey),
+        notes=(*not_searched, *_notes(parts, side), *notes),
     )
 
 
 def _labels(part: Part) -> Counter[str]:
     """How often each class is in the images that can be read."""
-    readable = [example for row, example in enumerate(part.data.examples) if row not in part.pictures.errors]
+    readable = [example for row, example in enumerate(part.data.examples) if row not in part.survey.errors]
     return Counter(label for example in readable for label in _labels_of(example))
 
 
@@ -151,27 +154,21 @@ def _counts(part: Part) -> dict[str, int]:
     return {name: labels[name] for name in part.data.classes}
 
 
-def _typical(pictures: Fitted) -> int:
-    shorter = pictures.sizes.min(axis=1)
-    return int(np.median(shorter[shorter > 0]))
+def _typical(survey: Survey) -> int:
+    shorter = survey.sizes.min(axis=1)
+    return int(np.median(shorter[shorter > 0])) if shorter.any() else 0
 
 
 def _tiny(part: Part, side: int) -> tuple[str, ...]:
     """Unless all images of the set are small: then that is what it is, and one note says so."""
-    if _typical(part.pictures) < TINY * side:
+    if _typical(part.survey) < TINY * side:
         return ()
-    shorter = part.pictures.sizes.min(axis=1)
+    shorter = part.survey.sizes.min(axis=1)
     return tuple(part.data.examples[row].name for row in np.flatnonzero((shorter > 0) & (shorter < TINY * side)))
 
 
-def _notes(parts: Mapping[str, Part]) -> tuple[str, ...]:
-    pictures = parts["train"].pictures
-    side, typical = min(pictures.pictures.shape[1:3]), _typical(pictures)
-    found = [
-        (f"{split} and train have too many images to compare all pairs, so near duplicates were not searched for.")
-        for split, part in parts.items()
-        if split != "train" and _too_many(parts["train"], part)
-    ]
+def _notes(parts: Mapping[str, Part], side: int) -> tuple[str, ...]:
+    typical, found = _typical(parts["train"].survey), []
     if typical < TINY * side:
         found.append(
             f"the images are small: their shorter side is typically {typical} px, but the model's input has {side} px."
@@ -189,69 +186,58 @@ def _animations(data: DataSet) -> list[str]:
     return [gif.name for gif in gifs if gif.path.suffix.lower() == ".gif" and gif.is_animated()]
 
 
-def _too_many(train: Part, other: Part) -> bool:
-    return len(train.data) * len(other.data) > _NEAR_PAIRS
-
-
 def _exact(parts: Mapping[str, Part]) -> tuple[tuple[str, str], ...]:
     """Pairs over different splits with the same digest."""
+    several = _repeated([digest for part in parts.values() for digest in part.digests])
     seen: dict[str, tuple[str, str]] = {}
     pairs = []
     for split, part in parts.items():
-        for example, digest in zip(part.data.examples, part.digests):
-            first = seen.setdefault(digest, (split, example.name))
-            if first[0] != split:
-                pairs.append((f"{first[0]}:{first[1]}", f"{split}:{example.name}"))
+        for row, digest in enumerate(part.digests):
+            if digest in several:
+                first = seen.setdefault(digest, (split, part.data.examples[row].name))
+                if first[0] != split:
+                    pairs.append((f"{first[0]}:{first[1]}", f"{split}:{part.data.examples[row].name}"))
     return tuple(pairs)
+
+
+def _repeated(digests: Sequence[str]) -> set[str]:
+    """Those that stand there more than once, as nearly none do: told by their first 64 bits in little memory."""
+    beginnings = np.fromiter((int(digest[:16], 16) for digest in digests), np.uint64, len(digests))
+    values, counts = np.unique(beginnings, return_counts=True)
+    several = values[counts > 1]
+    if not len(several):
+        return set()
+    places = np.minimum(np.searchsorted(several, beginnings), len(several) - 1)
+    return {digests[row] for row in np.flatnonzero(several[places] == beginnings)}
 
 
 def _conflicting(parts: Mapping[str, Part]) -> tuple[tuple[str, str], ...]:
     pairs = []
     for part in parts.values():
-        seen: dict[str, Any] = {}
-        for example, digest in zip(part.data.examples, part.digests):
-            first = seen.setdefault(digest, example)
-            if (first.label, first.annotation) != (example.label, example.annotation):
-                pairs.append((first.name, example.name))
+        several, seen = _repeated(part.digests), dict[str, Any]()
+        for row, digest in enumerate(part.digests):
+            if digest in several:
+                example = part.data.examples[row]
+                first = seen.setdefault(digest, example)
+                if (first.label, first.annotation) != (example.label, example.annotation):
+                    pairs.append((first.name, example.name))
     return tuple(pairs)
 
 
-def _near(parts: Mapping[str, Part], exact: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
-    """Training images that look like one of another split; not computed for very large sets."""
-    known, pairs = set(exact), []
+def _near(
+    parts: Mapping[str, Part], exact: tuple[tuple[str, str], ...]
+) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
+    """Training images that look like one of another split; and sentences on splits where that was not searched for."""
+    known, pairs, notes = set(exact), [], []
     train = parts["train"]
     for split, part in parts.items():
-        if split == "train" or _too_many(train, part):
+        if split == "train":
             continue
-        for row, other in look_alikes(train.pictures, part.pictures):
+        found = look_alikes(train.survey, part.survey)
+        if found is None:
+            notes.append(f"{split} and train have too many images that look alike, so near duplicates are not listed.")
+        for row, other in found or ():
             pair = (f"train:{train.data.examples[row].name}", f"{split}:{part.data.examples[other].name}")
             if pair not in known:
                 pairs.append(pair)
-    return tuple(pairs)
-
-
-def look_alikes(first: Fitted, second: Fitted) -> list[tuple[int, int]]:
-    """Rows of pairs whose difference hashes differ in at most 3 of 64 bits and whose 16 x 16 thumbnails differ by
-    less than 4 of 255 levels on average.
-    """
-    pairs = []
-    for start in range(0, len(second.hashes), _ROWS_AT_ONCE):
-        some = second.hashes[start : start + _ROWS_AT_ONCE]
-        distances = _bits(first.hashes[np.newaxis, :] ^ some[:, np.newaxis])
-        for other, row in np.argwhere(distances <= NEAR_BITS):
-            mine, theirs = first.thumbnails[row], second.thumbnails[start + other]
-            readable = row not in first.errors and int(start + other) not in second.errors
-            if readable and np.abs(mine.astype(np.int16) - theirs).mean() < NEAR_LEVELS:
-                pairs.append((int(row), int(start + other)))
-    return pairs
-
-
-def _bits(values: np.ndarray) -> np.ndarray:
-    """How many bits of each uint64 are set (Hacker's Delight, figure 5-2; NumPy before 2.0 has no bitwise_count)."""
-    if hasattr(np, "bitwise_count"):
-        counts: np.ndarray = np.bitwise_count(values)
-        return counts
-    values = values - ((values >> 1) & 0x5555555555555555)
-    values = (values & 0x3333333333333333) + ((values >> 2) & 0x3333333333333333)
-    values = (values + (values >> 4)) & 0x0F0F0F0F0F0F0F0F
-    return (values * np.uint64(0x0101010101010101)) >> np.uint64(56)
+    return tuple(pairs), tuple(notes)

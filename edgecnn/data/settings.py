@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from edgecnn.core.options import REQUIRED, Settings, option
 
+IMAGES = ("auto", "cached", "streamed")
+
 
 @dataclass(frozen=True)
 class SplitSettings(Settings):
@@ -23,4 +25,9 @@ class SplitSettings(Settings):
     validation_share: float = option(
         "Share of the training set to validate on, if there is no validation set.",
         0.1, above=0, high=0.9, metavar="SHARE",
+    )  # fmt: skip
+    images: str = option(
+        "Keep a decoded copy of the images in the cache, or stream them: decode them in every epoch. auto streams "
+        "shards, and images whose decoded copy would not fit.",
+        "auto", choices=IMAGES, metavar="HOW",
     )  # fmt: skip

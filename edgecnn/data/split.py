@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from edgecnn.core.errors import DataError
+from edgecnn.core.progress import Progress, silent
 from edgecnn.data import open_data
 from edgecnn.data.dataset import DataSet
 from edgecnn.data.kind import kind_of
@@ -42,6 +41,7 @@ def open_splits(
     test: str | None = None,
     share: float = SplitSettings.validation_share,
     labeled: bool = True,
+    progress: Progress = silent,
 ) -> Splits:
     """Open a data set for training.
 
@@ -53,6 +53,7 @@ def open_splits(
         share: of the training images that validate; an image is among them if the first 32 bits of its
             SHA-256, as a fraction, are below it.
         labeled: whether labels are needed.
+        progress: told how much of large data was looked at.
 
     Raises:
         DataError: there is no such data, it has fewer than two classes, or a split is empty.
@@ -62,14 +63,14 @@ def open_splits(
     data = open_data(spec)
     check = _labeled if labeled else _any
     train = check(_training_part(data))
-    digests = digests_of(train)
+    digests = train.digests(progress)
     if validation is None and "validation" not in data.splits:
         chosen = [fraction(digest) < share for digest in digests]
         held, held_digests = _part(train, digests, chosen, True)
         train, digests = _part(train, digests, chosen, False)
     else:
         held = check(_evaluation(validation, data, "validation"))
-        held_digests = digests_of(held)
+        held_digests = held.digests(progress)
     if not len(train) or not len(held):
         raise DataError(
             f"{spec} is split into {len(train)} training images and {len(held)} validation images; expected at "
@@ -118,13 +119,6 @@ def _any(data: DataSet) -> DataSet:
     return data
 
 
-def digests_of(data: DataSet) -> tuple[str, ...]:
-    """SHA-256 of each image, in order."""
-    with ThreadPoolExecutor() as pool:
-        return tuple(pool.map(lambda example: example.sha256(), data.examples))
-
-
 def _part(data: DataSet, digests: tuple[str, ...], chosen: list[bool], which: bool) -> tuple[DataSet, tuple[str, ...]]:
     rows = [row for row, flag in enumerate(chosen) if flag is which]
-    examples = tuple(data.examples[row] for row in rows)
-    return dataclasses.replace(data, examples=examples), tuple(digests[row] for row in rows)
+    return data.take(rows), tuple(digests[row] for row in rows)

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from edgecnn.core.errors import EdgecnnError
+from edgecnn.core.errors import EdgecnnError, UsageError
 from edgecnn.core.progress import Progress, silent
 from edgecnn.core.text import counted
 from edgecnn.devices import Device, Note, open_device, to_stderr
@@ -38,6 +38,7 @@ _FLOOR = 0.01  # of the whole: an operator below it is timed no more exactly tha
 _RUNS, _WARMUP = 30, 3
 _TIMING, _LEAST_S, _MOST_S = 0.6, 1.0, 5.0  # share of a job that is timing, and its bounds
 _START = "start"
+_COMPILED_ONLY = "edgetpu"
 
 
 @dataclass(frozen=True)
@@ -111,9 +112,16 @@ def calibrate(
         budget_s: seconds that all probes may take together; a slow start of the device's Python may stretch them.
 
     Raises:
+        UsageError: the delegate runs only what was compiled for it, so its operators can't be timed apart.
         DeviceError: the device can't be used.
         EdgecnnError: it runs none of the probe networks.
     """
+    if delegate.partition(":")[0] == _COMPILED_ONLY:
+        raise UsageError(
+            f"--delegate {delegate} can't be calibrated: an Edge TPU runs only compiled models, whose operators are "
+            "one that can't be timed apart. Measure a model there instead: edgecnn compile MODEL.tflite, then edgecnn "
+            f"profile MODEL_edgetpu.tflite --delegate {delegate}."
+        )
     start, failures = time.monotonic(), []
     found: list[tuple[Probed, PerOperator]] = []
     files = list(probes(networks))

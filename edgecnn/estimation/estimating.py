@@ -10,17 +10,18 @@ from edgecnn.estimation.record import Basis, Estimate
 from edgecnn.estimation.settings import EstimateSettings
 from edgecnn.estimation.work import FORMATS, Totals
 from edgecnn.models.settings import BuildSettings
+from edgecnn.runtime.model.model_file import AnyFile
 
 _DIGITS = 4
 
 
 def estimate(
-    model: str | Path, settings: EstimateSettings, build: BuildSettings | None = None, *, trust: bool = False
+    model: str | Path | AnyFile, settings: EstimateSettings, build: BuildSettings | None = None, *, trust: bool = False
 ) -> tuple[Estimate, ...]:
     """Estimate a model: one number format of a `.tflite` file, float32 and int8 of any other model.
 
     Args:
-        model: a name, a Keras file, a SavedModel or a `.tflite` file.
+        model: a name, a Keras file, a SavedModel or a `.tflite` file, perhaps read already.
         settings: the board or device.
         build: width, size and so on of a model that is given by name.
         trust: run code that a Keras file carries.

@@ -37,11 +37,11 @@ class Subject:
     forms: dict[str, Totals]
 
 
-def subject(model: str | Path, settings: BuildSettings | None = None, *, trust: bool = False) -> Subject:
+def subject(model: str | Path | AnyFile, settings: BuildSettings | None = None, *, trust: bool = False) -> Subject:
     """Of a model's name, a Keras file, a SavedModel or a `.tflite` file.
 
     Args:
-        model: what it is.
+        model: what it is; a file that was read already is not read again.
         settings: of a model that is given by name.
         trust: run code that a Keras file carries.
 
@@ -50,9 +50,11 @@ def subject(model: str | Path, settings: BuildSettings | None = None, *, trust: 
         UsageError: the name is unknown.
         QuantizationError: the TFLite converter refuses the model.
     """
+    if not isinstance(model, (str, Path)):
+        return _of_tflite(model)
     path, kind = Path(model), kind_of(model)
     if (kind is not None and kind.name == "tflite") or path.suffix == ".tflite":
-        return _of_tflite(path)
+        return _of_tflite(model_file.read_any(path))
     if kind is not None or path.suffix:
         from edgecnn.float_model import loading
 
@@ -114,8 +116,7 @@ def _forms(works: tuple[Work, ...]) -> dict[str, Totals]:
     return {each: totals(dataclasses.replace(work, number_format=each) for work in works) for each in FORMATS}
 
 
-def _of_tflite(path: Path) -> Subject:
-    file = model_file.read_any(path)
+def _of_tflite(file: AnyFile) -> Subject:
     found = of_file(file)
     return Subject(file.name, {"+".join(sorted(found)): found})
 

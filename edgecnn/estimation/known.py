@@ -67,11 +67,28 @@ def keep(name: str, found: Laws) -> Path:
     return path
 
 
+def forget(name: str) -> bool:
+    """Remove the laws of a device; whether there were any.
+
+    Raises:
+        EdgecnnError: their file can't be removed.
+    """
+    path = path_of(name)
+    try:
+        path.unlink()
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise EdgecnnError(f"Can't remove {path}: {error.strerror}. Remove it by hand.") from error
+    return True
+
+
 def chosen(settings: EstimateSettings) -> Laws:
     """The laws that were asked for.
 
     Raises:
-        UsageError: neither a board nor a device was named, or both; or none of its laws is for that.
+        UsageError: neither a board nor a device was named, or both; or none of its laws is of that delegate, runtime
+            and number of threads.
         EdgecnnError: nobody has measured the board, or the device isn't calibrated.
     """
     if (settings.board is None) == (settings.device is None):
@@ -80,10 +97,12 @@ def chosen(settings: EstimateSettings) -> Laws:
     fitting = [
         each
         for each in found
-        if settings.threads in (None, each.threads) and (settings.runtime or "").lower() in each.runtime.lower()
+        if settings.threads in (None, each.threads)
+        and settings.delegate in (None, each.delegate)
+        and (settings.runtime or "").lower() in each.runtime.lower()
     ]
     if not fitting:
-        listed = "; ".join(f"{each.runtime}, {each.threads} threads" for each in found)
+        listed = "; ".join(f"{each.runtime}, delegate {each.delegate}, {each.threads} threads" for each in found)
         raise UsageError(f"{settings.board or settings.device} was not measured so. Its measurements: {listed}.")
     return min(fitting, key=lambda each: each.delegate != "cpu")  # the first, the newest, of the processor's own
 

@@ -26,6 +26,10 @@ class EstimateSettings(Settings):
     runtime: str | None = option(
         "Runtime of the measurements, or a part of its name.", metavar="TEXT", default_help="the newest TFLite"
     )
+    delegate: str | None = option(
+        "Delegate of the measurements: cpu, or what the device was calibrated with.",
+        metavar="DELEGATE", default_help="cpu, if it was measured",
+    )  # fmt: skip
 
     @property
     def is_given(self) -> bool:

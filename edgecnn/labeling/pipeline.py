@@ -16,7 +16,6 @@ from edgecnn.core.progress import Progress, silent
 from edgecnn.core.statistics import Share, share
 from edgecnn.core.text import counted
 from edgecnn.data import DataSet, Example, FileExample, class_indices, open_data
-from edgecnn.data.split import digests_of
 from edgecnn.encoders import ImageEncoder, encoded, open_encoder
 from edgecnn.labeling.class_embeddings import class_embeddings
 from edgecnn.labeling.confidence import CLIP_SCALE, fitted_scale, measured_error, probabilities
@@ -112,7 +111,7 @@ def _cosines(
     encoder: ImageEncoder, data: DataSet, texts: np.ndarray, progress: Progress
 ) -> tuple[np.ndarray, np.ndarray]:
     """Similarities of the readable images, (images, classes), and their rows in the data set."""
-    found = encoded(encoder, data, digests_of(data), progress=progress)
+    found = encoded(encoder, data, data.digests(progress), progress=progress)
     rows = np.array([row for row in range(len(data)) if row not in found.errors], np.int64)
     vectors = found.vectors[rows]
     lengths = np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
@@ -134,7 +133,7 @@ def _scale(
         )
     indices = class_indices(data, Contract(Preprocessing(1, 1), labels=tuple(names)))
     cosines, rows = _cosines(encoder, data, texts, progress)
-    digests = digests_of(data)
+    digests = data.digests(progress)
     order = sorted(range(len(rows)), key=lambda place: digests[rows[place]])  # has nothing to do with the classes
     truths = np.array([indices[str(data.examples[row].label)] for row in rows])[order]
     error = measured_error(cosines[order], truths, options.min_confidence, given)

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from edgecnn.core.compat.tensorflow import tf
+from edgecnn.core.errors import EdgecnnError
 from edgecnn.data.augmentation import preset
 from edgecnn.data.augmentation.draw import Draw, draw
 from edgecnn.tasks.encoder import Encoder
+from edgecnn.training.order import random_order, shard_order
 from edgecnn.training.rows import TrainingRows
 from edgecnn.training.settings import FitSettings
 
-_ORDER, _CHANGES = 0, 1  # what random numbers are for
+_CHANGES = 1  # what random numbers are for; 0 is the order's
 
 
 @dataclass(frozen=True)
@@ -27,12 +30,14 @@ class Batches:
         settings: batch size, augmentation, smoothing, class weights, seed.
         worker: number of this worker.
         workers: how many share each batch; the batch size is a multiple of it.
+        failures: why an image could not be read; TensorFlow itself tells of the place, not of the reason.
     """
 
     source: TrainingRows
     settings: FitSettings
     worker: int = 0
     workers: int = 1
+    failures: list[EdgecnnError] = field(default_factory=list, compare=False)
 
     @property
     def size(self) -> int:
@@ -55,7 +60,7 @@ class Batches:
 
     def _load(self, step: Any) -> Any:
         kinds = (self.source.inputs.dtype, *[np.float32] * 6)
-        loaded = tf.numpy_function(self.arrays, [step], [tf.as_dtype(kind) for kind in kinds], stateful=False)
+        loaded = tf.numpy_function(self._arrays, [step], [tf.as_dtype(kind) for kind in kinds], stateful=False)
         shapes = ((self._rows, *self.source.inputs.shape[1:]), (self._local, *self._encoder.shape), (self._local,))
         for tensor, shape in zip(loaded, (*shapes, (self._rows, 8), (self._rows, 3), (self._local,), (self._local, 4))):
             tensor.set_shape(shape)
@@ -71,6 +76,13 @@ class Batches:
         if self._augmentation.mixes:
             images = apply.mix(images[: self._local], images[self._local :], kept, boxes)
         return images
+
+    def _arrays(self, step: int) -> tuple[np.ndarray, ...]:
+        try:
+            return self.arrays(step)
+        except EdgecnnError as error:
+            self.failures.append(error)
+            raise
 
     def arrays(self, step: int) -> tuple[np.ndarray, ...]:
         """What TensorFlow needs for one step: inputs (with mixing, those mixed in follow), targets, weights, draws."""
@@ -97,8 +109,16 @@ class Batches:
     def _encoder(self) -> Encoder:
         return self.source.task.encoder(self.source.truths, self.source.contract, self.settings)
 
-    def _order(self, epoch: int) -> np.ndarray:
-        return _permutation(len(self.source), self.settings.seed, epoch)
+    @functools.cached_property
+    def _order(self) -> Callable[[int], np.ndarray]:
+        """Epoch -> positions; the last few are kept."""
+        return functools.lru_cache(maxsize=3)(self._ordered)
+
+    def _ordered(self, epoch: int) -> np.ndarray:
+        groups, settings = self.source.groups, self.settings
+        if groups is None:
+            return random_order(len(self.source), settings.seed, epoch)
+        return shard_order(groups, self.size, settings.shuffle_buffer, settings.seed, epoch)
 
     @property
     def _augmentation(self) -> Any:
@@ -119,8 +139,3 @@ class Batches:
     @property
     def _rows(self) -> int:
         return self._local * (2 if self._mixes else 1)
-
-
-@functools.lru_cache(maxsize=4)
-def _permutation(count: int, seed: int, epoch: int) -> np.ndarray:
-    return np.random.default_rng((seed, _ORDER, epoch)).permutation(count)

@@ -141,8 +141,13 @@ class _Fit:
         number, started = self.done // self.per_epoch, time.monotonic()
         hooks.on_epoch_begin(number)
         position = self.done % self.per_epoch
-        for batch in itertools.islice(batches, self.per_epoch - position):
-            self._train_on(batch, hooks)
+        try:
+            for batch in itertools.islice(batches, self.per_epoch - position):
+                self._train_on(batch, hooks)
+        except tf.errors.OpError as error:
+            if self.batches.failures:
+                raise self.batches.failures[0] from error
+            raise
         with self.learner.averaged():
             measured = score(self.learner.outputs, self.validation)
             record = self._record(number + 1, measured, time.monotonic() - started)

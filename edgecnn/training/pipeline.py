@@ -20,7 +20,7 @@ from edgecnn.core.registry import MODEL_FAMILIES, TRAINING_STRATEGIES
 from edgecnn.core.text import counted
 from edgecnn.core.version import __version__
 from edgecnn.data import DataSet
-from edgecnn.data.report import DataReport, Part, examine
+from edgecnn.data.report import DataReport
 from edgecnn.data.seen import Seen
 from edgecnn.data.split import open_splits
 from edgecnn.float_model import loading
@@ -37,7 +37,7 @@ from edgecnn.training.distribution import strategy as strategy_of
 from edgecnn.training.evaluate import Score, score
 from edgecnn.training.learner import Trainee, normalized
 from edgecnn.training.model import check_blocks
-from edgecnn.training.reading import annotated, decoded
+from edgecnn.training.reading import Decoded, annotated, decoded, examined
 from edgecnn.training.record import PhaseRecord, ScoreRecord, TrainingRecord
 from edgecnn.training.rows import TrainingRows
 from edgecnn.training.settings import TrainOptions
@@ -147,17 +147,18 @@ def _strategy(options: TrainOptions) -> Strategy:
 
 def _data(
     model_file: str | Path, options: TrainOptions, progress: Progress, show_report: Callable[[DataReport], None]
-) -> tuple[dict[str, Part], DataReport, Task, Teaching | None]:
+) -> tuple[dict[str, Decoded], DataReport, Task, Teaching | None]:
     """The images of each split, decoded; what was found in them; the task that they are for; and the teacher."""
     contract = loading.contract_of(model_file, options.hints)
     labeled = options.teacher is None or teaching.is_labeled(options.data)
     splits = open_splits(
-        options.data, validation=options.validation, test=options.test, share=options.validation_share, labeled=labeled
-    )
+        options.data, validation=options.validation, test=options.test, share=options.validation_share,
+        labeled=labeled, progress=progress,
+    )  # fmt: skip
     task = tasks.load(splits.train.task or contract.task)
-    parts = decoded(splits, task.seen_by(contract), progress)
+    parts = decoded(splits, task.seen_by(contract), options.images, progress)
     teacher = teaching.opened(options, parts, task.seen_by(contract), progress)
-    report = examine(parts)
+    report = examined(parts)
     report = dataclasses.replace(report, notes=(*report.notes, *(teacher.notes if teacher else ())))
     show_report(report)
     _check(report, options, task, labeled)
@@ -176,7 +177,7 @@ class _Start:
 
     model: Any
     contract: Contract
-    parts: Mapping[str, Part]
+    parts: Mapping[str, Decoded]
     teacher: Teaching | None
 
 

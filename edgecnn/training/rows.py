@@ -1,4 +1,4 @@
-"""Training data: inputs and their annotations, in memory-mapped rows."""
+"""Training data: inputs and their annotations."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ import numpy as np
 
 from edgecnn.core.errors import DataError
 from edgecnn.data import DataSet
-from edgecnn.data.fitted import Fitted
+from edgecnn.data.fitted import Fitted, Pictures
 from edgecnn.runtime.model.contract import Contract, Preprocessing
 from edgecnn.tasks import Task, task_of
 
 
 class Joined:
-    """The rows of several arrays of one type and shape as one array, read where they lie."""
+    """The rows of several sets of images of one type and shape as one, read where they lie; see `Pictures`."""
 
-    def __init__(self, *arrays: np.ndarray) -> None:
-        self._arrays = arrays
-        self._starts = np.cumsum([0, *map(len, arrays)])
-        self.dtype, self.ndim = arrays[0].dtype, arrays[0].ndim
-        self.shape = (int(self._starts[-1]), *arrays[0].shape[1:])
+    def __init__(self, *parts: Pictures) -> None:
+        self._parts = parts
+        self._starts = np.cumsum([0, *(part.shape[0] for part in parts)])
+        self.dtype, self.ndim = parts[0].dtype, parts[0].ndim
+        self.shape = (int(self._starts[-1]), *parts[0].shape[1:])
 
     def __getitem__(self, rows: np.ndarray) -> np.ndarray:
         """Those rows, copied into memory."""
         found = np.empty((len(rows), *self.shape[1:]), self.dtype)
-        for array, start in zip(self._arrays, self._starts):
-            mine = (rows >= start) & (rows < start + len(array))
-            found[mine] = array[rows[mine] - start]
+        for part, start in zip(self._parts, self._starts):
+            mine = (rows >= start) & (rows < start + part.shape[0])
+            found[mine] = part[rows[mine] - start]
         return found
 
 
@@ -37,8 +37,8 @@ class TrainingRows:
     """The images of one split with their annotations.
 
     Attributes:
-        inputs: uint8 (count, height, width, channels), pixel values; or float32 (count, features), as the model's
-            last layers take them.
+        inputs: uint8 (count, height, width, channels), pixel values, in memory-mapped rows or streamed; or float32
+            (count, features), as the model's last layers take them.
         rows: int64, which rows of `inputs` there are; unreadable images are left out.
         truths: what the task makes of the annotations for each of `rows`: of a classifier the output index, int64.
         contract: of the model.
@@ -46,9 +46,10 @@ class TrainingRows:
         are_features: whether `inputs` are features.
         digests: SHA-256 of each image of `rows`.
         lesson: in place of the model's task, where the truths are a teacher's.
+        groups: int32, of each of `rows` the shard that it is in; None unless they are streamed from shards.
     """
 
-    inputs: np.ndarray | Joined
+    inputs: Pictures
     rows: np.ndarray
     truths: np.ndarray
     contract: Contract
@@ -56,6 +57,7 @@ class TrainingRows:
     are_features: bool = False
     digests: tuple[str, ...] = ()
     lesson: Task | None = None
+    groups: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -77,7 +79,7 @@ class TrainingRows:
     def with_features(self, features: np.ndarray, key: str) -> TrainingRows:
         """The same images as features, one row for each of `rows`."""
         rows = np.arange(len(self.rows))
-        return dataclasses.replace(self, inputs=features, rows=rows, key=key, are_features=True)
+        return dataclasses.replace(self, inputs=features, rows=rows, key=key, are_features=True, groups=None)
 
 
 def training_rows(data: DataSet, pictures: Fitted, contract: Contract) -> TrainingRows:
@@ -97,6 +99,7 @@ def training_rows(data: DataSet, pictures: Fitted, contract: Contract) -> Traini
     truth_of = task.truth_of(data, contract)
     if truth_of is None:
         raise DataError(f"{data.name} has no annotations; expected annotations for {task.name}.")
-    rows = np.array([row for row in range(len(data)) if row not in pictures.errors], np.int64)
+    rows = np.array([row for row in range(len(data)) if row not in pictures.survey.errors], np.int64)
     truths = task.stacked([truth_of(data.examples[row]) for row in rows])
-    return TrainingRows(pictures.pictures, rows, truths, contract, pictures.key)
+    groups = None if pictures.groups is None else pictures.groups[rows]
+    return TrainingRows(pictures.pictures, rows, truths, contract, pictures.key, groups=groups)

@@ -65,6 +65,11 @@ class FitSettings(Settings):
     distillation_weight: float = option(
         "Weight of the teacher in the loss, relative to the labels.", 0.7, low=0, high=1, metavar="SHARE"
     )
+    shuffle_buffer: int = option(
+        "Images from which the next one is drawn at random while shards are streamed; the order of shards is random "
+        "too.",
+        10_000, low=1, high=100_000_000, metavar="N",
+    )  # fmt: skip
     seed: int = option("Seed for data order, augmentation and dropout.", 0, low=0, high=2**31 - 1, metavar="N")
 
     def replace(self, **changed: Any) -> FitSettings:
@@ -115,6 +120,7 @@ class TrainOptions(Settings):
     validation: str | None = same_as(SplitSettings, "validation")
     test: str | None = same_as(SplitSettings, "test")
     validation_share: float = same_as(SplitSettings, "validation_share")
+    images: str = same_as(SplitSettings, "images")
     strict: bool = option("Fail on unreadable images instead of skipping them.", False)
     unfreeze: int | None = option("Fine-tune only the last N blocks.", low=0, metavar="N", default_help="all blocks")
     teacher: str | None = option(

@@ -13,11 +13,8 @@ import numpy as np
 from edgecnn.core.errors import UsageError
 from edgecnn.core.progress import Progress, silent
 from edgecnn.core.text import counted
-from edgecnn.data import open_data
-from edgecnn.data.dataset import DataSet
+from edgecnn.data import DataSet, open_data
 from edgecnn.data.fitted import fitted
-from edgecnn.data.report import Part
-from edgecnn.data.split import digests_of
 from edgecnn.encoders import ImageEncoder, encoded, open_encoder
 from edgecnn.float_model import keras_file
 from edgecnn.runtime.model.contract import Contract, Preprocessing
@@ -26,6 +23,7 @@ from edgecnn.runtime.model.output_kind import LOGITS
 from edgecnn.tasks import Task, task_of
 from edgecnn.training.imitation import FeatureMatching, LogitMatching
 from edgecnn.training.learner import Teacher
+from edgecnn.training.reading import Decoded
 from edgecnn.training.rows import Joined, TrainingRows
 from edgecnn.training.settings import LessonSettings, TrainOptions
 
@@ -51,7 +49,7 @@ class Teaching:
     kind: str
     labels: tuple[str, ...] = ()
     encoder: ImageEncoder | None = None
-    unlabeled: Part | None = None
+    unlabeled: Decoded | None = None
     notes: tuple[str, ...] = ()
 
     def record(self) -> dict[str, Any]:
@@ -119,7 +117,7 @@ def is_labeled(spec: str) -> bool:
 
 
 def opened(
-    options: TrainOptions, splits: Mapping[str, Part], seen_by: Preprocessing, progress: Progress
+    options: TrainOptions, splits: Mapping[str, Decoded], seen_by: Preprocessing, progress: Progress
 ) -> Teaching | None:
     """The teacher with the images of `--unlabeled`; None without a teacher.
 
@@ -132,10 +130,10 @@ def opened(
     if options.teacher is None:
         return None
     kind, labels = _kind_and_labels(options.teacher, options.lesson)
-    unlabeled: Part | None = None
+    unlabeled: Decoded | None = None
     notes: tuple[str, ...] = ()
     if options.lesson.unlabeled is not None:
-        unlabeled, notes = _others(options.lesson.unlabeled, splits, seen_by, progress)
+        unlabeled, notes = _others(options, splits, seen_by, progress)
     contract = _contract_of(options.teacher)
     if contract is not None and kind == LOGITS and unlabeled is None and splits["train"].data.classes:
         return Teaching(options.teacher, kind, labels)
@@ -155,24 +153,26 @@ def _check_labels(labels: tuple[str, ...], outputs: int, path: str) -> None:
 
 
 def _others(
-    spec: str, splits: Mapping[str, Part], seen_by: Preprocessing, progress: Progress
-) -> tuple[Part, tuple[str, ...]]:
+    options: TrainOptions, splits: Mapping[str, Decoded], seen_by: Preprocessing, progress: Progress
+) -> tuple[Decoded, tuple[str, ...]]:
     """The images of another data set that are in no split, decoded; and what was left out."""
+    spec = str(options.lesson.unlabeled)
     data = open_data(spec).part("train")
     known = {digest for part in splits.values() for digest in part.digests}
-    digests = digests_of(data)
+    digests = data.digests(progress)
     rows = [row for row, digest in enumerate(digests) if digest not in known]
     if not rows:
         raise UsageError(f"All images of --unlabeled {spec} are in --data too. Remove --unlabeled.")
-    others = DataSet(spec, tuple(data.examples[row] for row in rows))
+    others = DataSet(spec, data.take(rows).examples)
     chosen = tuple(digests[row] for row in rows)
-    pictures = fitted(others, chosen, seen_by, progress=progress)
-    said = f"unlabeled: {counted(len(rows) - len(pictures.errors), 'image')} for the teacher to teach on."
+    pictures = fitted(others, chosen, seen_by, images=options.images, progress=progress)
+    errors = pictures.survey.errors
+    said = f"unlabeled: {counted(len(rows) - len(errors), 'image')} for the teacher to teach on."
     left = len(digests) - len(rows)
     notes = [said, f"{counted(left, 'image')} of {spec} also in --data: left out." if left else ""]
-    if pictures.errors:
-        notes.append(f"{counted(len(pictures.errors), 'image')} of {spec} can't be read and are skipped.")
-    return Part(others, chosen, pictures), tuple(filter(None, notes))
+    if errors:
+        notes.append(f"{counted(len(errors), 'image')} of {spec} can't be read and are skipped.")
+    return Decoded(others, chosen, pictures.survey, pictures), tuple(filter(None, notes))
 
 
 def answering(teaching: Teaching | None, contract: Contract) -> Teacher | None:
@@ -205,7 +205,7 @@ def _order(teaching: Teaching, student: Contract, teacher: Contract) -> tuple[in
 
 
 def recorded(
-    teaching: Teaching, parts: Mapping[str, Part], contract: Contract, progress: Progress = silent
+    teaching: Teaching, parts: Mapping[str, Decoded], contract: Contract, progress: Progress = silent
 ) -> dict[str, TrainingRows]:
     """Training and validation images with the teacher's outputs as their truths.
 
@@ -233,11 +233,12 @@ def recorded(
 
 
 def _rows(
-    teaching: Teaching, part: Part, contract: Contract, order: tuple[int, ...] | None, progress: Progress
+    teaching: Teaching, part: Decoded, contract: Contract, order: tuple[int, ...] | None, progress: Progress
 ) -> TrainingRows:
     assert teaching.encoder is not None
     found = encoded(teaching.encoder, part.data, part.digests, progress=progress)
-    rows = np.array([row for row in range(len(part.data)) if row not in {*part.pictures.errors, *found.errors}], int)
+    unreadable = {*part.survey.errors, *found.errors}
+    rows = np.array([row for row in range(len(part.data)) if row not in unreadable], np.int64)
     truths = found.vectors[rows]
     lesson: Task = FeatureMatching()
     if teaching.kind == LOGITS:
@@ -246,7 +247,10 @@ def _rows(
         truths = np.concatenate((_known(part.data, contract, rows)[:, np.newaxis], logits), axis=1).astype(np.float32)
     digests = tuple(part.digests[row] for row in rows)
     key = f"{part.pictures.key} {teaching.encoder.key}"
-    return TrainingRows(part.pictures.pictures, rows, truths, contract, key, digests=digests, lesson=lesson)
+    groups = None if part.pictures.groups is None else part.pictures.groups[rows]
+    return TrainingRows(
+        part.pictures.pictures, rows, truths, contract, key, digests=digests, lesson=lesson, groups=groups
+    )
 
 
 def _known(data: DataSet, contract: Contract, rows: np.ndarray) -> np.ndarray:
@@ -268,15 +272,26 @@ def _logits(outputs: np.ndarray) -> np.ndarray:
 def _joined(parts: list[TrainingRows]) -> TrainingRows:
     if len(parts) == 1:
         return parts[0]
-    starts = np.cumsum([0, *(len(part.inputs) for part in parts)])  # type: ignore[arg-type]
+    starts = np.cumsum([0, *(part.inputs.shape[0] for part in parts)])
     return dataclasses.replace(
         parts[0],
-        inputs=Joined(*(part.inputs for part in parts)),  # type: ignore[arg-type]
+        inputs=Joined(*(part.inputs for part in parts)),
         rows=np.concatenate([part.rows + start for part, start in zip(parts, starts)]),
         truths=np.concatenate([part.truths for part in parts]),
         key=" ".join(part.key for part in parts),
         digests=tuple(digest for part in parts for digest in part.digests),
+        groups=_groups(parts),
     )
+
+
+def _groups(parts: list[TrainingRows]) -> np.ndarray | None:
+    """The shards of all parts; None where one of them is not in shards."""
+    found: list[np.ndarray] = []
+    for part in parts:
+        if part.groups is None:
+            return None
+        found.append(part.groups + (found[-1].max() + 1 if found else 0))
+    return np.concatenate(found)
 
 
 def _standardized(rows: dict[str, TrainingRows]) -> dict[str, TrainingRows]:

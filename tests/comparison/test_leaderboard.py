@@ -65,7 +65,7 @@ def test_rows_are_sorted_and_each_is_tested_against_the_first_on_the_same_images
     assert board.rows[2].behind == paired_drop(right[16], right[8])
     shown = list(rows(board))
     assert "no difference shown" in shown[1][2] and shown[2][2].endswith("points")
-    assert not board.notes
+    assert len(board.notes) == 1 and "--measure DEVICE" in board.notes[0], "why there is no latency"
 
 
 def test_other_images_are_not_compared_and_that_is_said(tmp_path):
@@ -102,6 +102,26 @@ def test_order_and_bounds(settings, left, tmp_path):
     )
     assert any("not measured" in line for line in sentences(board))
     assert Leaderboard.from_dict(json.loads(json.dumps(board.to_dict()))) == board
+
+
+def test_latencies_of_one_place_decide_and_what_has_none_says_why(tmp_path):
+    """m8 is fast on another board, which says nothing; m40 was refused an estimate."""
+    found = [candidate(filters, answers(150, filters), tmp_path) for filters in (8, 16, 24, 40)]
+    other = dataclasses.replace(estimated(1.0), device="raspberry_pi_5")
+    refused = dataclasses.replace(
+        estimated(1.0),
+        latency_ms=None,
+        interval_ms=None,
+        energy_mj=None,
+        energy_interval_mj=None,
+        refusal="GELU is new.",
+    )
+    latency = {"m8": [other], "m16": [other, estimated(30.0)], "m24": [estimated(20.0)], "m40": [refused]}
+    board = leaderboard(found, CompareSettings(sort="latency"), lambda each: latency[each.name])
+    assert [row.model for row in board.rows][:2] == ["m24", "m16"]
+    notes = "\n".join(board.notes)
+    assert "by their latency on raspberry_pi_4 with 4 threads" in notes
+    assert "m8 has no latency on raspberry_pi_4" in notes and "m40 has no latency that decides: not estimated" in notes
 
 
 def test_two_runs_with_the_same_file_have_a_row_each(tmp_path):

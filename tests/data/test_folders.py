@@ -17,7 +17,7 @@ from edgecnn.data import DataSet, open_data
 from edgecnn.data.fitted import fitted
 from edgecnn.data.layout import split_named
 from edgecnn.data.report import Part, examine
-from edgecnn.data.split import digests_of, open_splits
+from edgecnn.data.split import open_splits
 from edgecnn.runtime.model.contract import Preprocessing
 
 CLASSES = ("ant", "bee")
@@ -199,8 +199,8 @@ def test_links_that_lead_back_end(tmp_path: Path) -> None:
 
 def report_of(root: Path) -> list[str]:
     data = open_data(str(root))
-    digests = digests_of(data)
-    return examine({"train": Part(data, digests, fitted(data, digests, Preprocessing(8, 8)))}).warnings()
+    digests = data.digests()
+    return examine({"train": Part(data, digests, fitted(data, digests, Preprocessing(8, 8)).survey)}, 8).warnings()
 
 
 def test_files_that_are_passed_over_are_counted_by_kind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

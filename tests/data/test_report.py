@@ -13,9 +13,10 @@ import pytest
 
 from edgecnn.core.errors import DataError
 from edgecnn.data import open_data
-from edgecnn.data.fitted import Fitted, difference_hash, fitted
-from edgecnn.data.report import DataReport, Part, examine, look_alikes
-from edgecnn.data.split import digests_of
+from edgecnn.data.fitted import fitted
+from edgecnn.data.look_alikes import look_alikes
+from edgecnn.data.report import DataReport, Part, examine
+from edgecnn.data.survey import Survey, difference_hash
 from edgecnn.runtime.model.contract import Preprocessing
 from edgecnn.runtime.run.preprocess import fit, read_picture
 
@@ -35,8 +36,8 @@ def write(path: Path, picture: np.ndarray) -> None:
 
 def part(folder: Path) -> Part:
     data = open_data(str(folder))
-    digests = digests_of(data)
-    return Part(data, digests, fitted(data, digests, INPUT))
+    digests = data.digests()
+    return Part(data, digests, fitted(data, digests, INPUT).survey)
 
 
 @pytest.fixture()
@@ -93,21 +94,24 @@ def test_a_picture_without_permission_is_named(not_root: Path) -> None:
 
 
 def test_good_pictures_are_what_the_runtime_makes_of_them(corrupt: Path) -> None:
-    pictures = part(corrupt)
-    for row, example in enumerate(pictures.data.examples):
-        if row not in pictures.pictures.errors:
-            expected = fit(read_picture(corrupt / example.name), INPUT)
-            assert (pictures.pictures.pictures[row] == expected).all(), example.name
+    data = open_data(str(corrupt))
+    cached, streamed = (fitted(data, data.digests(), INPUT, images=how) for how in ("cached", "streamed"))
+    assert cached.survey.errors == streamed.survey.errors and len(cached.survey.errors) > 2
+    rows = np.array([row for row in range(len(data)) if row not in cached.survey.errors])
+    again = streamed.pictures[rows]
+    for place, row in enumerate(rows):
+        expected = fit(read_picture(corrupt / data.examples[row].name), INPUT)
+        assert (cached.pictures[row] == expected).all() and (again[place] == expected).all(), data.examples[row].name
 
 
 def test_decoded_once(corrupt: Path) -> None:
     data = open_data(str(corrupt))
-    digests = digests_of(data)
+    digests = data.digests()
     first = fitted(data, digests, INPUT)
     for example in data.examples:
         (corrupt / example.name).write_bytes(b"gone")
     again = fitted(data, digests, INPUT)
-    assert (again.pictures == first.pictures).all() and again.errors == first.errors
+    assert (again.pictures == first.pictures).all() and again.survey.errors == first.survey.errors
     with pytest.raises(DataError, match="None of the"):
         fitted(data, digests, Preprocessing(16, 16))
 
@@ -116,7 +120,7 @@ def test_cache_that_cannot_be_written_is_an_error(corrupt: Path, monkeypatch: py
     data = open_data(str(corrupt))
     monkeypatch.setenv("EDGECNN_CACHE", "/proc/no-such-folder")
     with pytest.raises(DataError, match="EDGECNN_CACHE"):
-        fitted(data, digests_of(data), INPUT)
+        fitted(data, data.digests(), INPUT)
 
 
 def test_duplicates_across_splits(tmp_path: Path) -> None:
@@ -133,12 +137,12 @@ def test_duplicates_across_splits(tmp_path: Path) -> None:
 
 
 def test_sets_too_large_for_near_duplicates_say_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for split in ("train", "val"):
-        write(tmp_path / split / "ant" / "0.png", photo(len(split)))
+    write(tmp_path / "train" / "ant" / "0.png", photo(0))
+    write(tmp_path / "val" / "ant" / "0.jpg", photo(0))
     parts = {"train": part(tmp_path / "train"), "validation": part(tmp_path / "val")}
-    assert not examine(parts).notes
-    monkeypatch.setattr("edgecnn.data.report._NEAR_PAIRS", 0)
-    assert "near duplicates were not searched for" in examine(parts).notes[0]
+    assert examine(parts).near and not examine(parts).notes
+    monkeypatch.setattr("edgecnn.data.look_alikes._MOST_COMPARED", 0)
+    assert "near duplicates are not listed" in examine(parts).notes[0]
 
 
 def test_look_alikes_equals_counting_bits_pair_by_pair() -> None:
@@ -149,8 +153,8 @@ def test_look_alikes_equals_counting_bits_pair_by_pair() -> None:
     )
     flat = np.zeros((40, 16, 16), np.uint8)
 
-    def pictures(hashes: np.ndarray) -> Fitted:
-        return Fitted(np.zeros((40, 1, 1, 3), np.uint8), np.ones((40, 2), np.int32), hashes, flat, {}, "")
+    def seen(hashes: np.ndarray) -> Survey:
+        return Survey(np.ones((40, 2), np.int32), hashes, flat, {})
 
     expected = {
         (row, other)
@@ -158,7 +162,8 @@ def test_look_alikes_equals_counting_bits_pair_by_pair() -> None:
         for other in range(40)
         if bin(int(base[row]) ^ int(base[other] ^ flips[other])).count("1") <= 3
     }
-    assert expected and set(look_alikes(pictures(base), pictures(base ^ flips))) == expected
+    found = look_alikes(seen(base), seen(base ^ flips))
+    assert expected and found is not None and len(found) == len(expected) and set(found) == expected
 
 
 def test_difference_hash_compares_neighbors() -> None:
@@ -189,8 +194,8 @@ def test_boxes_are_counted_by_class(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         table = f"path,label,xmin,ymin,xmax,ymax\na.png,{label},1,2,30,30\na.png,{label},5,5,35,39\n"
         (write / "boxes.csv").write_text(table)
         data = open_data(str(write / "boxes.csv"))
-        digests = digests_of(data)
-        parts[split] = Part(data, digests, fitted(data, digests, Preprocessing(32, 32)))
+        digests = data.digests()
+        parts[split] = Part(data, digests, fitted(data, digests, Preprocessing(32, 32)).survey)
     report = examine(parts)
     assert report.counts == {"train": {"cat": 2}, "validation": {"dog": 2}}
     assert report.classes_not_trained == ("dog",)

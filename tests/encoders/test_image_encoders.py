@@ -14,7 +14,6 @@ from color_pictures import write_pictures
 
 from edgecnn.core.errors import ModelFileError, UsageError
 from edgecnn.data import open_data
-from edgecnn.data.split import digests_of
 from edgecnn.encoders import EncoderHints, encoded, kept_outputs, onnx_session, open_encoder
 from edgecnn.encoders.described import beside
 from edgecnn.float_model import keras_file
@@ -159,12 +158,12 @@ def test_outputs_are_kept_and_unreadable_images_named(
     (tmp_path / "data" / "ant" / "broken.png").write_bytes(b"\x89PNG no")
     data = open_data(str(tmp_path / "data"))
     monkeypatch.setattr(kept_outputs, "_CHUNK", 4)
-    first = encoded(found, data, digests_of(data))
+    first = encoded(found, data, data.digests())
     bad = next(row for row, each in enumerate(data.examples) if each.name.endswith("broken.png"))
     assert set(first.errors) == {bad} and not first.vectors[bad].any()
     assert len(first.vectors) == 10 and first.vectors[bad - 1].any()
     monkeypatch.setattr(kept_outputs, "_computed", lambda *_: pytest.fail("computed again"))
-    assert (encoded(found, data, digests_of(data)).vectors == first.vectors).all()
+    assert (encoded(found, data, data.digests()).vectors == first.vectors).all()
 
 
 def test_real_onnx_models(real_runtime: str, tmp_path: Path) -> None:

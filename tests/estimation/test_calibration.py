@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from commands import check_clean_failure, run_cli
 
+from edgecnn.cli import cli
+from edgecnn.core.errors import UsageError
 from edgecnn.devices import open_device
 from edgecnn.estimation import known
 from edgecnn.estimation.calibration import LEAST_SPREAD, Probed, calibrate, fitted
@@ -110,3 +114,24 @@ def test_another_calibration_with_the_same_threads_takes_the_place_of_the_first(
         known.keep("a board/by address", each)
     assert [each.threads for each in known.of_device("a board/by address")] == [1, 4]
     assert known.path_of("a board/by address").parent == tmp_path / "edgecnn" / "laws"
+    known.keep("a board/by address", first.__class__.from_dict({**first.to_dict(), "delegate": "/lib/npu.so"}))
+    place = EstimateSettings(device="a board/by address")
+    assert known.chosen(place).delegate == "cpu"
+    assert known.chosen(dataclasses.replace(place, delegate="/lib/npu.so")).delegate == "/lib/npu.so"
+    with pytest.raises(UsageError, match="delegate /lib/npu.so, 1 threads"):
+        known.chosen(dataclasses.replace(place, delegate="edgetpu"))
+
+
+def test_a_removed_device_leaves_no_law(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    run_in_process = CliRunner().invoke
+    assert run_in_process(cli, ["devices", "add", "pi4", "pi@pi4.local"]).exit_code == 0
+    known.keep("pi4", known.of_board("raspberry_pi_4")[0])
+    done = run_in_process(cli, ["devices", "remove", "pi4"])
+    assert done.exit_code == 0 and "Removed pi4 and its calibration." in done.output
+    assert not known.of_device("pi4") and not known.path_of("pi4").exists()
+
+
+def test_an_edge_tpu_is_refused_before_anything_is_sent():
+    with open_device("local") as device, pytest.raises(UsageError, match="can't be timed apart"):
+        calibrate(device, "edgetpu:usb")

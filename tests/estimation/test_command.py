@@ -49,7 +49,11 @@ def test_an_operator_that_nobody_measured_is_named():
     [
         (("mobilenet_v2",), 2, "Name a board or a device"),
         (("mobilenet_v2", *BOARD, "--device", "local"), 2, "Name a board or a device"),
-        (("mobilenet_v2", *BOARD, "--threads", "1"), 2, "was not measured so. Its measurements: TFLite 2.7.1 ruy, 4"),
+        (
+            ("mobilenet_v2", *BOARD, "--threads", "1"),
+            2,
+            "was not measured so. Its measurements: TFLite 2.7.1 ruy, delegate cpu, 4",
+        ),
         (("mobilenet_v2", "--board", "raspberry_pi_3"), 1, "There are no measurements of raspberry_pi_3"),
         (("mobilenet_v9", *BOARD), 2, "mobilenet_v9"),
         (("nothing.tflite", *BOARD), 1, "nothing.tflite"),

@@ -12,7 +12,6 @@ import pytest
 from edgecnn.core.errors import ModelFileError, UsageError
 from edgecnn.data import open_data
 from edgecnn.data.seen import Seen
-from edgecnn.data.split import digests_of
 from edgecnn.encoders import EncoderHints, kept_outputs, open_encoder
 from edgecnn.float_model import keras_file
 from edgecnn.training import TrainOptions, train
@@ -122,7 +121,7 @@ def test_labels_and_logits_together(small_keras: Path, pictures: Path, extra: Pa
     assert found.contract.provenance.training is not None
     assert found.contract.provenance.training.pictures["train"] == 65 + 4
     seen = Seen.read(found.contract.provenance)
-    assert all(digest in seen for digest in digests_of(open_data(str(extra))))
+    assert all(digest in seen for digest in open_data(str(extra)).digests())
 
 
 def test_the_loss_of_labels_and_logits() -> None:

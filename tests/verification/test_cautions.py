@@ -14,7 +14,6 @@ from edgecnn.core.errors import DataError
 from edgecnn.core.hints import Hints
 from edgecnn.data import open_data
 from edgecnn.data.seen import Seen
-from edgecnn.data.split import digests_of
 from edgecnn.float_model import keras_file
 from edgecnn.ladder.evaluation import held_out
 from edgecnn.ladder.request import Request
@@ -28,7 +27,7 @@ def trained_on(tiny_keras: Path, folder: Path, path: Path, images: int) -> Path:
     """The model with a contract that says it was trained on the first images of a folder."""
     model, contract = keras_file.load(tiny_keras)
     assert contract is not None
-    digests = digests_of(open_data(str(folder)))[:images]
+    digests = open_data(str(folder)).digests()[:images]
     said = dataclasses.replace(contract.provenance, trained_on=Seen().with_images(digests).record())
     keras_file.save(model, contract.replace(provenance=said), path)
     return path

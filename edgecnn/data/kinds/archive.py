@@ -10,7 +10,6 @@ import bz2
 import dataclasses
 import functools
 import gzip
-import io
 import lzma
 import re
 import stat
@@ -25,26 +24,28 @@ from edgecnn.core.cache import cached
 from edgecnn.core.errors import DataError
 from edgecnn.core.files import file_sha256
 from edgecnn.data.annotated import annotation_format
+from edgecnn.data.bounded import ALWAYS_BYTES, Bounded
 from edgecnn.data.dataset import DataSet
 from edgecnn.data.kind import kind_of
 from edgecnn.data.kinds.folder import open_folder
 from edgecnn.data.listing import is_junk, printable
+from edgecnn.data.shard_files import shard_files
 from edgecnn.runtime.zips import DAMAGED_ZIP
 
 SYNTAX = "a .zip or .tar (.tar.gz, .tar.bz2, .tar.xz) file of such a folder"
 _TARS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 _DAMAGED = (*DAMAGED_ZIP, OSError, tarfile.TarError)
-_LARGEST_RATIO, _ALWAYS_BYTES, _MOST_BYTES = 100, 64 << 20, 20 << 30
+_LARGEST_RATIO, _MOST_BYTES = 100, 20 << 30
 _MOST_FILES = 2_000_000
-_LARGEST_READ_BYTES = 32 << 20
 _COPIED_AT_ONCE = 1 << 20
 _FILES, _DONE = "files", "done"
 
 
 def accepts(spec: str) -> bool:
-    """Whether the path is an archive."""
+    """Whether the path is an archive, and no shard."""
     path = Path(spec)
-    return path.name.lower().endswith((".zip", *_TARS)) and path.exists() and not path.is_dir()
+    is_archive = path.name.lower().endswith((".zip", *_TARS)) and path.exists() and not path.is_dir()
+    return is_archive and shard_files(spec) is None
 
 
 def open_data(spec: str) -> DataSet:
@@ -61,7 +62,7 @@ def open_data(spec: str) -> DataSet:
         digest = _digest(path, status.st_size, status.st_mtime_ns)
     except OSError as error:
         raise DataError(f"Can't read the archive {spec}: {error.strerror}. Check its permissions.") from error
-    limit_bytes = min(_LARGEST_RATIO * status.st_size + _ALWAYS_BYTES, _MOST_BYTES)
+    limit_bytes = min(_LARGEST_RATIO * status.st_size + ALWAYS_BYTES, _MOST_BYTES)
     folder = cached(
         f"archive-{digest[:32]}", 2 * status.st_size, _unpacked, lambda new: _unpack(path, new, limit_bytes)
     )
@@ -123,7 +124,10 @@ def _zip_name(info: zipfile.ZipInfo) -> str:
 
 def _tar_members(path: Path, limit_bytes: int) -> Iterator[tuple[str, IO[bytes]]]:
     """Name and content of each regular file."""
-    with _decompressed(path) as stream, tarfile.open(fileobj=_Bounded(stream, limit_bytes, path), mode="r:") as archive:
+    with (
+        _decompressed(path) as stream,
+        tarfile.open(fileobj=Bounded(stream, limit_bytes, path, _too_large), mode="r:") as archive,
+    ):
         for member in archive:
             content = archive.extractfile(member) if member.isreg() else None
             archive.members = []  # type: ignore[attr-defined]  # else it keeps every header
@@ -139,34 +143,6 @@ def _decompressed(path: Path) -> Any:
     if start.startswith(b"BZh"):
         return bz2.open(path)
     return lzma.open(path) if start.startswith(b"\xfd7zXZ") else path.open("rb")
-
-
-class _Bounded(io.RawIOBase):
-    """A stream that ends in an error where a hostile one would go on, or asks for gigabytes at once."""
-
-    def __init__(self, stream: Any, limit_bytes: int, path: Path) -> None:
-        self._stream, self._limit_bytes, self._path = stream, limit_bytes, path
-
-    def read(self, size: int = -1) -> bytes:
-        """At most `size` bytes."""
-        if not 0 <= size <= _LARGEST_READ_BYTES:
-            raise DataError(f"The archive {self._path} is damaged: a header claims {size:,} bytes. Create it again.")
-        self._check(self._stream.tell() + size)
-        data: bytes = self._stream.read(size)
-        return data
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        """Go to a place."""
-        self._check(offset if whence == 0 else self._stream.tell() + offset)
-        return int(self._stream.seek(offset, whence))
-
-    def tell(self) -> int:
-        """The place."""
-        return int(self._stream.tell())
-
-    def _check(self, place: int) -> None:
-        if place > self._limit_bytes + _ALWAYS_BYTES:
-            raise _too_large(self._path, self._limit_bytes)
 
 
 def _parts(name: str, path: Path) -> list[str]:

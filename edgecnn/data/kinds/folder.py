@@ -12,13 +12,14 @@ from edgecnn.data.annotated import annotation_format
 from edgecnn.data.dataset import DataSet, FileExample
 from edgecnn.data.layout import Layout, find_layout
 from edgecnn.data.listing import entries, identity, images_below, passed_over_sentence, printable
+from edgecnn.data.shard_files import shard_files
 
 SYNTAX = "a folder with a folder of images per class (or a folder of images without classes)"
 
 
 def accepts(spec: str) -> bool:
-    """Whether the path is a folder without annotations of boxes."""
-    return Path(spec).is_dir() and annotation_format(spec) is None
+    """Whether the path is a folder without annotations of boxes, and not of shards."""
+    return Path(spec).is_dir() and annotation_format(spec) is None and shard_files(spec) is None
 
 
 def open_data(spec: str) -> DataSet:

@@ -1,0 +1,37 @@
+"""The data report by itself, before there is a model."""
+
+from __future__ import annotations
+
+from edgecnn.core.progress import Progress, silent
+from edgecnn.data import open_data
+from edgecnn.data.fitted import survey_of
+from edgecnn.data.report import DataReport, Part, examine
+from edgecnn.data.settings import SplitSettings
+from edgecnn.data.split import open_splits
+
+
+def examine_data(settings: SplitSettings, progress: Progress = silent) -> DataReport:
+    """Look at every image once, by several processes, in the splits that training would make.
+
+    Images without classes, or all of one class, are one split, "train".
+
+    Args:
+        settings: the data; how its images are kept does not matter.
+        progress: told how many images are done.
+
+    Raises:
+        DataError: there is no such data, or a decoder crashed.
+    """
+    data = open_data(settings.data)
+    if data.task or len(data.classes) > 1:
+        splits = open_splits(
+            settings.data, validation=settings.validation, test=settings.test, share=settings.validation_share,
+            progress=progress,
+        ).named()  # fmt: skip
+    else:
+        splits = {"train": data}
+    parts = {}
+    for name, split in splits.items():
+        digests = split.digests(progress)
+        parts[name] = Part(split, digests, survey_of(split, digests, progress))
+    return examine(parts)

@@ -1,0 +1,223 @@
+"""What the data report wants to know of each image: a few hundred bytes, found in one pass by several processes."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+
+from edgecnn.core.cache import cached
+from edgecnn.core.errors import CrashError, DataError, PictureError
+from edgecnn.core.progress import Progress, silent
+from edgecnn.core.workers import map_in_parallel
+from edgecnn.runtime.opencv import opencv
+
+THUMBNAIL = 16
+_CHUNK = 64
+_IMAGE_BYTES = 310
+_ARRAYS = ("sizes", "hashes", "thumbnails", "digests")
+T = TypeVar("T")
+
+
+class Readable(Protocol):
+    """The part of an `Example` that this module needs."""
+
+    def read(self) -> np.ndarray:
+        """See `Example.read`."""
+
+    def sha256(self) -> str:
+        """See `Example.sha256`."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """What is seen of one image.
+
+    Attributes:
+        size: height and width; zeros of one that can't be read.
+        hash: see `difference_hash`.
+        thumbnail: uint8 (16, 16), gray.
+        sha256: of its content, hexadecimal; empty where nobody asked.
+        error: why it can't be read.
+    """
+
+    size: tuple[int, int] = (0, 0)
+    hash: int = 0
+    thumbnail: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros((THUMBNAIL, THUMBNAIL), np.uint8))
+    sha256: str = ""
+    error: str | None = None
+
+    @classmethod
+    def at(cls, picture: np.ndarray) -> Look:
+        """Of an image, uint8 (height, width, 3), blue-green-red."""
+        gray = opencv().cvtColor(picture, opencv().COLOR_BGR2GRAY)
+        thumbnail = opencv().resize(gray, (THUMBNAIL, THUMBNAIL), interpolation=opencv().INTER_AREA)
+        return cls(picture.shape[:2], difference_hash(gray), thumbnail)
+
+
+@dataclass(frozen=True)
+class Survey:
+    """The same of many images.
+
+    Attributes:
+        sizes: int32 (count, 2), height and width of the images as they were read, zeros for unreadable ones.
+        hashes: uint64 (count,), difference hashes.
+        thumbnails: uint8 (total, 16, 16), gray; perhaps memory-mapped, and of more images than these.
+        errors: row -> why that image can't be read.
+        digests: uint8 (count, 32), SHA-256 of the contents; empty where nobody asked.
+        rows: int64 (count,), which of the thumbnails are these images'; None for all.
+    """
+
+    sizes: np.ndarray
+    hashes: np.ndarray
+    thumbnails: np.ndarray
+    errors: dict[int, str]
+    digests: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros((0, 32), np.uint8))
+    rows: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.sizes)
+
+    def thumbnails_of(self, rows: np.ndarray) -> np.ndarray:
+        """Of some images, uint8 (count, 16, 16)."""
+        return np.asarray(self.thumbnails[rows if self.rows is None else self.rows[rows]])
+
+    def take(self, rows: np.ndarray) -> Survey:
+        """Of some of the images, in this order."""
+        errors = {}
+        if self.errors:
+            errors = {new: self.errors[int(old)] for new, old in enumerate(rows) if int(old) in self.errors}
+        kept = rows if self.rows is None else self.rows[rows]
+        return Survey(self.sizes[rows], self.hashes[rows], self.thumbnails, errors, self.digests[rows], kept)
+
+    def save(self, folder: Path) -> None:
+        """Write the files that `read` reads."""
+        for name in _ARRAYS:
+            np.save(folder / f"{name}.npy", getattr(self, name))
+        (folder / "errors.json").write_text(json.dumps(self.errors))
+
+    @classmethod
+    def read(cls, folder: Path) -> Survey:
+        """What `save` wrote; the thumbnails and digests stay on disk until they are needed."""
+        mapped = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("thumbnails", "digests")}
+        loaded = {name: np.load(folder / f"{name}.npy") for name in ("sizes", "hashes")}
+        errors = {int(row): reason for row, reason in json.loads((folder / "errors.json").read_text()).items()}
+        return cls(**loaded, **mapped, errors=errors)
+
+    @classmethod
+    def of(cls, looks: Iterator[Look], count: int) -> Survey:
+        """Collect what was seen of `count` images."""
+        found = cls(
+            np.zeros((count, 2), np.int32),
+            np.zeros(count, np.uint64),
+            np.zeros((count, THUMBNAIL, THUMBNAIL), np.uint8),
+            {},
+            np.zeros((count, 32), np.uint8),
+        )
+        for row, look in enumerate(looks):
+            found.sizes[row], found.hashes[row], found.thumbnails[row] = look.size, look.hash, look.thumbnail
+            if look.sha256:
+                found.digests[row] = np.frombuffer(bytes.fromhex(look.sha256), np.uint8)
+            if look.error is not None:
+                found.errors[row] = look.error
+        return found
+
+
+def kept_survey(examples: Sequence[Readable], key: str, name: str, progress: Progress = silent) -> Survey:
+    """Read every image once; or find what was seen before.
+
+    Args:
+        examples: the images.
+        key: changes when their content does.
+        name: of the data set.
+        progress: told how many images are done.
+
+    Raises:
+        DataError: a decoder crashed, or the cache can't be written.
+    """
+
+    def look() -> Iterator[Look]:
+        done = 0
+        for looks in in_chunks(_look, examples, name):
+            yield from looks
+            done += len(looks)
+            progress(f"look at {name}", done, len(examples))
+
+    return cached(
+        f"survey-{key[:32]}",
+        len(examples) * _IMAGE_BYTES,
+        Survey.read,
+        lambda folder: Survey.of(look(), len(examples)).save(folder),
+    )
+
+
+@dataclass(frozen=True)
+class _Chunks(Sequence[tuple[Sequence[Readable], Any]]):
+    """Examples, `_CHUNK` at a time, each with what the function wants besides; made when they are asked for."""
+
+    examples: Sequence[Readable]
+    besides: Any
+
+    def __len__(self) -> int:
+        return -(-len(self.examples) // _CHUNK)
+
+    def __getitem__(self, number: Any) -> Any:
+        places = range(number * _CHUNK, min((number + 1) * _CHUNK, len(self.examples)))
+        return [self.examples[place] for place in places], self.besides
+
+
+def in_chunks(
+    function: Callable[[tuple[Sequence[Readable], Any]], T],
+    examples: Sequence[Readable],
+    name: str,
+    besides: Any = None,
+) -> Iterator[T]:
+    """Call a function for some examples at a time, by several processes where that pays.
+
+    Args:
+        function: of a module; takes examples and `besides`.
+        examples: all of them, in order.
+        name: of the data set, for messages.
+        besides: for the function.
+
+    Raises:
+        DataError: a decoder crashed.
+    """
+    try:
+        yield from map_in_parallel(function, _Chunks(examples, besides))
+    except CrashError as error:
+        raise DataError(
+            f"The decoder crashed on an image of {name}, or memory ran out. Remove files that are not "
+            "photographs, or free memory."
+        ) from error
+
+
+def _look(chunk: tuple[Sequence[Readable], Any]) -> list[Look]:
+    opencv().setNumThreads(1)
+    return [_looked_at(example) for example in chunk[0]]
+
+
+def _looked_at(example: Readable) -> Look:
+    digest = example.sha256()
+    try:
+        return dataclasses.replace(Look.at(example.read()), sha256=digest)
+    except PictureError as error:
+        return Look(sha256=digest, error=str(error))
+
+
+def difference_hash(gray: np.ndarray) -> int:
+    """64 bits that survive resizing and recompression: is each of 8 x 8 cells brighter than its left neighbor?
+
+    Args:
+        gray: uint8 (height, width).
+
+    Source: N. Krawetz, "Kind of Like That" (2013), dHash.
+    """
+    small = opencv().resize(gray, (9, 8), interpolation=opencv().INTER_AREA).astype(np.int16)
+    bits = (small[:, 1:] > small[:, :-1]).reshape(-1)
+    return int(np.packbits(bits).view(">u8")[0])
