@@ -23,11 +23,13 @@ if TYPE_CHECKING:
     from edgecnn.api import demo as demo
     from edgecnn.api import diagnose as diagnose
     from edgecnn.api import estimate as estimate
+    from edgecnn.api import examine_data as examine_data
     from edgecnn.api import export as export
     from edgecnn.api import inspect as inspect
     from edgecnn.api import list_devices as list_devices
     from edgecnn.api import list_models as list_models
     from edgecnn.api import load as load
+    from edgecnn.api import make_shards as make_shards
     from edgecnn.api import measure_receptive_fields as measure_receptive_fields
     from edgecnn.api import profile as profile
     from edgecnn.api import profile_operators as profile_operators
@@ -57,11 +59,13 @@ __all__ = [
     "demo",
     "diagnose",
     "estimate",
+    "examine_data",
     "export",
     "inspect",
     "list_devices",
     "list_models",
     "load",
+    "make_shards",
     "measure_receptive_fields",
     "profile",
     "profile_operators",

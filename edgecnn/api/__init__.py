@@ -25,6 +25,7 @@ from edgecnn.api.checking import (
     profile_sustained,
     verify,
 )
+from edgecnn.api.data import examine_data, make_shards
 from edgecnn.api.looking import (
     Classifier,
     compare_models,
@@ -64,12 +65,14 @@ __all__ = [
     "demo",
     "diagnose",
     "estimate",
+    "examine_data",
     "export",
     "inspect",
     "label",
     "list_devices",
     "list_models",
     "load",
+    "make_shards",
     "measure_receptive_fields",
     "profile",
     "profile_operators",

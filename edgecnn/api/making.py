@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from edgecnn.ladder import Bounds, Climb, Training
     from edgecnn.quantization.settings import Calibration
     from edgecnn.recipe.run import Result
+    from edgecnn.recipe.several import ComparedRuns
     from edgecnn.targets import TargetReport
     from edgecnn.training import Trained, TrainOptions
 
@@ -292,8 +293,10 @@ def export(
     return stage(hints.read(model), target, folder, options)
 
 
-def run(recipe: str | Path, *, folder: str | Path | None = None, progress: Progress | None = None) -> Result:
-    """Run a recipe, resuming where it was stopped.
+def run(
+    recipe: str | Path, *, folder: str | Path | None = None, progress: Progress | None = None
+) -> Result | ComparedRuns:
+    """Run a recipe, resuming where it was stopped; of several models, a run each, and their comparison.
 
     Args:
         recipe: a TOML file.
@@ -304,6 +307,6 @@ def run(recipe: str | Path, *, folder: str | Path | None = None, progress: Progr
         RecipeError: the recipe is wrong, or asks for what its data doesn't have.
         BoundNotMetError: a bound was not met; all files are there all the same.
     """
-    from edgecnn.recipe.run import run as stage
+    from edgecnn.recipe.several import run as stage
 
     return stage(recipe, folder=folder, progress=progress_or(progress))

@@ -14,6 +14,8 @@ from edgecnn.core.text import counted
 
 if TYPE_CHECKING:
     from edgecnn.profiling import Profile, Row
+    from edgecnn.recipe.run import Result
+    from edgecnn.recipe.several import ComparedRuns
     from edgecnn.runtime.model.contract import Contract
 
 GROUP = "From a recipe"
@@ -44,29 +46,48 @@ def _print_schema(ctx: click.Context, param: click.Parameter, asked: bool) -> No
 def command(recipe: str, output: str | None, json_path: str | None) -> None:
     """Run RECIPE, a TOML file with a section for each stage: from building a model to the report.
 
-    A stopped run resumes from the last finished stage when it is run again; stages whose settings or inputs changed
-    run again.
+    A recipe with `name = ["mobilenet_v2", "efficientnet_lite0"]` is a run for each model, in folders of their names,
+    and their comparison. A stopped run resumes from the last finished stage when it is run again; stages whose
+    settings or inputs changed run again.
 
     \b
     Example:
       edgecnn run recipes/efficientnet_lite0_int8.toml
     """
     from edgecnn.core.progress import Terminal
-    from edgecnn.recipe.run import run
+    from edgecnn.recipe.run import Result
+    from edgecnn.recipe.several import run
 
     progress = Terminal()
     try:
-        result = run(recipe, folder=output, progress=progress)
+        found = run(recipe, folder=output, progress=progress)
     finally:
         progress.close()
-    values = {
+    if isinstance(found, Result):
+        emit(_values(found), json_path, lambda: _show(found))
+    else:
+        runs = {name: _values(result) for name, result in found.runs.items()}
+        values = {"runs": runs, "comparison": found.board.to_dict(), "page": str(found.page)}
+        emit(values, json_path, lambda: _show_comparison(found))
+
+
+def _values(result: Result) -> dict[str, Any]:
+    return {
         "artifact": str(result.artifact),
         "report": str(result.report),
         "ran": list(result.ran),
         "verification": result.verification.to_dict() if result.verification else None,
         "profile": result.profile.to_dict() if result.profile else None,
     }
-    emit(values, json_path, lambda: _show(result))
+
+
+def _show_comparison(found: ComparedRuns) -> None:
+    from edgecnn.comparison import text
+
+    print_table(text.COLUMNS, list(text.rows(found.board)), drop_first=text.DROP_FIRST)
+    for sentence in text.sentences(found.board):
+        say(sentence)
+    say(f"comparison  {found.page.resolve().as_uri()}")
 
 
 def _show(result: Any) -> None:

@@ -120,7 +120,7 @@ class Option:
     def schema(self) -> dict[str, Any]:
         """As JSON schema."""
         one = self._schema_of_one()
-        found: dict[str, Any] = {"type": "array", "items": one} if self.several else one
+        found: dict[str, Any] = {"anyOf": [one, {"type": "array", "items": one}]} if self.several else one
         found["description"] = f"{self.help} Default: {self.default_help}." if self.default_help else self.help
         if self.default not in (None, REQUIRED):
             found["default"] = list(self.default) if self.several else self.default

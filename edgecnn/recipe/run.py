@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,8 @@ from edgecnn.core.options import SettingError
 from edgecnn.core.progress import Progress, silent
 from edgecnn.core.version import __version__
 from edgecnn.recipe import sections
+from edgecnn.recipe.each_model import each_model
+from edgecnn.recipe.section import Recipe
 from edgecnn.recipe.stage import Context, Stage, check_model_file, digest, stages_of
 from edgecnn.runtime.portable import locks
 
@@ -42,7 +44,7 @@ class Result:
 
 
 def run(path: str | Path, *, folder: str | Path | None = None, progress: Progress = silent) -> Result:
-    """Run a recipe.
+    """Run a recipe of one model; `edgecnn.recipe.several.run` takes those of several, too.
 
     Args:
         path: the recipe, a TOML file.
@@ -54,11 +56,28 @@ def run(path: str | Path, *, folder: str | Path | None = None, progress: Progres
         BoundNotMetError: a bound in [prune], [qat] or [verify] was not met; all files are there all the same.
         EdgecnnError: a stage failed; what was finished before is kept.
     """
-    settings, text = sections.read(path)
+    recipe, text = sections.read(path)
+    if each_model(recipe):
+        raise RecipeError(f"{path} names several models; expected one.")
+    context = context_of(path, recipe, text, folder, progress)
+    refuse(context, path)
+    return run_stages(context)
+
+
+def context_of(path: str | Path, recipe: Recipe, text: str, folder: str | Path | None, progress: Progress) -> Context:
+    """What the stages share; nothing is written yet."""
     name = Path(path).stem
-    context = Context(settings, text, Path(folder or Path("runs") / name), name, progress)
-    stages = stages_of(settings)
-    _refuse(stages, context, path)
+    return Context(recipe, text, Path(folder or Path("runs") / name), name, progress)
+
+
+def run_stages(context: Context) -> Result:
+    """Do what isn't done yet.
+
+    Raises:
+        BoundNotMetError: a bound was not met.
+        EdgecnnError: a stage failed.
+    """
+    stages = stages_of(context.recipe)
     with _locked(context.folder):
         ran = tuple(stage.name for stage in stages if _bring_up_to_date(stage, context))
         for stage in stages:
@@ -66,8 +85,13 @@ def run(path: str | Path, *, folder: str | Path | None = None, progress: Progres
     return Result(context.artifact, context.report, context.found_verification(), context.found_profile(), ran)
 
 
-def _refuse(stages: Sequence[Stage], context: Context, path: str | Path) -> None:
-    """Say before any stage works what is bound to fail, or to destroy an input."""
+def refuse(context: Context, path: str | Path) -> None:
+    """Say before any stage works what is bound to fail, or to destroy an input.
+
+    Raises:
+        EdgecnnError: it is.
+    """
+    stages = stages_of(context.recipe)
     file = context.recipe.keys_of("model").get("file")
     if file:
         check_model_file("model.file", str(file))

@@ -18,12 +18,26 @@ from . import surfaces
 
 FIELDS = Path(__file__).parent / "json_fields.json"
 _OF_MODEL_OR_DATA = re.compile(r"red|blue|mobilenet_v1|block\d+_\w+")
-QUICK = ("models", "build", "quantize", "classify", "inspect", "estimate", "profile", "devices list", "devices check")
+QUICK = (
+    "models",
+    "build",
+    "data",
+    "data, --shards",
+    "quantize",
+    "classify",
+    "inspect",
+    "estimate",
+    "profile",
+    "devices list",
+    "devices check",
+)
 """Commands that take seconds, in an order in which each finds what it needs."""
 _TRAINING = ("--data", "pictures", "--validation-share", "0.3", "--epochs", "1", "--batch-size", "4", "--seed", "1")
 ALL = {
     "models": [("lite0",), ("lite0", "--board", "raspberry_pi_4")],
     "build": [("mobilenet_v1", "--width", "0.25", "--input-size", "32", "--classes", "2", "-o", "tiny.keras")],
+    "data": [("pictures", "--validation-share", "0.3")],
+    "data, --shards": [("pictures", "--shards", "shards")],
     "train": [
         ("tiny.keras", *_TRAINING, "--strategy", "scratch", "-o", "trained.keras"),
         ("trained.keras", *_TRAINING, "--qat", "-o", "aware.keras"),

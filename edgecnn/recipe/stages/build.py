@@ -21,14 +21,19 @@ POSITION = 10
 class ModelSettings(Settings):
     """What `edgecnn build` takes, or the file of a model that exists already."""
 
-    name: str | None = option("Name of the model to build.", choices=names, listed_by="edgecnn models")
+    name: tuple[str, ...] = option(
+        "Name of the model to build. Several, as a list, are a run each, and are compared.",
+        (), choices=names, listed_by="edgecnn models",
+    )  # fmt: skip
     file: str | None = option("A .keras file to start from, instead of a name.", metavar="FILE.keras")
     build: Mapping[str, Any] = changes(BuildSettings)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if (self.name is None) == (self.file is None):
+        if bool(self.name) == (self.file is not None):
             raise SettingError("expected either name (an architecture) or file (a saved model), but not both.")
+        if len(set(self.name)) < len(self.name):
+            raise SettingError(f"name lists a model more than once: {', '.join(self.name)}. Remove the doubles.")
         if self.file is not None and self.build:
             raise SettingError(
                 f"a saved model is used unchanged, so these keys have no effect: {', '.join(sorted(self.build))}. "
@@ -53,7 +58,7 @@ class Build(Stage):
         from edgecnn import weights
         from edgecnn.models import spec
 
-        name = str(self._settings.name)
+        name = self._settings.name[0]
         check_classes(name, self._settings.build.get("classes"))
         weights.check(spec(name), name, str(self._settings.build.get("weights", BuildSettings.weights)))
 
@@ -71,7 +76,7 @@ class Build(Stage):
         from edgecnn.builder import build_model
         from edgecnn.float_model import keras_file
 
-        keras_file.save(*build_model(str(self._settings.name), **self._settings.build), context.built)
+        keras_file.save(*build_model(self._settings.name[0], **self._settings.build), context.built)
 
 
 def stages(recipe: Recipe) -> Sequence[Stage]:
