@@ -151,9 +151,8 @@ def _build(data: DataSet, preprocessing: Preprocessing, folder: Path, progress: 
             done += len(some)
             progress(f"decode {data.name}", done, len(data))
 
-    survey = Survey.of(looks(), len(data))
+    Survey.write(looks(), len(data), folder)
     pictures.flush()
-    survey.save(folder)
 
 
 def _decoded(work: tuple[Sequence[Example], Preprocessing]) -> tuple[np.ndarray, list[Look]]:

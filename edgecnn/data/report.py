@@ -140,7 +140,7 @@ def examine(parts: Mapping[str, Part], side: int = 0, notes: tuple[str, ...] = (
 
 def _labels(part: Part) -> Counter[str]:
     """How often each class is in the images that can be read."""
-    readable = [example for row, example in enumerate(part.data.examples) if row not in part.survey.errors]
+    readable = (example for row, example in enumerate(part.data.examples) if row not in part.survey.errors)
     return Counter(label for example in readable for label in _labels_of(example))
 
 

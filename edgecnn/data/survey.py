@@ -14,13 +14,13 @@ import numpy as np
 from edgecnn.core.cache import cached
 from edgecnn.core.errors import CrashError, DataError, PictureError
 from edgecnn.core.progress import Progress, silent
+from edgecnn.core.rows_file import write_rows
 from edgecnn.core.workers import map_in_parallel
 from edgecnn.runtime.opencv import opencv
 
 THUMBNAIL = 16
 _CHUNK = 64
 _IMAGE_BYTES = 310
-_ARRAYS = ("sizes", "hashes", "thumbnails", "digests")
 T = TypeVar("T")
 
 
@@ -95,37 +95,37 @@ class Survey:
         kept = rows if self.rows is None else self.rows[rows]
         return Survey(self.sizes[rows], self.hashes[rows], self.thumbnails, errors, self.digests[rows], kept)
 
-    def save(self, folder: Path) -> None:
-        """Write the files that `read` reads."""
-        for name in _ARRAYS:
-            np.save(folder / f"{name}.npy", getattr(self, name))
-        (folder / "errors.json").write_text(json.dumps(self.errors))
-
     @classmethod
     def read(cls, folder: Path) -> Survey:
-        """What `save` wrote; the thumbnails and digests stay on disk until they are needed."""
+        """What `write` wrote; the thumbnails and digests stay on disk until they are needed."""
         mapped = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("thumbnails", "digests")}
         loaded = {name: np.load(folder / f"{name}.npy") for name in ("sizes", "hashes")}
         errors = {int(row): reason for row, reason in json.loads((folder / "errors.json").read_text()).items()}
         return cls(**loaded, **mapped, errors=errors)
 
-    @classmethod
-    def of(cls, looks: Iterator[Look], count: int) -> Survey:
-        """Collect what was seen of `count` images."""
-        found = cls(
-            np.zeros((count, 2), np.int32),
-            np.zeros(count, np.uint64),
-            np.zeros((count, THUMBNAIL, THUMBNAIL), np.uint8),
-            {},
-            np.zeros((count, 32), np.uint8),
-        )
-        for row, look in enumerate(looks):
-            found.sizes[row], found.hashes[row], found.thumbnails[row] = look.size, look.hash, look.thumbnail
-            if look.sha256:
-                found.digests[row] = np.frombuffer(bytes.fromhex(look.sha256), np.uint8)
-            if look.error is not None:
-                found.errors[row] = look.error
-        return found
+    @staticmethod
+    def write(looks: Iterator[Look], count: int, folder: Path) -> None:
+        """Write the files that `read` reads, as `count` images are looked at."""
+        arrays = {
+            "sizes": np.zeros((count, 2), np.int32),
+            "hashes": np.zeros(count, np.uint64),
+            "digests": np.zeros((count, 32), np.uint8),
+        }
+        errors = {}
+
+        def thumbnails() -> Iterator[np.ndarray]:
+            for row, look in enumerate(looks):
+                arrays["sizes"][row], arrays["hashes"][row] = look.size, look.hash
+                if look.sha256:
+                    arrays["digests"][row] = np.frombuffer(bytes.fromhex(look.sha256), np.uint8)
+                if look.error is not None:
+                    errors[row] = look.error
+                yield look.thumbnail
+
+        write_rows(folder / "thumbnails.npy", (count, THUMBNAIL, THUMBNAIL), np.uint8, thumbnails())
+        for name, values in arrays.items():
+            np.save(folder / f"{name}.npy", values)
+        (folder / "errors.json").write_text(json.dumps(errors))
 
 
 def kept_survey(examples: Sequence[Readable], key: str, name: str, progress: Progress = silent) -> Survey:
@@ -152,7 +152,7 @@ def kept_survey(examples: Sequence[Readable], key: str, name: str, progress: Pro
         f"survey-{key[:32]}",
         len(examples) * _IMAGE_BYTES,
         Survey.read,
-        lambda folder: Survey.of(look(), len(examples)).save(folder),
+        lambda folder: Survey.write(look(), len(examples), folder),
     )
 
 
@@ -167,6 +167,8 @@ class _Chunks(Sequence[tuple[Sequence[Readable], Any]]):
         return -(-len(self.examples) // _CHUNK)
 
     def __getitem__(self, number: Any) -> Any:
+        if not 0 <= number < len(self):
+            raise IndexError(number)
         places = range(number * _CHUNK, min((number + 1) * _CHUNK, len(self.examples)))
         return [self.examples[place] for place in places], self.besides
 

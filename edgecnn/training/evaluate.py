@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -49,12 +49,22 @@ def predictions(
         stage: what it is told.
         condensed: what is kept of the outputs of a batch, and the row at which that begins.
     """
-    parts = []
+    parts = predicted_parts(model, rows, progress, stage, condensed)
+    return [np.concatenate(each).astype(np.float32) for each in zip(*parts)]
+
+
+def predicted_parts(
+    model: Callable[[Any], Any],
+    rows: TrainingRows,
+    progress: Progress = silent,
+    stage: str = "",
+    condensed: Callable[[list[np.ndarray], int], list[np.ndarray]] = lambda outputs, start: outputs,
+) -> Iterator[list[np.ndarray]]:
+    """The same, a batch at a time."""
     size = min(BATCH, len(rows), max(1, _MOST_VALUES // math.prod(rows.inputs.shape[1:])))
     for start in range(0, len(rows), size):
         positions = np.minimum(np.arange(start, start + size), len(rows) - 1)
         found = model(tf.constant(rows.batch(positions)))
         outputs = found if isinstance(found, (list, tuple)) else [found]
-        parts.append(condensed([np.asarray(output)[: len(rows) - start] for output in outputs], start))
+        yield condensed([np.asarray(output)[: len(rows) - start] for output in outputs], start)
         progress(stage, min(start + size, len(rows)), len(rows))
-    return [np.concatenate(each).astype(np.float32) for each in zip(*parts)]

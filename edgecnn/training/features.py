@@ -1,7 +1,8 @@
-"""Features of a frozen backbone: computed once, kept on disk, memory-mapped."""
+"""Features of a frozen backbone: computed once, and kept on disk."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,8 @@ from edgecnn.core.cache import cached
 from edgecnn.core.compat.tensorflow import tf
 from edgecnn.core.files import sha256
 from edgecnn.core.progress import Progress
-from edgecnn.training.evaluate import predictions
+from edgecnn.core.rows_file import RowsFile, write_rows
+from edgecnn.training.evaluate import predicted_parts
 from edgecnn.training.learner import normalized
 from edgecnn.training.rows import TrainingRows
 
@@ -26,11 +28,12 @@ def features(backbone: Any, source: TrainingRows, progress: Progress) -> Trainin
         progress: told how many are done.
     """
     key = _key(backbone, source)
+    shape = (len(source), *backbone.output_shape[1:])
     inputs = cached(
         f"features-{key[:32]}",
-        len(source) * int(np.prod(backbone.output_shape[1:])) * 4,
-        lambda folder: np.load(folder / "features.npy", mmap_mode="r"),
-        lambda folder: np.save(folder / "features.npy", _computed(backbone, source, progress)),
+        int(np.prod(shape)) * 4,
+        lambda folder: RowsFile(folder / "features.npy"),
+        lambda folder: write_rows(folder / "features.npy", shape, np.float32, _computed(backbone, source, progress)),
     )
     return source.with_features(inputs, key)
 
@@ -42,7 +45,7 @@ def _key(backbone: Any, source: TrainingRows) -> str:
     return sha256("\n".join(map(str, parts)).encode())
 
 
-def _computed(backbone: Any, source: TrainingRows, progress: Progress) -> np.ndarray:
+def _computed(backbone: Any, source: TrainingRows, progress: Progress) -> Iterator[np.ndarray]:
     compute = tf.function(lambda inputs: backbone(normalized(inputs, source.preprocessing), training=False))
-    (features,) = predictions(compute, source, progress, "features")
-    return features
+    for (part,) in predicted_parts(compute, source, progress, "features"):
+        yield part

@@ -76,7 +76,7 @@ class TrainingRows:
         """The inputs at some positions of `rows`, copied into memory."""
         return np.ascontiguousarray(self.inputs[self.rows[positions]])
 
-    def with_features(self, features: np.ndarray, key: str) -> TrainingRows:
+    def with_features(self, features: Pictures, key: str) -> TrainingRows:
         """The same images as features, one row for each of `rows`."""
         rows = np.arange(len(self.rows))
         return dataclasses.replace(self, inputs=features, rows=rows, key=key, are_features=True, groups=None)

@@ -36,6 +36,15 @@ def test_made_once(cache: Path) -> None:
     assert [path.name for path in cache.iterdir()] == ["pictures-a"]
 
 
+def test_room_for_what_is_there_or_can_be_made(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Older entries give way; what is larger than the whole cache or the disk has no room."""
+    entry("pictures-a", "x" * 600)
+    monkeypatch.setattr(cache_module, "_CACHE_BYTES", 1000)
+    assert cache_module.has_room("pictures-b", 900) and not cache_module.has_room("pictures-b", 1001)
+    monkeypatch.setattr(cache_module, "_SPARE_BYTES", 1 << 60)
+    assert not cache_module.has_room("pictures-b", 900) and cache_module.has_room("pictures-a", 1 << 60)
+
+
 def test_a_damaged_entry_is_made_again(cache: Path) -> None:
     (cache / "pictures-a").mkdir()
     (cache / "pictures-a" / "something else").touch()

@@ -71,7 +71,7 @@ def corrupt(tmp_path: Path) -> Path:
 
 
 def test_every_fault_of_a_corrupt_set_is_named(corrupt: Path) -> None:
-    found = examine({"train": part(corrupt)})
+    found = examine({"train": part(corrupt)}, INPUT.width)
     assert found.counts["train"] == {"ant": 6, "bee": 4}
     unreadable = dict(found.unreadable["train"])
     assert set(unreadable) == {"bee/truncated.jpg", "bee/text.jpg", "bee/empty.png"}
@@ -96,7 +96,7 @@ def test_a_picture_without_permission_is_named(not_root: Path) -> None:
 def test_good_pictures_are_what_the_runtime_makes_of_them(corrupt: Path) -> None:
     data = open_data(str(corrupt))
     cached, streamed = (fitted(data, data.digests(), INPUT, images=how) for how in ("cached", "streamed"))
-    assert cached.survey.errors == streamed.survey.errors and len(cached.survey.errors) > 2
+    assert cached.survey.errors.keys() == streamed.survey.errors.keys() and len(cached.survey.errors) > 2
     rows = np.array([row for row in range(len(data)) if row not in cached.survey.errors])
     again = streamed.pictures[rows]
     for place, row in enumerate(rows):
