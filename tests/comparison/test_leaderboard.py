@@ -106,7 +106,7 @@ def test_order_and_bounds(settings, left, tmp_path):
 
 def test_latencies_of_one_place_decide_and_what_has_none_says_why(tmp_path):
     """m8 is fast on another board, which says nothing; m40 was refused an estimate."""
-    found = [candidate(filters, answers(150, filters), tmp_path) for filters in (8, 16, 24, 40)]
+    found = [candidate(filters, answers(150, filters), tmp_path) for filters in (8, 16, 24, 32, 40)]
     other = dataclasses.replace(estimated(1.0), device="raspberry_pi_5")
     refused = dataclasses.replace(
         estimated(1.0),
@@ -116,9 +116,15 @@ def test_latencies_of_one_place_decide_and_what_has_none_says_why(tmp_path):
         energy_interval_mj=None,
         refusal="GELU is new.",
     )
-    latency = {"m8": [other], "m16": [other, estimated(30.0)], "m24": [estimated(20.0)], "m40": [refused]}
+    latency = {
+        "m8": [other],
+        "m16": [other, estimated(30.0)],
+        "m24": [estimated(20.0)],
+        "m32": [estimated(40.0)],
+        "m40": [refused],
+    }
     board = leaderboard(found, CompareSettings(sort="latency"), lambda each: latency[each.name])
-    assert [row.model for row in board.rows][:2] == ["m24", "m16"]
+    assert [row.model for row in board.rows][:3] == ["m24", "m16", "m32"]
     notes = "\n".join(board.notes)
     assert "by their latency on raspberry_pi_4 with 4 threads" in notes
     assert "m8 has no latency on raspberry_pi_4" in notes and "m40 has no latency that decides: not estimated" in notes
