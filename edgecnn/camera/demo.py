@@ -17,9 +17,10 @@ from edgecnn.camera.delivery import Delivery, open_deliveries
 from edgecnn.camera.headless import JsonLines
 from edgecnn.camera.meter import HISTORY_S
 from edgecnn.camera.process import ending_signals, short_turns, to_stderr
-from edgecnn.camera.recognize import Answer, Recognizer, View
+from edgecnn.camera.recognize import Recognizer, View
 from edgecnn.camera.record import Recording
-from edgecnn.camera.server import PageServer
+from edgecnn.camera.regions import Region
+from edgecnn.camera.server import PageServer, describe
 from edgecnn.camera.settings import DemoOptions
 from edgecnn.camera.source import FrameSource, Wish, open_source
 from edgecnn.camera.window import Window
@@ -30,6 +31,7 @@ from edgecnn.runtime.model.model_file import ModelFile
 from edgecnn.runtime.process import guard
 from edgecnn.runtime.run.engine import Engine
 from edgecnn.runtime.run.interpreter import default_threads
+from edgecnn.runtime.tasks import task_of
 
 _WARMUP = 5
 _CONDITIONS_S = 2.0
@@ -67,7 +69,9 @@ class Demo:
             limit_s = guard.processor_s(self.file, _WARMUP)
             guard.isolated(_try, self.file, options, limit_processor_s=limit_s, delegate=options.delegate)
             self.engine = _engine(self.file, options)
-            self._recognizer = Recognizer(self.engine, options.smooth_s, options.threshold, options.top)
+            self._recognizer = Recognizer(
+                self.engine, options.smooth_s, options.threshold, options.top, self._regions()
+            )
             self.meter = self._recognizer.meter
             self._capture = self._open_capture()
             self._views = self._open_views()
@@ -138,6 +142,7 @@ class Demo:
             "delegate": self.options.delegate,
             "threshold": self.options.threshold,
             "top": self.options.top,
+            "followed": self.engine.task.followed,
             "preprocessing": dataclasses.asdict(contract.preprocessing),
             "assumed": list(contract.assumed),
             "history_s": HISTORY_S,
@@ -179,6 +184,15 @@ class Demo:
         self._fps = source.fps
         return capture
 
+    def _regions(self) -> tuple[Region, ...]:
+        regions = self.options.regions
+        if regions and not task_of(self.file.contract).followed:
+            raise UsageError(
+                f"--line and --zone count objects, but {self.file.name} is for {self.file.contract.task}. Remove them, "
+                "or use a detector."
+            )
+        return regions
+
     def _open_sinks(self, note: Callable[[str], None]) -> list[Delivery]:
         sinks = open_deliveries(self.options, self.file.contract, lambda: self._capture.counts, note)
         for sink in sinks:
@@ -193,9 +207,10 @@ class Demo:
         self._window: Window | None = None
         self._recording: Recording | None = None
         if options.view == "page":
-            self._broadcast = Broadcast(_describe)
+            self._broadcast = Broadcast(describe)
             self._exit.callback(self._broadcast.close)
-            self._page = PageServer(self._broadcast, self.about, self.status, options.host, options.port)
+            counter = self._recognizer.follower.counter if self._recognizer.follower else None
+            self._page = PageServer(self._broadcast, self.about, self.status, options.host, options.port, counter)
             self._exit.callback(self._page.close)
             views.append(self._broadcast)
         elif options.view == "window":
@@ -257,18 +272,6 @@ class Demo:
             "recording": recording,
             **({"sinks": [sink.summary() for sink in self._sinks]} if self._sinks else {}),
         }
-
-
-def _describe(answer: Answer) -> dict[str, Any]:
-    height, width = answer.frame.picture.shape[:2]
-    return {
-        "number": answer.frame.number,
-        "width": width,
-        "height": height,
-        "label": answer.text,
-        "sure": answer.sure,
-        "classes": answer.classes,
-    }
 
 
 def _engine(file: ModelFile, options: DemoOptions) -> Engine:

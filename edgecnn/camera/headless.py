@@ -24,6 +24,14 @@ class JsonLines:
         """Nothing to close."""
 
 
+def located(answer: Answer) -> dict[str, Any]:
+    """Of a detector's answer: the size of the image that `pixels` refer to, and what is counted."""
+    if answer.scene is None:
+        return {}
+    height, width = answer.frame.picture.shape[:2]
+    return {"width": width, "height": height, "counts": answer.scene.to_json()}
+
+
 def line(answer: Answer, counts: Counts) -> dict[str, Any]:
     """The answer and the counts so far."""
     return {
@@ -33,6 +41,7 @@ def line(answer: Answer, counts: Counts) -> dict[str, Any]:
         "label": answer.text,
         "sure": answer.sure,
         "classes": answer.classes,
+        **located(answer),
         "latency_ms": round(answer.latency_ms, 3),
         "stages_ms": {stage: round(value, 3) for stage, value in answer.stages_ms.items()},
         "captured": counts.captured,

@@ -12,8 +12,10 @@ from typing import Any, Protocol
 import numpy as np
 
 from edgecnn.camera.capture import ENDED, FAILED, Capture
+from edgecnn.camera.following import Follower
 from edgecnn.camera.frames import Frame
 from edgecnn.camera.meter import Meter
+from edgecnn.camera.regions import Region, Scene
 from edgecnn.runtime.model.contract import Contract
 from edgecnn.runtime.run.engine import Engine
 from edgecnn.runtime.tasks import DeviceTask
@@ -28,6 +30,7 @@ class Answer:
         classes: the surest answers of the model's task, e.g. the best classes, after smoothing.
         sure: whether the first one reaches the threshold.
         task: what the model is for, and `contract` how to use it.
+        scene: what is counted, where objects are followed.
         latency_ms: from the glass to this answer.
         stages_ms: its parts: capture, resize, wait, invoke, postprocess; they add up to the latency.
     """
@@ -39,14 +42,12 @@ class Answer:
     stages_ms: dict[str, float]
     task: DeviceTask
     contract: Contract
+    scene: Scene | None = None
 
     @property
     def text(self) -> str:
-        """The answer for a person, or "not sure"."""
-        return self.task.caption(self.classes) if self.sure else NOT_SURE
-
-
-NOT_SURE = "not sure"
+        """The answer for a person, or what the task says where none is sure enough."""
+        return self.task.caption(self.classes) if self.sure else self.task.nothing
 
 
 class View(Protocol):
@@ -85,16 +86,28 @@ class Recognizer(threading.Thread):
         engine: the model.
         smooth_s: time constant of the smoothing.
         threshold: probability below which the answer is "not sure".
-        count: how many answers to tell at most.
+        count: how many classes to tell at most.
+        regions: lines and zones at which objects are counted.
+
+    Attributes:
+        follower: follows objects from frame to frame; None for a task that has none.
     """
 
-    def __init__(self, engine: Engine, smooth_s: float = 0.3, threshold: float = 0.3, count: int = 5) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        smooth_s: float = 0.3,
+        threshold: float = 0.3,
+        count: int = 5,
+        regions: Sequence[Region] = (),
+    ) -> None:
         super().__init__(name="recognize", daemon=True)
         self.engine = engine
         self.meter = Meter()
         self.error: BaseException | None = None
         self.finished = threading.Event()
         self.limit = 0
+        self.follower = Follower(engine.task, engine.contract, threshold, regions) if engine.task.followed else None
         self._smooth = Smoother(smooth_s)
         self._threshold = threshold
         self._count = count
@@ -147,7 +160,12 @@ class Recognizer(threading.Thread):
         invoked = time.monotonic()
         task, contract = self.engine.task, self.engine.contract
         values = self.engine.interpret(output)
-        classes = task.answers(self._smooth(values, frame.time_s) if task.smoothed else values, contract, self._count)
+        scene = None
+        if self.follower:
+            classes, scene = self.follower(values, frame)
+        else:
+            smooth = self._smooth(values, frame.time_s) if task.smoothed else values
+            classes = task.answers(smooth, contract, self._count)
         done = time.monotonic()
         latency_ms = (done - frame.exposed_at) * 1e3
         stages = {
@@ -159,7 +177,6 @@ class Recognizer(threading.Thread):
         }
         sure = bool(classes) and classes[0]["probability"] >= self._threshold
         self.meter.add(done, latency_ms, stages)
-        answer = Answer(frame, classes, sure, latency_ms, stages, task, contract)
         if classes:
-            self.meter.remember(answer.text if sure else "", classes[0])
-        return answer
+            self.meter.remember(str(classes[0]["label"]) if sure else "", classes[0])
+        return Answer(frame, classes, sure, latency_ms, stages, task, contract, scene)

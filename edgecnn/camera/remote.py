@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from edgecnn.camera import events
+from edgecnn.camera.addresses import is_loopback
 from edgecnn.camera.settings import DemoOptions
-from edgecnn.camera.web_server import free_port, is_loopback
+from edgecnn.camera.web_server import free_port
 from edgecnn.core.errors import CameraError, DeviceError, EdgecnnError, RuntimeMissingError, UsageError
 from edgecnn.devices import Note, answers, open_device, to_stderr, zipapp
 from edgecnn.devices.child import HEARTBEAT_S, Answer, Complaints, Patience, ended, lines, out_of_time

@@ -15,7 +15,11 @@ from typing import Any
 
 from edgecnn.camera.broadcast import Broadcast
 from edgecnn.camera.content_policy import content_policy
+from edgecnn.camera.headless import located
+from edgecnn.camera.recognize import Answer
+from edgecnn.camera.regions import Counter, Region
 from edgecnn.camera.web_server import Request, WebServer
+from edgecnn.core.errors import UsageError
 
 _PATIENCE_S = 1.0  # a viewer hears something at least so often, also when no image comes
 _LATELY_S = 3.0
@@ -30,6 +34,7 @@ class PageServer(WebServer):
         status: what is to be said when no image comes: JSON values.
         host: address to listen on; other than loopback a token is needed.
         port: None takes the first free one from 8000.
+        counter: whose lines and zones the page may replace; None where nothing is counted.
 
     Raises:
         CameraError: the port is taken.
@@ -43,8 +48,10 @@ class PageServer(WebServer):
         status: Callable[[], dict[str, Any]],
         host: str = "127.0.0.1",
         port: int | None = None,
+        counter: Counter | None = None,
     ) -> None:
         self.broadcast, self.about, self.status = broadcast, about, status
+        self._counter = counter
         self._viewers: dict[Any, float] = {}
         self._page = importlib.resources.files("edgecnn.camera").joinpath("page.html").read_bytes()
         super().__init__(host, port, content_policy(self._page))
@@ -62,6 +69,21 @@ class PageServer(WebServer):
         else:
             request.send(b"Not here.", "text/plain; charset=utf-8", HTTPStatus.NOT_FOUND)
 
+    def accept(self, request: Request, path: str, body: bytes) -> None:
+        """Lines and zones that were drawn on the page: a JSON list, see `Region.to_json`."""
+        if path != "/regions" or self._counter is None:
+            super().accept(request, path, body)
+            return
+        try:
+            values = json.loads(body)
+            if not isinstance(values, list):
+                raise UsageError("expected a list of lines and zones.")
+            self._counter.replace([Region.from_json(value) for value in values])
+        except (ValueError, RecursionError, UsageError) as error:
+            request.send(str(error).encode(), "text/plain; charset=utf-8", HTTPStatus.BAD_REQUEST)
+            return
+        request.send(_json([region.to_json() for region in self._counter.regions]), "application/json")
+
     def frame(self, viewer: Any, after: int) -> bytes:
         """The answer to a viewer that has image `after`: the length of the JSON in 4 bytes, most significant first;
         the JSON; the JPEG, empty when there is no newer image.
@@ -78,6 +100,21 @@ class PageServer(WebServer):
             if asked_at < lately:
                 self._viewers.pop(viewer, None)
         return len(self._viewers)
+
+
+def describe(answer: Answer) -> dict[str, Any]:
+    """What the page is told of an answer, JSON values."""
+    height, width = answer.frame.picture.shape[:2]
+    return {
+        "number": answer.frame.number,
+        "width": width,
+        "height": height,
+        "label": answer.text,
+        "sure": answer.sure,
+        "classes": answer.classes,
+        **located(answer),
+        **({"regions": [region.to_json() for region in answer.scene.regions]} if answer.scene else {}),
+    }
 
 
 def _json(value: Any) -> bytes:

@@ -8,8 +8,10 @@ import os
 import re
 from dataclasses import dataclass
 
-from edgecnn.camera.rule import SYNTAX
+from edgecnn.camera.regions import LINE, SYNTAX, ZONE, Region, check_all
+from edgecnn.camera.rule import SYNTAX as RULE
 from edgecnn.camera.sink_choice import check_places, check_rule, chosen
+from edgecnn.core.errors import UsageError
 from edgecnn.core.hints import Hints
 from edgecnn.core.options import Key, SettingError, Settings, option, part
 from edgecnn.core.registry import CAMERA_SINKS
@@ -49,15 +51,27 @@ class DemoOptions(Settings):
         metavar="KIND[:ARGUMENT,KEY=VALUE...]",
     )  # fmt: skip
     when: str = option(
-        f"Rule of sinks that have none of their own: {SYNTAX}.", "", metavar="RULE",
+        f"Rule of sinks that have none of their own: {RULE}.", "", metavar="RULE",
         default_help="a class is seen after 3 equal answers",
+    )  # fmt: skip
+    lines: tuple[str, ...] = option(
+        "Line at which objects are counted, in shares of the image, e.g. door=0.1,0.6,0.9,0.6; may be repeated.",
+        (), repeated=True, key="line", metavar=SYNTAX[LINE],
+    )  # fmt: skip
+    zones: tuple[str, ...] = option(
+        "Zone in which objects are counted, in shares of the image; may be repeated.",
+        (), repeated=True, key="zone", metavar=SYNTAX[ZONE],
     )  # fmt: skip
     smooth_s: float = option(
         "Time constant over which answers are averaged; 0 for no averaging.",
         0.3, low=0, high=60, unit="seconds", key="smooth", metavar="SECONDS",
     )  # fmt: skip
     threshold: float = option(
-        'Probability below which the answer is shown as "not sure".', 0.3, low=0, high=1, metavar="SHARE"
+        'Probability below which the answer is shown as "not sure"; boxes of a lower one are not shown.',
+        0.3,
+        low=0,
+        high=1,
+        metavar="SHARE",
     )
     top: int = option("Number of classes to show.", 5, low=1, high=20, metavar="K")
     threads: int | None = option(
@@ -79,6 +93,7 @@ class DemoOptions(Settings):
         if self.when:
             check_rule(self.when)
         check_places([chosen(text, self.when) for text in self.sinks])
+        _ = self.regions
 
     def to_json(self) -> str:
         """One line."""
@@ -89,6 +104,22 @@ class DemoOptions(Settings):
         """What `to_json` gave."""
         values = json.loads(text)
         return cls(**{**values, "hints": Hints(**values["hints"])})
+
+    @property
+    def regions(self) -> tuple[Region, ...]:
+        """Lines and zones.
+
+        Raises:
+            SettingError: one of them is none, or two have one name.
+        """
+        found: list[Region] = []
+        for kind, texts in ((LINE, self.lines), (ZONE, self.zones)):
+            try:
+                found += [Region.parse(kind, text, number) for number, text in enumerate(texts, 1)]
+                check_all(found)
+            except UsageError as error:
+                raise SettingError(Key(kind), f": {error}") from error
+        return tuple(found)
 
     @property
     def resolution(self) -> tuple[int, int]:

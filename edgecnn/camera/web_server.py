@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import hmac
-import ipaddress
 import secrets
 import socket
-import sys
 import threading
 import urllib.parse
 from abc import ABC, abstractmethod
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
+from edgecnn.camera.addresses import holder, is_loopback, own_address
 from edgecnn.camera.crowd import Crowd
 from edgecnn.core.errors import CameraError, UsageError
 from edgecnn.runtime.portable import sockets
@@ -25,6 +23,7 @@ _SOCKET_TIMEOUT_S = 20.0
 _REQUEST_S = 10.0  # for a whole request, also the pause before it
 _ANSWER_S = 20.0  # for a whole answer
 _LAST_PORT = 65535
+MOST_BODY = 1 << 16
 OPTIONS = ("--host ", "--port ")
 """How the settings of host and port are written in messages."""
 
@@ -72,6 +71,16 @@ class WebServer(ABC):
             path: without the query.
             fields: of the query.
         """
+
+    def accept(self, request: Request, path: str, body: bytes) -> None:
+        """Answer a POST by `request.send`; by default there is nothing to post to.
+
+        Args:
+            request: the request, which a page of this server sent.
+            path: without the query.
+            body: at most `MOST_BODY` bytes.
+        """
+        request.send(b"Not here.", "text/plain; charset=utf-8", HTTPStatus.NOT_FOUND)
 
     def addresses(self) -> list[str]:
         """Where to look, the likeliest first."""
@@ -145,18 +154,39 @@ class Request(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Refuse what this server is not for; its owner answers the rest."""
         self.server.crowd.hears(self.connection)
-        owner = self.server.owner
-        path, _, query = self.path.partition("?")
-        fields = dict(urllib.parse.parse_qsl(query))
-        refusal = self._refusal(fields, owner.token)
-        if refusal:
-            self.send(refusal.encode(), "text/plain; charset=utf-8", HTTPStatus.FORBIDDEN)
-        else:
-            owner.answer(self, path, fields)
+        path, fields = self._asked()
+        if not self._is_refused(fields):
+            self.server.owner.answer(self, path, fields)
+
+    def do_POST(self) -> None:
+        """Refuse also what no page of this server sent: other websites can post, but not as JSON and from here."""
+        length = self.headers.get("Content-Length", "")
+        if not length.isdecimal() or int(length) > MOST_BODY:
+            self.close_connection = True
+            self.send(b"Too long.", "text/plain; charset=utf-8", HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+            return
+        body = self.rfile.read(int(length))
+        self.server.crowd.hears(self.connection)
+        path, fields = self._asked()
+        if not self._is_refused(fields, changes=True):
+            self.server.owner.accept(self, path, body)
 
     def is_alive(self) -> None:
         """The answer goes on: its time begins anew."""
         self.server.crowd.hears(self.connection)
+
+    def _asked(self) -> tuple[str, dict[str, str]]:
+        path, _, query = self.path.partition("?")
+        return path, dict(urllib.parse.parse_qsl(query))
+
+    def _is_refused(self, fields: dict[str, str], changes: bool = False) -> bool:
+        refusal = self._refusal(fields, self.server.owner.token)
+        is_ours = self.headers.get("Origin") and self.headers.get("Content-Type") == "application/json"
+        if changes and not refusal and not is_ours:
+            refusal = "Only the demo's own page can change something."
+        if refusal:
+            self.send(refusal.encode(), "text/plain; charset=utf-8", HTTPStatus.FORBIDDEN)
+        return bool(refusal)
 
     def _refusal(self, fields: dict[str, str], token: str) -> str:
         """Why this request is not served; empty when it is.
@@ -255,40 +285,3 @@ def _is_free(host: str, port: int, family: socket.AddressFamily) -> bool:
         except OSError:
             return False
     return True
-
-
-def holder(port: int) -> str:
-    """Which program listens on a port, as far as this user may know."""
-    inodes = set()
-    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
-        lines = Path(table).read_text("ascii").splitlines() if Path(table).exists() else []
-        fields = [line.split() for line in lines]
-        inodes |= {f"socket:[{f[9]}]" for f in fields if f[1].endswith(f":{port:04X}") and f[3] == "0A"}
-    for link in Path("/proc").glob("[0-9]*/fd/*"):
-        try:
-            if str(link.readlink()) in inodes:
-                process = link.parent.parent
-                return f"{(process / 'comm').read_text('utf-8', 'replace').strip()} (process {process.name})"
-        except OSError:
-            continue
-    if sys.platform == "linux":
-        return f"a program of another user (see: sudo ss -ltnp 'sport = :{port}')"
-    return "another program"
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach an address or a Host header's name: a loopback address, or `localhost`."""
-    try:
-        return host.lower() == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
-
-
-def own_address() -> str:
-    """The address under which others on the network see this machine; nothing is sent."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("192.0.2.1", 9))
-        except OSError:
-            return "127.0.0.1"
-        return str(probe.getsockname()[0])

@@ -16,9 +16,21 @@ if TYPE_CHECKING:
 Results = list[dict[str, Any]]
 
 
-def opened(model: str, hints: Hints) -> ModelFile:
-    """The model, after what is assumed of it was said."""
+def opened(model: str, hints: Hints, command: str) -> ModelFile:
+    """The model, after what is assumed of it was said.
+
+    Raises:
+        click.UsageError: another command shows the answers of such a model.
+    """
+    from edgecnn.runtime.tasks import task_of
+
     file = hints.read(model)
+    task = task_of(file.contract)
+    if task.command != command:
+        raise click.UsageError(
+            f"{model} is a model for {task.name}, whose answers another command shows: edgecnn {task.command} {model} "
+            "IMAGE..."
+        )
     for sentence in file.contract.assumed:
         note(f"Note: {sentence}")
     return file

@@ -46,7 +46,7 @@ def command(
     from edgecnn.runtime.run.answers import answer_files
     from edgecnn.runtime.tasks import task_of
 
-    file = opened(model, hints)
+    file = opened(model, hints, "classify")
     results = looked_at(file, images, answer_files, settings.top, settings.threads)
     key = task_of(file.contract).answers_key
     shown(results, json_path, lambda: _show(results, key))

@@ -47,11 +47,7 @@ def command(model: str, images: tuple[str, ...], settings: DetectSettings, hints
     """
     from edgecnn.runtime.run.boxes import detect_files
 
-    file = opened(model, hints)
-    if file.contract.task != "detection":
-        raise click.UsageError(
-            f"{model} is for {file.contract.task}; expected a detector. For a classifier: edgecnn classify"
-        )
+    file = opened(model, hints, "detect")
     how = (settings.threshold, settings.most, settings.threads, settings.draw)
     results = looked_at(file, images, detect_files, *how)
     shown(results, json_path, lambda: _show(results))

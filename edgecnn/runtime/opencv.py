@@ -11,6 +11,7 @@ from .errors import RuntimeMissingError
 
 MAX_PIXELS = 1 << 28
 WHITE, GRAY, ACCENT = (255, 255, 255), (190, 190, 190), (210, 160, 40)  # blue, green, red
+REGION = (60, 200, 255)
 
 
 def opencv() -> Any:

@@ -15,11 +15,11 @@ from scenes import GREEN, RED, plain
 
 import edgecnn.camera
 from edgecnn.camera import crowd
+from edgecnn.camera.addresses import holder, is_loopback
 from edgecnn.camera.broadcast import Broadcast, encode
 from edgecnn.camera.frames import Frame
 from edgecnn.camera.recognize import Recognizer
 from edgecnn.camera.server import PageServer
-from edgecnn.camera.web_server import holder, is_loopback
 from edgecnn.core.errors import CameraError, UsageError
 from edgecnn.runtime.model.model_file import read
 from edgecnn.runtime.run.engine import Engine

@@ -11,7 +11,6 @@ from ..errors import PictureError
 from ..model.model_file import ModelFile
 from ..opencv import opencv
 from ..tasks import Answer
-from ..tasks.detection import TASK, in_picture
 from .answers import for_each
 from .engine import Engine
 
@@ -29,10 +28,7 @@ def detect(
         order: channel order of the image.
     """
     values = engine.interpret(engine.invoke(engine.prepare(picture, order)))
-    answers = TASK.named(values[values[:, 5] >= threshold][:most], engine.contract)
-    height, width = picture.shape[:2]
-    corners = [in_picture(answer["box"], engine.contract.preprocessing, height, width) for answer in answers]
-    return [{**answer, "pixels": list(each)} for answer, each in zip(answers, corners)]
+    return engine.task.located(values[values[:, 5] >= threshold][:most], engine.contract, *picture.shape[:2])
 
 
 def detect_files(

@@ -48,6 +48,10 @@ class DeviceTask(ABC):
         answers_key: what the answers are called where they are written as JSON.
         summary: what a model for it is, in the standard metadata.
         smoothed: whether `interpret` gives arrays of one shape whose mean over some frames makes sense.
+        followed: whether `interpret` gives detections, see `model.box_decoding`, of objects that can be followed from
+            frame to frame.
+        command: which command shows its answers for images.
+        nothing: what is said of an image for which there is no answer, or none that is sure enough.
     """
 
     name: ClassVar[str]
@@ -55,6 +59,9 @@ class DeviceTask(ABC):
     answers_key: ClassVar[str] = "answers"
     summary: ClassVar[str] = "Model"
     smoothed: ClassVar[bool] = False
+    followed: ClassVar[bool] = False
+    command: ClassVar[str] = "classify"
+    nothing: ClassVar[str] = "not sure"
 
     def check(self, contract: Contract, shapes: Sequence[tuple[int, ...]]) -> None:  # noqa: B027 (a default)
         """Refuse output tensors that don't fit the contract.
@@ -96,6 +103,17 @@ class DeviceTask(ABC):
     @abstractmethod
     def answers(self, values: np.ndarray, contract: Contract, count: int = 5) -> list[Answer]:
         """At most `count` answers, the surest first; may be empty."""
+
+    def located(self, rows: np.ndarray, contract: Contract, height: int, width: int) -> list[Answer]:
+        """Detections of a task that is `followed` as answers, with `pixels`: left, top, right, bottom in the image.
+
+        Args:
+            rows: float32 (n, 6).
+            contract: of the model.
+            height: of the image.
+            width: of the image.
+        """
+        return []
 
     def same(self, expected: Outputs, found: Outputs, contract: Contract) -> bool:
         """Whether two runs on one image give the same answer, as far as this task looks at it."""

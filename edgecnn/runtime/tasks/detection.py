@@ -33,6 +33,9 @@ class Detection(DeviceTask):
     outputs = (RAW_LOGITS, RAW_SCORES, BOXES)
     answers_key = "boxes"
     summary = "Object detector"
+    followed = True
+    command = "detect"
+    nothing = "nothing"
 
     def check(self, contract: Contract, shapes: Sequence[tuple[int, ...]]) -> None:
         """See `DeviceTask.check`."""
@@ -101,6 +104,13 @@ class Detection(DeviceTask):
             for row in rows
         ]
 
+    def located(self, rows: np.ndarray, contract: Contract, height: int, width: int) -> list[Answer]:
+        """See `DeviceTask.located`."""
+        return [
+            {**answer, "pixels": list(in_picture(answer["box"], contract.preprocessing, height, width))}
+            for answer in self.named(rows, contract)
+        ]
+
     def same(self, expected: Outputs, found: Outputs, contract: Contract) -> bool:
         """Whether each box that one is sure of has its counterpart in the other."""
         return agree(self.interpret(expected, contract), self.interpret(found, contract))
@@ -121,12 +131,13 @@ class Detection(DeviceTask):
         return ", ".join(f"{labels.count(label)} {label}" for label in dict.fromkeys(labels))
 
     def draw(self, canvas: np.ndarray, answers: Sequence[Answer], caption: str, contract: Contract) -> None:
-        """Each box with its label and score."""
+        """Each box with its label, the object's number where it has one, and its score."""
         unit, (height, width) = unit_of(canvas), canvas.shape[:2]
         for answer in answers:
             left, top, right, bottom = in_picture(answer["box"], contract.preprocessing, height, width)
             opencv().rectangle(canvas, (left, top), (right, bottom), ACCENT, max(1, unit // 6))
-            text = f"{answer['label']} {answer['probability']:.0%}"
+            number = f" #{answer['track']}" if answer.get("track") else ""
+            text = f"{answer['label']}{number} {answer['probability']:.0%}"
             write_text(canvas, text, (left, max(top - unit // 4, unit)), unit * 0.8)
 
 
