@@ -68,6 +68,16 @@ def tiny_keras(workshop: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
+def tiny_detector(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a small detector, see `tiny_detectors.make`."""
+    import tiny_detectors
+
+    root = tmp_path_factory.mktemp("detector")
+    tiny_detectors.make(root)
+    return root
+
+
+@pytest.fixture(scope="session")
 def tiny_int8(workshop: Path, tiny_keras: Path) -> Path:
     """The same as an int8 artifact."""
     from edgecnn.quantization import Calibration, quantize

@@ -6,14 +6,11 @@ It lives in a virtual environment of its own, because it brings another OpenCV.
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import cv2
-import pytest
-from requirements import unavailable
+from mediapipe_python import found_python
 
 from edgecnn.data import open_data
 from edgecnn.runtime.model import model_file
@@ -21,7 +18,6 @@ from edgecnn.runtime.run.engine import Engine
 from edgecnn.runtime.run.preprocess import fit
 from edgecnn.runtime.tasks.classification import top
 
-VERSION = "1.2.2"
 SCRIPT = """
 import json, sys, mediapipe
 from mediapipe.tasks.python import BaseOptions, vision
@@ -33,23 +29,7 @@ with vision.ImageClassifier.create_from_options(options) as classifier:
 """
 
 
-@pytest.fixture(scope="module")
-def mediapipe_python() -> Path:
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
-    folder = cache / "edgecnn" / f"mediapipe-{VERSION}-py{sys.version_info.major}{sys.version_info.minor}"
-    python = folder / "bin" / "python"
-    if not (folder / "ready").exists():
-        subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
-        install = [str(python), "-m", "pip", "install", "--quiet", f"mediapipe=={VERSION}"]
-        if subprocess.run(install, capture_output=True, check=False).returncode:
-            unavailable(f"mediapipe {VERSION} can't be installed")
-        (folder / "ready").touch()
-    if subprocess.run([str(python), "-c", "import mediapipe"], capture_output=True, check=False).returncode:
-        unavailable("mediapipe lacks system libraries (on Debian: libgl1 libegl1 libgles2)")
-    return python
-
-
-def test_mediapipe_gives_our_answers(mediapipe_python: Path, lite0_int8: Path, tmp_path: Path) -> None:
+def test_mediapipe_gives_our_answers(lite0_int8: Path, tmp_path: Path) -> None:
     engine = Engine(model_file.read(lite0_int8))
     paths, ours = [], []
     for example in open_data("photos:whole").examples:
@@ -59,7 +39,7 @@ def test_mediapipe_gives_our_answers(mediapipe_python: Path, lite0_int8: Path, t
         best = top(engine.probabilities(engine.tensor(fitted)), engine, 1)[0]
         paths.append(str(path))
         ours.append([best["index"], best["label"]])
-    command = [str(mediapipe_python), "-c", SCRIPT, str(lite0_int8), *paths]
+    command = [str(found_python()), "-c", SCRIPT, str(lite0_int8), *paths]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     theirs = [json.loads(line[7:]) for line in done.stdout.splitlines() if line.startswith("ANSWER")]
     assert theirs == ours, done.stderr[-2000:]

@@ -15,7 +15,9 @@ from edgecnn.runtime.model.contract import Contract
 from edgecnn.runtime.tasks import task_of
 
 _NORMALIZATION_OPTIONS = 1
-_IMAGE_PROPERTIES = 2
+_IMAGE_PROPERTIES, _BOUNDING_BOX_PROPERTIES = 2, 3
+_BOUNDARIES = 1  # a box is left, top, right, bottom, in the order of the index; shares of the image
+_TOP_LEFT_BOTTOM_RIGHT = (1, 0, 3, 2)  # where left, top, right and bottom stand
 _TENSOR_AXIS_LABELS, _TENSOR_VALUE_LABELS = 2, 3
 _RGB, _GRAYSCALE = 1, 2
 _MIN_PARSER_VERSION = "1.0.0"
@@ -28,9 +30,9 @@ def standard_metadata(contract: Contract, labels_file: str) -> bytes:
     labeled, are_numbers = task_of(contract).labeled_tensor(contract)
     kind = _TENSOR_VALUE_LABELS if are_numbers else _TENSOR_AXIS_LABELS
     files = [labels_file if contract.labels and number == labeled else "" for number in range(labeled + 1)]
-    names = task_of(contract).tensor_names(contract)
-    each = itertools.zip_longest(names, files, fillvalue="")
-    outputs = _vector(builder, [_output(builder, name, file, kind) for name, file in each])
+    names, boxes = task_of(contract).tensor_names(contract), task_of(contract).box_tensor(contract)
+    each = enumerate(itertools.zip_longest(names, files, fillvalue=""))
+    outputs = _vector(builder, [_output(builder, name, file, kind, number == boxes) for number, (name, file) in each])
     graph = _table(builder, {2: inputs, 3: outputs})
     root = _table(
         builder,
@@ -56,8 +58,12 @@ def _input(builder: flatbuffers.Builder, contract: Contract) -> int:
     return _table(builder, fields)
 
 
-def _output(builder: flatbuffers.Builder, name: str, labels_file: str, kind: int) -> int:
+def _output(builder: flatbuffers.Builder, name: str, labels_file: str, kind: int, are_boxes: bool) -> int:
     fields = {0: builder.CreateString(name)}
+    if are_boxes:
+        order = builder.CreateNumpyVector(np.array(_TOP_LEFT_BOTTOM_RIGHT, np.uint32))
+        boxes = _table(builder, {0: int(order)}, {1: _BOUNDARIES})
+        fields[3] = _table(builder, {1: boxes}, {0: _BOUNDING_BOX_PROPERTIES})
     if labels_file:
         labels = _table(builder, {0: builder.CreateString(labels_file)}, {2: kind})
         fields[6] = _vector(builder, [labels])

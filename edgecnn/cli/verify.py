@@ -102,7 +102,7 @@ def _show(found: Verification) -> None:
         rows.append(
             [
                 "golden vectors",
-                f"{golden.identical} of {golden.count} identical, {golden.same_answer} with the same top-1 class",
+                f"{golden.identical} of {golden.count} identical, {golden.same_answer} with the same answer",
             ]
         )
     title = f"{found.model} against {found.against} on {found.pictures} images of {found.data}, run on {found.device}"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from edgecnn import artifact
 from edgecnn.graph.probabilities import PROBABILITIES_OF, with_probabilities
 from edgecnn.runtime.model import model_file
@@ -11,7 +13,7 @@ from edgecnn.runtime.model.contract import Contract
 from edgecnn.runtime.model.model_file import ModelFile
 from edgecnn.runtime.process import guard
 from edgecnn.runtime.run import golden
-from edgecnn.runtime.run.engine import Engine
+from edgecnn.runtime.run.engine import Engine, Interface
 
 
 def giving_probabilities(file: ModelFile, **changes: Any) -> ModelFile:
@@ -29,6 +31,18 @@ def giving_probabilities(file: ModelFile, **changes: Any) -> ModelFile:
     if kind is not None:
         return sealed(file, with_probabilities(graph, contract.output), contract.replace(output=kind))
     return file if contract == file.contract else sealed(file, graph, contract)
+
+
+def takes_bytes(interface: Interface) -> bool:
+    """Whether the input tensor is the bytes of an image, unchanged."""
+    levels = np.arange(256, dtype=np.uint8).reshape(16, 16, 1)
+    spread = np.resize(np.repeat(levels, interface.input.shape[-1], axis=2), interface.input.shape[1:])
+    return interface.input.dtype == np.uint8 and bool((interface.tensor(spread) == spread).all())
+
+
+def with_contract(file: ModelFile, contract: Contract) -> ModelFile:
+    """The same graph with another contract."""
+    return sealed(file, artifact.graph_bytes(file), contract)
 
 
 def sealed(file: ModelFile, graph: bytes, contract: Contract) -> ModelFile:

@@ -17,7 +17,10 @@ def classifier_of(file: ModelFile) -> Contract:
         ModelFileError: input or output differ from the contract's.
     """
     if file.contract.task != TASK:
-        raise UsageError(f"{file.name} is for the task {file.contract.task}; expected a model for {TASK}.")
+        raise UsageError(
+            f"{file.name} is for the task {file.contract.task}; this export is for {TASK}. Detectors are exported with "
+            "--for frigate; MediaPipe's ObjectDetector (Android, iOS, Python) takes their .tflite file as it is."
+        )
     return Interface(file).contract
 
 

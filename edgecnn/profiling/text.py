@@ -116,6 +116,6 @@ def _golden(profile: Profile) -> list[str]:
         return [f"Golden vectors on {profile.device}: all {golden.count} outputs are identical to the host's."]
     apart = (
         f"the others differ by up to {golden.max_steps} quantization steps; {golden.same_answer} of "
-        f"{golden.count} have the same top-1 class"
+        f"{golden.count} have the same answer"
     )
     return [f"Golden vectors on {profile.device}: {golden.identical} of {golden.count} identical, {apart}."]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 
 from edgecnn.graph.operator_kinds import kind_of
+from edgecnn.runtime.model.foreign_detector import POSTPROCESS
 from edgecnn.runtime.model.graph import Graph, Operator, Tensor
 from edgecnn.targets import edgetpu_limits
 
@@ -82,16 +83,26 @@ def _unsupported(graph: Graph, operator: Operator) -> Found | None:
     if operator.name in SUPPORTED:
         return None
     if operator.name == "DEQUANTIZE":
+        if _feeds_postprocess(graph, operator):
+            return WRONG_TYPE, f"it is there for {POSTPROCESS}, which runs on the processor in all detectors.", ""
         at_edge = not graph.tensors[operator.inputs[0]].is_constant and set(operator.outputs) <= set(graph.outputs)
         return (
             WRONG_TYPE,
             "the operator produces floating-point numbers.",
             _QUANTIZED_OUTPUT if at_edge else _QUANTIZE_ALL,
         )
+    if operator.name == POSTPROCESS:
+        return UNSUPPORTED, "it runs on the processor in all detectors for the Edge TPU.", ""
     remedy = _REMEDIES.get(
         operator.name, "Replace the operator by operators that the chip supports, or end the model before it."
     )
     return UNSUPPORTED, f"the Edge TPU has no operator {operator.name}.", remedy
+
+
+def _feeds_postprocess(graph: Graph, operator: Operator) -> bool:
+    """Whether what reads a tensor in float is the operator that turns it into boxes."""
+    readers = [each for each in graph.operators if set(operator.outputs) & set(each.inputs)]
+    return bool(readers) and all(reader.name == POSTPROCESS for reader in readers)
 
 
 def _wrong_version(operator: Operator) -> Found | None:

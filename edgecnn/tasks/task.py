@@ -48,7 +48,7 @@ class Task(Protocol):
         trained_output: the kind of output that its losses take.
         fits: strategy -> fields of the training's settings that are better for this task than the strategy's own.
         features_first: whether its last layer can be trained on features that are computed once.
-        unsupported: names of stages that can't do with such models yet: "compression", "doctor".
+        unsupported: names of stages that can't do with such models yet: "compression", "doctor", "visualize".
     """
 
     name: str

@@ -10,6 +10,7 @@ from edgecnn.core.errors import UsageError
 from edgecnn.core.progress import Progress, silent
 from edgecnn.inspection.analysis import LayerReport
 from edgecnn.inspection.effective import stage_ends
+from edgecnn.tasks import task_of
 from edgecnn.visualization import features, filters, heat, int8, patches, translation
 from edgecnn.visualization.class_choice import find_class
 from edgecnn.visualization.panel import Panel
@@ -18,7 +19,12 @@ from edgecnn.visualization.subject import Subject
 
 
 def draw(subject: Subject, picture: np.ndarray, request: Request, progress: Progress = silent) -> list[Panel]:
-    """Draw all panels of a request for one image, uint8 BGR of any size."""
+    """Draw all panels of a request for one image, uint8 BGR of any size.
+
+    Raises:
+        UsageError: the model is for a task whose answers can't be drawn yet, or a panel can't be had.
+    """
+    task_of(subject.contract).check_supported("visualize")
     return list(_panels(subject, picture, request, progress))
 
 

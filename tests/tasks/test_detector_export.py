@@ -14,7 +14,7 @@ from flatbuffers import flexbuffers
 
 from edgecnn.artifact import graph_bytes
 from edgecnn.core.compat.litert_schema import pack, unpack
-from edgecnn.quantization import Calibration, quantize
+from edgecnn.quantization import quantize
 from edgecnn.runtime.model import model_file
 from edgecnn.runtime.model.flexbuffer import read_map
 from edgecnn.runtime.model.foreign_detector import POSTPROCESS
@@ -27,37 +27,9 @@ from edgecnn.verification import verify
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made(tiny_detector: Path) -> Path:
     """A small detector with random heads that give many boxes, and its artifacts."""
-    from edgecnn.builder import build_model
-    from edgecnn.float_model import keras_file
-
-    root = tmp_path_factory.mktemp("detector")
-    random = np.random.default_rng(0)
-    (root / "images").mkdir()
-    for number in range(6):
-        coarse = random.integers(0, 255, (6, 8, 3), np.uint8)
-        cv2.imwrite(str(root / "images" / f"{number}.png"), cv2.resize(coarse, (160, 120)))
-    lines = [f"{number}.png,ant,10,10,60,80\n{number}.png,bee,50,30,150,110" for number in range(6)]
-    (root / "images" / "boxes.csv").write_text("\n".join(["path,label,xmin,ymin,xmax,ymax", *lines]))
-    model, contract = build_model("mobilenet_v2_ssd", input_size=96, width=0.35, classes=3)
-    paths = sorted((root / "images").glob("*.png"))
-    images = np.stack([cv2.resize(cv2.imread(str(path)), (96, 96)) for path in paths])
-    for layer in model.layers:  # activations of a usual size, with which boxes depend on the image
-        layer.momentum = 0.0
-    model(images / np.float32(127.5) - 1, training=True)
-    for layer in model.layers:
-        if layer.name.startswith("level") and layer.name.endswith(("class_conv", "box_conv")):
-            kernel, bias = layer.get_weights()
-            layer.set_weights(
-                [random.normal(0, 0.15, kernel.shape), np.full_like(bias, -1.5 * ("class" in layer.name))]
-            )
-    contract = contract.replace(labels=("ant", "bee", "cow"))
-    keras_file.save(model, contract, root / "d.keras")
-    calibration = Calibration(str(root / "images" / "boxes.csv"), 6, improve="none")
-    quantize(root / "d.keras", root / "d.tflite", calibration=calibration)
-    quantize(root / "d.keras", root / "raw.tflite", calibration=calibration, raw=True)
-    return root
+    return tiny_detector
 
 
 def pictures(root: Path) -> list[np.ndarray]:

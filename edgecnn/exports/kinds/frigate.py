@@ -1,7 +1,7 @@
-"""A classifier that Frigate 0.17 loads as one of its own custom classifiers.
+"""A detector for Frigate, see `edgecnn.exports.frigate_detector`, or a custom classifier of Frigate 0.17.
 
-Frigate stretches its crop to 224 x 224 pixels (bilinear), sets the red-green-blue bytes as they are, takes the first
-output, divides it by its sum, and names the best by a line of labelmap.txt.
+For a classifier Frigate stretches its crop to 224 x 224 pixels (bilinear), sets the red-green-blue bytes as they are,
+takes the first output, divides it by its sum, and names the best by a line of labelmap.txt.
 """
 
 from __future__ import annotations
@@ -16,15 +16,19 @@ from edgecnn.exports import Contents, template
 if TYPE_CHECKING:
     from edgecnn.runtime.model.model_file import ModelFile
 
-SUMMARY = "a custom classifier of Frigate (home security cameras)"
+SUMMARY = "a detector or custom classifier of Frigate (home security cameras)"
 SIDE = 224
 _MANY = 256
 
 
 def contents(file: ModelFile, options: NoOptions) -> Contents:
-    """The model with a softmax in its graph, and its labels; see `edgecnn.exports.ExportKind`."""
+    """The model, a classifier with a softmax in its graph, and its labels; see `edgecnn.exports.ExportKind`."""
+    from edgecnn.exports import frigate_detector
     from edgecnn.exports.adapted import giving_probabilities
+    from edgecnn.runtime.tasks.detection import TASK as DETECTION
 
+    if file.contract.task == DETECTION.name:
+        return frigate_detector.contents(file)
     check(file)
     before = file.contract.preprocessing
     seen = dataclasses.replace(before, resize="bilinear", fit="stretch", crop=1.0)
@@ -47,21 +51,20 @@ def check(file: ModelFile) -> None:
     """
     import numpy as np
 
+    from edgecnn.exports.adapted import takes_bytes
     from edgecnn.exports.model_json import classifier_of
     from edgecnn.runtime.model.output_kind import LOGITS, PROBABILITIES
     from edgecnn.runtime.run.engine import Interface
 
     contract = classifier_of(file)
     how, interface = contract.preprocessing, Interface(file)
-    levels = np.arange(256, dtype=np.uint8).reshape(16, 16, 1)
-    spread = np.resize(np.repeat(levels, how.channels, axis=2), how.shape)
     quantize = "Quantize it again: edgecnn quantize MODEL.keras -o MODEL.tflite --scheme int8 --io uint8."
     if how.shape != (SIDE, SIDE, 3) or how.color != "rgb":
         raise UsageError(
             f"{file.name} takes {how.width} x {how.height} {how.color} images; Frigate gives {SIDE} x {SIDE} rgb. Make "
             f"one: edgecnn build NAME --input-size {SIDE} -o MODEL.keras, train it, and quantize it."
         )
-    if interface.input.dtype != np.uint8 or not (interface.tensor(spread) == spread).all():
+    if not takes_bytes(interface):
         raise UsageError(
             f"{file.name} doesn't take the bytes of an image as they are, as Frigate gives them. {quantize}"
         )

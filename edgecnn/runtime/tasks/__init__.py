@@ -130,6 +130,10 @@ class DeviceTask(ABC):
         """
         return 0, False
 
+    def box_tensor(self, contract: Contract) -> int | None:
+        """The number of the output tensor that holds boxes, top, left, bottom and right as shares of the input."""
+        return None
+
     def caption(self, answers: Sequence[Answer]) -> str:
         """The answers in a few words, for a heading."""
         return ", ".join(str(answer["label"]) for answer in answers[:3])

@@ -125,6 +125,10 @@ class Detection(DeviceTask):
         """That of the classes' numbers, or of the scores."""
         return 1, contract.output == BOXES
 
+    def box_tensor(self, contract: Contract) -> int | None:
+        """The first, behind the operator."""
+        return 0 if contract.output == BOXES else None
+
     def caption(self, answers: Sequence[Answer]) -> str:
         """How many of each class: "2 cat, 1 dog"."""
         labels = [str(answer["label"]) for answer in answers]

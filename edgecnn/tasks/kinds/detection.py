@@ -52,7 +52,7 @@ class Detection(Task):
     trained_output = RAW_LOGITS
     fits: Mapping[str, Mapping[str, Any]] = _FITS
     features_first = False
-    unsupported = ("compression", "doctor")
+    unsupported = ("compression", "doctor", "visualize")
 
     def truth_of(
         self, data: DataSet, contract: Contract, outputs: int | None = None
