@@ -26,6 +26,7 @@ from edgecnn.quantization.settings import QuantizeSettings
 
 if TYPE_CHECKING:
     from edgecnn.ladder import Climb
+    from edgecnn.runtime.model.model_file import ModelFile
 
 
 GROUP = "Quantize and check"
@@ -121,7 +122,7 @@ def _convert(model: str, output: str, settings: QuantizeSettings, trust: bool, j
         "sha256": file.sha256,
         "contract": file.contract.to_dict(),
     }
-    emit(result, json_path, lambda: say(_sentence(result)))
+    emit(result, json_path, lambda: say(_sentence(file, output)))
 
 
 def _climb(
@@ -181,9 +182,12 @@ def _notes(climbed: Climb) -> None:
             note(f"Note: {met}, but the result is inconclusive: {needed}.")
 
 
-def _sentence(result: dict[str, Any]) -> str:
-    provenance = result["contract"]["provenance"]
-    calibration = provenance.get("calibration")
-    on = f", calibrated on {calibration['samples']} images of {calibration['data']}" if calibration else ""
-    size = result["size_bytes"] / 1e6
-    return f"{result['output']}: {provenance['scheme']}, {provenance['io']} input and output, {size:.2f} MB{on}."
+def _sentence(file: ModelFile, output: str) -> str:
+    from edgecnn.runtime.run.engine import Interface
+
+    provenance, interface = file.contract.provenance, Interface(file)
+    calibration = provenance.calibration
+    on = f", calibrated on {calibration.samples} images of {calibration.data}" if calibration else ""
+    taken, given = interface.input.dtype.name, " and ".join(sorted({info.dtype.name for info in interface.outputs}))
+    types = f"{taken} input and output" if taken == given else f"{taken} input, {given} output"
+    return f"{output}: {provenance.scheme}, {types}, {len(file.data) / 1e6:.2f} MB{on}."

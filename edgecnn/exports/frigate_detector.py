@@ -82,9 +82,7 @@ def check(file: ModelFile) -> None:
 
 def _notes(file: ModelFile, threads: int) -> list[str]:
     how = file.contract.preprocessing
-    notes = [
-        f"Frigate reads the best 20 boxes with a score of at least 0.4, in squares of {how.width} x {how.height}."
-    ]
+    notes = [f"Frigate reads the best 20 boxes with a score of at least 0.4, in squares of {how.width} x {how.height}."]
     if threads < _THREADS:
         notes.append("With several threads LiteRT loses a class of this model: the README sets num_threads to 1.")
     return notes

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -23,20 +24,39 @@ from edgecnn.runtime.model.anchors import DetectorRecord
 from edgecnn.runtime.model.contract import Contract
 
 
+def folded(model: Any) -> tuple[int, float]:
+    """Parameters and multiply-adds as TensorFlow's profiler counts them in an inference graph, whose batch norms became
+    a bias each: half of its operations, of which each output of a convolution has one more for its bias.
+    """
+    parameters, additions = 0, 0
+    for layer in model.layers:
+        kernels = [weight for weight in layer.weights if "kernel" in weight.name]
+        parameters += sum(math.prod(weight.shape) for weight in kernels)
+        if kernels:
+            shape = layer.output_shape
+            parameters += shape[-1]
+            additions += math.prod(shape[1:])
+    return parameters, additions / 2
+
+
 @pytest.mark.parametrize(
     ("name", "classes", "parameters", "macs"),
     [
         ("mobilenet_v2_ssd", 80, 4.3e6, None),  # arXiv:1801.04381, table 6
         ("mobilenet_v2_ssd", 90, None, 0.80e9),
-        ("mobilenet_v3_large_ssd", 90, 4.97e6, None),  # arXiv:1905.02244, table 6
+        ("mobilenet_v3_large_ssd", 90, 4.97e6, 0.62e9),  # arXiv:1905.02244, table 6
     ],
 )
 def test_figures_are_the_papers(name: str, classes: int, parameters: float | None, macs: float | None) -> None:
-    """Neither paper says how many classes the counted heads have; COCO has 80, whose numbers go up to 90."""
+    """Neither paper says how many classes the counted heads have; COCO has 80, whose numbers go up to 90. With 90 and
+    this way of counting, both published figures of MobileNetV3's other detector come out too (3.22 million, 1.02
+    billion operations: ssdlite_mobilenet_v3_large_320x320_coco.config), so it is how they were counted.
+    """
     model, contract = build_model(name, classes=classes)
-    trainable = sum(math.prod(weight.shape) for weight in model.trainable_weights)
-    assert parameters is None or abs(trainable / parameters - 1) < 0.01
-    assert macs is None or abs((contract.model.macs or 0) / macs - 1) < 0.01
+    found, additions = folded(model)
+    print(name, classes, found, (contract.model.macs or 0) + additions)
+    assert parameters is None or abs(found / parameters - 1) < 0.01
+    assert macs is None or abs(((contract.model.macs or 0) + additions) / macs - 1) < 0.01
 
 
 def test_a_detector_on_any_backbone_keeps_its_weights() -> None:
