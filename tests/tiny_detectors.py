@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import cv2
@@ -12,8 +13,9 @@ LABELS = ("ant", "bee", "cow")
 
 
 def noise(random: np.random.Generator, height: int = 120, width: int = 160) -> np.ndarray:
-    """A smooth random image, uint8 (height, width, 3)."""
-    return cv2.resize(random.integers(0, 255, (6, 8, 3), np.uint8), (width, height))
+    """A smooth random image, uint8 (height, width, 3), from 0 to 255."""
+    smooth = cv2.resize(random.integers(0, 256, (6, 8, 3)).astype(np.float32), (width, height))
+    return np.rint((smooth - smooth.min()) * (255 / np.ptp(smooth))).astype(np.uint8)
 
 
 def make(root: Path) -> None:
@@ -33,14 +35,16 @@ def make(root: Path) -> None:
     images = np.stack([cv2.resize(cv2.imread(str(path)), (SIDE, SIDE)) for path in paths])
     for layer in model.layers:  # activations of a usual size, with which boxes depend on the image
         layer.momentum = 0.0
-    model(images / np.float32(127.5) - 1, training=True)
+    model((images - np.float32(127)) / 128, training=True)
     for layer in model.layers:
         if layer.name.startswith("level") and layer.name.endswith(("class_conv", "box_conv")):
             kernel, bias = layer.get_weights()
             layer.set_weights(
                 [random.normal(0, 0.15, kernel.shape), np.full_like(bias, -1.5 * ("class" in layer.name))]
             )
-    keras_file.save(model, contract.replace(labels=LABELS), root / "d.keras")
+    bytes_as_they_are = dataclasses.replace(contract.preprocessing, mean=(127.0,) * 3, std=(128.0,) * 3)
+    contract = contract.replace(labels=LABELS, preprocessing=bytes_as_they_are)
+    keras_file.save(model, contract, root / "d.keras")
     calibration = Calibration(str(root / "images" / "boxes.csv"), 6, improve="none")
     quantize(root / "d.keras", root / "d.tflite", calibration=calibration)
     quantize(root / "d.keras", root / "raw.tflite", calibration=calibration, raw=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -33,11 +34,22 @@ def giving_probabilities(file: ModelFile, **changes: Any) -> ModelFile:
     return file if contract == file.contract else sealed(file, graph, contract)
 
 
-def takes_bytes(interface: Interface) -> bool:
-    """Whether the input tensor is the bytes of an image, unchanged."""
+def byte_steps(interface: Interface) -> int:
+    """How far the input tensor is from the bytes of an image, at most; 0 where it takes them as they are."""
+    if interface.input.dtype != np.uint8:
+        return 255
     levels = np.arange(256, dtype=np.uint8).reshape(16, 16, 1)
     spread = np.resize(np.repeat(levels, interface.input.shape[-1], axis=2), interface.input.shape[1:])
-    return interface.input.dtype == np.uint8 and bool((interface.tensor(spread) == spread).all())
+    return int(np.abs(interface.tensor(spread)[0].astype(int) - spread).max())
+
+
+def taking_bytes(contract: Contract, interface: Interface) -> Contract:
+    """The contract by which the input tensor is the bytes of an image."""
+    channels, taken = contract.preprocessing.channels, interface.input
+    preprocessing = dataclasses.replace(
+        contract.preprocessing, mean=(float(taken.zero_point),) * channels, std=(1 / taken.scale,) * channels
+    )
+    return contract.replace(preprocessing=preprocessing)
 
 
 def with_contract(file: ModelFile, contract: Contract) -> ModelFile:

@@ -12,13 +12,14 @@ import dataclasses
 from edgecnn.core.errors import UsageError
 from edgecnn.core.text import printable
 from edgecnn.exports import Contents, template
-from edgecnn.exports.adapted import takes_bytes, with_contract
+from edgecnn.exports.adapted import byte_steps, taking_bytes, with_contract
 from edgecnn.runtime.model.foreign_detector import ORDER
 from edgecnn.runtime.model.model_file import ModelFile
 from edgecnn.runtime.run.engine import Interface
 from edgecnn.runtime.run.program import safe_threads
 from edgecnn.runtime.tasks.detection import BOXES
 
+_STEPS = 1  # a mean of 127.5 can't be met by a zero point, which is whole
 _THREADS = 3  # of Frigate's detector for the processor, by default
 
 
@@ -29,7 +30,7 @@ def contents(file: ModelFile) -> Contents:
         UsageError: Frigate would misread it; the message says how to make one that it doesn't.
     """
     check(file)
-    contract = file.contract
+    contract = taking_bytes(file.contract, Interface(file))
     seen = dataclasses.replace(contract.preprocessing, resize="bilinear", fit="stretch", crop=1.0)
     adapted = with_contract(file, contract.replace(preprocessing=seen))
     labels = [" ".join(printable(label).split()) for label in contract.labels]
@@ -71,7 +72,7 @@ def check(file: ModelFile) -> None:
         raise UsageError(
             f"{file.name} has its outputs in another order than boxes, classes, scores and count, which Frigate takes."
         )
-    if contract.preprocessing.color not in ("rgb", "bgr") or not takes_bytes(interface):
+    if contract.preprocessing.color not in ("rgb", "bgr") or byte_steps(interface) > _STEPS:
         raise UsageError(
             f"{file.name} doesn't take the bytes of a color image as they are, as Frigate gives them. Quantize it "
             "again: edgecnn quantize MODEL.keras -o MODEL.tflite --scheme int8 --io uint8."

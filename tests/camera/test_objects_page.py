@@ -31,7 +31,7 @@ def demo(tiny_detector: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     source = tmp_path_factory.mktemp("source") / "a.png"
     cv2.imwrite(str(source), noise(np.random.default_rng(3), 480, 640))
     demo = Demo(
-        DemoOptions(str(tiny_detector / "d.tflite"), source=str(source), loop=True, threshold=0.9, lines=("a=0,0,1,1",))
+        DemoOptions(str(tiny_detector / "d.tflite"), source=str(source), loop=True, threshold=0.9, lines=("a=0,0,1,0",))
     )
     thread = threading.Thread(target=demo.run)
     thread.start()
@@ -57,6 +57,7 @@ def regions(browser: Chromium, count: int) -> list[dict]:
 
 
 def test_boxes_are_drawn_and_regions_by_the_mouse(browser: Chromium, demo: Demo) -> None:
+    browser.size(1280, 1400)  # so high that the canvas is as wide as its image
     browser.open(demo.addresses[0])
     browser.wait_for("last && last.counts && last.classes.length && last.classes[0].track")
     assert browser.run("$('h-top').textContent") == "Objects"

@@ -113,6 +113,17 @@ def test_frigate(tiny_detector: Path, images: list[np.ndarray], ours: list[list[
     assert "width: 96" in readme and "num_threads: 3" in readme and "track: [ant, bee, cow]" in readme
 
 
+def test_a_mean_between_two_levels_is_near_enough(tiny_detector: Path, tmp_path: Path) -> None:
+    """Of 127.5, as MobileNets have it: the exported contract says what Frigate does."""
+    file = model_file.read(tiny_detector / "d.tflite")
+    between = dataclasses.replace(file.contract.preprocessing, mean=(127.5,) * 3, std=(127.5,) * 3)
+    export(dataclasses.replace(file, contract=file.contract.replace(preprocessing=between)), "frigate", tmp_path / "m")
+    engine = Engine(model_file.read(tmp_path / "m" / "model.tflite"))
+    image = np.arange(256, dtype=np.uint8).repeat(SIDE * SIDE * 3 // 256).reshape(SIDE, SIDE, 3)
+    assert np.array_equal(engine.prepare(image, "rgb")[0], image)
+    assert engine.contract.preprocessing.fit == "stretch"
+
+
 def test_labels_that_frigate_would_take_for_numbers(tiny_detector: Path, tmp_path: Path) -> None:
     file = model_file.read(tiny_detector / "d.tflite")
     labels = ("3 dogs", "two\nlines", "cow")

@@ -51,7 +51,7 @@ def check(file: ModelFile) -> None:
     """
     import numpy as np
 
-    from edgecnn.exports.adapted import takes_bytes
+    from edgecnn.exports.adapted import byte_steps
     from edgecnn.exports.model_json import classifier_of
     from edgecnn.runtime.model.output_kind import LOGITS, PROBABILITIES
     from edgecnn.runtime.run.engine import Interface
@@ -64,7 +64,7 @@ def check(file: ModelFile) -> None:
             f"{file.name} takes {how.width} x {how.height} {how.color} images; Frigate gives {SIDE} x {SIDE} rgb. Make "
             f"one: edgecnn build NAME --input-size {SIDE} -o MODEL.keras, train it, and quantize it."
         )
-    if not takes_bytes(interface):
+    if byte_steps(interface):
         raise UsageError(
             f"{file.name} doesn't take the bytes of an image as they are, as Frigate gives them. {quantize}"
         )
