@@ -13,6 +13,8 @@ from edgecnn.camera.tracking import Tracker
 from edgecnn.runtime.model.contract import Contract
 from edgecnn.runtime.tasks import DeviceTask
 
+_INSIDE = 1 - 1e-6
+
 
 class Follower:
     """Gives the objects of each frame.
@@ -57,6 +59,8 @@ class Follower:
 
 
 def _place(pixels: Sequence[int], height: int, width: int) -> Point:
-    """Where an object stands: the middle of its box's lower edge, as shares of the image."""
+    """Where an object stands: the middle of its box's lower edge, as shares of the image; inside of it, so that a zone
+    up to the image's border holds what stands there.
+    """
     left, _, right, bottom = pixels
-    return (left + right) / 2 / width, bottom / height
+    return min((left + right) / 2 / width, _INSIDE), min(bottom / height, _INSIDE)

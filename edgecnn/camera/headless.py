@@ -29,7 +29,7 @@ def located(answer: Answer) -> dict[str, Any]:
     if answer.scene is None:
         return {}
     height, width = answer.frame.picture.shape[:2]
-    return {"width": width, "height": height, "counts": answer.scene.to_json()}
+    return {"width": width, "height": height, "objects": answer.scene.to_json()}
 
 
 def line(answer: Answer, counts: Counts) -> dict[str, Any]:

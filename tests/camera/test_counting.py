@@ -37,7 +37,7 @@ def test_a_line_counts_each_direction_and_class() -> None:
 @pytest.mark.parametrize(
     ("places", "crossed"),
     [
-        ([(0.5, 0.49), (0.5, 0.51), (0.5, 0.495), (0.5, 0.505)], 0),  # trembles on the line
+        ([(0.5, 0.495), (0.5, 0.505), (0.5, 0.492), (0.5, 0.508)], 0),  # trembles on the line
         ([(0.5, 0.4), (0.5, 0.497), (0.5, 0.503), (0.5, 0.499), (0.5, 0.6)], 1),  # and then passes it
         ([(0.1, 0.4), (0.1, 0.6)], 0),  # passes beside it
         ([(0.5, 0.4), (0.9, 0.45), (0.9, 0.6)], 0),  # walks around its end

@@ -59,7 +59,7 @@ def regions(browser: Chromium, count: int) -> list[dict]:
 def test_boxes_are_drawn_and_regions_by_the_mouse(browser: Chromium, demo: Demo) -> None:
     browser.size(1280, 1400)  # so high that the canvas is as wide as its image
     browser.open(demo.addresses[0])
-    browser.wait_for("last && last.counts && last.classes.length && last.classes[0].track")
+    browser.wait_for("last && last.objects && last.classes.length && last.classes[0].track")
     assert browser.run("$('h-top').textContent") == "Objects"
     assert " in sight, " in browser.run("$('top').textContent") and "in 0; out 0" in browser.run("$('top').textContent")
     pixel = """(() => {
@@ -85,7 +85,7 @@ def test_boxes_are_drawn_and_regions_by_the_mouse(browser: Chromium, demo: Demo)
         mouse(browser, "mouseReleased", corner)
     zone = regions(browser, 3)[2]
     assert (zone["kind"], len(zone["points"])) == ("zone", 3)
-    browser.wait_for("last.counts.zones['zone 1']")
+    browser.wait_for("last.objects.zones['zone 1']")
 
     browser.run("$('clear').click()")
     assert regions(browser, 0) == []

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import threading
 from collections import Counter, deque
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -98,7 +99,32 @@ class Board:
         probability = metric("edgecnn_probability", "gauge", "Of the classes of the last answer.", shown)
         often = [("", {"class": label}, value) for label, value in seen.items()]
         events = metric("edgecnn_seen_total", "counter", "How often a class was seen, by the rule.", often)
-        return "".join([*frames, latency, probability, events])
+        return "".join([*frames, latency, probability, events, *_of_objects(last.get("objects", {}))])
+
+
+def _of_objects(counts: Mapping[str, Any]) -> list[str]:
+    """Metrics of what a detector's demo counts, see `edgecnn.camera.regions.Scene.to_json`."""
+    if not counts:
+        return []
+    now: list[Sample] = [("", {"class": label}, value) for label, value in counts["now"].items()]
+    ever: list[Sample] = [("", {"class": label}, value) for label, value in counts["seen"].items()]
+    passed: list[Sample] = [
+        ("", {"line": name, "direction": way, "class": label}, value)
+        for name, ways in counts.get("lines", {}).items()
+        for way, each in ways.items()
+        for label, value in each.items()
+    ]
+    inside: list[Sample] = [
+        ("", {"zone": name, "class": label}, value)
+        for name, each in counts.get("zones", {}).items()
+        for label, value in each.items()
+    ]
+    return [
+        metric("edgecnn_objects", "gauge", "Objects in sight.", now),
+        metric("edgecnn_objects_total", "counter", "Objects that were ever in sight.", ever),
+        metric("edgecnn_line_passed_total", "counter", "Objects that passed a line.", passed),
+        metric("edgecnn_zone_objects", "gauge", "Objects in a zone.", inside),
+    ]
 
 
 class _Server(WebServer):
