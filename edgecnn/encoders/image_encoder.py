@@ -15,10 +15,12 @@ from edgecnn.core.files import file_sha256, sha256
 from edgecnn.core.progress import Progress, silent
 from edgecnn.encoders.described import Described, beside
 from edgecnn.encoders.settings import EncoderHints
+from edgecnn.float_model.converters.external_data import external_files
 from edgecnn.runtime.model.contract import Contract, Preprocessing
 from edgecnn.runtime.run.preprocess import input_table
 
 BATCH = 32
+ONNX = ".onnx"
 KNOWN_SCALES = (
     "CLIP takes --encoder-mean 122.77,116.75,104.09 --encoder-std 68.50,66.63,70.32; DINOv2 and most models of "
     "ImageNet take --encoder-mean 123.675,116.28,103.53 --encoder-std 58.395,57.12,57.375; a model that normalizes by "
@@ -102,7 +104,8 @@ def open_encoder(
     preprocessing, notes = _preprocessing(found, described, hints)
     pick, told = _picked(found, preprocessing, hints.encoder_output)
     size = int(pick(found.call(np.zeros((1, *preprocessing.shape), np.float32))).shape[1])
-    digests = [file_sha256(each) for each in (path, path.with_name(f"{path.name}.data")) if each.is_file()]
+    weights = external_files(path) if path.suffix.lower() == ONNX else []
+    digests = [file_sha256(each) for each in (path, *weights)]
     key = sha256("\n".join(map(str, (*digests, preprocessing, hints.encoder_output, features, told))).encode())
     return ImageEncoder(
         path.name, key, preprocessing, lambda inputs: pick(found.call(inputs)), size, found.contract, (*notes, *told)
@@ -112,7 +115,7 @@ def open_encoder(
 def _opened(path: Path, hints: EncoderHints, features: bool, progress: Progress) -> Opened:
     from edgecnn.encoders import keras_encoder, onnx_encoder
 
-    if path.suffix.lower() == ".onnx":
+    if path.suffix.lower() == ONNX:
         return Opened(path, *onnx_encoder.opened(path, hints.encoder_layout, progress))
     if path.suffix in keras_encoder.SUFFIXES:
         return Opened(path, *keras_encoder.opened(path, hints.encoder_output, features))

@@ -15,6 +15,7 @@ from edgecnn.core.errors import ModelFileError
 from edgecnn.core.progress import Progress, silent
 from edgecnn.float_model.converters import environment
 from edgecnn.float_model.converters.environment import Environment
+from edgecnn.float_model.converters.external_data import external_files
 from edgecnn.float_model.converters.served import Served
 
 ENVIRONMENT = Environment(
@@ -52,17 +53,18 @@ class Session(Served):
     """A model, in a process that ends with this object.
 
     Args:
-        path: of the `.onnx` file; weights in a data file beside it belong to it.
+        path: of the `.onnx` file; the files beside it that hold its weights belong to it.
         progress: told when the environment is made.
 
     Raises:
-        ModelFileError: there is no such file, or ONNX Runtime refuses it.
+        ModelFileError: there is no such file, a weights file is missing or lies elsewhere, or ONNX Runtime refuses it.
         MissingExtraError: ONNX Runtime can't be installed.
     """
 
     def __init__(self, path: Path, progress: Progress = silent) -> None:
         if not path.is_file():
             raise ModelFileError(f"There is no model {path}. Check the path.")
+        external_files(path)  # refuses what lies elsewhere
         super().__init__(path, _command(path, progress))
         told = json.loads(self.ask()[0].tobytes().decode())
         self.inputs, self.outputs = (tuple(_tensor(each) for each in told[name]) for name in ("inputs", "outputs"))

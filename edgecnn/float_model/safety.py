@@ -177,4 +177,7 @@ def _refuse(path: Path, place: str, request: str, expected: str, trust: bool | N
 def _remedy(trust: bool | None) -> str:
     if trust is None:
         return "This command runs no code from a file: save the model without it."
-    return "If you trust the source of the file, add --trust: it can then run any code on this machine."
+    return (
+        "If you trust the source of the file, add --trust (in a recipe: trust = true): it can then run any code on "
+        "this machine."
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from edgecnn.core.files import file_sha256, sha256
 from edgecnn.core.progress import Progress, silent
 from edgecnn.core.text import printable
 from edgecnn.float_model.converters.environment import Environment, variables
+from edgecnn.float_model.converters.external_data import external_files
 from edgecnn.float_model.converters.served import Served, last_line
 
 NOTES = "notes.json"
@@ -36,12 +38,14 @@ class Converter:
         environment: what the program needs.
         program: a file of `programs`.
         runs_code: whether loading such a file may run code that it carries; then `--trust` is needed.
+        beside: the files that such a file needs beside it.
     """
 
     words: str
     environment: Environment
     program: str
     runs_code: bool = False
+    beside: Callable[[Path], list[Path]] = lambda path: []
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,7 @@ CONVERTERS: dict[str, Converter] = {
         "an ONNX model",
         Environment("onnx2tf", ("onnx2tf==1.29.24",), 3 << 30, f"{_BY_HAND}: onnx2tf -i MODEL.onnx"),
         "onnx_program.py",
+        beside=external_files,
     ),
     ".pt2": Converter(
         "an exported PyTorch program",
@@ -91,12 +96,13 @@ def converted(
         UntrustedModelError: loading it may run code, and `trust` is False.
         MissingExtraError: the converter can't be installed.
     """
-    converter = _trusted(path, trust)
-    digest = " ".join(file_sha256(each) for each in (path, path.with_name(f"{path.name}.data")) if each.is_file())
-    key = sha256(f"{digest} {input_size} {path.stem} {converter.environment.requirements}".encode())[:24]
+    converter, files = check_source(path, trust=trust)
+    digests = {str(file.relative_to(path.parent)): file_sha256(file) for file in files}
+    basis = [digests, input_size, path.stem, converter.environment.requirements]
+    key = sha256(json.dumps(basis).encode())[:24]
 
     def fill(folder: Path) -> None:
-        words = ["convert", str(path.resolve()), str(folder), *([str(input_size)] if input_size else [])]
+        words = ["convert", str(path.absolute()), str(folder), *([str(input_size)] if input_size else [])]
         command = converter.environment.command(converter.program, words, progress)
         progress(f"Converting {path.name} by {converter.environment.name}", 0, 0)
         _call(command, folder, path, converter)
@@ -106,9 +112,40 @@ def converted(
         notes = json.loads((folder / NOTES).read_text())
         file = folder / f"{path.stem}.tflite"
         file.stat()
-        return Converted(file, {"file": path.name, "sha256": digest, **notes})
+        external = {name: digest for name, digest in digests.items() if name != path.name}
+        origin = {"file": path.name, "sha256": digests[path.name], **({"weights": external} if external else {})}
+        return Converted(file, {**origin, **notes})
 
-    return cached(f"converted-{key}", 4 * path.stat().st_size, read, fill)
+    return cached(f"converted-{key}", 4 * sum(file.stat().st_size for file in files), read, fill)
+
+
+def check_source(path: Path, *, trust: bool) -> tuple[Converter, list[Path]]:
+    """Refuse a model before any library opens it; gives its converter and `files_of`.
+
+    Raises:
+        UntrustedModelError: loading it may run code, and `trust` is False.
+        ModelFileError: as of `files_of`.
+    """
+    converter = CONVERTERS[path.suffix.lower()]
+    if converter.runs_code and not trust:
+        raise UntrustedModelError(
+            f"{path} is {converter.words}: loading it may run code that it carries. It was not loaded. With --trust "
+            "(in a recipe: trust = true) it is loaded in a process of its own, which can do what you can: is its "
+            "source worth that?"
+        )
+    return converter, files_of(path)
+
+
+def files_of(path: Path) -> list[Path]:
+    """The file of a model, and those beside it that hold its weights.
+
+    Args:
+        path: of a file whose ending is in `CONVERTERS`.
+
+    Raises:
+        ModelFileError: one is missing, or lies outside of the model's folder.
+    """
+    return [path, *CONVERTERS[path.suffix.lower()].beside(path)]
 
 
 class Runner(Served):
@@ -120,12 +157,13 @@ class Runner(Served):
 
     Raises:
         UntrustedModelError: loading it may run code, and `trust` is False.
+        ModelFileError: a weights file is missing, or lies outside of the model's folder.
         MissingExtraError: the environment can't be made.
     """
 
     def __init__(self, path: Path, *, trust: bool = False) -> None:
-        converter = _trusted(path, trust)
-        super().__init__(path, converter.environment.command(converter.program, ["run", str(path.resolve())], silent))
+        converter, _ = check_source(path, trust=trust)
+        super().__init__(path, converter.environment.command(converter.program, ["run", str(path.absolute())], silent))
 
     def __call__(self, images: np.ndarray) -> list[np.ndarray]:
         """float32 (images, height, width, channels), as the model's input -> its outputs, (images, ...) each.
@@ -134,16 +172,6 @@ class Runner(Served):
             ModelFileError: the runtime gives up; the message says why.
         """
         return self.ask(np.asarray(images, np.float32))
-
-
-def _trusted(path: Path, trust: bool) -> Converter:
-    converter = CONVERTERS[path.suffix.lower()]
-    if converter.runs_code and not trust:
-        raise UntrustedModelError(
-            f"{path} is {converter.words}: loading it may run code that it carries. It was not loaded. With --trust it "
-            "is loaded in a process of its own, which can do what you can: is its source worth that?"
-        )
-    return converter
 
 
 def _call(command: list[str], folder: Path, path: Path, converter: Converter) -> None:
