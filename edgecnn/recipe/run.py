@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,10 +19,11 @@ from edgecnn.core.files import same_file
 from edgecnn.core.options import SettingError
 from edgecnn.core.progress import Progress, silent
 from edgecnn.core.version import __version__
+from edgecnn.float_model.converters.converter import CONVERTERS, check_source
 from edgecnn.recipe import sections
 from edgecnn.recipe.each_model import each_model
 from edgecnn.recipe.section import Recipe
-from edgecnn.recipe.stage import Context, Stage, check_model_file, digest, stages_of
+from edgecnn.recipe.stage import QUANTIZED, Context, Stage, check_model_file, digest, stages_of
 from edgecnn.runtime.portable import locks
 
 if TYPE_CHECKING:
@@ -92,9 +93,7 @@ def refuse(context: Context, path: str | Path) -> None:
         EdgecnnError: it is.
     """
     stages = stages_of(context.recipe)
-    file = context.recipe.keys_of("model").get("file")
-    if file:
-        check_model_file("model.file", str(file))
+    _refuse_model_file(stages, context)
     for stage in stages:
         with _naming(stage):
             stage.refuse(context)
@@ -106,6 +105,20 @@ def refuse(context: Context, path: str | Path) -> None:
                     f"{key} is {given}, but the stage {stage.name} would overwrite this file. Choose another "
                     "folder with --output."
                 )
+
+
+def _refuse_model_file(stages: Sequence[Stage], context: Context) -> None:
+    file = context.recipe.keys_of("model").get("file")
+    if not file:
+        return
+    further = next((stage.name for stage in stages if stage.model), None)
+    check_model_file("model.file", str(file), others={} if further else QUANTIZED)
+    if further and context.trust:
+        raise RecipeError(
+            f"model.trust has no effect: the stage {further} runs no code from a file. Remove model.trust."
+        )
+    if Path(file).suffix.lower() in CONVERTERS:
+        check_source(Path(file), trust=context.trust)
 
 
 def _files_of(context: Context) -> dict[str, str]:

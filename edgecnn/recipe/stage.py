@@ -7,7 +7,7 @@ deterministic, a stage that was done again with the same result leaves the later
 from __future__ import annotations
 
 import abc
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -17,12 +17,22 @@ from edgecnn.core.errors import RecipeError
 from edgecnn.core.file_kind import kind_of
 from edgecnn.core.progress import Progress
 from edgecnn.core.registry import STAGES
+from edgecnn.float_model.converters.converter import CONVERTERS, files_of
 from edgecnn.recipe.section import Recipe, Section
 from edgecnn.runtime.regular_file import likely_meant
 
 if TYPE_CHECKING:
     from edgecnn.profiling import Profile
     from edgecnn.verification import Verification
+
+
+QUANTIZED = {
+    "saved_model": "a SavedModel folder",
+    "tflite": "a float .tflite",
+    "onnx": "an .onnx file",
+    "pt2": "a .pt2 file",
+}
+"""What else is quantized, by kind of file."""
 
 
 @dataclass(frozen=True)
@@ -45,9 +55,14 @@ class Context:
 
     @property
     def built(self) -> Path:
-        """The Keras model as it was built, or the file that exists already."""
+        """The Keras model as it was built, or the file of a model that exists already."""
         file = self.recipe.keys_of("model").get("file")
         return Path(file) if file else self.folder / "model.keras"
+
+    @property
+    def trust(self) -> bool:
+        """Whether code that this file contains may be run."""
+        return bool(self.recipe.keys_of("model").get("trust"))
 
     def model_before(self, stage: Stage) -> Path:
         """The Keras model that a stage starts from: what the last stage before it made, or what was built."""
@@ -60,7 +75,7 @@ class Context:
 
     @property
     def float_model(self) -> Path:
-        """The Keras model that is quantized: the last one."""
+        """The model that is quantized: the last one."""
         made = [stage.model for stage in stages_of(self.recipe) if stage.model]
         return self.folder / made[-1] if made else self.built
 
@@ -178,13 +193,13 @@ def stages_of(recipe: Recipe) -> list[Stage]:
     return [stage for kind in kinds() for stage in kind.stages(recipe)]
 
 
-def check_model_file(key: str, path: str, *, onnx: bool = False) -> None:
+def check_model_file(key: str, path: str, *, others: Mapping[str, str] | None = None) -> None:
     """Refuse what is no Keras model before any stage works.
 
     Args:
         key: of the recipe, for the message.
         path: of the file.
-        onnx: whether it may be an ONNX model too.
+        others: kinds of files that will do besides, with words for each.
 
     Raises:
         RecipeError: it is missing, or of another kind.
@@ -192,15 +207,21 @@ def check_model_file(key: str, path: str, *, onnx: bool = False) -> None:
     kind = kind_of(path)
     if kind is None and not Path(path).exists():
         raise RecipeError(f"{key} is {path!r}, but this file does not exist.{likely_meant(path) or ' Check the path.'}")
-    if kind is None or kind.name not in ("keras", "saved_model", *(["onnx"] if onnx else [])):
+    others = others or {}
+    if kind is None or kind.name not in ("keras", "saved_model", *others):
         words = f"{path} is {kind.words}; " if kind else ""
-        expected = f"a Keras model, a .keras file{', or an ONNX model' if onnx else ''}"
+        expected = ", ".join(("a Keras model, a .keras file", *others.values()))
         raise RecipeError(f"{key} is {path!r}; {words}expected {expected}.")
 
 
 def digest(path: str | Path) -> str:
-    """Of a file, or of all files in a folder (a SavedModel); "missing" leaves the message to the stage."""
+    """Of a file, and of those beside it that hold its weights, or of all files in a folder (a SavedModel).
+
+    "missing" leaves the message to the stage.
+    """
     path = Path(path)
+    if path.suffix.lower() in CONVERTERS and path.is_file():
+        return files.sha256("".join(map(files.file_sha256, files_of(path))).encode())
     if path.is_dir():
         parts = (part for part in sorted(path.rglob("*")) if part.is_file())
         return files.sha256("".join(f"{digest(part)} {part.name}" for part in parts).encode())

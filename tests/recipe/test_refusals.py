@@ -10,6 +10,7 @@ import pytest
 from edgecnn.core.errors import EdgecnnError, RecipeError
 from edgecnn.devices import known
 from edgecnn.recipe.run import run
+from edgecnn.recipe.stage import digest
 
 MODEL = '[model]\nname = "mobilenet_v1"\ninput_size = 32\nwidth = 0.25\nclasses = 5\n'
 
@@ -35,10 +36,36 @@ def test_models_and_weights_that_are_not_there(refuse: Any) -> None:
     Path("given.keras").write_bytes(b"PK\x03\x04")
     assert "model.file is 'absent.keras', but this file does not exist." in refuse('[model]\nfile = "absent.keras"\n')
     assert "Did you mean given.keras?" in refuse('[model]\nfile = "givn.keras"\n')
-    assert "m.onnx is an ONNX model; expected a Keras model" in refuse('[model]\nfile = "m.onnx"\n')
+    training = '[train]\ndata = "photos"\n'
+    assert "m.onnx is an ONNX model; expected a Keras model" in refuse(f'[model]\nfile = "m.onnx"\n{training}')
+    Path("m.txt").write_text("nothing")
+    assert "expected a Keras model, a .keras file, a SavedModel folder, a float .tflite, an .onnx file" in refuse(
+        '[model]\nfile = "m.txt"\n'
+    )
     message = refuse('[model]\nname = "mobilenet_v1"\nweights = "imagenett"\n')
     assert message.startswith("[model] There is no weights file imagenett. Did you mean imagenet?")
     assert refuse('[model]\nname = "vgg16"\nweights = "absent.keras"\n').startswith("[model] ")
+
+
+def test_code_in_a_model_needs_trust_and_has_no_place_in_training(refuse: Any) -> None:
+    Path("m.pt2").write_bytes(b"PK\x03\x04")
+    Path("m.keras").write_bytes(b"PK\x03\x04")
+    assert "may run code that it carries. It was not loaded. With --trust (in a recipe: trust = true)" in refuse(
+        '[model]\nfile = "m.pt2"\n'
+    )
+    message = refuse('[model]\nfile = "m.keras"\ntrust = true\n[train]\ndata = "photos"\n')
+    assert "model.trust has no effect: the stage train runs no code" in message
+    assert "model.trust goes with file" in refuse('[model]\nname = "vgg16"\ntrust = true\n')
+
+
+def test_weights_beside_a_model_by_others(refuse: Any) -> None:
+    """A weight whose location is `w`: the file must be there, and a changed one is another model."""
+    Path("m.onnx").write_bytes(b"\x3a\x11\x2a\x0f\x6a\x0d\x0a\x08location\x12\x01w")
+    assert "m.onnx has its weights in w, which can't be read" in refuse('[model]\nfile = "m.onnx"\n')
+    Path("w").write_bytes(b"1")
+    before = digest("m.onnx")
+    Path("w").write_bytes(b"2")
+    assert digest("m.onnx") != before
 
 
 def test_a_teacher_that_is_not_there(refuse: Any, picture_folder: Path) -> None:

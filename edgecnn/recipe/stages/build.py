@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edgecnn.core.option import Key
 from edgecnn.core.options import SettingError, Settings, changes, option
 from edgecnn.models.catalog import check_classes, names
 from edgecnn.models.settings import BuildSettings
@@ -25,7 +26,12 @@ class ModelSettings(Settings):
         "Name of the model to build. Several, as a list, are a run each, and are compared.",
         (), choices=names, listed_by="edgecnn models",
     )  # fmt: skip
-    file: str | None = option("A .keras file to start from, instead of a name.", metavar="FILE.keras")
+    file: str | None = option(
+        "A model file to start from, instead of a name: .keras, .h5 or a SavedModel folder; if [quantize] comes next, "
+        "also a float .tflite, .onnx or .pt2.",
+        metavar="FILE",
+    )
+    trust: bool = option("Run code that the file contains, when it is quantized and verified.", default=False)
     build: Mapping[str, Any] = changes(BuildSettings)
 
     def __post_init__(self) -> None:
@@ -34,6 +40,8 @@ class ModelSettings(Settings):
             raise SettingError("expected either name (an architecture) or file (a saved model), but not both.")
         if len(set(self.name)) < len(self.name):
             raise SettingError(f"name lists a model more than once: {', '.join(self.name)}. Remove the doubles.")
+        if self.file is None and self.trust:
+            raise SettingError(Key("trust"), " goes with ", Key("file"), ": a model of this name brings no code.")
         if self.file is not None and self.build:
             raise SettingError(
                 f"a saved model is used unchanged, so these keys have no effect: {', '.join(sorted(self.build))}. "

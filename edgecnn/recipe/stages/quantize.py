@@ -20,7 +20,7 @@ SECTIONS = (QUANTIZE,)
 
 
 class Quantize(Stage):
-    """Keras model -> artifact."""
+    """Float model -> artifact."""
 
     name = "quantize"
 
@@ -39,7 +39,7 @@ class Quantize(Stage):
         calibration = self._settings.calibration
         data = data_digest(calibration.data, calibration.samples, calibration.seed)
         settings = {**dataclasses.asdict(self._settings), "hints": self._hints()}
-        return [settings, digest(context.float_model), data]
+        return [settings, digest(context.float_model), context.trust, data]
 
     def _hints(self) -> dict[str, Any]:
         """What was said of a model by others; of the labels, their file's content."""
@@ -61,6 +61,7 @@ class Quantize(Stage):
             io=self._settings.io,
             raw=self._settings.raw,
             probabilities=self._settings.probabilities,
+            trust=context.trust,
             hints=self._settings.hints,
             progress=context.progress,
         )

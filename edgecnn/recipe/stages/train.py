@@ -36,7 +36,7 @@ class Train(Stage):
         for spec in self._data():
             open_data(spec)
         if self._options.teacher:
-            check_model_file("train.teacher", self._options.teacher, onnx=True)
+            check_model_file("train.teacher", self._options.teacher, others={"onnx": "an .onnx file"})
         # Only `edgecnn train` knows which worker writes; here each would run all stages into the same folder.
         with contextlib.suppress(RecordError, KeyError, TypeError):  # what is no cluster, training names
             workers = parse_json(os.environ["TF_CONFIG"])["cluster"]["worker"]

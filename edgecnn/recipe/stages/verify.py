@@ -11,6 +11,7 @@ from typing import Any
 from edgecnn import artifact
 from edgecnn.core import files
 from edgecnn.core.errors import RecipeError
+from edgecnn.core.hints import Hints
 from edgecnn.core.options import option
 from edgecnn.recipe.held_out import held_out_data
 from edgecnn.recipe.known_labels import expected_contract
@@ -101,7 +102,8 @@ class Verify(Stage):
             return
         data = open_data(self._settings.data).part("test", "validation")
         data = data if self._settings.samples is None else data.sample(self._settings.samples)
-        found = verify(file, context.float_model, data, progress=context.progress)
+        hints = Hints(input_size=context.recipe.keys_of("quantize").get("input_size"))
+        found = verify(file, context.float_model, data, trust=context.trust, hints=hints, progress=context.progress)
         files.write_json(context.verification, found.to_dict())
         artifact.rewrite(context.artifact, file, file.contract.replace(accuracy=found.summary()))
 
