@@ -10,6 +10,7 @@ from edgecnn.graph.float_graph import FloatGraph, WeightedLayer
 from edgecnn.graph.grid import Grid
 from edgecnn.graph.operator_kinds import kind_of
 from edgecnn.graph.replay import Values, run
+from edgecnn.quantization.observation import logits_of
 from edgecnn.quantization.remedies import bias_correction, curves, ranges, rounding
 from edgecnn.quantization.remedies.ranges import Histogram
 from edgecnn.quantization.statistics import moments, positions, windows
@@ -38,6 +39,7 @@ class InOrder:
         self.ranges = dict(known)
         self._per_channel = per_channel
         self._curves = curves.read_by(network)
+        self._by_probabilities = {*network.graph.outputs, *logits_of(network.graph)}  # their ranges are known
         source = network.graph.inputs[0]
         grid = Grid.of(*known[source])
         self._float = {source: Values(pictures)}
@@ -88,7 +90,7 @@ class InOrder:
         self, number: int, inputs: list[int], output: int, reference: np.ndarray, quantized: np.ndarray, bounded: bool
     ) -> None:
         """Choose an activation's range, unless its layer bounds it, and hold both networks' values for its readers."""
-        chosen = output in self._network.graph.outputs  # by its probabilities
+        chosen = output in self._by_probabilities
         if not chosen and (output in self._curves or not bounded):
             self.ranges[output] = self._range(output, reference)
         grid = self._grid(number, inputs, output)

@@ -9,11 +9,13 @@ import numpy as np
 from edgecnn.graph.activations import Read, activations, visit_activations
 from edgecnn.graph.edit import Ranges
 from edgecnn.graph.float_graph import FloatGraph, WeightedLayer
-from edgecnn.graph.operator_kinds import WEIGHTED
+from edgecnn.graph.operator_kinds import WEIGHTED, kind_of
 from edgecnn.graph.replay import Values
+from edgecnn.graph.roles import IN_PLACE
 from edgecnn.quantization.remedies import ranges
 from edgecnn.quantization.remedies.equalization import Channels
 from edgecnn.quantization.statistics import Moments, moments, positions, windows
+from edgecnn.runtime.model.graph import Graph
 from edgecnn.runtime.model.tflite import parse
 
 
@@ -39,29 +41,50 @@ def observe_channels(network: FloatGraph, pictures: np.ndarray) -> dict[int, Cha
     return {tensor: Channels(low[tensor].min(0), high[tensor].max(0), power[tensor].mean(0)) for tensor in tensors}
 
 
+def logits_of(graph: Graph) -> tuple[int, ...]:
+    """The tensors that hold the model's logits: a layer's output, and what only has another shape, in reverse order.
+
+    They are the model's output, or what its softmax reads; none where a model gives something else, such as a vector
+    for each place of an image.
+    """
+    makers = {tensor: operator for operator in graph.operators for tensor in operator.outputs}
+    found: list[int] = []
+    waiting = list(graph.outputs) if len(graph.outputs) == 1 else []
+    while waiting and waiting[0] in makers:
+        maker = makers[waiting[0]]
+        if maker.name == "SOFTMAX":
+            found = []
+        elif maker.name in WEIGHTED or kind_of(maker.name).role == IN_PLACE:
+            found.append(waiting[0])
+        else:
+            return ()
+        if maker.name in WEIGHTED:
+            shape = graph.tensors[found[-1]].shape
+            return tuple(found) if shape[-1] == np.prod(shape) else ()
+        waiting = [maker.inputs[0]]
+    return ()
+
+
 class Answers:
-    """The logits of all images, gathered by `visit`, for the range of the model's output.
+    """The logits of all images, gathered by `visit`, for their range.
 
     Args:
         model: float `.tflite`.
     """
 
     def __init__(self, model: bytes) -> None:
-        graph = parse(model).graph
-        last = graph.operators[-1]
-        self._output = last.outputs[0]
-        self._are_logits = last.name in WEIGHTED and graph.outputs == (self._output,)
+        self._logits = logits_of(parse(model).graph)
         self._found: dict[int, np.ndarray] = {}
 
     def visit(self, number: int, read: Read) -> None:
         """See `edgecnn.graph.activations.Visit`."""
-        if self._are_logits:
-            self._found[number] = read(self._output).reshape(1, -1).copy()
+        if self._logits:
+            self._found[number] = read(self._logits[-1]).reshape(1, -1).copy()
 
     def ranges(self) -> Ranges:
-        """Of the output; none where it isn't logits."""
+        """Of the tensors that hold them; none where a model gives something else."""
         in_order = [self._found[number] for number in sorted(self._found)]  # sums in another order round otherwise
-        return {self._output: ranges.logits(np.concatenate(in_order))} if in_order else {}
+        return dict.fromkeys(self._logits, ranges.logits(np.concatenate(in_order))) if in_order else {}
 
 
 class InputSamples:

@@ -15,10 +15,11 @@ from edgecnn.core.statistics import sqnr_db
 from edgecnn.data import open_data
 from edgecnn.float_model import keras_file
 from edgecnn.quantization import Calibration, quantize
-from edgecnn.quantization.observation import Answers
+from edgecnn.quantization.observation import Answers, logits_of
 from edgecnn.quantization.remedies import ranges
 from edgecnn.runtime.model.contract import Contract, Preprocessing
 from edgecnn.runtime.model.model_file import ModelFile
+from edgecnn.runtime.model.tflite import parse
 from edgecnn.runtime.run import golden
 from edgecnn.runtime.run.engine import Engine
 from edgecnn.runtime.run.preprocess import fit
@@ -112,6 +113,30 @@ def test_logits_are_gathered_in_the_pictures_order_whichever_thread_is_first(mon
             answers.visit(number, lambda tensor, number=number: logits[number])
         answers.ranges()
     np.testing.assert_array_equal(seen, [logits[:, 0]] * 2)
+
+
+@pytest.mark.parametrize(
+    ("behind", "places", "expected"),
+    [
+        ((), 1, ["layer"]),
+        (("RESHAPE",), 1, ["RESHAPE0", "layer"]),
+        (("RESHAPE", "SOFTMAX"), 1, ["RESHAPE0", "layer"]),
+        (("SOFTMAX", "RESHAPE"), 1, ["layer"]),
+        (("LOGISTIC",), 1, []),
+        (("SOFTMAX",), 2, []),  # of each place of an image
+    ],
+)
+def test_logits_are_found_before_softmax_and_reshapes(
+    behind: tuple[str, ...], places: int, expected: list[str]
+) -> None:
+    graph = Graph()
+    image, layer = graph.tensor("image", (1, 2, 2, 3), "f4"), graph.tensor("layer", (1, places, places, 4), "f4")
+    graph.operator("CONV_2D", [image, graph.constant("weights", (4, 1, 1, 3), "f4")], [layer])
+    output = layer
+    for number, name in enumerate(behind):
+        output = graph.unary(name, f"{name}{number}", output, shape=(1, 4) if name == "RESHAPE" else None)
+    found = parse(graph.build([image], [output])).graph
+    assert [found.tensors[tensor].name for tensor in logits_of(found)] == expected
 
 
 def test_same_request_gives_the_same_bytes(tiny_keras: Path, tmp_path: Path) -> None:
