@@ -100,9 +100,13 @@ class FloatGraph:
 
     def set_matrix(self, layer: WeightedLayer, matrix: np.ndarray) -> None:
         """The inverse of `matrix`."""
+        self.set_values(layer.weights, self.shaped(layer, matrix))
+
+    def shaped(self, layer: WeightedLayer, matrix: np.ndarray) -> np.ndarray:
+        """A matrix in the shape of the layer's weights."""
         if layer.kind == "DEPTHWISE_CONV_2D":
             matrix = matrix.transpose(2, 0, 1)
-        self.set_values(layer.weights, matrix.reshape(self.graph.tensors[layer.weights].shape))
+        return matrix.reshape(self.graph.tensors[layer.weights].shape)
 
     def to_bytes(self) -> bytes:
         """The whole model with its current weights."""

@@ -10,6 +10,7 @@ from edgecnn.graph.float_graph import FloatGraph, WeightedLayer
 from edgecnn.graph.grid import Grid
 from edgecnn.graph.operator_kinds import kind_of
 from edgecnn.graph.replay import Values, run
+from edgecnn.quantization import own_grid
 from edgecnn.quantization.observation import logits_of
 from edgecnn.quantization.remedies import bias_correction, curves, ranges, rounding
 from edgecnn.quantization.remedies.ranges import Histogram
@@ -105,6 +106,7 @@ class InOrder:
         found = moments(windows(layer, values, at))
         old = network.matrix(layer)
         new = rounding.rounded(old, found.covariance, per_channel=self._per_channel)
+        new = own_grid.kept(old, new) if self._per_channel else new
         network.set_matrix(layer, new)
         shift = bias_correction.from_inputs(old, new, found.mean)
         network.set_values(layer.bias, network.values(layer.bias) + shift)

@@ -16,6 +16,7 @@ from edgecnn.graph.activations import Visit
 from edgecnn.graph.edit import Ranges
 from edgecnn.graph.float_graph import FloatGraph, WeightedLayer
 from edgecnn.graph.ranges import activation_ranges
+from edgecnn.quantization import own_grid
 from edgecnn.quantization.in_order import InOrder
 from edgecnn.quantization.observation import Answers, InputSamples, observe_channels
 from edgecnn.quantization.remedies import bias_correction, curves, equalization, rounding
@@ -119,6 +120,7 @@ def _at_once(
     def fit(layer: WeightedLayer) -> tuple[WeightedLayer, np.ndarray, np.ndarray]:
         old, found = network.matrix(layer), samples.moments(layer)
         new = rounding.rounded(old, found.covariance, per_channel=per_channel)
+        new = own_grid.kept(old, new) if per_channel else new
         return layer, new, bias_correction.from_inputs(old, new, found.mean)
 
     with ThreadPoolExecutor(default_threads()) as pool:

@@ -15,6 +15,7 @@ from edgecnn.core.registry import SCHEMES
 from edgecnn.float_model.traced import FloatModel
 from edgecnn.graph.activations import Inputs
 from edgecnn.graph.edit import Ranges, with_ranges
+from edgecnn.quantization import own_grid
 from edgecnn.runtime.run.interpreter import quiet
 
 if TYPE_CHECKING:
@@ -103,6 +104,8 @@ def quantize_with_ranges(
 ) -> bytes:
     """TensorFlow's own quantizer, fed with our ranges: float `.tflite` -> full-integer `.tflite`.
 
+    Channels whose weights lie on an int8 grid already keep it, see `own_grid`.
+
     Args:
         model: float `.tflite`.
         ranges: (min, max) of every activation.
@@ -115,12 +118,13 @@ def quantize_with_ranges(
     """
     try:
         with quiet():
-            return quantized(with_ranges(model, ranges), io, per_channel=per_channel, keep_float=keep_float)
+            found = quantized(with_ranges(model, ranges), io, per_channel=per_channel, keep_float=keep_float)
     except Exception as error:  # the quantizer's own exception type is private
         raise QuantizationError(
             f"TensorFlow's quantizer can't convert the model: {str(error).strip()[:300].rstrip('.')}. Try another "
             "--scheme."
         ) from error
+    return own_grid.restored(model, found) if per_channel else found
 
 
 def representative(inputs: Inputs) -> Callable[[], Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from edgecnn.core.compat.tensorflow import tf
 from edgecnn.float_model.traced import convert as run
+from edgecnn.quantization import own_grid
 from edgecnn.quantization.scheme import Job, representative
 
 SUMMARY = "int8 weights, int16 activations: accurate, slower"
@@ -19,4 +20,4 @@ def convert(job: Job) -> bytes:
     converter.representative_dataset = representative(job.inputs())
     converter.target_spec.supported_ops = [tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8]
     converter.inference_input_type = converter.inference_output_type = getattr(tf, job.io)
-    return run(converter)
+    return own_grid.restored(job.model.float32, run(converter))
