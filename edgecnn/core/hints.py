@@ -59,7 +59,17 @@ class Hints(Settings):
         """
         from edgecnn.runtime.model import model_file
 
-        return self._to(model_file.read(path, said=self.said, input_size=self.input_size))
+        path = Path(path)
+        return self.read_bytes(model_file.read_bytes(path), path.name)
+
+    def read_bytes(self, data: bytes, name: str) -> ModelFile:
+        """The same for a file that is in memory already. Errors as of `read`."""
+        from edgecnn.runtime.model import free_input, model_file
+        from edgecnn.runtime.model.tflite import parse
+
+        if self.input_size is not None:
+            data = free_input.closed(data, parse(data, name), self.input_size)
+        return self._to(model_file.from_bytes(data, name, self.said))
 
     def read_any(self, path: str | Path) -> tuple[AnyFile, str]:
         """Any `.tflite` file, with open input sizes closed; and what was taken for them, in a sentence or empty.

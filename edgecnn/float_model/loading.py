@@ -17,6 +17,7 @@ from edgecnn.float_model import keras_file, keras_model, saved_model
 from edgecnn.float_model.converters.converter import CONVERTERS, converted
 from edgecnn.float_model.foreign import foreign_contract
 from edgecnn.float_model.pure_graph import pure
+from edgecnn.float_model.tflite import channels_first
 from edgecnn.models.heads import without_softmax
 from edgecnn.runtime.model.contract import Contract
 from edgecnn.runtime.model.output_kind import LOGITS, PROBABILITIES
@@ -154,7 +155,7 @@ def _converted(path: Path, trust: bool, hints: Hints, like: Contract | None, pro
 def _tflite(path: Path, hints: Hints, like: Contract | None) -> TraceableModel:
     from edgecnn.float_model.tflite.rebuild import rebuilt  # its table of operations needs TensorFlow
 
-    file = hints.read(path)
+    file = channels_first.read(path, hints)
     if like is not None and file.contract.assumed:  # it doesn't say how images become its input
         shape = file.model.graph.tensors[file.model.graph.inputs[0]].shape
         file = dataclasses.replace(file, contract=hints.applied(_fitting(like, shape, path.name)))

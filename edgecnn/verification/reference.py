@@ -12,6 +12,7 @@ import numpy as np
 from edgecnn.core.errors import UsageError
 from edgecnn.core.hints import NO_HINTS, Hints
 from edgecnn.float_model.converters.converter import CONVERTERS, Runner, converted
+from edgecnn.float_model.tflite import channels_first
 from edgecnn.graph.probabilities import PROBABILITIES_OF
 from edgecnn.runtime.model.contract import Contract, Preprocessing
 from edgecnn.runtime.model.output_kind import LOGITS
@@ -53,7 +54,7 @@ def open_reference(
 
 
 def _tflite(path: Path, contract: Contract, hints: Hints) -> tuple[str, Reference]:
-    file = hints.read(path)
+    file = channels_first.read(path, hints)
     if file.contract.assumed:  # it doesn't say how images become its input; the artifact does
         file = dataclasses.replace(file, contract=_like(file.contract, contract))
     guard.try_out(file)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,26 @@ def test_our_own_float_artifact_keeps_its_contract(tmp_path: Path, model: Any) -
     assert second.contract.preprocessing == first.contract.preprocessing
     assert second.contract.provenance.scheme == "int8"
     assert second.contract.golden != first.contract.golden
+
+
+@pytest.mark.parametrize("before", [lambda image: image, lambda image: (image - 0.5) / 0.25])
+def test_a_channels_first_input_is_turned(tmp_path: Path, before: Callable[[Any], Any]) -> None:
+    """A transpose behind the input is left out; where something reads the input first, one is put in front."""
+    keras.utils.set_random_seed(2)
+    image = keras.Input((3, 16, 24))
+    values = keras.layers.Conv2D(4, 3, activation="relu")(keras.layers.Permute((2, 3, 1))(before(image)))
+    theirs = keras.Model(image, keras.layers.Dense(5)(keras.layers.GlobalAveragePooling2D()(values)))
+    (tmp_path / "theirs.tflite").write_bytes(converted(theirs))
+    source = load(tmp_path / "theirs.tflite", hints=Hints(mean=(0,), std=(255,)))
+    images = np.random.default_rng(0).uniform(0, 1, (1, 16, 24, 3)).astype(np.float32)
+    expected = answer((tmp_path / "theirs.tflite").read_bytes(), images.transpose(0, 3, 1, 2))
+    np.testing.assert_allclose(source.call(images).numpy(), expected, atol=1e-5)
+    assert "channels-first, [1, 3, 16, 24]: the converted model takes [1, 16, 24, 3]" in source.contract.assumed[-1]
+    said = Hints(mean=(0,), std=(255,))
+    file = quantize(tmp_path / "theirs.tflite", tmp_path / "m.tflite", calibration=FEW, hints=said)
+    assert not float_operators(file.model.graph)
+    assert "TRANSPOSE" not in {operator.name for operator in file.model.graph.operators}
+    assert verify(tmp_path / "m.tflite", tmp_path / "theirs.tflite", "photos:test", hints=said).snr_db > 20
 
 
 def test_integer_files_are_refused(tmp_path: Path, model: Any) -> None:
