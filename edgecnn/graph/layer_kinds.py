@@ -75,7 +75,10 @@ def _pooling(name: str, mixing: str, grid: str = UNKNOWN_GRID, channels: str = K
     return LayerKind(name, POOLING, mixing, channels, grid)
 
 
-_TRAINING_ONLY = ("Dropout", "SpatialDropout2D", "GaussianNoise", "GaussianDropout", "ActivityRegularization")
+_TRAINING_ONLY = (
+    *("Dropout", "SpatialDropout2D", "GaussianNoise", "GaussianDropout", "ActivityRegularization"),
+    *("RandomFlip", "RandomRotation", "RandomZoom", "RandomTranslation", "RandomContrast", "RandomBrightness"),
+)
 KINDS = (
     LayerKind("Conv2D", CONVOLUTION, WINDOW, grid=OWN_GRID, kernel="kernel"),
     LayerKind("DepthwiseConv2D", DEPTHWISE, WINDOW, grid=OWN_GRID, kernel="depthwise_kernel"),
