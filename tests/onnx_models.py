@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from ridge import fitted
 
 CLASSES = 11
-_RIDGE = 1e-2  # of the features' mean square
 
 
 class Builder:
@@ -63,7 +63,7 @@ class Builder:
     def head(self, values: str, depth: int, *, pooled: bool = False) -> str:
         values = values if pooled else self.node("GlobalAveragePool", values)
         flat = self.node("Flatten", values, axis=1)
-        weights, bias = self._fitted(self._answers(flat, depth))
+        weights, bias = fitted(self._answers(flat, depth), self.labels, CLASSES)
         return self.node("Gemm", flat, self.constant(weights), self.constant(bias), transB=1)
 
     def _answers(self, output: str, size: int) -> np.ndarray:
@@ -74,15 +74,6 @@ class Builder:
         images = self.images if self.raw else (self.images - 127.5) / 127.5
         images = images if self.shape[-1] == 3 else images.transpose(0, 3, 1, 2)
         return np.concatenate([session.run(None, {"input": one[None].astype("f4")})[0] for one in images])
-
-    def _fitted(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Ridge regression (Hoerl and Kennard 1970) to 10 for the right class and 0 for the others."""
-        mean = features.mean(axis=0)
-        centered, wanted = features - mean, 10.0 * np.eye(CLASSES)[self.labels]
-        gram = centered.T @ centered / len(features)
-        gram += _RIDGE * np.trace(gram) / len(gram) * np.eye(len(gram))
-        weights = np.linalg.solve(gram, centered.T @ (wanted - wanted.mean(axis=0)) / len(features)).T
-        return weights, wanted.mean(axis=0) - weights @ mean
 
     def model(self, output: str, size: int) -> Any:
         import onnx

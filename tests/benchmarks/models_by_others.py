@@ -1,0 +1,82 @@
+"""Float `.tflite` files by others -> int8: which operators are left in float, and how often the top-1 agrees.
+
+    tools/bench models_by_others [--kinds resnet8,coral_v1] [--improve fast]
+
+Kinds of MLPerf Tiny and MediaPipe with random bodies and fitted heads; with EDGECNN_SHARED also Coral's trained
+classifiers, as float models whose weights are those of the quantized files, with the agreement of Coral's own quantized
+file beside ours. Exit status 1 where a kind agrees in less than 98 %.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from float_twins import float_twin
+from others_models import KINDS, written
+from requirements import CORAL
+
+from edgecnn.core.hints import Hints
+from edgecnn.quantization import Calibration, quantize
+from edgecnn.quantization.refusals import float_operators
+from edgecnn.verification import verify
+
+BAR = 98.0
+CORALS = {"coral_v1": "mobilenet_v1_0.25_128_quant", "coral_v2": "mobilenet_v2_1.0_224_quant"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """What is quantized, with what is known of it, and the maker's own int8 file where there is one."""
+
+    float_file: Callable[[], bytes]
+    said: Hints
+    theirs: Path | None = None
+
+
+def cases() -> dict[str, Case]:
+    found = {name: Case(lambda kind=kind: written(kind), kind.said) for name, kind in KINDS.items()}
+    for name, stem in CORALS.items() if CORAL.is_dir() else ():
+        path = CORAL / f"{stem}.tflite"
+        found[name] = Case(lambda path=path: float_twin(path.read_bytes()), Hints(mean=(128.0,), std=(128.0,)), path)
+    return found
+
+
+def measured(name: str, case: Case, improve: str, scheme: str, data: str) -> float:
+    with tempfile.TemporaryDirectory() as folder:
+        source, output = Path(folder) / "theirs.tflite", Path(folder) / "m.tflite"
+        source.write_bytes(case.float_file())
+        started = time.perf_counter()
+        calibration = Calibration("photos", 256, improve=improve if scheme.startswith("int8") else None)
+        file = quantize(source, output, scheme=scheme, calibration=calibration, hints=case.said)
+        seconds = time.perf_counter() - started
+        found = verify(output, source, data, hints=case.said)
+        own = verify(case.theirs, source, data, hints=case.said).agreement if case.theirs else "-"
+    left = ", ".join(float_operators(file.model.graph)) or "none"
+    print(f"{name:26} {found.agreement!s:>24} {found.snr_db:6.1f} {own!s:>24} {seconds:6.0f}  {left}", flush=True)
+    return found.agreement.percent
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kinds", help="names, separated by commas; all by default")
+    parser.add_argument("--improve", default="fast")
+    parser.add_argument("--scheme", default="int8")
+    parser.add_argument("--data", default="photos", help="images to compare on")
+    given = parser.parse_args()
+    chosen = cases()
+    names = given.kinds.split(",") if given.kinds else list(chosen)
+    print(f"{'kind':26} {'agreement':>24} {'dB':>6} {'their own int8':>24} {'s':>6}  float operators")
+    worst = min(measured(name, chosen[name], given.improve, given.scheme, given.data) for name in names)
+    sys.exit(worst < BAR)
+
+
+if __name__ == "__main__":
+    main()

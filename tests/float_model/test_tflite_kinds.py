@@ -1,0 +1,31 @@
+"""Float `.tflite` files of well-known kinds become full int8 and agree with themselves; what is no image is named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from others_models import KINDS, autoencoder, written
+
+from edgecnn.core.errors import ModelFileError
+from edgecnn.quantization import Calibration, quantize
+from edgecnn.quantization.refusals import float_operators
+from edgecnn.verification import verify
+
+
+@pytest.mark.parametrize("name", ["resnet8", "ds_cnn"])
+def test_a_known_kind_agrees_with_its_float_file(tmp_path: Path, name: str) -> None:
+    kind, theirs, output = KINDS[name], tmp_path / "theirs.tflite", tmp_path / "m.tflite"
+    theirs.write_bytes(written(kind))
+    file = quantize(theirs, output, calibration=Calibration("photos", 50), hints=kind.said)
+    assert not float_operators(file.model.graph)
+    assert file.contract.output == "probabilities"
+    assert file.contract.preprocessing.shape == kind.shape
+    agreement = verify(output, theirs, "photos", hints=kind.said).agreement
+    assert agreement.high_percent is not None and agreement.high_percent >= 98  # of 440 crops
+
+
+def test_what_takes_no_image_is_named(tmp_path: Path) -> None:
+    (tmp_path / "m.tflite").write_bytes(autoencoder())
+    with pytest.raises(ModelFileError, match=r"\[1, 640\].*image"):
+        quantize(tmp_path / "m.tflite", tmp_path / "int8.tflite")
