@@ -96,6 +96,10 @@ def _show(found: Verification) -> None:
         rows += [[f"{title} float", str(metric.float_model)], [f"{title} artifact", str(metric.artifact)]]
         if found.drop is not None and name == next(iter(titles)):
             rows.append([f"{title} drop", f"{found.drop} points".replace(" %", "")])
+    for name, metric in found.details.items():
+        rows += [[f"{name}, float", str(metric.float_model)], [f"{name}, artifact", str(metric.artifact)]]
+    if found.parts_agree is not None:
+        rows.append(["matched boxes", str(found.parts_agree)])
     rows += [["agreement with float", str(found.agreement)], ["SQNR of the output", f"{found.snr_db} dB"]]
     if found.golden:
         golden = found.golden

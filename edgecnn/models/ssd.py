@@ -24,7 +24,7 @@ COCO_CLASSES = 80
 FAMILY = "ssd"
 TASK, OUTPUT = "detection", "boxes_and_logits"
 """Of the contract: corrections of anchors, and a logit for each class that is not the background."""
-STYLE = Style("relu6", momentum=0.97)
+STYLE = Style("relu6", momentum=0.9)  # follows within an epoch of a small data set; the average of weights smooths it
 EXTRAS = (512, 256, 256, 128)  # channels of the maps behind the backbone's, each of half the size
 LEVELS = 6
 PRIOR = 0.01  # of an object at an anchor, before training: RetinaNet, arXiv:1708.02002, section 4.1

@@ -102,6 +102,10 @@ def accuracy(file: ModelFile, found: Verification | None) -> str:
         before, after = metric.float_model, metric.artifact
         change = f"{after.percent - before.percent:+.1f} points"
         rows.append([_title(found, name), _share(before), _share(after), change])
+    for name, metric in found.details.items():
+        rows.append([name, _share(metric.float_model), _share(metric.artifact), ""])
+    if found.parts_agree is not None:
+        rows.append(["matched boxes", "", _share(found.parts_agree), "with a score of 0.5 or more"])
     same = f"{found.agreement.count} of {found.pictures}"
     rows.append(["same answer", "", _share(found.agreement), same])
     rows.append(["signal-to-noise of the output", "", f"{found.snr_db:.1f} dB", ""])

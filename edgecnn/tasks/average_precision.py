@@ -21,6 +21,8 @@ THRESHOLDS = np.linspace(0.5, 0.95, 10)
 MOST = 100
 _RECALLS = np.linspace(0, 1, 101)
 _AREAS = {"all": (0.0, 1e10), "small": (0.0, 32.0**2), "medium": (32.0**2, 96.0**2), "large": (96.0**2, 1e10)}
+SIZES = ("small", "medium", "large")
+"""Of objects, as COCO has them: up to 32 x 32 pixels, up to 96 x 96, larger."""
 _NOTHING = -1.0
 """What pycocotools gives where there is no object to find."""
 
@@ -142,16 +144,19 @@ class Matched:
     Attributes:
         by_class: for each class the matches of each image in which it is or was found, with the image's number.
         images: how many there are.
+        classes: their numbers, as `by_class` is ordered.
     """
 
     by_class: tuple[tuple[tuple[int, Matches], ...], ...]
     images: int
+    classes: tuple[int, ...]
 
     @classmethod
     def of(cls, found: Sequence[np.ndarray], truths: Sequence[np.ndarray], area: str = "all") -> Matched:
         """Match all images."""
-        classes = {int(label) for rows in (*found, *truths) for label in rows[:, 4] if label >= 0}
-        return cls(tuple(_of_class(label, found, truths, area) for label in sorted(classes)), len(truths))
+        classes = sorted({int(label) for rows in (*found, *truths) for label in rows[:, 4] if label >= 0})
+        matches = tuple(_of_class(label, found, truths, area) for label in classes)
+        return cls(matches, len(truths), tuple(classes))
 
     def figures(self, counts: np.ndarray | None = None, most: int = MOST) -> tuple[np.ndarray, np.ndarray]:
         """Average precision and recall, each (classes, thresholds).
@@ -192,7 +197,7 @@ def coco_figures(found: Sequence[np.ndarray], truths: Sequence[np.ndarray]) -> d
     """COCO's twelve: AP, AP50, AP75, APs, APm, APl, AR1, AR10, AR100, ARs, ARm, ARl; 0 to 1, -1 without objects."""
     precision, recall = Matched.of(found, truths).figures()
     figures = {"AP": mean(precision), "AP50": mean(precision[:, 0]), "AP75": mean(precision[:, 5])}
-    by_size = {area: Matched.of(found, truths, area).figures() for area in ("small", "medium", "large")}
+    by_size = {area: Matched.of(found, truths, area).figures() for area in SIZES}
     figures |= {f"AP{area[0]}": mean(each[0]) for area, each in by_size.items()}
     every = Matched.of(found, truths)
     figures |= {f"AR{most}": mean(every.figures(most=most)[1]) for most in (1, 10)}

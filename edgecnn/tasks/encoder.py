@@ -25,6 +25,14 @@ class LossSettings(Protocol):
         """Whether each image is weighted by the inverse frequency of its class."""
 
     @property
+    def class_loss(self) -> str:
+        """The classification loss of detectors, see `edgecnn.tasks.box_losses`."""
+
+    @property
+    def box_loss(self) -> str:
+        """The localization loss of detectors, see `edgecnn.tasks.box_losses`."""
+
+    @property
     def temperature(self) -> float:
         """Of distillation."""
 

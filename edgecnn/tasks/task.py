@@ -48,6 +48,7 @@ class Task(Protocol):
         trained_output: the kind of output that its losses take.
         fits: strategy -> fields of the training's settings that are better for this task than the strategy's own.
         features_first: whether its last layer can be trained on features that are computed once.
+        learns_from_stride: in fine-tuning blocks whose maps are all finer stay as they are; 0 for none.
         unsupported: names of stages that can't do with such models yet: "compression", "doctor", "visualize".
     """
 
@@ -57,6 +58,7 @@ class Task(Protocol):
     trained_output: str
     fits: Mapping[str, Mapping[str, Any]] = {}
     features_first: bool = True
+    learns_from_stride: int = 0
     unsupported: tuple[str, ...] = ()
 
     @property
@@ -257,6 +259,16 @@ class Task(Protocol):
             truths: what the data set says of each.
             contract: of both.
         """
+
+    def details(
+        self, expected: Sequence[Outputs], found: Sequence[Outputs], truths: Sequence[Truth], contract: Contract
+    ) -> dict[str, Metric]:
+        """Further figures of both models, of single classes for example, by a name for people. See `metrics`."""
+        return {}
+
+    def parts_agree(self, expected: Sequence[Outputs], found: Sequence[Outputs]) -> Share | None:
+        """Share of the parts of answers (boxes) that agree; None where an answer is one thing."""
+        return None
 
     def right(self, found: Sequence[Outputs], truths: Sequence[Truth], contract: Contract) -> np.ndarray | None:
         """Whether each answer is right, bool (images,); None where answers are neither right nor wrong."""

@@ -139,12 +139,24 @@ class Learner:
 
     def _copies(self) -> list[Any]:
         mean = tf.VariableAggregation.MEAN
-        return [tf.Variable(each, trainable=False, aggregation=mean) for each in self.model.trainable_variables]
+        return [tf.Variable(each, trainable=False, aggregation=mean) for each in self._averaged_variables()]
+
+    def _averaged_variables(self) -> list[Any]:
+        """All that changes: statistics of batch norms belong to the weights that they were taken with."""
+        return [
+            *self.model.trainable_variables,
+            *(
+                each
+                for layer in self.model.submodules
+                if _has_statistics(layer)
+                for each in layer.non_trainable_variables
+            ),
+        ]
 
     @contextlib.contextmanager
     def averaged(self) -> Iterator[None]:
         """With the moving average of the weights in the model, where there is one."""
-        variables = self.model.trainable_variables if self._averages else []
+        variables = self._averaged_variables() if self._averages else []
         own = [np.asarray(variable.numpy()) for variable in variables]
         for variable, average in zip(variables, self._averages):
             variable.assign(average.numpy())
@@ -181,7 +193,7 @@ class Learner:
         """Follow the weights, faster at the start (arXiv:1512.00567, section 8; TensorFlow's num_updates)."""
         number = tf.cast(step, tf.float32)
         decay = tf.minimum(self.settings.weight_average, (1 + number) / (10 + number))
-        for average, variable in zip(self._averages, self.model.trainable_variables):
+        for average, variable in zip(self._averages, self._averaged_variables()):
             average.assign(average * decay + variable * (1 - decay))
 
     def _divided(self, outputs: Any) -> list[Any]:
@@ -200,6 +212,11 @@ class Learner:
         """Outputs for one batch, without dropout; every worker computes all of it."""
         outputs = self._strategy.run(lambda: self.model(normalized(inputs, self.preprocessing), training=False))
         return self._strategy.experimental_local_results(outputs)[0]
+
+
+def _has_statistics(layer: Any) -> bool:
+    """Whether it is a batch norm whose statistics follow the images."""
+    return isinstance(layer, keras.layers.BatchNormalization) and layer.trainable
 
 
 def _groups(

@@ -67,6 +67,17 @@ def unfreeze(
         layer.trainable = True
 
 
+def blocks_from(model: Any, stride: int) -> int | None:
+    """How many of the last blocks there are from the first with maps of this stride on; None for all of them."""
+    height = model.input_shape[1]
+    coarse = [
+        number
+        for layer in model.layers
+        if (number := _block(layer)) is not None and height >= stride * layer.output_shape[1]
+    ]
+    return block_count(model) - min(coarse) if coarse and min(coarse) else None
+
+
 def check_blocks(model: Any, blocks: int | None) -> None:
     """Refuse what `unfreeze` can't do.
 

@@ -15,6 +15,9 @@ from edgecnn.data.augmentation import PRESETS
 from edgecnn.data.settings import SplitSettings
 from edgecnn.encoders.settings import EncoderHints
 
+CLASS_LOSSES, BOX_LOSSES = ("quality", "focal"), ("giou", "smooth_l1")
+"""Names in `edgecnn.tasks.box_losses`, which help must not import."""
+
 
 @dataclass(frozen=True)
 class FitSettings(Settings):
@@ -54,6 +57,15 @@ class FitSettings(Settings):
         0.0, low=0, high=0.99999, metavar="F",
     )  # fmt: skip
     class_weights: bool = option("Weight each image by the inverse frequency of its class.", False)
+    class_loss: str = option(
+        "Classification loss of detectors: focal (arXiv:1708.02002), or quality focal (arXiv:2006.04388), with which "
+        "scores say how well a box fits, too.",
+        "quality", choices=CLASS_LOSSES, metavar="NAME",
+    )  # fmt: skip
+    box_loss: str = option(
+        "Localization loss of detectors: generalized IoU (arXiv:1902.09630) or smooth L1 of the corrections.",
+        "giou", choices=BOX_LOSSES, metavar="NAME",
+    )  # fmt: skip
     keep_best: bool = option(
         "Keep the weights of the epoch with the best validation accuracy instead of the last.", True, offered=PROGRAMS
     )

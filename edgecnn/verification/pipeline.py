@@ -182,17 +182,22 @@ class _Comparison:
     def result(self, better: BetterInput | None, **about: Any) -> Verification:
         """The record."""
         metrics: dict[str, Metric] = {}
+        details: dict[str, Metric] = {}
         drop: Share | None = None
         doubts: tuple[str, ...] = ()
         right: np.ndarray | None = None
         if self._truth_of:
             right = self._task.right(self._found, self._truths, self._contract)
             doubts = self._task.doubts(self._data, self._expected, self._truths, self._contract)
-            metrics, drop = self._task.metrics(self._expected, self._found, self._truths, self._contract)
+            compared = (self._expected, self._found, self._truths, self._contract)
+            metrics, drop = self._task.metrics(*compared)
+            details = self._task.details(*compared)
         return Verification(
             pictures=self.count,
             metrics=metrics,
+            details=details,
             drop=drop,
+            parts_agree=self._task.parts_agree(self._expected, self._found),
             agreement=share(self.count - len(self.flipped), self.count),
             snr_db=sqnr_db(self._signals(self._expected), self._signals(self._found)),
             calibrated_on=self._calibrated_on,

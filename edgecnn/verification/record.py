@@ -76,6 +76,9 @@ class Verification(WithMetrics):
             float_NAME.
         drop: percentage points of the first metric that the artifact loses, on the same images.
         task: what the model is for.
+        details: further figures of both models by what they are of: average precision of a class, of small objects.
+        parts_agree: share of the boxes with a score of 0.5 or more that agree; None where an answer is
+            one thing.
         right: one bit for each image, in the order of the data and in base64: whether the artifact is right; None
             without annotations, or for a task without right and wrong answers.
         better_input: the preprocessing by which the float model is clearly better than by the contract's; None where
@@ -105,6 +108,8 @@ class Verification(WithMetrics):
     notes: tuple[str, ...] = ()
     better_input: BetterInput | None = None
     right: Base64 | None = None
+    details: dict[str, Metric] = field(default_factory=dict)
+    parts_agree: Share | None = None
 
     def summary(self) -> Accuracy:
         """What goes into the artifact's contract: the measured shares and what they were measured on."""

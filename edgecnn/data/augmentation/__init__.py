@@ -23,6 +23,8 @@ class Augmentation:
         cutmix: parameter of the Beta distribution of CutMix (arXiv:1905.04899); with both, each takes half
             of the batches.
         crop: smallest share of the area that a random crop keeps; with boxes it keeps the center of one. 0 for none.
+        expand: largest factor of height and width by which a gray margin makes every third image larger, instead of a
+            crop (SSD, arXiv:1512.02325, section 3.6); at least 1.
     """
 
     mirror: float = 0.0
@@ -35,6 +37,7 @@ class Augmentation:
     mixup: float = 0.0
     cutmix: float = 0.0
     crop: float = 0.0
+    expand: float = 1.0
 
     @property
     def moves(self) -> bool:
@@ -59,7 +62,7 @@ PRESETS = {
     "upright": Augmentation(shift=0.08, zoom=0.1, brightness=0.1, contrast=0.1),  # digits, signs, text: no mirror
     "light": Augmentation(mirror=0.5, shift=0.1, zoom=0.1, brightness=0.1, contrast=0.1, saturation=0.1),
     "strong": Augmentation(0.5, 0.15, 0.25, 15.0, brightness=0.2, contrast=0.3, saturation=0.3),
-    "objects": Augmentation(mirror=0.5, brightness=0.12, contrast=0.3, saturation=0.3, crop=0.3),  # for boxes
+    "objects": Augmentation(mirror=0.5, brightness=0.12, contrast=0.3, saturation=0.3, crop=0.3, expand=1.6),
     "mixup": Augmentation(mirror=0.5, shift=0.1, zoom=0.1, mixup=0.2),
     "cutmix": Augmentation(mirror=0.5, shift=0.1, zoom=0.1, cutmix=1.0),
     "strong_mix": Augmentation(0.5, 0.15, 0.25, 10.0, 0.2, 0.3, 0.3, mixup=0.2, cutmix=1.0),

@@ -8,6 +8,7 @@ from edgecnn.core.compat.tensorflow import tf
 from edgecnn.data.augmentation import Augmentation
 
 _LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
+_GRAY = 127.0
 
 
 def move_and_recolor(images: Any, transforms: Any, colors: Any, augmentation: Augmentation) -> Any:
@@ -28,9 +29,9 @@ def move_and_recolor(images: Any, transforms: Any, colors: Any, augmentation: Au
             images=images,
             transforms=transforms,
             output_shape=tf.shape(images)[1:3],
-            fill_value=0.0,
+            fill_value=_GRAY,
             interpolation="BILINEAR",
-            fill_mode="REFLECT",
+            fill_mode="CONSTANT" if augmentation.expand > 1 else "REFLECT",
         )
     return _recolored(images, colors[:, :, None, None, None]) if augmentation.recolors else images
 

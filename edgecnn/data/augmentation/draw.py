@@ -63,13 +63,18 @@ def draw(
     transforms = _transforms(augmentation, batch, height, width, random)
     colors = _colors(augmentation, batch, random)
     if augmentation.crop:
-        transforms = _cropped(transforms, _windows(augmentation.crop, batch, random, points), height, width)
+        transforms = _cropped(transforms, _windows(augmentation, batch, random, points), height, width)
     return Draw(transforms, colors, partners, kept, boxes)
 
 
-def _windows(least: float, batch: int, random: np.random.Generator, points: Sequence[np.ndarray] | None) -> np.ndarray:
-    """Windows to cut out, (batch, 4): y0, x0, height, width as shares of the image; every third image stays whole."""
-    area, ratio = random.uniform(least, 1, batch), np.exp(random.uniform(-_STRETCH, _STRETCH, batch))
+def _windows(
+    augmentation: Augmentation, batch: int, random: np.random.Generator, points: Sequence[np.ndarray] | None
+) -> np.ndarray:
+    """Windows to cut out, (batch, 4): y0, x0, height, width as shares of the image.
+
+    Every third image stays whole, or gets a margin where the preset has one.
+    """
+    area, ratio = random.uniform(augmentation.crop, 1, batch), np.exp(random.uniform(-_STRETCH, _STRETCH, batch))
     whole, pick, place = random.random(batch) < _WHOLE, random.random(batch), random.random((batch, 2))
     sides = np.minimum(np.sqrt(np.stack((area / ratio, area * ratio), axis=1)), 1)
     low, high = np.zeros((batch, 2)), 1 - sides
@@ -79,7 +84,8 @@ def _windows(least: float, batch: int, random: np.random.Generator, points: Sequ
             low[row] = np.clip(point - sides[row], 0, high[row])
             high[row] = np.clip(point, low[row], high[row])
     windows = np.concatenate((low + place * (high - low), sides), axis=1)
-    windows[whole] = (0, 0, 1, 1)
+    larger = 1 + (augmentation.expand - 1) * pick[whole, np.newaxis]
+    windows[whole] = np.concatenate(((1 - larger) * place[whole], np.repeat(larger, 2, axis=1)), axis=1)
     return windows
 
 

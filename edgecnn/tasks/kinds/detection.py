@@ -10,7 +10,7 @@ import numpy as np
 
 from edgecnn.core.compat.tensorflow import tf
 from edgecnn.core.errors import DataError, UsageError
-from edgecnn.core.statistics import Metric, Share, interval
+from edgecnn.core.statistics import Metric, Share, share
 from edgecnn.data import DataSet, Example, class_indices
 from edgecnn.data.augmentation import PRESETS, preset
 from edgecnn.data.boxes import TASK as BOX_DATA
@@ -23,13 +23,14 @@ from edgecnn.runtime.model.anchors import DetectorRecord
 from edgecnn.runtime.model.box_decoding import as_outputs, of_outputs
 from edgecnn.runtime.model.contract import Contract, Preprocessing
 from edgecnn.runtime.tasks import Answer, Outputs
-from edgecnn.runtime.tasks.detection import BOXES, RAW_LOGITS, RAW_SCORES, agree, seen
+from edgecnn.runtime.tasks.detection import BOXES, RAW_LOGITS, RAW_SCORES, agree, matched, seen
 from edgecnn.tasks.average_precision import CROWD, DIFFICULT, Matched, mean
+from edgecnn.tasks.box_figures import BoxFigures
+from edgecnn.tasks.box_losses import BOX_LOSSES, CLASS_LOSSES, SCALES, overlap
 from edgecnn.tasks.box_targets import NO_CLASS, BoxTargets, moved
 from edgecnn.tasks.encoder import Encoder, LossSettings
 from edgecnn.tasks.task import Score, Task, Truth
 
-ALPHA, GAMMA = 0.25, 1.5  # of the focal loss (arXiv:1708.02002, equation 5); gamma as in EfficientDet, arXiv:1911.09070
 COLUMNS = 8
 """Of a truth: y0, x0, y1, x1 as shares of the model's input, class, flag (see `average_precision`), height and width of
 the image in pixels."""
@@ -40,11 +41,10 @@ _FITS = {
     },
     "scratch": {"epochs": 120, "batch_size": 16, "augment": "objects", "label_smoothing": 0.0, "weight_average": 0.998},
 }  # fmt: skip
-_RESAMPLES_WORK, _MOST_RESAMPLES, _LEAST_RESAMPLES = 2_000_000, 200, 40
 
 
 class Detection(Task):
-    """Trained with focal loss and smooth L1; the metric is COCO's mean average precision."""
+    """Trained with focal loss and a localization loss; the metric is COCO's mean average precision."""
 
     name = "detection"
     noun = "an object detector"
@@ -52,6 +52,7 @@ class Detection(Task):
     trained_output = RAW_LOGITS
     fits: Mapping[str, Mapping[str, Any]] = _FITS
     features_first = False
+    learns_from_stride = 8  # half of a step's time is the gradients of blocks that know all they need from ImageNet
     unsupported = ("compression", "doctor", "visualize")
 
     def truth_of(
@@ -114,35 +115,27 @@ class Detection(Task):
         """Corrections and class at each anchor.
 
         Raises:
-            UsageError: the augmentation mixes images.
+            UsageError: the augmentation mixes images, classes are to be weighted, or corrections are scaled otherwise.
         """
         if preset(settings.augment).mixes:
             fitting = ", ".join(name for name, each in PRESETS.items() if not each.mixes)
             raise UsageError(f"--augment {settings.augment} mixes images, which boxes don't allow; use {fitting}.")
-        size = (contract.preprocessing.height, contract.preprocessing.width)
-        return BoxTargets(truths, DetectorRecord.read(contract), size)
+        if settings.class_weights:
+            raise UsageError(
+                "--class-weights weights whole images, but an image has objects of several classes; remove it."
+            )
+        record = DetectorRecord.read(contract)
+        if record.scales != SCALES:
+            raise UsageError(f"The contract scales corrections of anchors by {record.scales}; training needs {SCALES}.")
+        return BoxTargets(truths, record, (contract.preprocessing.height, contract.preprocessing.width))
 
     def points(self, truths: np.ndarray) -> list[np.ndarray]:
         """Centers of the objects."""
         return [(rows[:, :2] + rows[:, 2:4])[(rows[:, 4] != NO_CLASS) & (rows[:, 5] == 0)] / 2 for rows in truths]
 
     def losses(self, outputs: Any, targets: Any, settings: LossSettings, teacher: Any = None) -> Any:
-        """Focal loss of the classes and smooth L1 of the corrections, over the anchors of each image's objects."""
-        corrections, logits = outputs
-        classes = tf.cast(targets[..., 4], tf.int32)
-        wanted = tf.one_hot(classes - 1, logits.shape[-1])  # background and what is ignored: zeros
-        entropy = tf.nn.sigmoid_cross_entropy_with_logits(wanted, logits)
-        sureness = tf.sigmoid(logits)
-        wrong = wanted * (1 - sureness) + (1 - wanted) * sureness
-        weight = (wanted * ALPHA + (1 - wanted) * (1 - ALPHA)) * wrong**GAMMA
-        counted = tf.cast(classes >= 0, tf.float32)[..., tf.newaxis]
-        objects = tf.cast(classes > 0, tf.float32)
-        number = tf.maximum(tf.reduce_sum(objects, axis=1), 1.0)
-        distance = tf.abs(corrections - targets[..., :4])
-        smooth = tf.reduce_sum(tf.where(distance < 1, distance**2 / 2, distance - 0.5), axis=2)
-        return (
-            tf.reduce_sum(entropy * weight * counted, axis=(1, 2)) + tf.reduce_sum(smooth * objects, axis=1)
-        ) / number
+        """Losses of classes and boxes by their names in the settings, over the anchors of each image's objects."""
+        return _losses(outputs, targets, settings.class_loss, settings.box_loss)
 
     def hits(self, outputs: Any, targets: Any) -> Any:
         """Share of the objects' anchors whose class is found."""
@@ -160,7 +153,7 @@ class Detection(Task):
         size = (contract.preprocessing.height, contract.preprocessing.width)
         encoder = BoxTargets(truths, record, size)
         targets = np.stack([encoder.of_image(moved(rows, plain, size)) for rows in truths])
-        losses = self.losses([tf.constant(values) for values in outputs], tf.constant(targets), _NO_SETTINGS)
+        losses = _losses([tf.constant(values) for values in outputs], tf.constant(targets), *_SHOWN_LOSSES)
         each = [self.device.interpret([values[row] for values in outputs], contract) for row in range(len(truths))]
         filled = [as_outputs(rows, record.most) for rows in each]
         return [*(np.stack(values) for values in zip(*filled)), losses.numpy()]
@@ -211,20 +204,30 @@ class Detection(Task):
     def metrics(
         self, expected: Sequence[Outputs], found: Sequence[Outputs], truths: Sequence[Truth], contract: Contract
     ) -> tuple[dict[str, Metric], Share]:
-        """mAP and AP50 with intervals by the bootstrap over images (Efron 1979), the same draws for both models."""
-        both = [Matched.of([of_outputs([*each]) for each in outputs], truths) for outputs in (expected, found)]
-        count = sum(len(each.scores) for rows in both[0].by_class for _, each in rows)
-        draws = int(np.clip(_RESAMPLES_WORK / max(count, 1), _LEAST_RESAMPLES, _MOST_RESAMPLES))
-        random = np.random.default_rng(0)
-        counts = [None, *random.multinomial(len(truths), np.full(len(truths), 1 / len(truths)), draws)]
-        values = np.array(
-            [[_percents(matched, each) for matched in both] for each in counts]
-        )  # (draws, models, metrics)
-        metrics = {
-            name: Metric(*(interval(values[:, model, place], len(truths)) for model in (0, 1)))
-            for place, name in enumerate(self.titles)
-        }
-        return metrics, interval(values[:, 0, 0] - values[:, 1, 0], len(truths))
+        """mAP and AP50."""
+        precision, at_half, drop = self._figures(expected, found, truths, sizes=False).headline()
+        return {"map": precision, "ap50": at_half}, drop
+
+    def details(
+        self, expected: Sequence[Outputs], found: Sequence[Outputs], truths: Sequence[Truth], contract: Contract
+    ) -> dict[str, Metric]:
+        """Average precision by class and by size of the objects."""
+        figures = self._figures(expected, found, truths, sizes=True)
+        return figures.details([contract.label(number) for number in range(len(contract.labels))])
+
+    @staticmethod
+    def _figures(
+        expected: Sequence[Outputs], found: Sequence[Outputs], truths: Sequence[Truth], sizes: bool
+    ) -> BoxFigures:
+        rows = [[of_outputs([*each]) for each in outputs] for outputs in (expected, found)]
+        return BoxFigures.of(*rows, truths, sizes)
+
+    def parts_agree(self, expected: Sequence[Outputs], found: Sequence[Outputs]) -> Share | None:
+        """Boxes of either model that have a score of 0.5: those with a counterpart in the other."""
+        pairs = [tuple(of_outputs([*each]) for each in pair) for pair in zip(expected, found)]
+        hits = [each for first, second in pairs for each in (matched(first, second), matched(second, first))]
+        flags = np.concatenate(hits)
+        return share(int(flags.sum()), len(flags)) if len(flags) else None
 
     def headline(self, outputs: Outputs, contract: Contract) -> Answer:
         """All that the model is sure of, in one answer with the surest's class."""
@@ -264,12 +267,16 @@ def _rows(boxes: Boxes, indices: Mapping[str, int], preprocessing: Preprocessing
     return found
 
 
-def _percents(matched: Matched, counts: np.ndarray | None) -> tuple[float, float]:
-    """mAP and AP50 in percent."""
-    precision, _ = matched.figures(counts)
-    return 100 * max(mean(precision), 0.0), 100 * max(mean(precision[:, 0]), 0.0)
+def _losses(outputs: Any, targets: Any, class_loss: str, box_loss: str) -> Any:
+    """Of each image, (batch,)."""
+    classes = tf.cast(targets[..., 4], tf.int32)
+    objects = tf.cast(classes > 0, tf.float32)
+    number = tf.maximum(tf.reduce_sum(objects, axis=1), 1.0)
+    corrections, logits, wanted = *outputs, targets[..., :4]
+    boxes = tf.reduce_sum(BOX_LOSSES[box_loss](corrections, wanted) * objects, axis=1)
+    return (CLASS_LOSSES[class_loss](logits, classes, overlap(corrections, wanted)) + boxes) / number
 
 
-_NO_SETTINGS: Any = None
-"""The loss has no settings."""
+_SHOWN_LOSSES = ("focal", "giou")
+"""Of evaluations, which know no settings."""
 TASK = Detection()
