@@ -272,7 +272,7 @@ def test_it_learns_sixteen_images(squares: Path, monkeypatch: pytest.MonkeyPatch
     model, contract = as_detector(small_classifier(), Contract(seen, model=described), classes=2)
     keras_file.save(model, contract, squares / "d.keras")
     data = str(squares / "boxes.csv")
-    overrides = {"epochs": 40, "batch_size": 4, "augment": "none", "learning_rate": 6e-3, "weight_average": 0.9}
+    overrides = {"epochs": 24, "batch_size": 4, "augment": "none", "learning_rate": 6e-3, "weight_average": 0.9}
     found = train(squares / "d.keras", TrainOptions(data, "scratch", overrides, validation=data))
     assert found.contract.labels == ("bright", "dark") and "validation_map_percent" in found.contract.accuracy.trained
     task, opened = load("detection"), open_data(data)

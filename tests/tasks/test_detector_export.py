@@ -15,6 +15,7 @@ from flatbuffers import flexbuffers
 from edgecnn.artifact import graph_bytes
 from edgecnn.core.compat.litert_schema import pack, unpack
 from edgecnn.quantization import quantize
+from edgecnn.runtime.errors import ModelFileError
 from edgecnn.runtime.model import model_file
 from edgecnn.runtime.model.flexbuffer import read_map
 from edgecnn.runtime.model.foreign_detector import POSTPROCESS
@@ -107,6 +108,18 @@ def test_no_class_is_lost_to_threads_in_models_by_others(made: Path) -> None:
             }
         classes.append(found)
     assert classes[0] == classes[1] == classes[2] and {label for label, _ in classes[0]} == {0, 1, 2}
+
+
+def test_the_background_of_a_label_map_shifts_no_class(made: Path, tmp_path: Path) -> None:
+    """TensorFlow's label maps begin with ???, but the operator's class 0 is the first that is an object."""
+    (tmp_path / "other.tflite").write_bytes(graph_bytes(model_file.read(made / "d.tflite")))
+    labels = tmp_path / "labels.txt"
+    for text in ("ant\nbee\ncow\n", "???\nant\nbee\ncow\n", "background\nant\nbee\ncow\n"):
+        labels.write_text(text)
+        assert model_file.read(tmp_path / "other.tflite", labels).contract.labels == ("ant", "bee", "cow")
+    labels.write_text("ant\nbee\n")
+    with pytest.raises(ModelFileError, match="has 2 labels for 3 classes"):
+        model_file.read(tmp_path / "other.tflite", labels)
 
 
 def test_flexbuffers_of_strangers() -> None:

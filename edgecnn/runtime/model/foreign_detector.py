@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from .flexbuffer import read_map
 from .graph import Graph, Operator
+from .label_file import check_count, is_background
 
 POSTPROCESS = "TFLite_Detection_PostProcess"
 ORDER = "output_order"
@@ -35,3 +38,21 @@ def ordered(items: Any, extra: dict[str, Any]) -> list[Any]:
     order = extra.get(ORDER)
     valid = isinstance(order, (list, tuple)) and sorted(map(str, order)) == sorted(map(str, range(len(items))))
     return [items[int(place)] for place in order] if valid and order else list(items)
+
+
+def class_names(labels: Sequence[str], graph: Graph, name: str) -> tuple[str, ...]:
+    """Labels in the order of the operator's classes, which count from the first that is not the background.
+
+    TensorFlow's own label maps begin with `???`, its background; without that line each class would be called like
+    the one before it.
+
+    Raises:
+        ModelFileError: their number is not that of the classes.
+    """
+    operator = postprocess(graph)
+    classes = (read_map(operator.custom) or {}).get("num_classes") if operator and operator.custom else None
+    if not isinstance(classes, int) or not labels:
+        return tuple(labels)
+    named = tuple(labels[1:] if len(labels) == classes + 1 and is_background(labels[0]) else labels)
+    check_count(named, classes, name)
+    return named

@@ -50,7 +50,7 @@ def check_count(labels: Sequence[str], outputs: int, name: str) -> None:
     if not labels or len(labels) == outputs or (outputs, len(labels)) == (1, 2):
         return
     hint = ""
-    if len(labels) == outputs + 1 and re.fullmatch(r"background|\?\?\?|_+background_+|none", labels[0].strip(), re.I):
+    if len(labels) == outputs + 1 and is_background(labels[0]):
         hint = (
             f" The first label, {labels[0]!r}, stands for a background class that this model does not have: "
             "remove that line."
@@ -58,6 +58,11 @@ def check_count(labels: Sequence[str], outputs: int, name: str) -> None:
     elif len(labels) == outputs - 1:
         hint = " If the model's first output is a background class, add `background` as the first line."
     raise ModelFileError(f"{name} has {len(labels)} labels for {outputs} classes; expected one label per output.{hint}")
+
+
+def is_background(label: str) -> bool:
+    """Whether a label stands for what is no object."""
+    return bool(re.fullmatch(r"background|\?\?\?|_+background_+|none", label.strip(), re.I))
 
 
 def parse_labels(text: str, name: str) -> tuple[str, ...]:

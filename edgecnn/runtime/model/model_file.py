@@ -105,7 +105,8 @@ def read(
     file = from_bytes(data, path.name, said)
     if labels is None:
         return file
-    contract = file.contract.replace(labels=read_labels(labels, outputs_of(file.model)))
+    names = foreign_detector.class_names(read_labels(labels, outputs_of(file.model)), file.model.graph, str(labels))
+    contract = file.contract.replace(labels=names)
     return ModelFile(file.name, file.data, file.model, contract, file.sealed)
 
 
@@ -218,7 +219,7 @@ def _guess_contract(model: TFLiteModel, data: bytes, name: str, said: Collection
         preprocessing,
         task="detection" if order else TASK,
         output=output,
-        labels=tuple(map(printable, known.labels)) if known else (),
+        labels=foreign_detector.class_names(tuple(map(printable, known.labels)), graph, name) if known else (),
         model=ModelDescription(printable(known.name if known and known.name else Path(name).stem)),
         assumed=(*assumed, *of_output),
         extra={foreign_detector.ORDER: list(order)} if order else {},
