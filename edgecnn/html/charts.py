@@ -13,6 +13,7 @@ from edgecnn.html.figure import FAINT, INK, LINE, SERIES, WIDTH, drawn, tagged
 _HEIGHT = 230
 _ROW = 38  # of a bar with its name
 _DASHES = ("-", "--", ":", "-.")
+_SHAPES = ("o", "^", "s", "D")
 
 
 def histogram(values: Sequence[float], label: str, *, marks: Sequence[tuple[float, str]] = (), bins: int = 40) -> str:
@@ -123,6 +124,47 @@ def lines(x_values: Sequence[float], series: Sequence[tuple[str, Sequence[float]
 
     rows = 0 if len(series) < 2 else -(-len(series) // _columns([name for name, _ in series]))
     return drawn(draw, f"{y_label} over {x_label}: " + ", ".join(name for name, _ in series), _HEIGHT + 21 * rows)
+
+
+def scatter(
+    series: Sequence[tuple[str, Sequence[tuple[tuple[float, float, float], tuple[float, float, float]]]]],
+    x_label: str,
+    y_label: str,
+    *,
+    front: Sequence[tuple[float, float]] = (),
+) -> str:
+    """Points with intervals over a logarithmic axis, each series with a shape and a color of its own.
+
+    Args:
+        series: (name, points), at most four; a point is ((x, low, high), (y, low, high)).
+        x_label: of the axis, with its unit.
+        y_label: of the axis, with its unit.
+        front: (x, y) from left to right, joined by steps.
+    """
+    shown = [(name, points) for name, points in series if points]
+
+    def draw(axes: Any) -> None:
+        if front:
+            xs, ys = zip(*front)
+            (line,) = axes.step(xs, ys, where="post", color=FAINT, linewidth=1.5, linestyle="--", label="front")
+            tagged(line, "front")
+        for number, (name, points) in enumerate(shown):
+            x, y = (np.array([point[axis] for point in points], float) for axis in (0, 1))
+            reach = [np.abs(np.stack((values[:, 0] - values[:, 1], values[:, 2] - values[:, 0]))) for values in (x, y)]
+            style: dict[str, Any] = {"color": SERIES[number], "marker": _SHAPES[number], "markersize": 7}
+            axes.errorbar(
+                x[:, 0], y[:, 0], xerr=reach[0], yerr=reach[1], linestyle="none", elinewidth=1, alpha=0.9,
+                markerfacecolor=SERIES[number] if number == 0 else "none", label=_short(name, 42), **style,
+            )  # fmt: skip
+        axes.set_xscale("log")
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.xaxis.set_minor_formatter("{x:g}")
+        axes.tick_params(axis="x", which="minor", labelsize=9)
+        _name_axes(axes, x_label, y_label)
+        axes.figure.legend(loc="outside upper left", ncols=1)
+
+    summary = f"{y_label} over {x_label}: " + ", ".join(f"{len(points)} {name}" for name, points in shown)
+    return drawn(draw, summary, _HEIGHT + 60 + 21 * (len(shown) + bool(front)))
 
 
 def _columns(names: Sequence[str]) -> int:

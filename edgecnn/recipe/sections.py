@@ -7,6 +7,7 @@ expected and the valid choices. The sections are those that the files of `edgecn
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -85,11 +86,26 @@ def read(path: str | Path) -> tuple[Recipe, str]:
         raise RecipeError(f"Can't read the recipe {path}: {reason}{meant}") from error
     except RecordError as error:
         raise RecipeError(f"The recipe {path} can't be read: {error}") from error
+    if "search" in values and "model" not in values:
+        raise RecipeError(f"The recipe {path} describes a search, not a run. Start it with: edgecnn search {path}")
+    return validated(values, path), text
+
+
+def validated(values: Mapping[str, Any], name: str | Path) -> Recipe:
+    """A recipe from TOML values.
+
+    Args:
+        values: keys by section.
+        name: of the recipe, for messages.
+
+    Raises:
+        RecipeError: it says something that can't be; all faults are listed at once.
+    """
     try:
-        return recipe_model().model_validate(values), text
+        return recipe_model().model_validate(values)
     except ValidationError as error:
         faults = "\n".join(f"  {_sentence(dict(fault))}" for fault in error.errors())
-        raise RecipeError(f"The recipe {path} has {counted(error.error_count(), 'error')}:\n{faults}") from error
+        raise RecipeError(f"The recipe {name} has {counted(error.error_count(), 'error')}:\n{faults}") from error
 
 
 def _sentence(fault: dict[str, Any]) -> str:

@@ -17,6 +17,9 @@ class WeightSource(Protocol):
     def available(self, name: str) -> str:
         """Whether a variant's weights are here ("yes"), can be fetched by `load` ("download"), or neither ("no")."""
 
+    def widths(self, name: str) -> tuple[float, ...]:
+        """Width multipliers that a variant has weights for."""
+
     def load(
         self, model: Any, spec: ModelSpec, name: str, *, width: float = ..., new_head: bool = ...
     ) -> dict[str, str]:
@@ -31,6 +34,12 @@ def available(spec: ModelSpec, name: str) -> str:
     """Whether a variant's ImageNet weights are at hand: "yes", "download" or "no". Imports no TensorFlow."""
     answers = [WEIGHT_SOURCES.plugin(source, WeightSource).available(name) for source in spec.weights]
     return next((answer for answer in ("yes", "download") if answer in answers), "no")
+
+
+def widths(spec: ModelSpec, name: str) -> tuple[float, ...]:
+    """Width multipliers that a variant has ImageNet weights for, from the sources that are at hand; ascending."""
+    sources = [WEIGHT_SOURCES.plugin(source, WeightSource) for source in spec.weights]
+    return tuple(sorted({width for each in sources if each.available(name) != "no" for width in each.widths(name)}))
 
 
 def check(spec: ModelSpec, name: str, weights: str) -> None:

@@ -28,6 +28,7 @@ LAYERS = (
     ("verification", "inspection"),
     ("ladder", "visualization", "reporting", "camera", "comparison", "exports"),
     ("recipe",),
+    ("search",),
     ("api",),
     ("cli",),
 )

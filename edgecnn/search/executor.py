@@ -1,0 +1,96 @@
+"""Where the jobs of a search run: processes of this machine, or a Ray cluster; one loop for both.
+
+A job is a function of this package and a payload of JSON values, so that it can run anywhere. A worker that is lost
+(killed, out of memory, its machine switched off) loses its job only, which runs again.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+from edgecnn.core.errors import EdgecnnError
+
+Job = Callable[[Mapping[str, Any]], dict[str, Any]]
+MOST_LOSSES = 3
+"""Workers that one job may lose before it is given up: it takes them with it."""
+
+
+class LostWorkerError(EdgecnnError):
+    """The worker of a job is gone."""
+
+
+class Executor(Protocol):
+    """A file of `edgecnn/search/executors/`.
+
+    Attributes:
+        slots: jobs that run at the same time.
+    """
+
+    slots: int
+
+    def submit(self, job: Job, payload: Mapping[str, Any]) -> Any:
+        """Start a job; a handle for `wait` and `result`."""
+
+    def wait(self, handles: Sequence[Any]) -> Any:
+        """The first of some handles whose job has ended."""
+
+    def result(self, handle: Any) -> dict[str, Any]:
+        """What an ended job returned.
+
+        Raises:
+            LostWorkerError: its worker is gone.
+            Exception: what the job raised.
+        """
+
+    def close(self) -> None:
+        """End all workers."""
+
+
+def run(executor: Executor, job: Job, payloads: Sequence[Mapping[str, Any]]) -> Iterator[tuple[int, Any]]:
+    """Run a job for each payload; (its position, result or `EdgecnnError`), in the order in which they end."""
+    queue, losses = deque(range(len(payloads))), Counter[int]()
+    running: dict[Any, int] = {}
+    while queue or running:
+        while queue and len(running) < executor.slots:
+            position = queue.popleft()
+            running[executor.submit(job, payloads[position])] = position
+        handle = executor.wait(list(running))
+        position = running.pop(handle)
+        try:
+            yield position, executor.result(handle)
+        except LostWorkerError as error:
+            losses[position] += 1
+            if losses[position] < MOST_LOSSES:
+                queue.appendleft(position)
+            else:
+                yield position, EdgecnnError(f"{error} This happened {MOST_LOSSES} times; it may need more memory.")
+        except EdgecnnError as error:
+            yield position, error
+
+
+def open_executor(ray: str | None, workers: int | None, *, whole: bool = False) -> Executor:
+    """The executor that was asked for.
+
+    Args:
+        ray: address of a Ray cluster, or "auto"; None for processes of this machine.
+        workers: processes; None for all processors, at most 8.
+        whole: whether each job gets a machine to itself, with all its processors, rather than one thread: what
+            `edgecnn run` would do, so that it gives the same model.
+
+    Raises:
+        MissingExtraError: Ray is not installed.
+        EdgecnnError: the cluster can't be reached.
+    """
+    if ray is not None:
+        from edgecnn.search.executors.ray_cluster import RayCluster
+
+        return RayCluster(ray, whole=whole)
+    from edgecnn.search.executors.local import Local
+
+    return Local(1 if whole else workers, one_thread=not whole)
+
+
+ONE_THREAD = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "OMP_NUM_THREADS": "1"}
+"""Environment of a worker that shares its machine: sums don't depend on how many processors that has."""

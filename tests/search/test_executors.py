@@ -1,0 +1,51 @@
+"""Workers that are lost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import fake_jobs
+import pytest
+
+from edgecnn.core.errors import EdgecnnError
+from edgecnn.search.executor import open_executor, run
+
+
+def payloads(tmp_path: Path, count: int, killers: tuple[int, ...]) -> list[dict[str, Any]]:
+    return [{"number": n, "kills": n in killers, "marker": str(tmp_path / str(n))} for n in range(count)]
+
+
+def test_a_lost_process_loses_its_jobs_only(tmp_path: Path) -> None:
+    executor = open_executor(None, 2)
+    try:
+        found = dict(run(executor, fake_jobs.lose_worker_once, payloads(tmp_path, 5, (1,))))
+        assert [found[n]["number"] for n in range(5)] == list(range(5))
+        assert {found[n]["threads"] for n in range(5)} == {"1"}
+        given_up = dict(run(executor, fake_jobs.always_lose_worker, payloads(tmp_path, 1, (0,))))
+        assert isinstance(given_up[0], EdgecnnError) and "3 times" in str(given_up[0])
+    finally:
+        executor.close()
+
+
+@pytest.mark.slow()
+def test_a_lost_node_of_a_ray_cluster_loses_its_jobs_only(tmp_path: Path) -> None:
+    """Two nodes; one is killed while it works."""
+    pytest.importorskip("ray", reason='Ray is not installed: pip install "edgecnn[ray]"')
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    try:
+        node = cluster.add_node(num_cpus=1)
+        executor = open_executor(cluster.address, None)
+        assert executor.slots == 2
+        jobs = [{"number": n, "seconds": 1.0} for n in range(5)]
+        found: dict[int, Any] = {}
+        for position, result in run(executor, fake_jobs.slow, jobs):
+            found[position] = result["number"]
+            if len(found) == 1:
+                cluster.remove_node(node, allow_graceful=False)
+        assert found == {n: n for n in range(5)}
+        executor.close()
+    finally:
+        cluster.shutdown()
