@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from edgecnn.api import quantize_within as quantize_within
     from edgecnn.api import report as report
     from edgecnn.api import run as run
+    from edgecnn.api import search as search
     from edgecnn.api import sweep_sizes as sweep_sizes
     from edgecnn.api import train as train
     from edgecnn.api import train_quantization_aware as train_quantization_aware
@@ -75,6 +76,7 @@ __all__ = [
     "quantize_within",
     "report",
     "run",
+    "search",
     "sweep_sizes",
     "train",
     "train_quantization_aware",

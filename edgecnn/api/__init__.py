@@ -50,6 +50,7 @@ from edgecnn.api.making import (
     train,
     train_quantization_aware,
 )
+from edgecnn.api.searching import search
 from edgecnn.core.hints import Hints
 
 __all__ = [
@@ -82,6 +83,7 @@ __all__ = [
     "quantize_within",
     "report",
     "run",
+    "search",
     "sweep_sizes",
     "train",
     "train_quantization_aware",

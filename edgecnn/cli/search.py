@@ -14,7 +14,7 @@ from edgecnn.cli._outputs import OutputFile
 from edgecnn.recipe.search_settings import SearchSettings
 
 if TYPE_CHECKING:
-    from edgecnn.search import SearchResult
+    from edgecnn.searching import SearchResult
 
 GROUP = "From a recipe"
 POSITION = 420
@@ -46,8 +46,8 @@ def command(
       edgecnn search --max-latency-ms 20 --board raspberry_pi_4 --data pictures/ --budget 60
     """
     from edgecnn.core.progress import Terminal
-    from edgecnn.search import search
-    from edgecnn.search.task import read_recipe, settings_of
+    from edgecnn.searching import search
+    from edgecnn.searching.task import read_recipe, settings_of
 
     sections = read_recipe(recipe) if recipe else {}
     folder = Path(output or Path("runs") / (Path(recipe).stem if recipe else "search"))
@@ -60,7 +60,7 @@ def command(
 
 
 def _show(found: SearchResult, folder: Path) -> None:
-    from edgecnn.search import text
+    from edgecnn.searching import text
 
     print_table(text.COLUMNS, text.rows(found), drop_first=text.DROP_FIRST)
     for sentence in text.sentences(found):

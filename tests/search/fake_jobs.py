@@ -12,9 +12,9 @@ from typing import Any
 
 from edgecnn.core.statistics import share
 from edgecnn.estimation.law import Law, Laws
-from edgecnn.search.candidate import Candidate
-from edgecnn.search.executor import Job
-from edgecnn.search.record import Finalist, Measured, Network, Trial
+from edgecnn.searching.candidate import Candidate
+from edgecnn.searching.executor import Job
+from edgecnn.searching.record import Finalist, Measured, Network, Trial
 
 ARCHITECTURES, WIDTHS, SIZES = (
     ("mobilenet_v1", "mobilenet_v2", "mobilenet_v3_small"),

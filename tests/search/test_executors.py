@@ -9,7 +9,7 @@ import fake_jobs
 import pytest
 
 from edgecnn.core.errors import EdgecnnError
-from edgecnn.search.executor import open_executor, run
+from edgecnn.searching.executor import open_executor, run
 
 
 def payloads(tmp_path: Path, count: int, killers: tuple[int, ...]) -> list[dict[str, Any]]:

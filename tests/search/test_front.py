@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from edgecnn.search.front import Point, front, hypervolume, promoted
+from edgecnn.searching.front import Point, front, hypervolume, promoted
 
 REFERENCE = Point(100.0, 0.0)
 

@@ -16,10 +16,10 @@ from edgecnn.core.errors import BoundNotMetError, EdgecnnError, RecipeError, Usa
 from edgecnn.core.files import parse_toml
 from edgecnn.estimation import known
 from edgecnn.recipe.search_settings import SearchSettings
-from edgecnn.search import pipeline, steps
-from edgecnn.search.front import Point, hypervolume
-from edgecnn.search.record import Row, SearchResult
-from edgecnn.search.task import laws_of, settings_of
+from edgecnn.searching import pipeline, steps
+from edgecnn.searching.front import Point, hypervolume
+from edgecnn.searching.record import Row, SearchResult
+from edgecnn.searching.task import laws_of, settings_of
 
 SPACE = {"architectures": ARCHITECTURES, "widths": WIDTHS, "input_sizes": SIZES, "weights": "none", "device": "local"}
 
@@ -35,7 +35,7 @@ def fakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     known.keep("local", fake_jobs.laws())
     monkeypatch.setattr(steps, "appraise", fake_jobs.appraise)
     monkeypatch.setattr(steps, "try_out", fake_jobs.try_out)
-    monkeypatch.setattr("edgecnn.search.finalist.make", fake_jobs.make)
+    monkeypatch.setattr("edgecnn.searching.finalist.make", fake_jobs.make)
     monkeypatch.setattr(pipeline, "measure", fake_jobs.measured_by(1.05))
     monkeypatch.setattr(pipeline, "check_device", lambda name: None)
     use(monkeypatch)
@@ -149,7 +149,7 @@ def test_a_time_limit_keeps_what_was_done(pictures: str, tmp_path: Path) -> None
 
 
 def test_without_a_device_all_is_estimated(pictures: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edgecnn.search.task.laws_of", lambda place: fake_jobs.laws())
+    monkeypatch.setattr("edgecnn.searching.task.laws_of", lambda place: fake_jobs.laws())
     found = searched(pictures, tmp_path / "out", device=None, board="raspberry_pi_4", trials=6, finalists=2)
     assert found.board_runs == 0 and found.rows[0].latency_kind == "estimated"
     assert "No device was measured: all latencies are estimated." in found.notes

@@ -28,7 +28,7 @@ LAYERS = (
     ("verification", "inspection"),
     ("ladder", "visualization", "reporting", "camera", "comparison", "exports"),
     ("recipe",),
-    ("search",),
+    ("searching",),
     ("api",),
     ("cli",),
 )

@@ -73,6 +73,13 @@ ALL = {
     "run": [("recipe.toml", "-o", "run")],
     "demo": [("tiny.tflite", "--source", "pictures/red", "--headless", "--frames", "3")],
     "compare": [("run", "tiny.tflite")],
+    "search": [
+        (
+            *("--data", "pictures", "--validation-share", "0.3", "--board", "raspberry_pi_4", "--weights", "none"),
+            *("--architectures", "mobilenet_v1", "--widths", "0.25,4", "--input-sizes", "192", "--max-size-mb", "9"),
+            *("--trial-epochs", "1", "--finalists", "1", "--workers", "1", "-o", "search"),
+        )
+    ],
     "devices list": [()],
     "devices check": [("local",)],
     "devices calibrate": [("local", "--threads", "1")],

@@ -22,7 +22,7 @@ class LostWorkerError(EdgecnnError):
 
 
 class Executor(Protocol):
-    """A file of `edgecnn/search/executors/`.
+    """A file of `edgecnn/searching/executors/`.
 
     Attributes:
         slots: jobs that run at the same time.
@@ -84,10 +84,10 @@ def open_executor(ray: str | None, workers: int | None, *, whole: bool = False) 
         EdgecnnError: the cluster can't be reached.
     """
     if ray is not None:
-        from edgecnn.search.executors.ray_cluster import RayCluster
+        from edgecnn.searching.executors.ray_cluster import RayCluster
 
         return RayCluster(ray, whole=whole)
-    from edgecnn.search.executors.local import Local
+    from edgecnn.searching.executors.local import Local
 
     return Local(1 if whole else workers, one_thread=not whole)
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from edgecnn.core import files
 from edgecnn.core.errors import EdgecnnError
-from edgecnn.search.candidate import Candidate
-from edgecnn.search.record import Finalist, Measured
+from edgecnn.searching.candidate import Candidate
+from edgecnn.searching.record import Finalist, Measured
 
 RECIPE, ARTIFACT = "model.toml", "model.tflite"
 _BROUGHT = (RECIPE, ARTIFACT, "verification.json", "training.json", "report.html")

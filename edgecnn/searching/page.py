@@ -6,24 +6,24 @@ from collections.abc import Sequence
 
 from edgecnn.html import charts
 from edgecnn.html.page import Section, chart, page, paragraph, table
-from edgecnn.search import text
-from edgecnn.search.front import Point, front
-from edgecnn.search.outcome import sentence
-from edgecnn.search.record import Row, SearchResult
+from edgecnn.searching import text
+from edgecnn.searching.front import Point, front
+from edgecnn.searching.outcome import sentence
+from edgecnn.searching.record import Row, SearchResult
 
 _LATENCY = "latency in milliseconds"
 
 
 def search_page(found: SearchResult) -> str:
     """The whole page."""
-    bounds = ", ".join(f"{name} {value:g}" for name, value in found.constraints.items()) or "no constraint"
+    bounds = ", ".join(f"--{name.replace('_', '-')} {value}" for name, value in found.constraints.items())
     best = next((row for row in found.rows if row.state == "best"), None)
     lead = sentence(best, found.metric) if best else f"No finalist meets the constraints ({bounds})."
     notes = "".join(paragraph(line, "note") for line in text.sentences(found))
     where = f"on {found.device}, measured" if found.device else "estimated"
     sections = [
         Section("Accuracy and latency", _plot(found) + notes),
-        Section(f"Finalists ({where}; {bounds})", _table(text.COLUMNS, text.rows(found))),
+        Section(f"Finalists ({where}{'; ' * bool(bounds)}{bounds})", _table(text.COLUMNS, text.rows(found))),
         Section("Trials", _table(text.COLUMNS, text.tried(found))),
         Section("Discarded", _table(text.DISCARDED, text.discarded(found))),
     ]

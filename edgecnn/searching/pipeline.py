@@ -14,18 +14,18 @@ from edgecnn.devices import open_device
 from edgecnn.estimation import Estimate
 from edgecnn.estimation.estimating import of_totals
 from edgecnn.recipe.search_settings import SearchSettings
-from edgecnn.search import outcome, sampler
-from edgecnn.search.candidate import Candidate
-from edgecnn.search.constraints import Miss, discarded
-from edgecnn.search.executor import Executor, open_executor
-from edgecnn.search.finalist import measure
-from edgecnn.search.front import promoted
-from edgecnn.search.journal import Journal, opened
-from edgecnn.search.outcome import Found
-from edgecnn.search.page import search_page
-from edgecnn.search.record import Finalist, Measured, Network, SearchResult
-from edgecnn.search.steps import Steps, points
-from edgecnn.search.task import Task, check_device, task_of
+from edgecnn.searching import outcome, sampler
+from edgecnn.searching.candidate import Candidate
+from edgecnn.searching.constraints import Miss, discarded
+from edgecnn.searching.executor import Executor, open_executor
+from edgecnn.searching.finalist import measure
+from edgecnn.searching.front import promoted
+from edgecnn.searching.journal import Journal, opened
+from edgecnn.searching.outcome import Found
+from edgecnn.searching.page import search_page
+from edgecnn.searching.record import Finalist, Measured, Network, SearchResult
+from edgecnn.searching.steps import Steps, points
+from edgecnn.searching.task import Task, check_device, task_of
 
 RESULT, PAGE, BEST = "search.json", "search.html", "best.toml"
 

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from edgecnn.core.errors import EdgecnnError, WeightsError
-from edgecnn.search.candidate import Candidate
-from edgecnn.search.record import Network
+from edgecnn.searching.candidate import Candidate
+from edgecnn.searching.record import Network
 
 _SIDE_BATCH = 4  # images of noise that settle the batch norms of a pruned network
 

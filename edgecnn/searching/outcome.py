@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 from edgecnn.core.text import counted
 from edgecnn.estimation import Estimate
-from edgecnn.search.candidate import Candidate
-from edgecnn.search.constraints import Miss, asked, missed
-from edgecnn.search.finalist import recipe_of
-from edgecnn.search.front import Point, front
-from edgecnn.search.record import Finalist, Measured, Network, Row, SearchResult, Trial
-from edgecnn.search.task import Task
-from edgecnn.search.toml_text import toml
+from edgecnn.searching.candidate import Candidate
+from edgecnn.searching.constraints import Miss, asked, missed
+from edgecnn.searching.finalist import recipe_of
+from edgecnn.searching.front import Point, front
+from edgecnn.searching.record import Finalist, Measured, Network, Row, SearchResult, Trial
+from edgecnn.searching.task import Task
+from edgecnn.searching.toml_text import toml
 
 STATES = ("best", "front", "finalist", "trial", "not tried", "discarded")
 

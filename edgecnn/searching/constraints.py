@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from edgecnn.estimation import Estimate
 from edgecnn.profiling.text import digits
 from edgecnn.recipe.search_settings import Constraints
-from edgecnn.search.candidate import Candidate
-from edgecnn.search.record import Network, Row
+from edgecnn.searching.candidate import Candidate
+from edgecnn.searching.record import Network, Row
 
 
 @dataclass(frozen=True)

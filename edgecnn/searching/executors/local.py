@@ -6,6 +6,7 @@ import concurrent.futures
 import contextlib
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -13,7 +14,7 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import wait as wait_for
 from typing import Any
 
-from edgecnn.search.executor import ONE_THREAD, Job, LostWorkerError
+from edgecnn.searching.executor import ONE_THREAD, Job, LostWorkerError
 
 _MOST_WORKERS = 8  # each holds TensorFlow and a model: about a gigabyte
 
@@ -68,6 +69,7 @@ class Local:
 
 def _begin(one_thread: bool) -> None:
     """In a new worker: limit its threads before TensorFlow is imported, and leave when the search is killed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is the search's, which ends its workers
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     if one_thread:
         os.environ.update(ONE_THREAD)

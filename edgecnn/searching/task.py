@@ -21,9 +21,9 @@ from edgecnn.estimation.settings import EstimateSettings
 from edgecnn.recipe import sections
 from edgecnn.recipe.search_settings import PlaceSettings, SearchSettings
 from edgecnn.runtime.regular_file import read_regular
-from edgecnn.search.candidate import Candidate
-from edgecnn.search.finalist import recipe_of
-from edgecnn.search.space import candidates
+from edgecnn.searching.candidate import Candidate
+from edgecnn.searching.finalist import recipe_of
+from edgecnn.searching.space import candidates
 
 _PACE = ("budget", "workers", "ray")
 """Settings that change how long a search takes, or where, but not what it is."""
@@ -67,7 +67,7 @@ class Task:
             "other sections": {name: keys for name, keys in self.template.items() if name != "train"},
             "train": {name: value for name, value in self.template["train"].items() if name not in asked},
             "candidates": [candidate.key for candidate in self.candidates],
-            "laws": sha256(repr(sorted(self.laws.to_dict().items())).encode()),
+            "calibration of the device": sha256(repr(sorted(self.laws.to_dict().items())).encode()),
             "images": self.digest,
         }
 

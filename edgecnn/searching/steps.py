@@ -10,18 +10,18 @@ from typing import Any, TypeVar
 from edgecnn.core.errors import EdgecnnError
 from edgecnn.core.progress import Progress
 from edgecnn.runtime.model.validation import Record
-from edgecnn.search import finalist as finalists_of
-from edgecnn.search import sampler
-from edgecnn.search.appraisal import appraise
-from edgecnn.search.candidate import Candidate
-from edgecnn.search.executor import Executor, Job, run
-from edgecnn.search.finalist import recipe_of
-from edgecnn.search.front import Point, front, promoted
-from edgecnn.search.journal import Journal
-from edgecnn.search.record import Finalist, Network, Trial
-from edgecnn.search.task import Task
-from edgecnn.search.toml_text import toml
-from edgecnn.search.trial import try_out
+from edgecnn.searching import finalist as finalists_of
+from edgecnn.searching import sampler
+from edgecnn.searching.appraisal import appraise
+from edgecnn.searching.candidate import Candidate
+from edgecnn.searching.executor import Executor, Job, run
+from edgecnn.searching.finalist import recipe_of
+from edgecnn.searching.front import Point, front, promoted
+from edgecnn.searching.journal import Journal
+from edgecnn.searching.record import Finalist, Network, Trial
+from edgecnn.searching.task import Task
+from edgecnn.searching.toml_text import toml
+from edgecnn.searching.trial import try_out
 
 R = TypeVar("R", bound=Record)
 REDUCTION = 3
@@ -119,7 +119,7 @@ class Steps:
         }
 
         def stage(done: Mapping[str, Trial]) -> str:
-            results = {**before, **dict(zip(networks, done.values()))} if len(done) == len(networks) else dict(before)
+            results = {**before, **{name.split("/")[1]: trial for name, trial in done.items()}}
             return f"Trials on {images} images{_so_far(points(results, latencies_ms))}"
 
         failed = lambda error: Trial(images, error=str(error))  # noqa: E731

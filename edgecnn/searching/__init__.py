@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from edgecnn.core.lazy import exports
 
 if TYPE_CHECKING:
-    from edgecnn.search.pipeline import search
-    from edgecnn.search.record import SearchResult
+    from edgecnn.searching.pipeline import search
+    from edgecnn.searching.record import SearchResult
 
 __all__ = ["SearchResult", "search"]
 __getattr__ = exports(__name__, pipeline="search", record="SearchResult")

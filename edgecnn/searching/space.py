@@ -13,7 +13,7 @@ from edgecnn.data import DataSet
 from edgecnn.models import catalog
 from edgecnn.models.spec import ModelSpec
 from edgecnn.recipe.search_settings import SpaceSettings
-from edgecnn.search.candidate import Candidate
+from edgecnn.searching.candidate import Candidate
 
 MOST_MACS = 1e9
 """Published multiply-accumulates of an architecture that is in the space without being named."""

@@ -16,8 +16,8 @@ from typing import Any
 from edgecnn.core.errors import EdgecnnError, WeightsError
 from edgecnn.core.progress import silent
 from edgecnn.data.settings import SplitSettings
-from edgecnn.search.candidate import Candidate
-from edgecnn.search.record import Trial
+from edgecnn.searching.candidate import Candidate
+from edgecnn.searching.record import Trial
 
 VALIDATION_IMAGES = 1000
 """That a trial is evaluated on, at most."""

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from edgecnn.estimation.record import Basis, Positive
 from edgecnn.runtime.model.records import Share
 from edgecnn.runtime.model.validation import Range, Record
-from edgecnn.search.candidate import Candidate
+from edgecnn.searching.candidate import Candidate
 
 Count = Annotated[int, Range(0)]
 

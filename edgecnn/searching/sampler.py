@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from edgecnn.core.errors import MissingExtraError
-from edgecnn.search.candidate import Candidate
-from edgecnn.search.front import Point
+from edgecnn.searching.candidate import Candidate
+from edgecnn.searching.front import Point
 
 BATCH = 6
 _ATTEMPTS = 20  # proposals per place that may be taken or discarded already

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from edgecnn.core.text import counted
 from edgecnn.profiling.text import digits
-from edgecnn.search.record import Row, SearchResult
+from edgecnn.searching.record import Row, SearchResult
 
 COLUMNS = ("model", "", "accuracy", "of the", "latency", "kind", "fps", "size", "energy")
 DROP_FIRST = ("energy", "of the", "size")

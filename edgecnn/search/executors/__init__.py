@@ -1,1 +1,0 @@
-"""Where jobs run, a file each; see `edgecnn.search.executor.Executor`."""

@@ -1,0 +1,1 @@
+"""Where jobs run, a file each; see `edgecnn.searching.executor.Executor`."""
