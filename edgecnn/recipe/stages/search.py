@@ -8,7 +8,7 @@ from edgecnn.recipe.search_settings import SearchSettings
 from edgecnn.recipe.section import Recipe, Section
 from edgecnn.recipe.stage import Stage
 
-POSITION = 0
+POSITION = 90
 
 
 def _check(recipe: Recipe) -> None:
