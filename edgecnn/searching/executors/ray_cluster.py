@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from edgecnn.core.errors import EdgecnnError, MissingExtraError
 from edgecnn.searching.executor import ONE_THREAD, Job, LostWorkerError
 
 _QUIET = {"TF_CPP_MIN_LOG_LEVEL": "2"}
+
+
+def _in_folder(folder: str, job: Job, payload: Mapping[str, Any]) -> dict[str, Any]:
+    """Run a job where the search was started, so that relative paths of data mean the same."""
+    with contextlib.suppress(OSError):
+        os.chdir(folder)
+    return job(payload)
 
 
 class RayCluster:
@@ -49,7 +59,7 @@ class RayCluster:
 
     def submit(self, job: Job, payload: Mapping[str, Any]) -> Any:
         """See `Executor.submit`."""
-        return self._ray.remote(**self._options)(job).remote(payload)
+        return self._ray.remote(**self._options)(_in_folder).remote(str(Path.cwd()), job, payload)
 
     def wait(self, handles: Sequence[Any]) -> Any:
         """See `Executor.wait`."""
