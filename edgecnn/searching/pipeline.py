@@ -17,7 +17,8 @@ from edgecnn.recipe.search_settings import SearchSettings
 from edgecnn.searching import outcome, sampler
 from edgecnn.searching.candidate import Candidate
 from edgecnn.searching.constraints import Miss, discarded
-from edgecnn.searching.executor import Executor, open_executor
+from edgecnn.searching.executors.executor import Executor
+from edgecnn.searching.executors.opening import open_executor
 from edgecnn.searching.finalist import measure
 from edgecnn.searching.front import promoted
 from edgecnn.searching.journal import Journal, opened

@@ -14,7 +14,7 @@ from edgecnn.searching import finalist as finalists_of
 from edgecnn.searching import sampler
 from edgecnn.searching.appraisal import appraise
 from edgecnn.searching.candidate import Candidate
-from edgecnn.searching.executor import Executor, Job, run
+from edgecnn.searching.executors.executor import Executor, Job, run
 from edgecnn.searching.finalist import recipe_of
 from edgecnn.searching.front import Point, front, promoted
 from edgecnn.searching.journal import Journal

@@ -98,7 +98,8 @@ def settings(data: str, **changes):
 def truth(data: str) -> dict:
     """Each candidate's accuracy, latency and training time."""
     from edgecnn.searching import finalist
-    from edgecnn.searching.executor import open_executor, run
+    from edgecnn.searching.executors.executor import run
+    from edgecnn.searching.executors.opening import open_executor
     from edgecnn.searching.task import task_of
     from edgecnn.searching.toml_text import toml
 

@@ -13,7 +13,7 @@ from typing import Any
 from edgecnn.core.statistics import share
 from edgecnn.estimation.law import Law, Laws
 from edgecnn.searching.candidate import Candidate
-from edgecnn.searching.executor import Job
+from edgecnn.searching.executors.executor import Job
 from edgecnn.searching.record import Finalist, Measured, Network, Trial
 
 ARCHITECTURES, WIDTHS, SIZES = (

@@ -9,7 +9,8 @@ import fake_jobs
 import pytest
 
 from edgecnn.core.errors import EdgecnnError
-from edgecnn.searching.executor import open_executor, run
+from edgecnn.searching.executors.executor import run
+from edgecnn.searching.executors.opening import open_executor
 
 
 def payloads(tmp_path: Path, count: int, killers: tuple[int, ...]) -> list[dict[str, Any]]:

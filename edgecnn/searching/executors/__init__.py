@@ -1,1 +1,1 @@
-"""Where jobs run, a file each; see `edgecnn.searching.executor.Executor`."""
+"""Where the jobs of a search run, a file each; see `edgecnn.searching.executors.executor.Executor`."""

@@ -14,7 +14,7 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import wait as wait_for
 from typing import Any
 
-from edgecnn.searching.executor import ONE_THREAD, Job, LostWorkerError
+from edgecnn.searching.executors.executor import ONE_THREAD, Job, LostWorkerError
 
 _MOST_WORKERS = 8  # each holds TensorFlow and a model: about a gigabyte
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from edgecnn.core.errors import EdgecnnError, MissingExtraError
-from edgecnn.searching.executor import ONE_THREAD, Job, LostWorkerError
+from edgecnn.searching.executors.executor import ONE_THREAD, Job, LostWorkerError
 
 _QUIET = {"TF_CPP_MIN_LOG_LEVEL": "2"}
 
@@ -52,7 +52,7 @@ class RayCluster:
         self.slots = len(processors) if whole else sum(processors)
         self._options: dict[str, Any] = {
             "num_cpus": min(processors) if whole else 1,
-            "max_retries": 0,  # the loop of `edgecnn.searching.executor` starts lost jobs again
+            "max_retries": 0,  # the loop of `edgecnn.searching.executors.executor` starts lost jobs again
             "scheduling_strategy": "SPREAD",
             "runtime_env": {"env_vars": _QUIET if whole else {**_QUIET, **ONE_THREAD}},
         }

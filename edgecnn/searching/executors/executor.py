@@ -22,7 +22,7 @@ class LostWorkerError(EdgecnnError):
 
 
 class Executor(Protocol):
-    """A file of `edgecnn/searching/executors/`.
+    """One kind of place where jobs run.
 
     Attributes:
         slots: jobs that run at the same time.
@@ -68,28 +68,6 @@ def run(executor: Executor, job: Job, payloads: Sequence[Mapping[str, Any]]) -> 
                 yield position, EdgecnnError(f"{error} This happened {MOST_LOSSES} times; it may need more memory.")
         except EdgecnnError as error:
             yield position, error
-
-
-def open_executor(ray: str | None, workers: int | None, *, whole: bool = False) -> Executor:
-    """The executor that was asked for.
-
-    Args:
-        ray: address of a Ray cluster, or "auto"; None for processes of this machine.
-        workers: processes; None for all processors, at most 8.
-        whole: whether each job gets a machine to itself, with all its processors, rather than one thread: what
-            `edgecnn run` would do, so that it gives the same model.
-
-    Raises:
-        MissingExtraError: Ray is not installed.
-        EdgecnnError: the cluster can't be reached.
-    """
-    if ray is not None:
-        from edgecnn.searching.executors.ray_cluster import RayCluster
-
-        return RayCluster(ray, whole=whole)
-    from edgecnn.searching.executors.local import Local
-
-    return Local(1 if whole else workers, one_thread=not whole)
 
 
 ONE_THREAD = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "OMP_NUM_THREADS": "1"}
