@@ -62,7 +62,7 @@ def _tried(candidate: Candidate, payload: Mapping[str, Any]) -> Trial:
     model, contract = build_model(candidate.architecture, **candidate.build_settings(classes, payload["seed"]))
     contract = options.hints.applied(contract)
     task = tasks.load(contract.task)
-    parts = decoded(splits, task.seen_by(contract), silent)
+    parts = decoded(splits, task.seen_by(contract), options.images, silent)
     model, contract = task.fitted(model, contract, parts["train"].data)
     rows = annotated(parts, contract)
     started = time.process_time()
@@ -89,11 +89,11 @@ def _splits(settings: SplitSettings) -> Any:
 
 def _sampled(settings: SplitSettings, images: int, seed: int) -> Any:
     """The splits with fewer images, balanced over the classes; a larger sample holds the smaller ones."""
-    from edgecnn.data.split import Splits, digests_of
+    from edgecnn.data.split import Splits
 
     whole = _splits(settings)
     train, validation = whole.train.sample(images, seed), whole.validation.sample(VALIDATION_IMAGES, seed)
-    return Splits(train, validation, None, (digests_of(train), digests_of(validation)))
+    return Splits(train, validation, None, (train.digests(), validation.digests()))
 
 
 def _fitted(trainer: Any, candidate: Candidate, payload: Mapping[str, Any]) -> float:
