@@ -61,24 +61,27 @@ def open_splits(
     """
     SplitSettings(spec, validation, test, share)
     data = open_data(spec)
-    check = _labeled if labeled else _any
-    train = check(_training_part(data))
+    train = _labeled(_training_part(data), labeled)
     digests = train.digests(progress)
     if validation is None and "validation" not in data.splits:
         chosen = [fraction(digest) < share for digest in digests]
         held, held_digests = _part(train, digests, chosen, True)
         train, digests = _part(train, digests, chosen, False)
     else:
-        held = check(_evaluation(validation, data, "validation"))
+        held = _labeled(_evaluation(validation, data, "validation"), labeled)
         held_digests = held.digests(progress)
+    _refuse_empty(spec, train, held)
+    test = test or (None if "test" in data.splits else _official_test(spec))
+    tested = _labeled(_evaluation(test, data, "test"), labeled) if test or "test" in data.splits else None
+    return Splits(train, held, tested, (digests, held_digests))
+
+
+def _refuse_empty(spec: str, train: DataSet, held: DataSet) -> None:
     if not len(train) or not len(held):
         raise DataError(
             f"{spec} is split into {len(train)} training images and {len(held)} validation images; expected at "
             "least one of each. Give more images, another --validation-share, or --validation DATA."
         )
-    test = test or (None if "test" in data.splits else _official_test(spec))
-    tested = check(_evaluation(test, data, "test")) if test or "test" in data.splits else None
-    return Splits(train, held, tested, (digests, held_digests))
 
 
 def fraction(sha256: str) -> float:
@@ -105,17 +108,13 @@ def _official_test(spec: str) -> str | None:
     return kind.official_test(spec) if kind else None
 
 
-def _labeled(data: DataSet) -> DataSet:
-    if data.task:
+def _labeled(data: DataSet, needed: bool) -> DataSet:
+    if data.task or not needed:
         return data  # the task looks at its annotations itself
     unlabeled = [example.name for example in data.examples if example.label is None]
     if unlabeled or len(data.classes) < 2:
         have = f"{len(unlabeled)} images without a label" if unlabeled else f"only the class {data.classes[0]}"
         raise DataError(f"{data.name} has {have}; expected labeled images of at least two classes.")
-    return data
-
-
-def _any(data: DataSet) -> DataSet:
     return data
 
 

@@ -43,43 +43,36 @@ def label(spec: str, output: str | Path, options: LabelOptions, *, progress: Pro
     """
     if Path(output).suffix != ".csv":
         raise UsageError(f"The manifest is {output}; expected a name that ends with .csv.")
-    data = open_data(spec)
-    _check_files(data)
+    data = _files(spec)
     names, texts = class_embeddings(options, progress)
-    encoder = open_encoder(options.encoder, options.hints, features=True, progress=progress)
-    if encoder.size != texts.shape[1]:
-        raise ModelFileError(
-            f"{options.encoder} makes vectors of {encoder.size} numbers, but the classes' have {texts.shape[1]}; "
-            "expected the two encoders of one model, each with its projection."
-        )
+    encoder = _encoder(options, texts.shape[1], progress)
     scale = _scale(encoder, texts, names, options, progress)
     cosines, rows = _cosines(encoder, data, texts, progress)
     found = probabilities(cosines, scale.value)
     kept = found.max(axis=1) >= options.min_confidence
-    if not kept.any():
-        raise DataError(
-            f"No image of {spec} has a class of probability {options.min_confidence:g} or more; the highest is "
-            f"{found.max():.2f}. Use a lower --min-confidence, or describe the classes otherwise (--template)."
-        )
+    _refuse_none(kept, found, spec, options)
     _write(Path(output), [data.examples[row] for row in rows[kept]], names, found[kept])
-    best = found.argmax(axis=1)
     return Labeling(
         output=str(output),
         data=spec,
         encoder=options.encoder.name,
         kept=share(int(kept.sum()), len(rows)),
         unreadable=len(data) - len(rows),
-        classes=tuple(
-            ClassLabels(name, int((best == number).sum()), int((kept & (best == number)).sum()))
-            for number, name in enumerate(names)
-        ),
+        classes=_counts(names, found.argmax(axis=1), kept),
         min_confidence=options.min_confidence,
         logit_scale=round(scale.value, 3),
         scale_from=scale.source,
         estimated_error_percent=round(100 * float(1 - found[kept].max(axis=1).mean()), 3),
         labeled=scale.labeled,
         measured_error=scale.error,
-        notes=(*encoder.notes, *_cautions(names, best[kept])),
+        notes=(*encoder.notes, *_cautions(names, found.argmax(axis=1)[kept])),
+    )
+
+
+def _counts(names: Sequence[str], best: np.ndarray, kept: np.ndarray) -> tuple[ClassLabels, ...]:
+    return tuple(
+        ClassLabels(name, int((best == number).sum()), int((kept & (best == number)).sum()))
+        for number, name in enumerate(names)
     )
 
 
@@ -100,10 +93,28 @@ class _Scale:
     error: Share | None = None
 
 
-def _check_files(data: DataSet) -> None:
+def _files(spec: str) -> DataSet:
+    data = open_data(spec)
     if not all(isinstance(example, FileExample) for example in data.examples):
+        raise DataError(f"{spec} is no set of image files, which a manifest can name; expected a folder of images.")
+    return data
+
+
+def _encoder(options: LabelOptions, size: int, progress: Progress) -> ImageEncoder:
+    encoder = open_encoder(options.encoder, options.hints, features=True, progress=progress)
+    if encoder.size != size:
+        raise ModelFileError(
+            f"{options.encoder} makes vectors of {encoder.size} numbers, but the classes' have {size}; expected the "
+            "two encoders of one model, each with its projection."
+        )
+    return encoder
+
+
+def _refuse_none(kept: np.ndarray, found: np.ndarray, spec: str, options: LabelOptions) -> None:
+    if not kept.any():
         raise DataError(
-            f"{data.name} is no set of image files, which a manifest can name; expected a folder of images."
+            f"No image of {spec} has a class of probability {options.min_confidence:g} or more; the highest is "
+            f"{found.max():.2f}. Use a lower --min-confidence, or describe the classes otherwise (--template)."
         )
 
 

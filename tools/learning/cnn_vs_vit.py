@@ -76,7 +76,7 @@ ADVICE = (
     (
         "a good large model and a small device",
         "both: let DINOv2 or CLIP label images, or distill a fine-tuned model",
-        "the CNN runs on the device; `edgecnn train --teacher`",
+        "the CNN runs on the device; [`edgecnn label` and `edgecnn train --teacher`](how_to/teachers.md)",
     ),
 )
 
