@@ -6,10 +6,13 @@ import errno
 import socket
 import sys
 
-# Windows hands a port that is taken to whoever says SO_REUSEADDR, and calls one that is taken exclusively forbidden.
-_OPTION = socket.SO_EXCLUSIVEADDRUSE if sys.platform == "win32" else socket.SO_REUSEADDR
-TAKEN = (errno.EADDRINUSE, errno.EACCES) if sys.platform == "win32" else (errno.EADDRINUSE,)
-"""Error numbers of `bind` where another program listens on the port."""
+if sys.platform == "win32":  # it hands a port that is taken to whoever says SO_REUSEADDR
+    _OPTION = socket.SO_EXCLUSIVEADDRUSE
+    TAKEN: tuple[int, ...] = (errno.EADDRINUSE, errno.EACCES)
+else:
+    _OPTION = socket.SO_REUSEADDR
+    TAKEN = (errno.EADDRINUSE,)
+"""TAKEN: error numbers of `bind` where another program listens on the port."""
 
 
 def claim(listener: socket.socket) -> None:
