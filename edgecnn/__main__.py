@@ -7,8 +7,6 @@ import os
 import signal
 import sys
 
-from edgecnn.runtime.portable.signals import LATE
-
 INTERRUPTED = 130
 # Imports make many objects that stay: Python's default of 700 looks through them over and over (2 % of `classify`).
 COLLECT_AFTER = 50_000
@@ -25,6 +23,8 @@ def main() -> None:
         finally:
             # Now Python cleans up, which takes a moment with TensorFlow loaded. It gives signals back their default
             # action: a late Ctrl-C would kill the process and hide its exit status.
+            from edgecnn.runtime.portable.signals import LATE
+
             for number in LATE:
                 signal.signal(number, signal.SIG_IGN)
     except KeyboardInterrupt:
