@@ -72,7 +72,7 @@ def _table(table: np.ndarray) -> str:
 
 
 def string(text: str) -> str:
-    """A string literal in ASCII, of UTF-8 bytes; control characters become question marks."""
+    """A string literal in ASCII, of UTF-8 bytes; control characters are replaced."""
     from edgecnn.core.text import printable
 
     octets = " ".join(printable(text).split()).encode("utf-8", "replace")
