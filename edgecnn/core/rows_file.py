@@ -58,5 +58,5 @@ class RowsFile:
         for place, row in enumerate(rows):
             with self._lock:
                 self._stream.seek(self._begin + int(row) * self._row_bytes)
-                self._stream.readinto(found[place].reshape(-1).view(np.uint8))  # type: ignore[arg-type]
+                self._stream.readinto(found[place].reshape(-1).view(np.uint8))
         return found

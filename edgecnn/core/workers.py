@@ -83,7 +83,7 @@ class Workers:
             self._idle.put(alive)
         if not succeeded:
             raise result
-        return result  # type: ignore[no-any-return]
+        return result
 
 
 class _Child:

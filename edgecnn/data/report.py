@@ -164,7 +164,7 @@ def _tiny(part: Part, side: int) -> tuple[str, ...]:
     if _typical(part.survey) < TINY * side:
         return ()
     shorter = part.survey.sizes.min(axis=1)
-    return tuple(part.data.examples[row].name for row in np.flatnonzero((shorter > 0) & (shorter < TINY * side)))
+    return tuple(part.data.examples[int(row)].name for row in np.flatnonzero((shorter > 0) & (shorter < TINY * side)))
 
 
 def _notes(parts: Mapping[str, Part], side: int) -> tuple[str, ...]:
@@ -208,7 +208,7 @@ def _repeated(digests: Sequence[str]) -> set[str]:
     if not len(several):
         return set()
     places = np.minimum(np.searchsorted(several, beginnings), len(several) - 1)
-    return {digests[row] for row in np.flatnonzero(several[places] == beginnings)}
+    return {digests[int(row)] for row in np.flatnonzero(several[places] == beginnings)}
 
 
 def _conflicting(parts: Mapping[str, Part]) -> tuple[tuple[str, str], ...]:

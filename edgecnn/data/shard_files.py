@@ -128,9 +128,9 @@ def tar_members(stream: Any, path: Path) -> Iterator[tarfile.TarInfo]:
         tarfile.TarError: it is damaged, or no tar.
     """
     limit_bytes = path.stat().st_size
-    with tarfile.open(fileobj=Bounded(stream, limit_bytes, path, _too_large), mode="r:") as archive:  # type: ignore[call-overload]
+    with tarfile.open(fileobj=Bounded(stream, limit_bytes, path, _too_large), mode="r:") as archive:
         for member in archive:
-            archive.members = []  # else it keeps every header
+            archive.members = []  # type: ignore[attr-defined]  # else it keeps every header
             if member.isreg() and not member.issparse():
                 yield member
 

@@ -208,7 +208,7 @@ def open_shards(spec: str, shards: Shards, read: Callable[[Path], Contents]) -> 
 
 
 def _split(data: DataSet, name: str, rows: np.ndarray) -> DataSet:
-    found = data.take(rows)
+    found = data.take(rows.tolist())
     return DataSet(f"{data.name} ({name})", found.examples, data.classes)
 
 
@@ -226,10 +226,14 @@ def _index(spec: str, shards: Shards, read: Callable[[Path], Contents]) -> Shard
         f"shards-{stamp[:32]}",
         max(size_bytes, _ENTRY_BYTES),
         lambda folder: _loaded(folder / "index.npz"),
-        lambda folder: np.savez(folder / "index.npz", **_columns(list(map_in_parallel(read, files)), named)),
+        lambda folder: _save(folder / "index.npz", _columns(list(map_in_parallel(read, files)), named)),
     )
     classes = tuple(json.loads(arrays.pop("classes").tobytes()))
     return ShardIndex(spec, files, stamp, classes=classes, **arrays)
+
+
+def _save(path: Path, arrays: dict[str, Any]) -> None:
+    np.savez(path, **arrays)
 
 
 def _loaded(path: Path) -> dict[str, np.ndarray]:

@@ -106,7 +106,7 @@ class Survey:
     @staticmethod
     def write(looks: Iterator[Look], count: int, folder: Path) -> None:
         """Write the files that `read` reads, as `count` images are looked at."""
-        arrays = {
+        arrays: dict[str, np.ndarray] = {
             "sizes": np.zeros((count, 2), np.int32),
             "hashes": np.zeros(count, np.uint64),
             "digests": np.zeros((count, 32), np.uint8),
@@ -174,7 +174,7 @@ class _Chunks(Sequence[tuple[Sequence[Readable], Any]]):
 
 
 def in_chunks(
-    function: Callable[[tuple[Sequence[Readable], Any]], T],
+    function: Callable[[tuple[Sequence[Any], Any]], T],
     examples: Sequence[Readable],
     name: str,
     besides: Any = None,
