@@ -28,7 +28,7 @@ def test_a_run_each_and_their_comparison(tmp_path: Path) -> None:
     found = run(recipe, folder=tmp_path / "out")
     assert isinstance(found, ComparedRuns)
     assert {name: result.ran for name, result in found.runs.items()} == dict.fromkeys(
-        ("mobilenet_v1", "mobilenet_v2"), ("model", "quantize", "report")
+        ("mobilenet_v1", "mobilenet_v2"), ("model", "quantize", "verify", "report")
     )
     sizes = {name: (tmp_path / "out" / name / "two.tflite").stat().st_size for name in found.runs}
     stored = Leaderboard.from_dict(json.loads((tmp_path / "out" / "comparison.json").read_text()))
