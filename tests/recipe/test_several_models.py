@@ -37,7 +37,7 @@ def test_a_run_each_and_their_comparison(tmp_path: Path) -> None:
     (tmp_path / "out" / "mobilenet_v2" / "two.tflite").unlink()
     again = run(recipe, folder=tmp_path / "out")
     assert isinstance(again, ComparedRuns)
-    assert again.runs["mobilenet_v1"].ran == () and "quantize" in again.runs["mobilenet_v2"].ran
+    assert again.runs["mobilenet_v1"].ran == () and "verify" in again.runs["mobilenet_v2"].ran
     assert again.board == found.board
 
 
