@@ -68,14 +68,14 @@ def unfreeze(
 
 
 def blocks_from(model: Any, stride: int) -> int | None:
-    """How many of the last blocks there are from the first with maps of this stride on; None for all of them."""
-    height = model.input_shape[1]
-    coarse = [
-        number
-        for layer in model.layers
-        if (number := _block(layer)) is not None and height >= stride * layer.output_shape[1]
-    ]
-    return block_count(model) - min(coarse) if coarse and min(coarse) else None
+    """How many of the last blocks there are from the first with maps of this stride on; None where none has."""
+    height, first = model.input_shape[1], block_count(model)
+    for layer in model.layers:
+        number = _block(layer)
+        rows = layer.output_shape[1] if number is not None else 1
+        if number is not None and rows > 1 and height >= stride * rows:  # a squeeze has 1 x 1
+            first = min(first, number)
+    return block_count(model) - first or None
 
 
 def check_blocks(model: Any, blocks: int | None) -> None:

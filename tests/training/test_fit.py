@@ -22,7 +22,7 @@ from edgecnn.runtime.model.contract import Contract, Preprocessing
 from edgecnn.training import FitSettings, Teacher, TrainingRows, open_rows
 from edgecnn.training.fit import fit
 from edgecnn.training.learner import Learner, Trainee
-from edgecnn.training.model import block_count, unfreeze
+from edgecnn.training.model import block_count, blocks_from, unfreeze
 
 THREE = Contract(Preprocessing(32, 32), labels=("ant", "bee", "cat"))
 SETTINGS = {"epochs": 4, "batch_size": 16, "augment": "strong_mix", "save_every_steps": 3, "keep_best": False}
@@ -37,9 +37,11 @@ def blobs(count: int = 200, seed: int = 0) -> TrainingRows:
     return TrainingRows(features, np.arange(count), labels, THREE, f"blobs {seed}", are_features=True)
 
 
-def linear(dropout: float = 0.0, seed: int = 0) -> Any:
+def linear(dropout: float = 0.0, seed: int = 0, *, norm: bool = False) -> Any:
     keras.utils.set_random_seed(seed)
     inputs = x = keras.Input((8,), name="features")
+    if norm:
+        x = keras.layers.BatchNormalization(momentum=0.9)(x)
     if dropout:
         x = keras.layers.Dropout(dropout, name="dropout")(x)
     return keras.Model(inputs, keras.layers.Dense(3, name="logits")(x), name="linear")
@@ -161,7 +163,8 @@ def test_another_sparsity_or_codebook_does_not_take_up_the_checkpoint(method: st
     assert [resumed_at(size) for size in (5, 5, 7)] == [0, 6, 0]
 
 
-def test_a_moving_average_is_kept_and_resumed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("norm", [False, True], ids=["plain", "with batch norm statistics"])
+def test_a_moving_average_is_kept_and_resumed(norm: bool, tmp_path: Path) -> None:
     """What is kept is the average that the steps' weights have by its definition, also after an interruption."""
     settings = FitSettings(epochs=3, batch_size=50, augment="none", weight_average=0.9, keep_best=False)
     steps: list[list[np.ndarray]] = []
@@ -176,7 +179,7 @@ def test_a_moving_average_is_kept_and_resumed(tmp_path: Path) -> None:
             if len(steps) == self.stop:
                 raise KeyboardInterrupt
 
-    model = linear()
+    model = linear(norm=norm)
     averages = model.get_weights()
     fit(model, blobs(), blobs(seed=1), settings, callbacks=[Watching()])
     for number, weights in enumerate(steps):
@@ -185,10 +188,10 @@ def test_a_moving_average_is_kept_and_resumed(tmp_path: Path) -> None:
     assert len(steps) == 12
     assert all(np.allclose(*pair, atol=1e-6) for pair in zip(model.get_weights(), averages))
     steps.clear()
-    resumed = linear()
+    resumed = linear(norm=norm)
     with pytest.raises(KeyboardInterrupt):
         fit(resumed, blobs(), blobs(seed=1), settings, callbacks=[Watching(stop=6)], folder=tmp_path)
-    fit(resumed := linear(), blobs(), blobs(seed=1), settings, folder=tmp_path)
+    fit(resumed := linear(norm=norm), blobs(), blobs(seed=1), settings, folder=tmp_path)
     assert all(np.array_equal(*pair) for pair in zip(resumed.get_weights(), model.get_weights()))
 
 
@@ -237,6 +240,17 @@ def test_frozen_layers_and_batch_norms_keep_every_weight(small_keras: Path, pict
         number = int(layer.name.split("_")[0][5:]) if layer.name.startswith("block") else None
         late = layer.name.startswith(("top", "logits")) or (number is not None and number >= first)
         assert moved == (late and bool(layer.weights) and "_bn" not in layer.name), layer.name
+
+
+def test_blocks_are_counted_from_the_first_of_a_stride() -> None:
+    x = inputs = keras.Input((64, 64, 3))
+    for number, stride in enumerate((2, 2, 1, 2)):  # maps of the strides 2, 4, 4, 8
+        x = keras.layers.Conv2D(4, 1, strides=stride, name=f"block{number}_conv")(x)
+        if number == 0:  # a squeeze-excite looks at the whole image, at whatever stride
+            gate = keras.layers.GlobalAveragePooling2D(keepdims=True, name="block0_se_pool")(x)
+            x = keras.layers.Multiply(name="block0_se_scale")([x, gate])
+    model = keras.Model(inputs, x)
+    assert [blocks_from(model, stride) for stride in (2, 4, 8, 16)] == [4, 3, 1, None]
 
 
 def test_backbone_learns_more_slowly(small_keras: Path, pictures: Path) -> None:

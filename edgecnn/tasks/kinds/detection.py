@@ -219,8 +219,8 @@ class Detection(Task):
     def _figures(
         expected: Sequence[Outputs], found: Sequence[Outputs], truths: Sequence[Truth], sizes: bool
     ) -> BoxFigures:
-        rows = [[of_outputs([*each]) for each in outputs] for outputs in (expected, found)]
-        return BoxFigures.of(*rows, truths, sizes)
+        first, second = ([of_outputs([*each]) for each in outputs] for outputs in (expected, found))
+        return BoxFigures.of(first, second, truths, sizes)
 
     def parts_agree(self, expected: Sequence[Outputs], found: Sequence[Outputs]) -> Share | None:
         """Boxes of either model that have a score of 0.5: those with a counterpart in the other."""
@@ -272,7 +272,7 @@ def _losses(outputs: Any, targets: Any, class_loss: str, box_loss: str) -> Any:
     classes = tf.cast(targets[..., 4], tf.int32)
     objects = tf.cast(classes > 0, tf.float32)
     number = tf.maximum(tf.reduce_sum(objects, axis=1), 1.0)
-    corrections, logits, wanted = *outputs, targets[..., :4]
+    (corrections, logits), wanted = outputs, targets[..., :4]
     boxes = tf.reduce_sum(BOX_LOSSES[box_loss](corrections, wanted) * objects, axis=1)
     return (CLASS_LOSSES[class_loss](logits, classes, overlap(corrections, wanted)) + boxes) / number
 
