@@ -41,7 +41,7 @@ class Trial(Record):
         accuracy: of the float model on the validation images; None if it failed.
         metric: what that is.
         wall_s: that it took, building included.
-        fit_s: processor time of the fitting itself, features included.
+        cpu_s: processor time of all that, over all threads.
         error: why it failed; empty if it didn't.
     """
 
@@ -49,7 +49,7 @@ class Trial(Record):
     accuracy: Share | None = None
     metric: str = ""
     wall_s: float = 0.0
-    fit_s: float = 0.0
+    cpu_s: float = 0.0
     error: str = ""
 
 

@@ -35,7 +35,7 @@ def try_out(payload: Mapping[str, Any]) -> dict[str, Any]:
     """
     from edgecnn.core.compat.tensorflow import keras
 
-    started, images = time.monotonic(), payload["images"]
+    started, cpu_s, images = time.monotonic(), time.process_time(), payload["images"]
     try:
         trial = _tried(Candidate.from_dict(payload["candidate"]), payload)
     except WeightsError:  # perhaps only now: no result to keep
@@ -45,7 +45,8 @@ def try_out(payload: Mapping[str, Any]) -> dict[str, Any]:
     finally:
         keras.backend.clear_session()
         gc.collect()
-    return dataclasses.replace(trial, wall_s=round(time.monotonic() - started, 3)).to_dict()
+    took = {"wall_s": round(time.monotonic() - started, 3), "cpu_s": round(time.process_time() - cpu_s, 3)}
+    return dataclasses.replace(trial, **took).to_dict()
 
 
 def _tried(candidate: Candidate, payload: Mapping[str, Any]) -> Trial:
@@ -65,11 +66,10 @@ def _tried(candidate: Candidate, payload: Mapping[str, Any]) -> Trial:
     parts = decoded(splits, task.seen_by(contract), options.images, silent)
     model, contract = task.fitted(model, contract, parts["train"].data)
     rows = annotated(parts, contract)
-    started = time.process_time()
     percent = _fitted(Trainer(model, rows["train"], rows["validation"], {"seed": payload["seed"]}), candidate, payload)
     count = len(rows["validation"])
     accuracy = share(round(percent * count / 100), count)
-    return Trial(len(rows["train"]), accuracy, task.metric, fit_s=round(time.process_time() - started, 3))
+    return Trial(len(rows["train"]), accuracy, task.metric)
 
 
 def _split_keys(train: Mapping[str, Any]) -> dict[str, Any]:

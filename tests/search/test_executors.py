@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +32,12 @@ def test_a_lost_process_loses_its_jobs_only(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow()
-def test_a_lost_node_of_a_ray_cluster_loses_its_jobs_only(tmp_path: Path) -> None:
+def test_a_lost_node_of_a_ray_cluster_loses_its_jobs_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two nodes; one is killed while it works."""
     pytest.importorskip("ray", reason='Ray is not installed: pip install "edgecnn[ray]"')
     from ray.cluster_utils import Cluster
 
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))  # its workers find the jobs of the tests
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
     try:
         node = cluster.add_node(num_cpus=1)

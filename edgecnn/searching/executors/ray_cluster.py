@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -40,7 +41,7 @@ class RayCluster:
             raise MissingExtraError('--ray needs Ray. Install it with: pip install "edgecnn[ray]"') from error
         self._ray = ray
         try:
-            ray.init(address, log_to_driver=False, logging_level="error", ignore_reinit_error=True)
+            ray.init(address, log_to_driver=False, logging_level=logging.ERROR, ignore_reinit_error=True)
         except (ConnectionError, RuntimeError, ValueError) as error:
             raise EdgecnnError(
                 f"Can't reach the Ray cluster {address}: {str(error).splitlines()[0]} Start it with: ray start --head"
