@@ -9,10 +9,10 @@
 
 60 candidates on CIFAR-10 (EDGECNN_SHARED/data/cifar10): MobileNet V1, V2, V3-Small with random weights and
 EfficientNet-Lite0 with ImageNet's where it has them, three widths, five input sizes. Latencies are on one thread and in
-processor time, interleaved with one fixed model, which other programs disturb least; accuracies are those of the int8
-artifacts on held-out images. Bars: at least 90 % of the true front's hypervolume, with at most 10 % of the measurements
-and 25 % of the training time. Training time is processor time: of the stages [model] and [train] of every candidate, and
-in the search of whole trials and of these stages of its finalists. Exit status 1 when a bar is missed.
+processor time, which other programs disturb least; accuracies are those of the int8 artifacts on held-out images.
+Bars: at least 90 % of the true front's hypervolume, with at most 10 % of the measurements and 25 % of the training
+time. Training time is processor time: of the stages [model] and [train] of every candidate, and in the search of whole
+trials and of these stages of its finalists. Exit status 1 when a bar is missed.
 
 The folder is EDGECNN_BENCH_SEARCH, else edgecnn-bench-search in the temporary folder.
 """
