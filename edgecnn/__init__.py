@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from edgecnn.api import report as report
     from edgecnn.api import run as run
     from edgecnn.api import search as search
+    from edgecnn.api import set_rejection as set_rejection
     from edgecnn.api import sweep_sizes as sweep_sizes
     from edgecnn.api import train as train
     from edgecnn.api import train_quantization_aware as train_quantization_aware
@@ -77,6 +78,7 @@ __all__ = [
     "report",
     "run",
     "search",
+    "set_rejection",
     "sweep_sizes",
     "train",
     "train_quantization_aware",

@@ -34,6 +34,7 @@ from edgecnn.api.looking import (
     load,
     measure_receptive_fields,
     report,
+    set_rejection,
     sweep_sizes,
     visualize,
 )
@@ -84,6 +85,7 @@ __all__ = [
     "report",
     "run",
     "search",
+    "set_rejection",
     "sweep_sizes",
     "train",
     "train_quantization_aware",

@@ -30,6 +30,7 @@ def verify(
     against: Any,
     data: str,
     *,
+    others: str | None = None,
     hints: Hints = NO_HINTS,
     trust: bool = False,
     progress: Progress | None = None,
@@ -40,6 +41,7 @@ def verify(
         model: the `.tflite` file.
         against: what `build` gives, a Keras model, a model file, a SavedModel folder, or another `.tflite` file.
         data: the evaluation set; calibration images in it are named in the result.
+        others: images of other things, for an artifact that can answer "none of these".
         hints: what is known of models by others.
         trust: run code that the float model's file carries.
         progress: called with (stage, done, total).
@@ -50,7 +52,7 @@ def verify(
     """
     from edgecnn.verification import verify as stage
 
-    return stage(model, against, data, hints=hints, trust=trust, progress=progress_or(progress))
+    return stage(model, against, data, others=others, hints=hints, trust=trust, progress=progress_or(progress))
 
 
 def diagnose(

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from edgecnn.inspection.analysis import Report
     from edgecnn.inspection.effective import EffectiveField
     from edgecnn.inspection.sweep import Point
+    from edgecnn.open_set import OpenSet, OpenSetSettings
     from edgecnn.profiling import Profile
     from edgecnn.verification import Verification
     from edgecnn.visualization.panel import Panel
@@ -44,6 +45,8 @@ class Classifier:
     def classify(self, image: str | Path | np.ndarray, count: int = 5) -> list[dict[str, Any]]:
         """The best classes, best first: dictionaries with index, label, id and probability.
 
+        Where the contract rejects the image, "none of these" comes before them, with the index -1 and no probability.
+
         Args:
             image: an image file, or uint8 (height, width, 3) in red-green-blue order.
             count: how many classes.
@@ -54,6 +57,32 @@ class Classifier:
         if isinstance(image, np.ndarray):
             return answer(self.engine, image, count, order="rgb")
         return answer(self.engine, read_picture(image), count)
+
+
+def set_rejection(
+    model: str | Path,
+    output: str | Path,
+    settings: OpenSetSettings,
+    *,
+    hints: Hints = NO_HINTS,
+    progress: Progress | None = None,
+) -> OpenSet:
+    """Let a classifier answer "none of these", by a threshold that is set to a false-alarm rate (`edgecnn open-set`).
+
+    Args:
+        model: the `.tflite` file.
+        output: the `.tflite` file to write, whole or not at all; the graph and its golden vectors stay.
+        settings: `edgecnn.open_set.OpenSetSettings(data, others, ...)`.
+        hints: what is known of a model by others.
+        progress: called with (stage, done, total).
+
+    Raises:
+        UsageError: the model is no classifier, has no such score or class, or the images are too few for the rate.
+        DataError: the images can't be read or don't match the labels.
+    """
+    from edgecnn.open_set import set_rejection as stage
+
+    return stage(model, output, settings, hints=hints, progress=progress_or(progress))
 
 
 def load(

@@ -168,7 +168,7 @@ def open_deliveries(
     choices = [chosen(text, options.when) for text in options.sinks]
     for choice in choices:
         try:
-            choice.rule.check(contract.labels)
+            choice.rule.check(contract.labels, contract.rejection is not None)
         except UsageError as error:
             raise UsageError(f"--sink {choice.kind}: {error}") from error
     with contextlib.ExitStack() as undo:

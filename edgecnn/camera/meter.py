@@ -41,7 +41,10 @@ class Meter:
         entry = {"second": second, "label": label, "index": best["index"], "probability": best["probability"]}
         with self._lock:
             known = self._history.get(second)
-            if known is None or (bool(label), best["probability"]) >= (bool(known["label"]), known["probability"]):
+            if known is None or (bool(label), best["probability"] or 0) >= (
+                bool(known["label"]),
+                known["probability"] or 0,
+            ):
                 self._history[second] = entry
             self._history.pop(second - HISTORY_S - 1, None)
 

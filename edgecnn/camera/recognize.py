@@ -17,8 +17,9 @@ from edgecnn.camera.frames import Frame
 from edgecnn.camera.meter import Meter
 from edgecnn.camera.regions import Region, Scene
 from edgecnn.runtime.model.contract import Contract
+from edgecnn.runtime.model.rejection import is_rejected, judged
 from edgecnn.runtime.run.engine import Engine
-from edgecnn.runtime.tasks import DeviceTask
+from edgecnn.runtime.tasks import DeviceTask, Outputs
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Answer:
     Attributes:
         frame: the frame.
         classes: the surest answers of the model's task, e.g. the best classes, after smoothing.
-        sure: whether the first one reaches the threshold.
+        sure: whether the first one reaches the threshold; "none of these", which has no probability, is sure.
         task: what the model is for, and `contract` how to use it.
         scene: what is counted, where objects are followed.
         latency_ms: from the glass to this answer.
@@ -108,7 +109,7 @@ class Recognizer(threading.Thread):
         self.finished = threading.Event()
         self.limit = 0
         self.follower = Follower(engine.task, engine.contract, threshold, regions) if engine.task.followed else None
-        self._smooth = Smoother(smooth_s)
+        self._smooth, self._smooth_margin = Smoother(smooth_s), Smoother(smooth_s)
         self._threshold = threshold
         self._count = count
         self._free_by = 0.0
@@ -159,13 +160,12 @@ class Recognizer(threading.Thread):
         output = self.engine.invoke(tensor)
         invoked = time.monotonic()
         task, contract = self.engine.task, self.engine.contract
-        values = self.engine.interpret(output)
+        outputs = self.engine.real(output)
         scene = None
         if self.follower:
-            classes, scene = self.follower(values, frame)
+            classes, scene = self.follower(task.interpret(outputs, contract), frame)
         else:
-            smooth = self._smooth(values, frame.time_s) if task.smoothed else values
-            classes = task.answers(smooth, contract, self._count)
+            classes = self._answers(outputs, frame.time_s)
         done = time.monotonic()
         latency_ms = (done - frame.exposed_at) * 1e3
         stages = {
@@ -175,8 +175,17 @@ class Recognizer(threading.Thread):
             "invoke": (invoked - started) * 1e3,
             "postprocess": (done - invoked) * 1e3,
         }
-        sure = bool(classes) and classes[0]["probability"] >= self._threshold
+        sure = bool(classes) and (is_rejected(classes) or classes[0]["probability"] >= self._threshold)
         self.meter.add(done, latency_ms, stages)
         if classes:
             self.meter.remember(str(classes[0]["label"]) if sure else "", classes[0])
         return Answer(frame, classes, sure, latency_ms, stages, task, contract, scene)
+
+    def _answers(self, outputs: Outputs, at: float) -> list[dict[str, Any]]:
+        """Of probabilities and margin as they are smoothed, at a time in seconds."""
+        task, contract = self.engine.task, self.engine.contract
+        values, margin = task.interpret(outputs, contract), task.margin(outputs, contract)
+        if task.smoothed:
+            values = self._smooth(values, at)
+            margin = margin if margin is None else float(self._smooth_margin(np.array(margin), at))
+        return judged(task.answers(values, contract, self._count), margin, contract.rejection)

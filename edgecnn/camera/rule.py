@@ -3,7 +3,8 @@
     person>=0.8 for 3, cooldown 10
 
 The class `person` is seen once its probability was at least 0.8 in 3 answers in a row, and gone once it was less in 3
-in a row; after it was seen, it is not seen again for 10 seconds. `*` is any class: the surest answer counts.
+in a row; after it was seen, it is not seen again for 10 seconds. `*` is any class: the surest answer counts. Where the
+answer is "none of these", no class is seen; a rule may name that answer, without a probability.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 from edgecnn.core.errors import UsageError
 from edgecnn.core.ranges import Range
 from edgecnn.core.text import did_you_mean, printable
+from edgecnn.runtime.model.rejection import NONE_OF_THESE, is_rejected
 
 SYNTAX = "CLASS[>=PROBABILITY] [for ANSWERS] [cooldown SECONDS]"
 EXAMPLE = "person>=0.8 for 3, cooldown 10"
@@ -63,13 +65,22 @@ class Rule:
         values = {name: _number(name, match[name], text) for name in _RANGES if match[name] is not None}
         return cls(match["label"], values.get("threshold"), int(values.get("count", 1)), values.get("cooldown", 0.0))
 
-    def check(self, labels: Sequence[str]) -> None:
-        """Refuse a class that the model doesn't have; `labels` is empty where its classes have only numbers.
+    def check(self, labels: Sequence[str], rejects: bool = False) -> None:
+        """Refuse a class that the model doesn't have.
+
+        Args:
+            labels: of the model; empty where its classes have only numbers.
+            rejects: whether its contract has a rejection, so that it may answer "none of these".
 
         Raises:
             UsageError: there is no such class.
         """
-        if self.label == ANY or not labels or self.label in labels:
+        if self.label == NONE_OF_THESE and self.threshold is not None and NONE_OF_THESE not in labels:
+            raise UsageError(
+                f"the rule gives {NONE_OF_THESE!r} the probability {self.threshold}, but that answer has none. Remove "
+                f">={self.threshold}; the threshold of its score is set by edgecnn open-set."
+            )
+        if self.label == ANY or not labels or self.label in labels or (rejects and self.label == NONE_OF_THESE):
             return
         meant = did_you_mean(self.label, labels)
         raise UsageError(
@@ -95,7 +106,7 @@ class Change:
     Attributes:
         seen: whether it came.
         label: of the class.
-        probability: of the answer that decided it; None where the class went.
+        probability: of the answer that decided it; None where the class went, and for "none of these".
     """
 
     seen: bool
@@ -135,9 +146,11 @@ class Trigger:
         if found is None or label is None:
             return Change(False, before or "")
         self._seen_at = at
-        return Change(True, label, float(found["probability"]))
+        return Change(True, label, found["probability"])
 
     def _matching(self, answers: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+        if is_rejected(answers):  # what comes behind is no answer
+            return answers[0] if self._rule.label == answers[0]["label"] else None
         fitting = (each for each in answers if self._rule.label in (ANY, each["label"]))
         return next((each for each in fitting if each["probability"] >= self._threshold), None)
 

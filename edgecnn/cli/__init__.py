@@ -30,7 +30,7 @@ _OF_HOST = {
 
 
 class _Commands(CommandGroup):
-    """Finds commands by file name; `edgecnn NAME` imports `edgecnn/cli/NAME.py` and runs its `command`.
+    """Finds commands by file name; `edgecnn NAME` imports `edgecnn/cli/NAME.py` (- is _ there), runs its `command`.
 
     A file says `GROUP = "Make a model"` and `POSITION = 20`: under which heading of the help it stands, and where.
     """
@@ -39,9 +39,10 @@ class _Commands(CommandGroup):
         return list(listed(*__path__))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name.startswith("_") or not any(Path(folder, f"{cmd_name}.py").is_file() for folder in __path__):
+        stem = cmd_name.replace("-", "_")
+        if stem.startswith("_") or not any(Path(folder, f"{stem}.py").is_file() for folder in __path__):
             return None
-        module = importlib.import_module(f"edgecnn.cli.{cmd_name}")
+        module = importlib.import_module(f"edgecnn.cli.{stem}")
         command: click.Command = module.command
         return command
 

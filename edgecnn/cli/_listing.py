@@ -45,7 +45,8 @@ def _entry(path: Path) -> Entry:
     text = path.read_text(encoding="utf-8")
     declared, docstring = re.search(_DECLARED, text), re.search(_DOCSTRING, text)
     summary = sentence(docstring[1]) if docstring else ""
-    return Entry(path.stem, summary, declared[1], int(declared[2])) if declared else Entry(path.stem, summary)
+    name = path.stem.replace("_", "-")
+    return Entry(name, summary, declared[1], int(declared[2])) if declared else Entry(name, summary)
 
 
 def sentence(help: str) -> str:

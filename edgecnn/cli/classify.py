@@ -56,4 +56,5 @@ def _show(results: list[dict[str, Any]], key: str) -> None:
     for result in results:
         for rank, found in enumerate(result.get(key, [])):
             name = result["path"] if rank == 0 else ""
-            say(f"{name:<40} {100 * found['probability']:5.1f} %  {found['label']}")
+            share = found["probability"]  # "none of these" has none
+            say(f"{name:<40} {'' if share is None else f'{100 * share:5.1f} %':>7}  {found['label']}")

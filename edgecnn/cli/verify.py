@@ -58,7 +58,9 @@ def command(
     progress = Terminal()
     try:
         with _runner(file, place.device, place.delegate) as runner:
-            found = verify(file, against, data, **runner, hints=hints, trust=trust, progress=progress)
+            found = verify(
+                file, against, data, **runner, others=settings.others, hints=hints, trust=trust, progress=progress
+            )
     finally:
         progress.close()
     emit(found.to_dict(), json_path, lambda: _show(found))
@@ -109,8 +111,27 @@ def _show(found: Verification) -> None:
                 f"{golden.identical} of {golden.count} identical, {golden.same_answer} with the same answer",
             ]
         )
+    rows += _trust(found)
     title = f"{found.model} against {found.against} on {found.pictures} images of {found.data}, run on {found.device}"
     print_table(["", "value [95 % interval]"], rows, title=title)
     for image in found.flipped:
         truth = f" (truth: {image.truth})" if image.truth else ""
         say(f"  changed  {image.name}: {image.float.label} -> {image.artifact.label}{truth}")
+
+
+def _trust(found: Verification) -> list[list[str]]:
+    """How far the probabilities can be trusted, and how often the answer is "none of these"."""
+    rows = []
+    if found.confidence is not None:
+        confidence = found.confidence
+        before = confidence.ece_without_temperature_percent
+        plain = f" ({before:.1f} points without the temperature)" if before is not None else ""
+        rows += [
+            ["expected calibration error", f"{confidence.ece_percent:.1f} points{plain}"],
+            ["area under the risk-coverage curve", f"{confidence.aurc:.4f}, by {confidence.ranked_by}"],
+        ]
+    if found.rejected is not None:
+        rows.append(["answered: none of these", str(found.rejected)])
+    if found.false_alarms is not None:
+        rows.append([f"of {found.others}, accepted as a class", str(found.false_alarms)])
+    return rows

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from edgecnn.core.errors import UsageError
 from edgecnn.core.text import printable
-from edgecnn.exports.adapted import giving_probabilities
+from edgecnn.exports.adapted import giving_probabilities, rejection_notes, threshold_of
 from edgecnn.exports.model_json import classifier_of
 from edgecnn.runtime.model.model_file import ModelFile
 from edgecnn.runtime.model.output_kind import BINARY
@@ -16,6 +16,7 @@ from edgecnn.runtime.run.engine import Interface
 LISTED = 100
 """So many labels, the first, are written into code; all are in the model."""
 _TYPES = ("uint8", "float32")
+_UNSURE = 0.3  # the score threshold of a model that has no threshold of its own
 _ESCAPES: Mapping[str, str] = {"\\": "\\\\", '"': '\\"'}
 
 
@@ -58,16 +59,17 @@ def places(adapted: ModelFile, model: str, literal: Callable[[str], str]) -> dic
         "width": str(how.width),
         "height": str(how.height),
         "crop": repr(how.crop if how.fit == "crop" else 0.0),
+        "threshold": repr(threshold_of(contract, _UNSURE)),
     }
 
 
-def notes(file: ModelFile) -> tuple[str, ...]:
+def notes(file: ModelFile, adapted: ModelFile) -> tuple[str, ...]:
     """What MediaPipe does otherwise than `edgecnn classify`."""
-    how = file.contract.preprocessing
+    how, found = file.contract.preprocessing, (*file.contract.assumed, *rejection_notes(file, adapted, "MediaPipe"))
     if how.fit == "stretch":
-        return file.contract.assumed
+        return found
     return (
-        *file.contract.assumed,
+        *found,
         f"MediaPipe stretches images to the input; this model's own are fitted by {how.fit}. "
         + ("The code in the folder crops them." if how.fit == "crop" else "Pad them before."),
     )

@@ -6,6 +6,7 @@ from edgecnn.core.errors import UsageError
 from edgecnn.exports import template
 from edgecnn.runtime.model.contract import TASK, Contract
 from edgecnn.runtime.model.model_file import ModelFile
+from edgecnn.runtime.model.rejection import Rejection
 from edgecnn.runtime.run.engine import Interface
 
 
@@ -25,7 +26,7 @@ def classifier_of(file: ModelFile) -> Contract:
 
 
 def model_json(contract: Contract, **more: object) -> bytes:
-    """Name, preprocessing, kind of output and labels, in ASCII, so that nothing in a label can end a text.
+    """Name, preprocessing, kind of output, labels and rejection, in ASCII, so that nothing in a label can end a text.
 
     Args:
         contract: of the model.
@@ -37,6 +38,14 @@ def model_json(contract: Contract, **more: object) -> bytes:
             "preprocessing": contract.preprocessing.to_dict(),
             "output": contract.output,
             "labels": list(contract.labels),
+            "rejection": _rejection(contract.rejection),
             **more,
         }
     )
+
+
+def _rejection(rejection: Rejection | None) -> dict[str, object] | None:
+    """What decides that the answer is "none of these"."""
+    if rejection is None:
+        return None
+    return {name: getattr(rejection, name) for name in ("score", "threshold", "temperature", "background")}

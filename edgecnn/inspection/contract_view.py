@@ -39,6 +39,8 @@ def lines(contract: Contract, origin: str) -> list[tuple[str, str]]:
     rows += [("output", load(contract.task).output_sentence(contract))]
     rows += [(f"provenance: {name}", text) for name, text in _flat(contract.provenance.to_dict())]
     rows += [(f"accuracy: {name}", text) for name, text in _flat(contract.accuracy.to_dict())]
+    if contract.rejection is not None:
+        rows += [(f"none of these: {name}", text) for name, text in _flat(contract.rejection.to_dict())]
     if golden := contract.golden:
         rows.append(("golden vectors", f"{golden.count}, seed {golden.seed}, {golden.generator}"))
     return rows + [("assumed", sentence) for sentence in contract.assumed]

@@ -145,9 +145,13 @@ def _with_output(graph: bytes, contract: Contract, probabilities: bool) -> tuple
 
 
 def _converted(contract: Contract, found: dict[str, Any]) -> Contract:
-    """The float model's contract with what the conversion adds to its provenance; the ranges are in the graph now."""
+    """The float model's contract with what the conversion adds to its provenance; ranges are in the graph now.
+
+    A threshold of the float model's scores doesn't hold for those of the artifact.
+    """
     provenance = Provenance.from_dict({**contract.provenance.to_dict(), **found})
-    return contract.replace(provenance=provenance, model=dataclasses.replace(contract.model, qat=None))
+    model = dataclasses.replace(contract.model, qat=None)
+    return contract.replace(provenance=provenance, model=model, rejection=None)
 
 
 def _checked_level(scheme: str, default: str | None, level: str | None) -> str:

@@ -14,6 +14,7 @@ from edgecnn.profiling import Profile
 from edgecnn.profiling.per_op import PerOperator
 from edgecnn.profiling.sustained import Sustained
 from edgecnn.reporting import sections as parts
+from edgecnn.reporting.confidence import trusted
 from edgecnn.reporting.estimates import estimated
 from edgecnn.reporting.ladder import ladder
 from edgecnn.reporting.operators import operators
@@ -71,6 +72,7 @@ def _quality(file: ModelFile, verification: Verification | None) -> list[Section
         Section("Predictions on images", parts.answers(verification)),
         Section("Size and accuracy", parts.accuracy(file, verification)),
         Section("Configurations tried to meet the accuracy bound", ladder(file)),
+        Section("How far the probabilities can be trusted", trusted(verification)),
         Section("Images on which the artifact and the float model differ", parts.flipped(verification)),
     ]
 

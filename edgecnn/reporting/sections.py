@@ -88,7 +88,8 @@ def _picture(image: ShownImage, lines: str) -> str:
 
 
 def _said(answer: AnswerRecord) -> str:
-    return f"{escape(answer.label)} <small>{100 * answer.probability:.0f} %</small>"
+    share = "" if answer.probability is None else f" <small>{100 * answer.probability:.0f} %</small>"
+    return f"{escape(answer.label)}{share}"
 
 
 def accuracy(file: ModelFile, found: Verification | None) -> str:

@@ -16,6 +16,7 @@ from edgecnn.data import DataSet, Example
 from edgecnn.runtime import tasks as device
 from edgecnn.runtime.model.contract import Contract, Preprocessing
 from edgecnn.runtime.tasks import Answer, DeviceTask, Outputs
+from edgecnn.tasks.confidence import Confidence
 from edgecnn.tasks.encoder import Encoder, LossSettings
 
 Truth = Any
@@ -274,6 +275,10 @@ class Task(Protocol):
         """Whether each answer is right, bool (images,); None where answers are neither right nor wrong."""
         return None
 
+    def confidence(self, found: Sequence[Outputs], truths: Sequence[Truth], contract: Contract) -> Confidence | None:
+        """How far the probabilities can be trusted; None where answers are neither right nor wrong."""
+        return None
+
     # How it is shown
 
     def size_of(self, outputs: Outputs) -> str:
@@ -282,7 +287,7 @@ class Task(Protocol):
 
     def headline(self, outputs: Outputs, contract: Contract) -> Answer:
         """What the model says of one image, in one answer."""
-        return self.device.answers(self.device.interpret(outputs, contract), contract, 1)[0]
+        return self.device.answered(outputs, contract, 1)[0]
 
     def output_sentence(self, contract: Contract) -> str:
         """What the model's output is, for people."""

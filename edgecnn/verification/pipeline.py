@@ -19,6 +19,7 @@ from edgecnn.data import DataSet, Example, open_data, readable
 from edgecnn.data.seen import Seen
 from edgecnn.runtime.model import model_file
 from edgecnn.runtime.model.model_file import ModelFile
+from edgecnn.runtime.model.rejection import NONE_OF_THESE, is_rejected
 from edgecnn.runtime.opencv import opencv
 from edgecnn.runtime.process import guard
 from edgecnn.runtime.run import golden
@@ -27,6 +28,7 @@ from edgecnn.runtime.run.golden import Runner
 from edgecnn.runtime.run.preprocess import fit
 from edgecnn.runtime.tasks import Outputs, check_finite
 from edgecnn.tasks import load, task_of
+from edgecnn.tasks.confidence import Confidence
 from edgecnn.tasks.task import Truth
 from edgecnn.verification.cautions import TrainingImages
 from edgecnn.verification.input_check import BetterInput, Reference, better_input
@@ -38,13 +40,14 @@ _FLIPPED_SHOWN, _ANSWERS_SHOWN = 24, 12
 _THUMBNAIL_PIXELS = 160
 
 
-def verify(
+def verify(  # noqa: PLR0913 (what the command takes)
     model: str | Path | ModelFile,
     against: Any,
     data: str | DataSet,
     *,
     device: str = "local",
     runner: Runner | None = None,
+    others: str | DataSet | None = None,
     hints: Hints = NO_HINTS,
     trust: bool = False,
     progress: Progress = silent,
@@ -57,30 +60,31 @@ def verify(
         data: images; with labels accuracy is measured too.
         device: the name of where `runner` runs, for the record.
         runner: runs the artifact on input tensors; by default on this machine.
+        others: images of other things, for an artifact whose contract has a rejection: how many does it accept?
         hints: what is known of models by others, the artifact or the float model.
         trust: run code that the float model's file carries.
         progress: called with (stage, done, total).
 
     Raises:
         ModelFileError: a model is damaged, or a runtime can't load it.
-        UsageError: the float model wants other images, or tells other classes apart.
+        UsageError: the models don't go together, or `others` are given for an artifact without a rejection.
         DataError: the data can't be read or doesn't match the labels.
     """
     file = model if isinstance(model, ModelFile) else hints.read(model)
     data = data if isinstance(data, DataSet) else open_data(data).part("test", "validation")
+    elsewhere = _others(others, file)
     truth_of = task_of(file.contract).truth_of(data, file.contract, model_file.outputs_of(file.model))
     interface, run = (Interface(file), runner) if runner else _here(file)
     name, reference = open_reference(against, file.contract, hints=hints, trust=trust)
     comparison = _Comparison(interface, truth_of, data)
-    return comparison.result(
-        skipped=_compare(comparison, data, interface, run, reference, progress),
-        golden=golden.replay(interface, run) if file.contract.golden else None,
-        better=better_input(reference, file.contract, data, truth_of),
-        **{**_about(file, data), "against": name, "device": device},
-    )
+    about = {**_about(file, data), "against": name, "device": device}
+    about["skipped"] = _compare(comparison, data, interface, run, reference, progress)
+    about |= _false_alarms(elsewhere, interface, run, progress)
+    about["golden"] = golden.replay(interface, run) if file.contract.golden else None
+    return comparison.result(better=better_input(reference, file.contract, data, truth_of), **about)
 
 
-def _about(file: ModelFile, data: DataSet) -> dict[str, str]:
+def _about(file: ModelFile, data: DataSet) -> dict[str, Any]:
     """What was verified, and on what."""
     return {
         "model": file.name, "model_sha256": file.sha256, "data": data.name, "data_sha256": data.digest(),
@@ -106,6 +110,31 @@ def _compare(
         comparison.add([example for example, _ in batch], fitted, expected, outputs)
         progress("Verifying", comparison.count + len(skipped), len(data))
     return skipped
+
+
+def _others(others: str | DataSet | None, file: ModelFile) -> DataSet | None:
+    """The images of other things, before anything runs."""
+    if others is None:
+        return None
+    if file.contract.rejection is None:
+        raise UsageError(
+            f"--others needs an artifact that can answer {NONE_OF_THESE!r}, but the contract of {file.name} has no "
+            "threshold for it. Set one: edgecnn open-set MODEL --data DATA -o OUTPUT."
+        )
+    return others if isinstance(others, DataSet) else open_data(others)
+
+
+def _false_alarms(others: DataSet | None, interface: Interface, run: Runner, progress: Progress) -> dict[str, Any]:
+    """How many of the images of other things are accepted; those that can't be read are passed over."""
+    if others is None:
+        return {}
+    accepted = count = 0
+    images = (image for _, image in readable(others, lambda example, why: None))
+    for output in run(interface.prepare(image) for image in images):
+        accepted += not is_rejected(interface.task.answered(interface.real(output), interface.contract, 1))
+        count += 1
+        progress("Images of other things", count, len(others))
+    return {"others": others.name, "false_alarms": share(accepted, count)}
 
 
 def _here(file: ModelFile) -> tuple[Interface, Runner]:
@@ -179,6 +208,13 @@ class _Comparison:
         """What is compared in decibels, one row for each image."""
         return np.stack([self._task.signal(each) for each in outputs])
 
+    def _rejected(self) -> Share | None:
+        """How often the artifact answers "none of these"."""
+        if self._contract.rejection is None:
+            return None
+        device = self._task.device
+        return share(sum(is_rejected(device.answered(each, self._contract, 1)) for each in self._found), self.count)
+
     def result(self, better: BetterInput | None, **about: Any) -> Verification:
         """The record."""
         metrics: dict[str, Metric] = {}
@@ -186,7 +222,9 @@ class _Comparison:
         drop: Share | None = None
         doubts: tuple[str, ...] = ()
         right: np.ndarray | None = None
+        confidence: Confidence | None = None
         if self._truth_of:
+            confidence = self._task.confidence(self._found, self._truths, self._contract)
             right = self._task.right(self._found, self._truths, self._contract)
             doubts = self._task.doubts(self._data, self._expected, self._truths, self._contract)
             compared = (self._expected, self._found, self._truths, self._contract)
@@ -205,6 +243,8 @@ class _Comparison:
             notes=(*self._training.notes(), *doubts, *([better.sentence()] if better else [])),
             better_input=better,
             right=None if right is None else base64.b64encode(np.packbits(right).tobytes()).decode(),
+            confidence=confidence,
+            rejected=self._rejected(),
             flipped=tuple(self.flipped),
             answers=tuple(self.answers),
             **about,

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from edgecnn.runtime.model.records import Accuracy, Metric, Share, WithMetrics
 from edgecnn.runtime.model.validation import Length, Pattern, Range, Record
 from edgecnn.runtime.run.golden import GoldenResult
+from edgecnn.tasks.confidence import Confidence
 from edgecnn.verification.input_check import BetterInput
 
 Base64 = Annotated[str, Length(1 << 20), Pattern(r"[A-Za-z0-9+/]*={0,2}", "base64")]
@@ -21,7 +22,7 @@ class AnswerRecord(Record):
         index: of the output.
         label: its name.
         id: its machine name, where it has one.
-        probability: 0 to 1.
+        probability: 0 to 1; None for "none of these".
         extra: what else the task tells.
     """
 
@@ -29,7 +30,7 @@ class AnswerRecord(Record):
 
     index: int
     label: str
-    probability: Annotated[float, Range(0, 1.001)]
+    probability: Annotated[float, Range(0, 1.001)] | None
     id: str | None = None
     extra: dict[str, Any] = field(default_factory=dict)
 
@@ -84,6 +85,12 @@ class Verification(WithMetrics):
         better_input: the preprocessing by which the float model is clearly better than by the contract's; None where
             none is, or there are no labels.
         trained_on: how many of the images the model was trained on: its accuracy flatters there.
+        confidence: how far the artifact's probabilities can be trusted: expected calibration error, risk-coverage
+            curve; None without labels, or for a task without right and wrong answers.
+        rejected: share of the images for which the artifact's answer is "none of these"; None where its contract has
+            no rejection.
+        others: DATA of images of other things; empty if none were given.
+        false_alarms: share of these images that the artifact accepts as one of its classes; None without them.
         notes: what else a person should know, in sentences.
     """
 
@@ -110,6 +117,10 @@ class Verification(WithMetrics):
     right: Base64 | None = None
     details: dict[str, Metric] = field(default_factory=dict)
     parts_agree: Share | None = None
+    confidence: Confidence | None = None
+    rejected: Share | None = None
+    others: str = ""
+    false_alarms: Share | None = None
 
     def summary(self) -> Accuracy:
         """What goes into the artifact's contract: the measured shares and what they were measured on."""

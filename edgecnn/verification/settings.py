@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edgecnn.core.options import REQUIRED, Settings, option
+from edgecnn.core.options import COMMANDS, REQUIRED, Settings, option
 
 
 @dataclass(frozen=True)
@@ -15,6 +15,10 @@ class VerifySettings(Settings):
     samples: int | None = option(
         "Evaluate only on N of the images, balanced over the classes.", low=1, metavar="N", default_help="all"
     )
+    others: str | None = option(
+        'Images of other things, for an artifact that can answer "none of these": how many does it accept?',
+        metavar="DATA", default_help="none", offered=COMMANDS,
+    )  # fmt: skip
     max_drop: float | None = option(
         "Maximum top-1 drop in percentage points; needs labels. If the drop is larger, the exit status is 1.",
         low=-100, high=100, metavar="POINTS",

@@ -26,7 +26,7 @@ LAYERS = (
     ("quantization",),
     ("compression", "targets"),
     ("verification", "inspection"),
-    ("ladder", "visualization", "reporting", "camera", "comparison", "exports"),
+    ("ladder", "visualization", "reporting", "camera", "comparison", "exports", "open_set"),
     ("recipe",),
     ("searching",),
     ("api",),

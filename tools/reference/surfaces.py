@@ -19,6 +19,7 @@ from edgecnn.ladder import CONFIGURATIONS
 from edgecnn.recipe.sections import schema
 from edgecnn.runtime.model import provenance, records
 from edgecnn.runtime.model.contract import Contract, Preprocessing
+from edgecnn.runtime.model.rejection import Rejection
 
 PACKAGE = Path(edgecnn.__file__).parent
 CONTRACT = (
@@ -32,7 +33,7 @@ CONTRACT = (
         provenance.Tried,
         provenance.Skipped,
     ),
-    *(records.Accuracy, records.Metric, records.Share, records.Golden),
+    *(Rejection, records.Accuracy, records.Metric, records.Share, records.Golden),
 )
 LADDER = [(each.name, each.what) for each in CONFIGURATIONS]
 """The configurations that `edgecnn quantize` with a bound tries, in order: name and what they do."""

@@ -88,7 +88,8 @@ class Board:
         with self.changed:
             last, seen, sum_s, count = self.last, dict(self._seen), self._sum_s, self._number
         # The surest answer comes first: of a class that was found twice it is the one that stays.
-        classes = {str(each["label"]): float(each["probability"]) for each in reversed(last.get("classes", []))}
+        found = [each for each in reversed(last.get("classes", [])) if each["probability"] is not None]
+        classes = {str(each["label"]): float(each["probability"]) for each in found}
         frames = [
             metric(f"edgecnn_frames_{name}_total", "counter", f"Frames {name}.", [("", {}, last.get(name, 0))])
             for name in _COUNTS

@@ -37,5 +37,5 @@ def contents(file: ModelFile, options: NoOptions) -> Contents:
             **{place: template.read(f"android/{source}") for place, source in _PLAIN.items()},
             "README.md": template.filled("android/README.md.j2", **readme),
         },
-        notes=mediapipe.notes(file),
+        notes=mediapipe.notes(file, adapted),
     )

@@ -19,12 +19,15 @@ if TYPE_CHECKING:
 SUMMARY = "a detector or custom classifier of Frigate (home security cameras)"
 SIDE = 224
 _MANY = 256
+_NOTHING = "none"
+"""The class that Frigate assigns to nothing."""
+_SURE = 0.8
 
 
 def contents(file: ModelFile, options: NoOptions) -> Contents:
     """The model, a classifier with a softmax in its graph, and its labels; see `edgecnn.exports.ExportKind`."""
     from edgecnn.exports import frigate_detector
-    from edgecnn.exports.adapted import giving_probabilities
+    from edgecnn.exports.adapted import giving_probabilities, rejection_notes, threshold_of
     from edgecnn.runtime.tasks.detection import TASK as DETECTION
 
     if file.contract.task == DETECTION.name:
@@ -33,13 +36,16 @@ def contents(file: ModelFile, options: NoOptions) -> Contents:
     before = file.contract.preprocessing
     seen = dataclasses.replace(before, resize="bilinear", fit="stretch", crop=1.0)
     adapted = giving_probabilities(file, preprocessing=seen)
+    nothing = file.contract.rejection.background if file.contract.rejection else ()
+    labels = [_NOTHING if label in nothing else label for label in file.contract.labels]
+    threshold = f"{threshold_of(adapted.contract, _SURE):g}"
     return Contents(
         {
             "model.tflite": adapted.data,
-            "labelmap.txt": template.label_lines(file.contract.labels),
-            "README.md": template.filled("frigate.md.j2", name=template.plain(file.contract.name)),
+            "labelmap.txt": template.label_lines(labels),
+            "README.md": template.filled("frigate.md.j2", name=template.plain(file.contract.name), threshold=threshold),
         },
-        notes=(*file.contract.assumed, *_notes(file)),
+        notes=(*file.contract.assumed, *_notes(file), *rejection_notes(file, adapted, "Frigate")),
     )
 
 

@@ -28,5 +28,5 @@ def contents(file: ModelFile, options: NoOptions) -> Contents:
             "Podfile": template.read("ios/Podfile.j2"),
             "README.md": template.filled("ios/README.md.j2", **readme),
         },
-        notes=mediapipe.notes(file),
+        notes=mediapipe.notes(file, adapted),
     )

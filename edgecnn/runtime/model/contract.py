@@ -15,6 +15,7 @@ from ..errors import ModelFileError
 from .json_text import printable
 from .provenance import Provenance
 from .records import Accuracy, Golden, ModelDescription
+from .rejection import Rejection
 from .validation import Length, Range, Record
 
 FORMAT = 1
@@ -95,6 +96,7 @@ class Contract(Record):
         provenance: where the file came from.
         accuracy: what was measured, and on what.
         golden: golden vectors, see `edgecnn.runtime.run.golden`; None for a file that was not converted, or by others.
+        rejection: what makes an image none of a classifier's classes; None for a model that always names one.
         assumed: what was not known and had to be assumed, in sentences for the user; empty for our own files.
         extra: what a newer version or a task of another distribution adds.
     """
@@ -111,6 +113,7 @@ class Contract(Record):
     provenance: Provenance = field(default_factory=Provenance)
     accuracy: Accuracy = field(default_factory=Accuracy)
     golden: Golden | None = None
+    rejection: Rejection | None = None
     assumed: tuple[str, ...] = ()
     extra: dict[str, Any] = field(default_factory=dict)
 

@@ -16,8 +16,8 @@ from .preprocess import read_picture
 
 def answer(engine: Engine, picture: np.ndarray, count: int = 5, order: str = "bgr") -> list[Answer]:
     """The surest answers for one image, uint8 (height, width, 3) in the channel order `order`."""
-    values = engine.interpret(engine.invoke(engine.prepare(picture, order)))
-    return engine.task.answers(values, engine.contract, count)
+    outputs = engine.real(engine.invoke(engine.prepare(picture, order)))
+    return engine.task.answered(outputs, engine.contract, count)
 
 
 def answer_files(file: ModelFile, paths: list[str], count: int = 5, threads: int | None = None) -> list[dict[str, Any]]:

@@ -16,11 +16,14 @@ import numpy as np
 
 from ..errors import ModelFileError, OutputValueError
 from ..model.contract import Contract
+from ..model.rejection import judged
 
 Outputs = Sequence[np.ndarray]
 """A model's output tensors as real values, float32, without the batch axis."""
 Answer = dict[str, Any]
-"""One thing that a model says of an image: index, label, probability (0 to 1) and what the task adds; JSON values."""
+"""One thing that a model says of an image: index, label, probability (0 to 1) and what the task adds; JSON values.
+
+Only "none of these" has the index -1 and the probability None."""
 
 
 def check_finite(outputs: Outputs, whose: str = "The model's") -> None:
@@ -114,6 +117,15 @@ class DeviceTask(ABC):
             width: of the image.
         """
         return []
+
+    def margin(self, outputs: Outputs, contract: Contract) -> float | None:
+        """The score of an image minus the threshold below which it is none of the classes; None without rejection."""
+        return None
+
+    def answered(self, outputs: Outputs, contract: Contract, count: int = 5) -> list[Answer]:
+        """At most `count` answers for an image, after "none of these" where the contract rejects it."""
+        found = self.answers(self.interpret(outputs, contract), contract, count)
+        return judged(found, self.margin(outputs, contract), contract.rejection)
 
     def same(self, expected: Outputs, found: Outputs, contract: Contract) -> bool:
         """Whether two runs on one image give the same answer, as far as this task looks at it."""

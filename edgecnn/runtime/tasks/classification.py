@@ -23,6 +23,7 @@ from ..model.output_kind import (
     PROBABILITIES,
     of_activation,
 )
+from ..model.rejection import ENERGY, MAX_LOGIT, PROBABILITY, SCORES, Rejection
 from ..opencv import ACCENT, GRAY, opencv, shade, unit_of, write_text
 from . import Answer, DeviceTask, Outputs, check_finite
 
@@ -86,6 +87,8 @@ class Classification(DeviceTask):
             )
         classes = 2 if contract.output in BINARY else size
         check_count(contract.labels, classes, "The model")
+        if contract.rejection is not None:
+            check_rejection(contract.rejection, contract)
 
     def described(self, contract: Contract, outputs: Outputs, activation: str = "") -> Contract:
         """Tells apart what the activation, or a sum of 1, tells; other kinds are as the contract says."""
@@ -108,7 +111,15 @@ class Classification(DeviceTask):
             OutputValueError: the output holds NaN or infinite values.
         """
         check_finite(outputs)
-        return TO_PROBABILITIES[contract.output](outputs[0].reshape(-1))
+        return probabilities(outputs[0].reshape(-1), contract)
+
+    def margin(self, outputs: Outputs, contract: Contract) -> float | None:
+        """See `DeviceTask.margin`; 0 where the background classes alone decide."""
+        if contract.rejection is None:
+            return None
+        if contract.rejection.threshold is None:
+            return 0.0
+        return float(score(outputs[0].reshape(1, -1), contract)[0]) - contract.rejection.threshold
 
     def answers(self, values: np.ndarray, contract: Contract, count: int = 5) -> list[Answer]:
         """The best classes, see `top`."""
@@ -138,6 +149,63 @@ class Classification(DeviceTask):
 
 
 TASK = Classification()
+
+
+def scores_of(output: str) -> tuple[str, ...]:
+    """The scores of a rejection that a kind of output has, the best first."""
+    if output == LOGITS:
+        return SCORES
+    return (MAX_LOGIT, PROBABILITY) if output == INDEPENDENT_LOGITS else (PROBABILITY,)
+
+
+def probabilities(outputs: np.ndarray, contract: Contract) -> np.ndarray:
+    """Outputs (..., outputs) as probabilities (..., classes), by the contract's temperature."""
+    if contract.rejection is not None and contract.output == LOGITS:
+        outputs = outputs / outputs.dtype.type(contract.rejection.temperature)
+    return TO_PROBABILITIES[contract.output](outputs)
+
+
+def score(outputs: np.ndarray, contract: Contract) -> np.ndarray:
+    """How much each image looks like one of the classes, float64 (images,), by the contract's rejection.
+
+    Args:
+        outputs: (images, outputs).
+        contract: one that has a rejection.
+    """
+    assert contract.rejection is not None
+    kind, temperature = contract.rejection.score, contract.rejection.temperature
+    values = outputs.astype(np.float64)
+    if kind == MAX_LOGIT:
+        found: np.ndarray = values.max(axis=-1)
+    elif kind == ENERGY:
+        highest = values.max(axis=-1)
+        powers = np.exp((values - highest[..., np.newaxis]) / temperature)
+        found = highest + temperature * np.log(powers.sum(axis=-1))
+    else:
+        found = probabilities(values, contract).max(axis=-1)
+    return found
+
+
+def check_rejection(rejection: Rejection, contract: Contract) -> None:
+    """Refuse a rejection that the model's outputs have no score for.
+
+    Raises:
+        ModelFileError: it is so, or a background class is none of the labels.
+    """
+    known = scores_of(contract.output)
+    if rejection.score not in known:
+        raise ModelFileError(
+            f"Contract: rejection.score is {rejection.score}, but the output is {contract.output}; expected "
+            f"{' or '.join(known)}."
+        )
+    if rejection.temperature != 1 and contract.output != LOGITS:
+        raise ModelFileError(
+            f"Contract: rejection.temperature is {rejection.temperature}, but the output is {contract.output}; "
+            f"expected 1, since only {LOGITS} have a temperature."
+        )
+    for label in rejection.background:
+        if label not in contract.labels:
+            raise ModelFileError(f"Contract: rejection.background names {label!r}, which is none of the labels.")
 
 
 class Contracted(Protocol):
@@ -175,8 +243,9 @@ def best(probabilities: np.ndarray, contract: Contract, count: int = 5) -> list[
 
 
 def _bar(canvas: np.ndarray, answer: Answer, place: tuple[int, int], unit: int) -> None:
-    width = round((canvas.shape[1] - 2 * unit) * answer["probability"])
+    share = answer["probability"]  # "none of these" has none
+    width = round((canvas.shape[1] - 2 * unit) * (share or 0))
     end = (place[0] + width, place[1] + unit + unit // 3)
     opencv().rectangle(canvas, (place[0], place[1] + unit), end, ACCENT, -1)
-    text = f"{answer['probability']:4.0%}  {answer['label']}"
+    text = str(answer["label"]) if share is None else f"{share:4.0%}  {answer['label']}"
     write_text(canvas, text, (place[0], place[1] + round(0.8 * unit)), unit * 0.8, GRAY)

@@ -17,6 +17,7 @@ from edgecnn.models.heads import with_dense_head
 from edgecnn.runtime.model.contract import Contract
 from edgecnn.runtime.model.output_kind import BINARY, LOGITS, PROBABILITIES
 from edgecnn.runtime.tasks import Outputs, check_finite
+from edgecnn.tasks.confidence import Confidence, confidence
 from edgecnn.tasks.encoder import Encoder, LossSettings
 from edgecnn.tasks.folder_order import folder_order_doubts
 from edgecnn.tasks.task import Score, Task, Truth
@@ -138,6 +139,11 @@ class Classification(Task):
     def right(self, found: Sequence[Outputs], truths: Sequence[Truth], contract: Contract) -> np.ndarray | None:
         """Whether the best class is the true one."""
         return in_top(self._scores(found, contract), self.stacked(truths), 1)
+
+    def confidence(self, found: Sequence[Outputs], truths: Sequence[Truth], contract: Contract) -> Confidence | None:
+        """Of the best class."""
+        right = in_top(self._scores(found, contract), self.stacked(truths), 1)
+        return confidence(np.stack([each[0].reshape(-1) for each in found]), right, contract)
 
     def _scores(self, outputs: Sequence[Outputs], contract: Contract) -> np.ndarray:
         """What ranks the classes, (images, classes): the output itself, or probabilities where it is one number."""

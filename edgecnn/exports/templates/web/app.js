@@ -17,15 +17,18 @@ async function cached() { // the service worker keeps what the page fetches from
 }
 
 function show(answers, milliseconds) {
-  const top = answers[0], text = `${top.label} ${Math.round(100 * top.probability)} %`;
+  const top = answers[0], share = top.probability === null ? '' : ` ${Math.round(100 * top.probability)} %`;
+  const text = top.label + share;
   if ($('answer').textContent !== text) $('answer').textContent = text;
   $('list').replaceChildren(...answers.map(({ label, probability }) => {
     const row = document.createElement('li'), name = document.createElement('span'), bar = document.createElement('meter');
     name.textContent = label;
+    row.append(name);
+    if (probability === null) return row; // none of these
     bar.value = probability;
     bar.textContent = `${(100 * probability).toFixed(1)} %`;
     bar.setAttribute('aria-label', bar.textContent);
-    row.append(name, bar);
+    row.append(bar);
     return row;
   }));
   $('time').textContent = `${milliseconds.toFixed(0)} ms an image`;
@@ -33,7 +36,7 @@ function show(answers, milliseconds) {
 
 export async function classify(source, columns, rows) {
   const start = performance.now(), image = pixelsOf(source, columns, rows);
-  const answers = classifier.best(await classifier.probabilities(image.pixels, image.rows, image.columns));
+  const answers = classifier.answers(await classifier.look(image.pixels, image.rows, image.columns));
   show(answers, performance.now() - start);
   return answers;
 }

@@ -5,9 +5,10 @@ import { decoded, picture } from './golden.js';
 import { fit } from './preprocess.js';
 
 const ARRAYS = { uint8: Uint8Array, float32: Float32Array };
+const highest = values => values.reduce((a, b) => Math.max(a, b));
 const sigmoid = x => 1 / (1 + Math.exp(-x));
 const softmax = scores => {
-  const top = scores.reduce((a, b) => Math.max(a, b)), powers = scores.map(x => Math.exp(x - top));
+  const top = highest(scores), powers = scores.map(x => Math.exp(x - top));
   const sum = powers.reduce((a, b) => a + b);
   return powers.map(x => x / sum);
 };
@@ -47,10 +48,32 @@ export class Classifier {
 
   // Red, green, blue bytes, row by row -> the probabilities.
   async probabilities(pixels, rows, columns) {
+    return (await this.look(pixels, rows, columns)).probabilities;
+  }
+
+  // The same, and whether the image is one of the classes; otherwise the answer is "none of these".
+  async look(pixels, rows, columns) {
     const { scale, zero_point } = this.model.output_tensor;
     const raw = await this.run(fit(pixels, rows, columns, this.how));
     const real = Array.from(raw, code => scale ? Math.fround(scale * (code - zero_point)) : code);
-    return TO_PROBABILITIES[this.model.output](real);
+    const { rejection } = this.model;
+    const scaled = rejection ? real.map(x => x / rejection.temperature) : real;
+    const probabilities = TO_PROBABILITIES[this.model.output](scaled);
+    return { probabilities, known: !rejection || this.isKnown(real, probabilities, rejection) };
+  }
+
+  isKnown(real, probabilities, { score, threshold, temperature, background }) {
+    if (background.includes(this.best(probabilities, 1)[0].label)) return false;
+    const top = highest(real);
+    const found = score === 'probability' ? highest(probabilities) : score === 'max_logit' ? top
+      : top + temperature * Math.log(real.reduce((sum, x) => sum + Math.exp((x - top) / temperature), 0));
+    return threshold === null || found >= threshold;
+  }
+
+  // What `look` found, best first; "none of these" has no probability, and the best classes behind it.
+  answers({ probabilities, known }, count = 5) {
+    const none = { index: -1, probability: null, label: 'none of these' };
+    return [...(known ? [] : [none]), ...this.best(probabilities, count)];
   }
 
   // The best classes, best first; a tie goes to the lower index.
