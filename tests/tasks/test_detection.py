@@ -258,6 +258,7 @@ def small_classifier() -> Any:
     return keras.Model(inputs, keras.layers.Dense(10, name="head")(x), name="small")
 
 
+@pytest.mark.slow
 def test_it_learns_sixteen_images(squares: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """AP50 above 0.95 on what it was trained on: annotations, targets, losses, decoding and metric fit together."""
     from edgecnn.float_model import keras_file
