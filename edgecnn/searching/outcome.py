@@ -42,7 +42,8 @@ def result(found: Found, seconds: float) -> SearchResult:
     rows = [_row(candidate, found) for candidate in found.task.candidates]
     rows = _with_front(rows, found)
     rows.sort(key=lambda row: (STATES.index(row.state), -(row.accuracy.percent if row.accuracy else 0.0)))
-    metrics = [each.metric for each in (*found.finalists.values(), *found.trials.values()) if each.metric]
+    measured = (each.metric for each in found.finalists.values())
+    metrics = [metric for metric in (*measured, *(each.metric for each in found.trials.values())) if metric]
     settings = found.task.settings
     return SearchResult(
         data=settings.data,

@@ -45,8 +45,8 @@ def try_out(payload: Mapping[str, Any]) -> dict[str, Any]:
     finally:
         keras.backend.clear_session()
         gc.collect()
-    took = {"wall_s": round(time.monotonic() - started, 3), "cpu_s": round(time.process_time() - cpu_s, 3)}
-    return dataclasses.replace(trial, **took).to_dict()
+    wall_s, cpu_s = time.monotonic() - started, time.process_time() - cpu_s
+    return dataclasses.replace(trial, wall_s=round(wall_s, 3), cpu_s=round(cpu_s, 3)).to_dict()
 
 
 def _tried(candidate: Candidate, payload: Mapping[str, Any]) -> Trial:

@@ -14,8 +14,9 @@ from typing import Any
 FORKS = hasattr(os, "fork")
 FORKS_AT_ANY_TIME = FORKS and sys.platform != "darwin"
 """On macOS only a process that has used no library of Apple's (threads, matrix products) may fork and go on."""
+OWN_SESSION: dict[str, Any]
 if sys.platform == "win32":
-    OWN_SESSION: dict[str, Any] = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+    OWN_SESSION = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
 else:
     OWN_SESSION = {"start_new_session": True}
 """Words for `subprocess.Popen`: a Ctrl-C at the terminal reaches us, not the child."""
