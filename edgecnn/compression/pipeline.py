@@ -6,13 +6,14 @@ import dataclasses
 import math
 import re
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from edgecnn.compression.fine_tuner import FineTuner
 from edgecnn.compression.job import Job, Method, Outcome
 from edgecnn.compression.settings import Tuning
 from edgecnn.core.compat.tensorflow import keras, tf
@@ -30,12 +31,10 @@ from edgecnn.runtime.model.records import Change, CompressionStep
 from edgecnn.runtime.model.validation import Record, renamed
 from edgecnn.tasks import Score, task_of
 from edgecnn.training.evaluate import score
-from edgecnn.training.fit import fit
 from edgecnn.training.history import History
-from edgecnn.training.learner import Teacher, normalized
+from edgecnn.training.learner import normalized
 from edgecnn.training.reading import open_rows
 from edgecnn.training.rows import TrainingRows
-from edgecnn.training.settings import FitSettings
 
 SAMPLES, BATCH = 512, 32
 _BEFORE = re.compile("before_(.+)_percent")
@@ -164,14 +163,14 @@ def compress(
         images=tuning.images, progress=progress,
     )  # fmt: skip
     show_report(report)
-    trainer = _Trainer(model, contract, sources, settings, tuning.distill, folder, progress)
+    trainer = FineTuner(model, contract, sources, settings, tuning.distill, folder, progress)
     batches = _sample(sources["train"], contract, settings.seed)
     job = Job(model, contract, batches, trainer, trainer.steps, folder, progress)
     return _compressed(job, trainer, sources, lambda: plugin.compress(job, chosen))
 
 
 def _compressed(
-    job: Job, trainer: _Trainer, sources: Mapping[str, TrainingRows], run: Callable[[], Outcome]
+    job: Job, trainer: FineTuner, sources: Mapping[str, TrainingRows], run: Callable[[], Outcome]
 ) -> Compressed:
     """Run a method, with a score before and after."""
     split = "test" if "test" in sources else "validation"
@@ -258,45 +257,3 @@ def _described(
     )
     trained = {f"{split}_{task.metric}_percent": after}
     return contract.replace(model=model, accuracy=dataclasses.replace(contract.accuracy, trained=trained), golden=None)
-
-
-class _Trainer:
-    """Fine-tunes for a method; see `_job.Train`."""
-
-    def __init__(
-        self,
-        teacher: Any,
-        contract: Contract,
-        sources: Mapping[str, TrainingRows],
-        settings: FitSettings,
-        distill: bool,
-        folder: Path | None,
-        progress: Progress,
-    ) -> None:
-        self._teacher = Teacher(teacher, contract.preprocessing, None) if distill else None
-        self._sources, self._settings, self._folder, self._progress = sources, settings, folder, progress
-        self.steps = settings.epochs * max(len(sources["train"]) // min(settings.batch_size, len(sources["train"])), 1)
-        self.history: History | None = None
-
-    def __call__(self, model: Any, callbacks: Sequence[Any] = ()) -> Any:
-        """Train in place.
-
-        Raises:
-            UsageError: an average of the weights would undo what a method does to them after each step.
-        """
-        if callbacks and self._settings.weight_average:
-            raise UsageError(
-                "--weight-average can't be used with a method that changes the weights after each step: the average "
-                "would undo that. Remove it."
-            )
-        self.history = fit(
-            model,
-            self._sources["train"],
-            self._sources["validation"],
-            self._settings,
-            teacher=self._teacher,
-            callbacks=callbacks,
-            folder=self._folder and self._folder / "tune",
-            progress=self._progress,
-        )
-        return model

@@ -25,6 +25,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import IO, Any, TypeVar
 
 from edgecnn.core.errors import CrashError
+from edgecnn.runtime.portable import usage
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -166,8 +167,7 @@ def workers() -> Workers:
 
 @functools.cache
 def _workers_of(process: int) -> Workers:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return Workers(max(1, min(cores, _MOST)))
+    return Workers(max(1, min(usage.processors(), _MOST)))
 
 
 def map_in_parallel(function: Callable[[T], R], items: Sequence[T]) -> Iterator[R]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import shutil
@@ -15,6 +14,7 @@ from edgecnn.core import files
 from edgecnn.core.errors import EdgecnnError, RecordError, UsageError
 from edgecnn.core.version import __version__
 from edgecnn.runtime.model.validation import Record
+from edgecnn.runtime.portable import locks
 
 R = TypeVar("R", bound=Record)
 _PARTS = ("estimates", "trials", "finalists")
@@ -96,12 +96,10 @@ def _locked(folder: Path) -> Iterator[None]:
             f"Can't write to {folder}: {error.strerror}. Choose another folder with --output."
         ) from error
     try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        if not locks.take(handle):
             raise EdgecnnError(
                 f"Another search is using the folder {folder}. Wait until it ends, or choose another one with --output."
-            ) from error
+            )
         yield
     finally:
         os.close(handle)

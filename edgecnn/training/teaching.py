@@ -286,12 +286,9 @@ def _joined(parts: list[TrainingRows]) -> TrainingRows:
 
 def _groups(parts: list[TrainingRows]) -> np.ndarray | None:
     """The shards of all parts; None where one of them is not in shards."""
-    found: list[np.ndarray] = []
-    for part in parts:
-        if part.groups is None:
-            return None
-        found.append(part.groups + (found[-1].max() + 1 if found else 0))
-    return np.concatenate(found)
+    found = [part.groups for part in parts if part.groups is not None]
+    starts = np.cumsum([0, *(each.max() + 1 for each in found)])
+    return np.concatenate([each + start for each, start in zip(found, starts)]) if len(found) == len(parts) else None
 
 
 def _standardized(rows: dict[str, TrainingRows]) -> dict[str, TrainingRows]:

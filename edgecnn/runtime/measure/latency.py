@@ -46,8 +46,7 @@ class Plan:
     budget_s: float = 60.0
 
 
-# (what is being done, how many are done, how many there are)
-Progress = Callable[[str, int, int], None]
+Progress = Callable[[str, int, int], None]  # (what is being done, how many are done, how many there are)
 
 
 def silent(stage: str, done: int, total: int) -> None:
