@@ -26,6 +26,7 @@ from edgecnn.api.checking import (
     verify,
 )
 from edgecnn.api.data import examine_data, make_shards
+from edgecnn.api.labeling import label
 from edgecnn.api.looking import (
     Classifier,
     compare_models,
@@ -42,7 +43,6 @@ from edgecnn.api.making import (
     build,
     compile_for_target,
     export,
-    label,
     list_models,
     prune,
     quantize,

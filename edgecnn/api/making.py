@@ -1,4 +1,4 @@
-"""From a name to an artifact: what `build`, `label`, `train`, `prune`, `quantize`, `compile` and `run` do."""
+"""From a name to an artifact: what `build`, `train`, `prune`, `quantize`, `compile` and `run` do."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from edgecnn.compression.settings import Tuning
     from edgecnn.core.options import Settings
     from edgecnn.exports import Exported
-    from edgecnn.labeling import Labeling, LabelOptions
     from edgecnn.ladder import Bounds, Climb, Training
     from edgecnn.quantization.settings import Calibration
     from edgecnn.recipe.run import Result
@@ -81,25 +80,6 @@ def build(  # noqa: PLR0913 (what the command takes)
         anchors_from=anchors_from,
         seed=seed,
     )
-
-
-def label(data: str, output: str | Path, options: LabelOptions, *, progress: Progress | None = None) -> Labeling:
-    """Label images by an image and a text encoder (CLIP), and write those that are likely enough as a manifest.
-
-    Args:
-        data: the images; labels that they may have are not used.
-        output: manifest to write, a `.csv` with the columns path, label and confidence.
-        options: `edgecnn.labeling.LabelOptions`: encoders, classes, and what is kept.
-        progress: called with (stage, done, total).
-
-    Raises:
-        UsageError: an option is wrong or missing.
-        DataError: the images can't be read, or none of them gets a label.
-        ModelFileError: an encoder, tokenizer or embedding file is missing, damaged or doesn't fit the others.
-    """
-    from edgecnn.labeling import label as stage
-
-    return stage(data, output, options, progress=progress_or(progress))
 
 
 def train(model: str | Path, output: str | Path, options: TrainOptions, *, progress: Progress | None = None) -> Trained:

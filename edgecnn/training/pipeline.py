@@ -39,6 +39,7 @@ from edgecnn.training.learner import Trainee, normalized
 from edgecnn.training.model import check_blocks
 from edgecnn.training.reading import Decoded, annotated, decoded, examined
 from edgecnn.training.record import PhaseRecord, ScoreRecord, TrainingRecord
+from edgecnn.training.recording import recorded
 from edgecnn.training.rows import TrainingRows
 from edgecnn.training.settings import TrainOptions
 from edgecnn.training.teaching import Teaching
@@ -189,7 +190,7 @@ def _fitted(
     rows = annotated(start.parts, contract) if data.classes or data.task else {}
     before: tuple[Phase, ...] = ()
     if teacher is not None and teacher.encoder is not None:
-        taught = teaching.recorded(teacher, start.parts, contract, progress)
+        taught = recorded(teacher, start.parts, contract, progress)
         if teacher.kind == LOGITS:
             rows = {**taught, **rows, "train": taught["train"]}
         else:

@@ -1,35 +1,28 @@
-"""What `--teacher` names and what is learned from it: answers while training, or outputs that are recorded before."""
+"""What `--teacher` names: a model that answers while another one trains, or whose outputs are recorded before."""
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from edgecnn.core.errors import UsageError
-from edgecnn.core.progress import Progress, silent
+from edgecnn.core.progress import Progress
 from edgecnn.core.text import counted
 from edgecnn.data import DataSet, open_data
 from edgecnn.data.fitted import fitted
-from edgecnn.encoders import ImageEncoder, encoded, open_encoder
+from edgecnn.encoders import ImageEncoder, open_encoder
 from edgecnn.float_model import keras_file
 from edgecnn.runtime.model.contract import Contract, Preprocessing
 from edgecnn.runtime.model.label_file import check_count, read_labels
 from edgecnn.runtime.model.output_kind import LOGITS
-from edgecnn.tasks import Task, task_of
-from edgecnn.training.imitation import FeatureMatching, LogitMatching
+from edgecnn.tasks import task_of
 from edgecnn.training.learner import Teacher
 from edgecnn.training.reading import Decoded
-from edgecnn.training.rows import Joined, TrainingRows
 from edgecnn.training.settings import LessonSettings, TrainOptions
 
 FEATURES = "features"
-_SMALLEST = 1e-12  # of a probability whose logarithm is taken
-_LEAST_DEVIATION = 1e-6  # of a feature that never changes
 
 
 @dataclass(frozen=True)
@@ -185,7 +178,7 @@ def answering(teaching: Teaching | None, contract: Contract) -> Teacher | None:
         return None
     model, found = keras_file.load(teaching.path, trust=None)
     assert found is not None
-    order = _order(teaching, contract, found)
+    order = order_of(teaching, contract, found)
     if found.preprocessing.color != contract.preprocessing.color:
         raise UsageError(
             f"The teacher {teaching.path} expects {found.preprocessing.color} images, but the model expects "
@@ -195,104 +188,15 @@ def answering(teaching: Teaching | None, contract: Contract) -> Teacher | None:
     return Teacher(model, found.preprocessing, order)
 
 
-def _order(teaching: Teaching, student: Contract, teacher: Contract) -> tuple[int, ...] | None:
+def order_of(teaching: Teaching, student: Contract, teacher: Contract) -> tuple[int, ...] | None:
+    """Which of a teacher's logits belongs to each class of the student; None where they are taken as they are.
+
+    Raises:
+        UsageError: it has other classes.
+    """
     try:
         return task_of(student).teacher_order(student, teacher)
     except UsageError as error:
         raise UsageError(
             f"{teaching.path}: {error} Or learn its features, which need no common classes: --distill features."
         ) from error
-
-
-def recorded(
-    teaching: Teaching, parts: Mapping[str, Decoded], contract: Contract, progress: Progress = silent
-) -> dict[str, TrainingRows]:
-    """Training and validation images with the teacher's outputs as their truths.
-
-    Args:
-        teaching: with an encoder.
-        parts: "train" and "validation".
-        contract: of the model.
-        progress: told how many outputs are recorded.
-
-    Raises:
-        UsageError: it has other classes, or the task has no such lesson.
-        ModelFileError: the teacher gives up.
-    """
-    if task_of(contract).name != "classification":
-        task_of(contract).teacher_order(contract, contract)  # says that it can't
-    order = None
-    if teaching.kind == LOGITS:
-        order = _order(teaching, contract, contract.replace(labels=teaching.labels, output=LOGITS))
-    splits = {"train": [parts["train"]], "validation": [parts["validation"]]}
-    if teaching.unlabeled is not None:
-        splits["train"].append(teaching.unlabeled)
-    found = {name: [_rows(teaching, part, contract, order, progress) for part in of] for name, of in splits.items()}
-    rows = {name: _joined(of) for name, of in found.items()}
-    return rows if teaching.kind == LOGITS else _standardized(rows)
-
-
-def _rows(
-    teaching: Teaching, part: Decoded, contract: Contract, order: tuple[int, ...] | None, progress: Progress
-) -> TrainingRows:
-    assert teaching.encoder is not None
-    found = encoded(teaching.encoder, part.data, part.digests, progress=progress)
-    unreadable = {*part.survey.errors, *found.errors}
-    rows = np.array([row for row in range(len(part.data)) if row not in unreadable], np.int64)
-    truths = found.vectors[rows]
-    lesson: Task = FeatureMatching()
-    if teaching.kind == LOGITS:
-        lesson = LogitMatching()
-        logits = _logits(truths)[:, list(order or range(truths.shape[1]))]
-        truths = np.concatenate((_known(part.data, contract, rows)[:, np.newaxis], logits), axis=1).astype(np.float32)
-    digests = tuple(part.digests[row] for row in rows)
-    key = f"{part.pictures.key} {teaching.encoder.key}"
-    groups = None if part.pictures.groups is None else part.pictures.groups[rows]
-    return TrainingRows(
-        part.pictures.pictures, rows, truths, contract, key, digests=digests, lesson=lesson, groups=groups
-    )
-
-
-def _known(data: DataSet, contract: Contract, rows: np.ndarray) -> np.ndarray:
-    """The class of each image; -1 where it isn't known."""
-    truth_of = task_of(contract).truth_of(data, contract) if data.classes else None
-    if truth_of is None:
-        return np.full(len(rows), -1)
-    return np.array([truth_of(data.examples[row]) for row in rows])
-
-
-def _logits(outputs: np.ndarray) -> np.ndarray:
-    """Of probabilities the logarithm, which are logits up to a number that no softmax sees."""
-    sums = outputs.sum(axis=1)
-    if outputs.min() >= 0 and np.abs(sums - 1).max() < 1e-3:
-        return np.log(np.maximum(outputs, _SMALLEST))
-    return outputs
-
-
-def _joined(parts: list[TrainingRows]) -> TrainingRows:
-    if len(parts) == 1:
-        return parts[0]
-    starts = np.cumsum([0, *(part.inputs.shape[0] for part in parts)])
-    return dataclasses.replace(
-        parts[0],
-        inputs=Joined(*(part.inputs for part in parts)),
-        rows=np.concatenate([part.rows + start for part, start in zip(parts, starts)]),
-        truths=np.concatenate([part.truths for part in parts]),
-        key=" ".join(part.key for part in parts),
-        digests=tuple(digest for part in parts for digest in part.digests),
-        groups=_groups(parts),
-    )
-
-
-def _groups(parts: list[TrainingRows]) -> np.ndarray | None:
-    """The shards of all parts; None where one of them is not in shards."""
-    found = [part.groups for part in parts if part.groups is not None]
-    starts = np.cumsum([0, *(each.max() + 1 for each in found)])
-    return np.concatenate([each + start for each, start in zip(found, starts)]) if len(found) == len(parts) else None
-
-
-def _standardized(rows: dict[str, TrainingRows]) -> dict[str, TrainingRows]:
-    """Features of mean 0 and deviation 1 over the training images: their common part would hide what differs."""
-    truths = rows["train"].truths
-    mean, deviation = truths.mean(axis=0), np.maximum(truths.std(axis=0), _LEAST_DEVIATION)
-    return {name: dataclasses.replace(each, truths=(each.truths - mean) / deviation) for name, each in rows.items()}
