@@ -18,6 +18,8 @@ from edgecnn.core.errors import ModelFileError, UsageError
 from edgecnn.core.hints import Hints
 from edgecnn.float_model import from_keras3, keras_model, loading
 from edgecnn.float_model.pure_graph import pure
+from edgecnn.inspection.analysis import analyze
+from edgecnn.inspection.opening import open_model
 from edgecnn.models.heads import without_softmax
 from edgecnn.quantization import Calibration, quantize
 from edgecnn.quantization.refusals import float_operators
@@ -287,3 +289,16 @@ def test_commands_take_keras_3_files(tmp_path: Path, picture_folder: Path) -> No
     model, contract = loading.trainable(trained)
     assert len(contract.labels) == model.output_shape[-1]
     assert loading.trainable(path, Hints(mean=(0.0,), std=(255.0,)))[1].preprocessing.std == (255.0,)
+
+
+def test_a_file_that_keras_wrote_under_jax(tmp_path: Path) -> None:
+    """Trained one epoch by Keras 3.15 on JAX 0.10: operations, augmentation, batch norm; members compressed here."""
+    path = Path(__file__).with_name("written_under_jax.keras")
+    images = np.random.default_rng(0).uniform(0, 255, (12, 16, 16, 3)).astype(np.float32)[:2]
+    answered_by_jax = [[0.3403338, 0.29616967, 0.36349654], [0.33838025, 0.3080643, 0.35355544]]
+    for model in (keras_model.load(path)[0], loading.load(path).keras_model):
+        np.testing.assert_allclose(model(images, training=False), answered_by_jax, atol=1e-5)
+    assert loading.load(path).contract.output == "probabilities"
+    report = analyze(open_model(path).network)
+    assert report.layers[0].layer.op == "RandomFlip"
+    assert all(each.reach is not None for each in report.layers)  # the receptive field is followed through it

@@ -78,7 +78,8 @@ def test_kernels_are_where_the_table_says(kind):
 
 @pytest.mark.parametrize("kind", [kind for kind in layer_kinds.KINDS if kind.is_training_only])
 def test_layers_for_training_do_nothing_afterwards(kind):
-    layer = getattr(keras.layers, kind.name)(*([] if kind.name == "ActivityRegularization" else [0.5]))
+    arguments = {"ActivityRegularization": [], "RandomFlip": [], "RandomTranslation": [0.5, 0.5]}.get(kind.name, [0.5])
+    layer = getattr(keras.layers, kind.name)(*arguments)
     values = np.random.default_rng(0).normal(size=(1, 4, 4, 2)).astype(np.float32)
     np.testing.assert_array_equal(layer(values, training=False), values)
 
