@@ -1,7 +1,7 @@
-"""Float `.tflite` files of the kinds that people have: MLPerf Tiny's reference models, MediaPipe's classifier.
+"""Float `.tflite` files of the kinds that people have: MLPerf Tiny's reference models, MediaPipe's image classifier.
 
-The architectures of https://github.com/mlcommons/tiny and of EfficientNet-Lite0 with random bodies; the heads are
-fitted to tell photographs apart, for their top-1 to mean something. All are written by TensorFlow's own converter.
+The architectures of https://github.com/mlcommons/tiny have random bodies here; their heads are fitted to tell
+photographs apart, for their top-1 to mean something. All are written by TensorFlow's own converter.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from ridge import fitted
 
+from edgecnn.builder import build_model
 from edgecnn.core.compat.tensorflow import keras, tf
 from edgecnn.core.hints import Hints
 from edgecnn.data import open_data
@@ -57,18 +58,6 @@ def ds_cnn(image: Any) -> Any:
     return L.Flatten()(L.AveragePooling2D((25, 5))(L.Dropout(0.4)(values)))
 
 
-def lite(image: Any) -> Any:
-    """MediaPipe's image classifier: blocks of EfficientNet-Lite, 96 px here; ReLU6 and residuals."""
-    values = L.ReLU(6.0)(L.BatchNormalization()(L.Conv2D(16, 3, 2, "same", use_bias=False)(image)))
-    for filters, stride, kernel in ((16, 1, 3), (24, 2, 3), (24, 1, 3), (40, 2, 5), (40, 1, 5), (80, 2, 3)):
-        wide = L.Conv2D(6 * values.shape[-1], 1, use_bias=False)(values)
-        wide = L.DepthwiseConv2D(kernel, stride, "same", use_bias=False)(L.ReLU(6.0)(L.BatchNormalization()(wide)))
-        found = L.Conv2D(filters, 1, use_bias=False)(L.ReLU(6.0)(L.BatchNormalization()(wide)))
-        found = L.BatchNormalization()(found)
-        values = L.Add()([values, found]) if values.shape[-1] == filters else found
-    return L.Dropout(0.2)(L.GlobalAveragePooling2D()(values))
-
-
 @dataclass(frozen=True)
 class Kind:
     """One kind of model.
@@ -77,13 +66,11 @@ class Kind:
         body: from an image to features.
         shape: (height, width, channels) of the input.
         pixels: (mean, std) of its preprocessing.
-        weights: "float32" or "float16".
     """
 
     body: Callable[[Any], Any]
     shape: tuple[int, int, int]
     pixels: tuple[float, float] = (0.0, 1.0)
-    weights: str = "float32"
 
     @property
     def said(self) -> Hints:
@@ -95,8 +82,6 @@ KINDS: dict[str, Kind] = {
     "resnet8": Kind(resnet8, (32, 32, 3)),
     "person_detection": Kind(mobilenet, (96, 96, 3), (0.0, 255.0)),
     "ds_cnn": Kind(ds_cnn, (49, 10, 1), (127.5, 127.5)),
-    "efficientnet_lite": Kind(lite, (96, 96, 3), (127.0, 128.0)),
-    "efficientnet_lite_float16": Kind(lite, (96, 96, 3), (127.0, 128.0), "float16"),
 }
 
 
@@ -121,7 +106,13 @@ def written(kind: Kind) -> bytes:
     model = keras.Model(image, L.Softmax()(head(body.output)))
     weights, bias = fitted(features, [names.index(example.name.rpartition("-")[0]) for example in examples], CLASSES)
     head.set_weights([weights.T, bias])
-    return converted(model, kind.weights)
+    return converted(model)
+
+
+def image_classifier(weights: str) -> bytes:
+    """MediaPipe's: EfficientNet-Lite0 trained on ImageNet, a softmax inside, weights in "float32" or "float16"."""
+    model, _ = build_model("efficientnet_lite0", weights="imagenet")
+    return converted(keras.Model(model.inputs, L.Softmax()(model.outputs[0])), weights)
 
 
 def autoencoder() -> bytes:
@@ -129,10 +120,10 @@ def autoencoder() -> bytes:
     values = given = keras.Input((640,))
     for units in (128, 128, 8, 128, 128):
         values = norm_relu(L.Dense(units)(values))
-    return converted(keras.Model(given, L.Dense(640)(values)), "float32")
+    return converted(keras.Model(given, L.Dense(640)(values)))
 
 
-def converted(model: Any, weights: str) -> bytes:
+def converted(model: Any, weights: str = "float32") -> bytes:
     """By TensorFlow's converter, from a frozen function, with one image at a time."""
     given = model.inputs[0]
     function = tf.function(lambda image: model(image, training=False))

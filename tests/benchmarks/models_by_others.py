@@ -2,9 +2,9 @@
 
     tools/bench models_by_others [--kinds resnet8,coral_v1] [--improve fast]
 
-Kinds of MLPerf Tiny and MediaPipe with random bodies and fitted heads; with EDGECNN_SHARED also Coral's trained
-classifiers, as float models whose weights are those of the quantized files, with the agreement of Coral's own quantized
-file beside ours. Exit status 1 where a kind agrees in less than 98 %.
+Kinds of MLPerf Tiny with random bodies and fitted heads, and MediaPipe's trained classifier; with EDGECNN_SHARED also
+Coral's trained ones, as float models whose weights are those of the quantized files, with the agreement of Coral's own
+quantized file beside ours. Exit status 1 where a kind agrees in less than 98 %.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from float_twins import float_twin
-from others_models import KINDS, written
+from others_models import KINDS, image_classifier, written
 from requirements import CORAL
 
 from edgecnn.core.hints import Hints
@@ -43,6 +43,9 @@ class Case:
 
 def cases() -> dict[str, Case]:
     found = {name: Case(lambda kind=kind: written(kind), kind.said) for name, kind in KINDS.items()}
+    for weights in ("float32", "float16"):
+        pixels = Hints(mean=(127.0,), std=(128.0,))
+        found[f"mediapipe_{weights}"] = Case(lambda weights=weights: image_classifier(weights), pixels)
     for name, stem in CORALS.items() if CORAL.is_dir() else ():
         path = CORAL / f"{stem}.tflite"
         found[name] = Case(lambda path=path: float_twin(path.read_bytes()), Hints(mean=(128.0,), std=(128.0,)), path)
