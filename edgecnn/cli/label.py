@@ -31,8 +31,7 @@ def command(data: str, output: str, options: LabelOptions, json_path: str | None
 
     \b
     Example:
-      edgecnn label pictures --classes cat,dog --encoder vision_model.onnx \\
-        --text-encoder text_model.onnx --tokenizer tokenizer.json -o labels.csv
+      edgecnn label pictures --encoder e.onnx --embeddings text.npz -o l.csv
     """
     from edgecnn.core.progress import Terminal
     from edgecnn.labeling import label

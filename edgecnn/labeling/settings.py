@@ -25,7 +25,7 @@ class LabelOptions(Settings):
     )
     template: tuple[str, ...] = option(
         "A sentence about a class, which stands for {}; may be repeated.", ("a photo of a {}.",),
-        metavar="TEXT", repeated=True,
+        metavar="TEXT", repeated=True, default_help="a photo of a {}.",
     )  # fmt: skip
     min_confidence: float = option("Keep images whose class has this probability.", 0.8, low=0, below=1, metavar="F")
     logit_scale: float | None = option(
