@@ -1,11 +1,12 @@
 """Training on streamed shards beside training on the decoded cache: images per second in turns, and resident memory.
 
 tools/bench streaming speed  FOLDER [--images 4000] [--rounds 5]
-tools/bench streaming memory FOLDER [--images 60000] [--copies 1 4] [--steps 60]
+tools/bench streaming memory FOLDER [--images 60000] [--copies 1 4] [--steps 60] [--batch 32]
 
 FOLDER holds images in a folder per class, for example CIFAR-10's training images. Where it has fewer than are asked
 for, copies with a little noise fill up. The memory is that of the process and all its children, as sums of RSS, which
 counts what they share more than once, and of PSS, which doesn't; of `cached` it holds the pages of the decoded copy.
+Most of it is TensorFlow and the activations of a batch, whatever the images come from.
 """
 
 from __future__ import annotations
@@ -119,7 +120,7 @@ def timed(batches: Any, first: int, steps: int, work: Callable[[Any], Any]) -> f
     return float(steps * batches.size / (time.perf_counter() - started))
 
 
-def train_for(model: str, data: str, how: str, steps: int) -> None:
+def train_for(model: str, data: str, how: str, steps: int, batch: int) -> None:
     """What the measured child does: `edgecnn train`, ended after some steps."""
     from edgecnn.training import TrainOptions, train
 
@@ -129,12 +130,12 @@ def train_for(model: str, data: str, how: str, steps: int) -> None:
             raise Enough
 
     try:
-        train(model, TrainOptions(data, "scratch", {"epochs": 1, "batch_size": BATCH}, images=how), progress=progress)
+        train(model, TrainOptions(data, "scratch", {"epochs": 1, "batch_size": batch}, images=how), progress=progress)
     except Enough:
         print("enough", flush=True)
 
 
-def memory(source: Path, count: int, copies: list[int], steps: int, ways: list[str]) -> bool:
+def memory(source: Path, count: int, copies: list[int], steps: int, batch: int, ways: list[str]) -> bool:
     """The largest resident memory of a training, at 1 and more times the images."""
     peaks = {}
     with tempfile.TemporaryDirectory() as name:
@@ -143,7 +144,7 @@ def memory(source: Path, count: int, copies: list[int], steps: int, ways: list[s
         for times in copies:
             place = copied(shards, folder / f"times{times}", times)
             for how in ways:
-                rss, pss, looked_s = peak(model, place, how, steps)
+                rss, pss, looked_s = peak(model, place, how, steps, batch)
                 peaks[times, how] = rss
                 figures = f"{rss / 1e9:.2f} GB RSS, {pss / 1e9:.2f} GB PSS; {looked_s:.0f} s until the first step"
                 print(f"{count * times:,} images, {how}: {figures}", flush=True)
@@ -162,9 +163,9 @@ def copied(shards: Path, target: Path, times: int) -> Path:
     return target
 
 
-def peak(model: Path, data: Path, how: str, steps: int) -> tuple[int, int, float]:
+def peak(model: Path, data: Path, how: str, steps: int, batch: int) -> tuple[int, int, float]:
     """The largest sums of RSS and of PSS in bytes, and the seconds until training began."""
-    command = [sys.executable, __file__, "child", str(model), str(data), how, str(steps)]
+    command = [sys.executable, __file__, "child", str(model), str(data), how, str(steps), str(batch)]
     rss = pss = 0
     started, first_step_s = time.monotonic(), 0.0
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
@@ -212,16 +213,17 @@ def main() -> int:
     fast.add_argument("--steps", type=int, default=10)
     large.add_argument("--copies", type=int, nargs="+", default=[1, 4])
     large.add_argument("--steps", type=int, default=60)
+    large.add_argument("--batch", type=int, default=32)
     large.add_argument("--ways", nargs="+", default=["streamed"], choices=["streamed", "cached"])
-    for name in ("model", "data", "how", "steps"):
+    for name in ("model", "data", "how", "steps", "batch"):
         child.add_argument(name)
     asked = parser.parse_args()
     if asked.kind == "child":
-        train_for(asked.model, asked.data, asked.how, int(asked.steps))
+        train_for(asked.model, asked.data, asked.how, int(asked.steps), int(asked.batch))
         return 0
     if asked.kind == "speed":
         return int(not speed(asked.folder, asked.images, asked.rounds, asked.steps))
-    return int(not memory(asked.folder, asked.images, asked.copies, asked.steps, asked.ways))
+    return int(not memory(asked.folder, asked.images, asked.copies, asked.steps, asked.batch, asked.ways))
 
 
 if __name__ == "__main__":
