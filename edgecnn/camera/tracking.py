@@ -19,6 +19,7 @@ _LOST_S = 1.0  # for so long an object may be out of sight
 _CONFIRMED = 2  # frames after which an object gets its number; a false alarm rarely lasts so long
 _ADAPTS = 0.5  # share of the newest movement in a track's velocity
 _CLASS, _SCORE = 4, 5
+_BOTH_CORNERS = np.array([0, 1, 0, 1])  # `np.tile` takes ten times as long
 
 
 @dataclass
@@ -31,7 +32,7 @@ class _Track:
 
     def predicted(self, at: float) -> np.ndarray:
         """The box at a time, y0, x0, y1, x1, if the object moves on as it did."""
-        moved: np.ndarray = self.row[:4] + np.tile(self.velocity, 2) * np.float32(at - self.at)
+        moved: np.ndarray = self.row[:4] + self.velocity[_BOTH_CORNERS] * np.float32(at - self.at)
         return moved
 
     def continue_with(self, row: np.ndarray, at: float) -> None:
