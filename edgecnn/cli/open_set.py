@@ -34,9 +34,8 @@ def command(model: str, output: str, settings: OpenSetSettings, hints: Hints, js
 
     \b
     Examples:
-      edgecnn open-set m.tflite --data held-out:pictures/ --others street/ -o open.tflite
-      edgecnn open-set m.tflite --data held-out:pictures/ --false-alarm-rate 2 -o open.tflite
-      edgecnn open-set m.tflite --data held-out:pictures/ --background empty -o open.tflite
+      edgecnn open-set m.tflite --data held-out:p/ --others street/ -o o.tflite
+      edgecnn open-set m.tflite --data held-out:p/ --background empty -o o.tflite
     """
     from edgecnn.core.progress import Terminal
     from edgecnn.open_set import set_rejection
