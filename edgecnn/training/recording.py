@@ -38,7 +38,7 @@ def recorded(
         ModelFileError: the teacher gives up.
     """
     if task_of(contract).name != "classification":
-        task_of(contract).teacherorder_of(contract, contract)  # says that it can't
+        task_of(contract).teacher_order(contract, contract)  # says that it can't
     order = None
     if teaching.kind == LOGITS:
         order = order_of(teaching, contract, contract.replace(labels=teaching.labels, output=LOGITS))
