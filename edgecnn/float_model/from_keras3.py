@@ -87,6 +87,11 @@ def _layer(layer: Any) -> Any:
     """The layer of Keras 2 with the same settings."""
     kind, config = type(layer).__name__, dict(layer.get_config())
     activation = config.get("activation")
+    if config.get("data_format") == "channels_first":
+        raise ModelFileError(
+            f"The layer {layer.name} is channels-first, which TensorFlow doesn't compute on a CPU. Build the model "
+            "with data_format='channels_last' and give it the same weights; their shapes are alike."
+        )
     if kind == "Activation" and activation in _HARD:
         return _own_layer(_HARD[activation])(name=layer.name)
     if kind == "LayerScale":  # ConvNeXt's

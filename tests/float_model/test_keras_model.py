@@ -100,6 +100,9 @@ def test_what_keras_2_lacks_is_named() -> None:
     rms = keras.Sequential([image, keras.layers.RMSNormalization()])
     with pytest.raises(ModelFileError, match="RMSNormalization, which Keras 2 does not have"):
         from_keras3.converted(rms)
+    first = keras.layers.Conv2D(2, 3, data_format="channels_first", name="stem")
+    with pytest.raises(ModelFileError, match="The layer stem is channels-first, which TensorFlow doesn't compute on a"):
+        from_keras3.converted(keras.Sequential([keras.Input((3, 8, 8)), first]))
 
 
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
