@@ -25,7 +25,7 @@ import numpy as np
 from edgecnn import artifact
 from edgecnn.builder import build_model
 from edgecnn.data import open_data
-from edgecnn.data.split import digests_of, fraction
+from edgecnn.data.split import fraction
 from edgecnn.float_model import keras_file
 from edgecnn.float_model.loading import from_model
 from edgecnn.float_model.traced import FloatModel
@@ -46,7 +46,7 @@ def held_out(source: Path, folder: Path) -> str:
     """The same data set, with links to its folders and splits of its own; the new folder."""
     data = open_data(str(source))
     lists: dict[str, list[str]] = {"train": [], "val": [], "test": []}
-    for example, digest in zip(data.examples, digests_of(data)):
+    for example, digest in zip(data.examples, data.digests()):
         share = fraction(digest)
         split = "val" if share < VALIDATION_BELOW else "test" if share >= TEST_FROM else "train"
         lists[split].append(Path(example.name).stem)
