@@ -31,7 +31,7 @@ POSITION = 25
 @json_option
 @wide_option
 def command(data: str, splits: dict[str, Any], shards: str | None, how: dict[str, Any], json_path: str | None) -> None:
-    """Show what is in a data set: counts, images that can't be read, duplicates, imbalance. Or make shards of it.
+    """Show what is in a data set: counts, images that can't be read, duplicates, imbalance; or make shards of it.
 
     The splits are those that `edgecnn train` makes. Every image is read once, by as many processes as there are cores;
     what was seen is kept in the cache. Shards are for data that outgrows a machine: training reads them from begin to

@@ -41,9 +41,10 @@ def command(
     it is started again.
 
     \b
-    Example:
+    Examples:
       edgecnn search --fps 30 --device pi4 --data pictures/
-      edgecnn search --max-latency-ms 20 --board raspberry_pi_4 --data pictures/ --budget 60
+      edgecnn search --max-latency-ms 20 --board raspberry_pi_4 \\
+        --data pictures/ --budget 60
     """
     from edgecnn.core.progress import Terminal
     from edgecnn.searching import search
