@@ -22,8 +22,8 @@ from edgecnn.core.options import options
 from edgecnn.recipe import sections
 
 NOT_FINITE = ("nan", "inf", "-inf", "1e999")
-EVERYTHING = frozenset({"mean"})
-"""Numbers that have no smallest value: mean is in pixel values of any normalization."""
+EVERYTHING = frozenset({"mean", "encoder_mean"})
+"""Numbers that have no smallest value: a mean is in pixel values of any normalization."""
 
 
 class Case(NamedTuple):

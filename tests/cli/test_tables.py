@@ -71,7 +71,7 @@ def _verify() -> None:
                    artifact=Values(label="tiger cat"))  # fmt: skip
     verify._show(Values(
         task="classification", metrics={"top1": metric, "top5": metric}, drop=share(5, 1000),
-        agreement=share(980, 1000),
+        agreement=share(980, 1000), details={}, parts_agree=None, confidence=None, rejected=None, false_alarms=None,
         snr_db=24.2, golden=Values(identical=8, count=8, same_answer=8), flipped=[image], model="m.tflite",
         against="m.keras", pictures=1000, data="pictures", device="pi@pi4.local (Raspberry Pi 4 Model B Rev 1.4)",
     ))  # type: ignore[arg-type]  # fmt: skip

@@ -14,7 +14,7 @@ from color_pictures import write_pictures
 
 from edgecnn.core.errors import ModelFileError, UsageError
 from edgecnn.data import open_data
-from edgecnn.encoders import EncoderHints, encoded, kept_outputs, onnx_session, open_encoder
+from edgecnn.encoders import EncoderHints, encoded, image_encoder, kept_outputs, onnx_session, open_encoder
 from edgecnn.encoders.described import beside
 from edgecnn.float_model import keras_file
 from edgecnn.float_model.converters import environment
@@ -91,6 +91,8 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     program = tmp_path / "program.py"
     program.write_text(PROGRAM.format(programs=str(environment.PROGRAMS)))
     monkeypatch.setattr(onnx_session, "_command", lambda path, progress: [sys.executable, str(program), str(path)])
+    for module in (onnx_session, image_encoder):
+        monkeypatch.setattr(module, "external_files", lambda path: [])  # the file is the stand-in's own
     return tmp_path / "m.onnx"
 
 
@@ -178,8 +180,8 @@ def test_real_onnx_models(real_runtime: str, tmp_path: Path) -> None:
     assert "by preprocessor_config.json" in found.notes[0]
     assert open_encoder(tmp_path / "fixed.onnx", RAW)(IMAGES) == pytest.approx(IMAGES.mean(axis=(1, 2)), rel=1e-5)
     for name, message in (
-        ("outside.onnx", r"outside\.onnx can't be run: .*data file is missing"),
-        ("escaping.onnx", r"escaping\.onnx can't be run: "),
+        ("outside.onnx", r"outside\.onnx has its weights in outside\.onnx\.data, which can't be read: No such file"),
+        ("escaping.onnx", r"escaping\.onnx names a weights file .*; expected one in the model's folder"),
         ("both.onnx", r"has 2 inputs \(pixel_values, input_ids\); expected one image.*by itself"),
         ("none.onnx", "There is no model"),
     ):

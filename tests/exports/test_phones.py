@@ -12,7 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from test_mediapipe import mediapipe_python  # noqa: F401 - a fixture
+from mediapipe_python import found_python
 from tiny_models import classifier
 
 from edgecnn.core.errors import UsageError
@@ -34,7 +34,7 @@ with vision.ImageClassifier.create_from_options(options) as classifier:
 """
 
 
-def test_scores_are_probabilities(mediapipe_python: Path, lite0_int8: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_scores_are_probabilities(lite0_int8: Path, tmp_path: Path) -> None:
     """With a threshold of 0.3, within a step of the float softmax of the artifact's logits."""
     engine = Engine(model_file.read(lite0_int8))
     export(engine.file, "ios", tmp_path / "app")
@@ -45,7 +45,7 @@ def test_scores_are_probabilities(mediapipe_python: Path, lite0_int8: Path, tmp_
         paths.append(str(tmp_path / f"{example.name}.png"))
         cv2.imwrite(paths[-1], cv2.cvtColor(fitted, cv2.COLOR_RGB2BGR))
         expected.append(engine.probabilities(engine.tensor(fitted)))
-    command = [str(mediapipe_python), "-c", ALL_SCORES, str(exported), *paths]
+    command = [str(found_python()), "-c", ALL_SCORES, str(exported), *paths]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     answers = [json.loads(line[7:]) for line in done.stdout.splitlines() if line.startswith("ANSWER")]
     assert len(answers) == len(expected) == 11, done.stderr[-2000:]

@@ -14,9 +14,21 @@ from edgecnn.compression.proof import Figures, Proof
 from edgecnn.devices.answer_records import Conditions
 from edgecnn.runtime.measure.latency import Measurement
 from edgecnn.runtime.model.contract import Preprocessing
+from edgecnn.runtime.model.rejection import ENERGY, OTHERS, Rejection
 from edgecnn.runtime.model.validation import Length, Pattern, Range, Record, kinds_of
 
 OWN: dict[Any, Any] = {
+    Rejection: lambda: Rejection(
+        ENERGY,
+        1.5,
+        2.0,
+        background=("ä text",),
+        rate_of=OTHERS,
+        asked_percent=5.0,
+        data="ä text",
+        others="ä text",
+        extra={"of_a_newer_version": [1, {"deep": None}]},
+    ),
     Preprocessing: lambda: Preprocessing(8, 6, color="bgr", mean=(1.0, 2.0, 3.0), std=(4.0, 5.0, 6.0)),
     Proof: lambda: Proof({"int8": (Figures(3, 2, 1.5), Figures(2, 1, 0.5))}, (4, 2), (8, 4), True, {"SPMM": 3}),
 }

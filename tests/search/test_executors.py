@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +33,20 @@ def test_a_lost_process_loses_its_jobs_only(tmp_path: Path) -> None:
         executor.close()
 
 
+@pytest.fixture()
+def short_folder() -> Iterator[str]:
+    """Ray's sockets lie deep in its temporary folder, and the path of a socket has 107 bytes at most."""
+    with tempfile.TemporaryDirectory(prefix="r", dir="/tmp", ignore_cleanup_errors=True) as folder:
+        yield folder
+
+
 @pytest.mark.slow()
-def test_a_lost_node_of_a_ray_cluster_loses_its_jobs_only(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lost_node_of_a_ray_cluster_loses_its_jobs_only(monkeypatch: pytest.MonkeyPatch, short_folder: str) -> None:
     """Two nodes; one is killed while it works."""
     pytest.importorskip("ray", reason='Ray is not installed: pip install "edgecnn[ray]"')
     from ray.cluster_utils import Cluster
 
+    monkeypatch.setenv("RAY_TMPDIR", short_folder)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))  # its workers find the jobs of the tests
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
     try:

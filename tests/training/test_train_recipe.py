@@ -12,12 +12,14 @@ from commands import run_cli
 from edgecnn.core.errors import RecipeError, UsageError
 from edgecnn.core.hints import Hints
 from edgecnn.data.split import open_splits
+from edgecnn.encoders import EncoderHints
 from edgecnn.float_model import keras_file
 from edgecnn.recipe.held_out import held_out_data
 from edgecnn.recipe.run import run
 from edgecnn.recipe.sections import read, recipe_model, sections
 from edgecnn.runtime.model import model_file
 from edgecnn.training import FitSettings, TrainOptions
+from edgecnn.training.settings import LessonSettings
 
 RECIPE = """
 [model]
@@ -59,9 +61,13 @@ def test_the_section_has_every_option_of_the_function(tmp_path: Path) -> None:
     options = sections()["train"].of(read(tmp_path / "r.toml")[0])
     assert isinstance(options, TrainOptions) and options.overrides == {"epochs": 3}
     own = {"keep_best", "save_every_steps", "cluster", "worker"}  # for programs, and for `edgecnn train`
-    named = {field.name for kind in (FitSettings, TrainOptions, Hints) for field in dataclasses.fields(kind)}
+    named = {
+        field.name
+        for kind in (FitSettings, TrainOptions, LessonSettings, EncoderHints, Hints)
+        for field in dataclasses.fields(kind)
+    }
     keys = recipe_model().model_json_schema()["$defs"]["TrainSection"]["properties"]
-    assert set(keys) == named - own - {"overrides", "hints"}
+    assert set(keys) == named - own - {"overrides", "hints", "lesson", "encoder"}
 
 
 def test_workers_of_a_cluster_are_sent_to_the_command(
