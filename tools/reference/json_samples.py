@@ -56,7 +56,9 @@ ALL = {
             *("--data", "pictures", "--min-agreement", "1", "--max-drop", "100"),
         )
     ],
-    "open-set": [("trained.tflite", "--data", "pictures", "--background", "red", "--false-alarm-rate", "50", "-o", "open.tflite")],
+    "open-set": [
+        ("trained.tflite", "--data", "pictures", "--background", "red", "--false-alarm-rate", "50", "-o", "open.tflite")
+    ],
     "verify": [("trained.tflite", "--against", "trained.keras", "--data", "pictures")],
     "profile": [
         ("tiny.tflite", "--runs", "5", "--warmup", "1", "--per-op", "--threads", "1"),
