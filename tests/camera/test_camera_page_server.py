@@ -192,8 +192,14 @@ def test_loopback_names_are_served_also_through_a_tunnel(world, host):
 def test_other_paths_and_methods(world):
     assert world.get("/../../etc/passwd")[0].status == 404
     connection = http.client.HTTPConnection("127.0.0.1", world.server.port, timeout=5)
-    connection.request("POST", "/", body="x")
+    connection.request("PUT", "/", body="x")
     assert connection.getresponse().status == 501
+
+
+def test_what_another_site_posts_is_refused(world):
+    connection = http.client.HTTPConnection("127.0.0.1", world.server.port, timeout=5)
+    connection.request("POST", "/", body="x")
+    assert connection.getresponse().status == 403
 
 
 def test_beyond_loopback_a_token_is_needed(color_model):

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from edgecnn.builder import build_model
 from edgecnn.cli import cli, prune
-from edgecnn.compression import pipeline
+from edgecnn.compression import fine_tuner
 from edgecnn.compression import proof as proof_module
 from edgecnn.core.errors import QuantizationError, UsageError
 from edgecnn.core.options import options
@@ -155,7 +155,7 @@ def test_an_interrupted_pruning_goes_on_unless_it_is_begun_anew(folder: Path, mo
             raise KeyboardInterrupt
         return history
 
-    monkeypatch.setattr(pipeline, "fit", fitted)
+    monkeypatch.setattr(fine_tuner, "fit", fitted)
     assert CliRunner().invoke(cli, arguments).exit_code == 1 and not output.exists()
     run(*arguments)
     assert resumed_at[0] == 0 and resumed_at[1] > 0

@@ -26,7 +26,8 @@ def onnx_python() -> str:
     """A Python with onnx and ONNX Runtime: this one, or that of the environment that edgecnn made for it."""
     if importlib.util.find_spec("onnx") and importlib.util.find_spec("onnxruntime"):
         return sys.executable
-    if not os.environ.get("EDGECNN_REAL_CONVERTERS") and not list(_MADE.glob("environment-onnxruntime-*")):
+    wanted = os.environ.get("EDGECNN_REAL_CONVERTERS") or os.environ.get("EDGECNN_REQUIRE_ALL")
+    if not wanted and not list(_MADE.glob("environment-onnxruntime-*")):
         unavailable("ONNX Runtime is not installed; EDGECNN_REAL_CONVERTERS=1 fetches it")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("EDGECNN_CACHE", str(_MADE))

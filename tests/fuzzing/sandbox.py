@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable
 
-from edgecnn.runtime.measure.usage import rss_bytes
+from edgecnn.runtime.portable.usage import rss_bytes
 from fuzzing import obeyed
 
 DEADLINE_S = 10.0

@@ -97,7 +97,8 @@ def test_a_file_without_vectors_has_no_answer_to_them():
 def test_reading_the_file_counts(monkeypatch):
     """Its time in the start, its bytes in what the process grew by."""
     sizes = [1000]
-    monkeypatch.setattr(latency_module, "rss_bytes", lambda: sum(sizes))  # the kernel may take pages of ours meanwhile
+    # The kernel may take pages of ours meanwhile.
+    monkeypatch.setattr(latency_module.machine, "rss_bytes", lambda: sum(sizes))
 
     def read():
         time.sleep(0.05)
