@@ -22,6 +22,7 @@ _FLAGS = (
     "--no-proxy-server",
     "--mute-audio",
 )
+_STARTS = 3
 
 
 class Chromium:
@@ -30,6 +31,31 @@ class Chromium:
     def __init__(
         self, folder: Path, width: int = 1280, height: int = 900, dark: bool = False, flags: tuple[str, ...] = ()
     ) -> None:
+        self._buffer = b""
+        self._number = 0
+        self._session: dict[str, str] = {}
+        target = self._start(folder, flags)
+        self._session = {"sessionId": self.send("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]}
+        self.size(width, height)
+        self.send(
+            "Emulation.setEmulatedMedia",
+            features=[{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}],
+        )
+        self.send("Page.enable")
+
+    def _start(self, folder: Path, flags: tuple[str, ...]) -> str:
+        """Start it, and open its page; on a busy machine it sometimes ends before its first answer."""
+        for attempt in range(_STARTS):
+            self._launch(folder, flags)
+            try:
+                return str(self.send("Target.createTarget", url="about:blank")["targetId"])
+            except (RuntimeError, BrokenPipeError):
+                if attempt == _STARTS - 1:
+                    raise
+                self.close()
+        raise AssertionError
+
+    def _launch(self, folder: Path, flags: tuple[str, ...]) -> None:
         to_browser, self._out = os.pipe()
         self._in, from_browser = os.pipe()
         os.set_inheritable(to_browser, True)
@@ -54,17 +80,6 @@ class Chromium:
         )
         os.close(to_browser)
         os.close(from_browser)
-        self._buffer = b""
-        self._number = 0
-        self._session: dict[str, str] = {}
-        target = self.send("Target.createTarget", url="about:blank")["targetId"]
-        self._session = {"sessionId": self.send("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]}
-        self.size(width, height)
-        self.send(
-            "Emulation.setEmulatedMedia",
-            features=[{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}],
-        )
-        self.send("Page.enable")
 
     def send(self, method: str, **params: Any) -> dict[str, Any]:
         """Call a DevTools method and wait for its result."""

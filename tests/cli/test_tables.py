@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace as Values
 from typing import Any
@@ -99,7 +101,20 @@ STAGED: dict[str, Show] = {
 
 
 @pytest.fixture(scope="module")
-def tables(tiny_int8: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Show]:
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A cache in which nothing grows or ages between a wide and a narrow table."""
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EDGECNN_CACHE", str(folder))
+        for kind in ("pictures", "features"):
+            (folder / f"{kind}-0123456789abcdef").mkdir()
+            (folder / f"{kind}-0123456789abcdef" / "rows.npy").write_bytes(bytes(3_000_000))
+            os.utime(folder / f"{kind}-0123456789abcdef", (0, time.time() - 100_000.0))
+        yield
+
+
+@pytest.fixture(scope="module")
+def tables(tiny_int8: Path, own_cache: None, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Show]:
     """A function for each table, which shows it."""
     folder = tmp_path_factory.mktemp("tables")
     measured = str(folder / "profile.json")
