@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgecnn.core import files
+from edgecnn.core import files, folder_lock
 from edgecnn.core.errors import EdgecnnError, RecipeError, UsageError
 from edgecnn.core.files import same_file
 from edgecnn.core.options import SettingError
@@ -24,7 +23,6 @@ from edgecnn.recipe import sections
 from edgecnn.recipe.each_model import each_model
 from edgecnn.recipe.section import Recipe
 from edgecnn.recipe.stage import QUANTIZED, Context, Stage, check_model_file, digest, stages_of
-from edgecnn.runtime.portable import locks
 
 if TYPE_CHECKING:
     from edgecnn.profiling import Profile
@@ -79,7 +77,7 @@ def run_stages(context: Context) -> Result:
         EdgecnnError: a stage failed.
     """
     stages = stages_of(context.recipe)
-    with _locked(context.folder):
+    with folder_lock.held(context.folder, "Another run is using the folder"):
         ran = tuple(stage.name for stage in stages if _bring_up_to_date(stage, context))
         for stage in stages:
             stage.check_bounds(context)
@@ -141,23 +139,6 @@ def _naming(stage: Stage) -> Iterator[None]:
         raise RecipeError(f"[{stage.name}] {error}") from error
     except EdgecnnError as error:
         raise type(error)(f"[{stage.name}] {error}") from error
-
-
-@contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Two runs in one folder would overwrite each other's files."""
-    try:
-        lock = os.fdopen(files.open_lock(folder / ".lock"), "wb")
-    except OSError as error:
-        raise EdgecnnError(
-            f"Can't write to {folder}: {error.strerror}. Choose another folder with --output."
-        ) from error
-    with lock:
-        if not locks.take(lock.fileno()):
-            raise EdgecnnError(
-                f"Another run is using the folder {folder}. Wait until it ends, or choose another folder with --output."
-            )
-        yield
 
 
 def _bring_up_to_date(stage: Stage, context: Context) -> bool:

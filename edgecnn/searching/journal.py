@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
-from edgecnn.core import files
-from edgecnn.core.errors import EdgecnnError, RecordError, UsageError
+from edgecnn.core import files, folder_lock
+from edgecnn.core.errors import RecordError, UsageError
 from edgecnn.core.version import __version__
 from edgecnn.runtime.model.validation import Record
-from edgecnn.runtime.portable import locks
 
 R = TypeVar("R", bound=Record)
 _PARTS = ("estimates", "trials", "finalists")
@@ -56,7 +54,7 @@ def opened(folder: Path, task: Any, *, restart: bool) -> Iterator[Journal]:
         UsageError: it holds another search.
         EdgecnnError: it can't be written, or another search is using it.
     """
-    with _locked(folder):
+    with folder_lock.held(folder, "Another search is using the folder"):
         if restart:
             _forget(folder)
         basis = {"edgecnn": __version__, "task": task}
@@ -85,21 +83,3 @@ def _forget(folder: Path) -> None:
         shutil.rmtree(folder / part, ignore_errors=True)
     for name in ("task.json", *_RESULTS):
         (folder / name).unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    try:
-        handle = files.open_lock(folder / ".lock")
-    except OSError as error:
-        raise EdgecnnError(
-            f"Can't write to {folder}: {error.strerror}. Choose another folder with --output."
-        ) from error
-    try:
-        if not locks.take(handle):
-            raise EdgecnnError(
-                f"Another search is using the folder {folder}. Wait until it ends, or choose another one with --output."
-            )
-        yield
-    finally:
-        os.close(handle)
