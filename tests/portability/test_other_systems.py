@@ -119,7 +119,7 @@ import os, sys
 from pathlib import Path
 from edgecnn.core import files, temporary
 from edgecnn.core.errors import EdgecnnError
-from edgecnn.recipe import run
+from edgecnn.core.folder_lock import held
 from edgecnn.runtime.process import lock
 place = Path(sys.argv[1])
 files.write_text(place / "a.txt", "one")
@@ -130,8 +130,8 @@ files.write_text(place / "a.txt", "three\\n\\x1a")
 assert files.read_regular(place / "a.txt", 100) == b"three\\n\\x1a"
 assert sorted(path.name for path in place.iterdir()) == [f".a-{os.getpid()}-x.tmp.txt", "a.txt"]
 files._LOCK_WAIT_S = 0.1
-with files.locked(place / "b"), lock.measuring(0), run._locked(place / "run"):
-    for taken in (files.locked(place / "b"), lock.measuring(0), run._locked(place / "run")):
+with files.locked(place / "b"), lock.measuring(0), held(place / "run", "Another run"):
+    for taken in (files.locked(place / "b"), lock.measuring(0), held(place / "run", "Another run")):
         try:
             with taken:
                 raise AssertionError("both hold the lock")
