@@ -19,6 +19,7 @@ def examine_data(
     validation: str | None = None,
     test: str | None = None,
     validation_share: float = 0.1,
+    ray: str | None = None,
     progress: Progress | None = None,
 ) -> DataReport:
     """What is in a data set: counts, images that can't be read, duplicates, imbalance; in the splits of `train`.
@@ -28,15 +29,19 @@ def examine_data(
         validation: other data to validate on.
         test: other data to test on.
         validation_share: of the images that validate, if there is no other data for that.
+        ray: address of a Ray cluster whose machines look, or "auto"; None for processes of this one.
         progress: called with (stage, done, total).
 
     Raises:
         DataError: there is no such data, or it holds no images.
+        MissingExtraError: Ray is not installed.
+        EdgecnnError: the cluster can't be reached.
     """
     from edgecnn.data.examination import examine_data as stage
     from edgecnn.data.settings import SplitSettings
 
-    return stage(SplitSettings(str(data), validation, test, validation_share), progress_or(progress))
+    settings = SplitSettings(str(data), validation, test, validation_share)
+    return stage(settings, progress_or(progress), ray=ray)
 
 
 def make_shards(

@@ -28,9 +28,12 @@ POSITION = 25
 @click.option("--shards", type=OutputFile(), metavar="FOLDER",
               help="Write the images as shards into this folder, which must be new or empty.")  # fmt: skip
 @options_of(ShardSettings, "how", partial=True)
+@click.option("--ray", metavar="ADDRESS|auto", help="Look at the images on all machines of a Ray cluster.")
 @json_option
 @wide_option
-def command(data: str, splits: dict[str, Any], shards: str | None, how: dict[str, Any], json_path: str | None) -> None:
+def command(
+    data: str, splits: dict[str, Any], shards: str | None, how: dict[str, Any], ray: str | None, json_path: str | None
+) -> None:
     """Show what is in a data set: counts, images that can't be read, duplicates, imbalance; or make shards of it.
 
     The splits are those that `edgecnn train` makes. Every image is read once, by as many processes as there are cores;
@@ -41,33 +44,34 @@ def command(data: str, splits: dict[str, Any], shards: str | None, how: dict[str
     Examples:
       edgecnn data my-pictures
       edgecnn data my-pictures --shards shards --format webdataset --size-mb 100
+      edgecnn data 'shards/train-*.tar' --ray auto
     """
-    _check(splits, shards, how)
+    _check({**splits, **({"ray": ray} if ray else {})}, shards, how)
     if shards is not None:
         written = _written(data, shards, how)
         emit(written.to_dict(), json_path, lambda: _show_written(written))
     else:
-        report = _examined(data, splits)
+        report = _examined(data, splits, ray)
         emit({"data": data, **report.to_dict()}, json_path, lambda: _show(report))
 
 
-def _check(splits: dict[str, Any], shards: str | None, how: dict[str, Any]) -> None:
+def _check(report: dict[str, Any], shards: str | None, how: dict[str, Any]) -> None:
     if how and shards is None:
         raise click.UsageError(f"{flag(next(iter(how)))} goes with --shards FOLDER. Add it, or remove this option.")
-    if splits and shards is not None:
+    if report and shards is not None:
         raise click.UsageError(
-            f"{flag(next(iter(splits)))} can't be used with --shards, which keeps the splits that the data itself has. "
+            f"{flag(next(iter(report)))} can't be used with --shards, which keeps the splits that the data itself has. "
             "Remove one of them."
         )
 
 
-def _examined(data: str, splits: dict[str, Any]) -> DataReport:
+def _examined(data: str, splits: dict[str, Any], ray: str | None) -> DataReport:
     from edgecnn.core.progress import Terminal
     from edgecnn.data.examination import examine_data
 
     progress = Terminal()
     try:
-        return examine_data(SplitSettings(data, **splits), progress)
+        return examine_data(SplitSettings(data, **splits), progress, ray=ray)
     finally:
         progress.close()
 

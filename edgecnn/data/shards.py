@@ -19,11 +19,11 @@ from edgecnn.core.cache import cached
 from edgecnn.core.errors import DataError, PictureError
 from edgecnn.core.files import sha256
 from edgecnn.core.progress import Progress, silent
-from edgecnn.core.workers import map_in_parallel
 from edgecnn.data.dataset import DataSet, ListedExamples
 from edgecnn.data.listing import printable
 from edgecnn.data.shard_files import Shards
 from edgecnn.data.survey import Survey, kept_survey
+from edgecnn.parallel.workers import map_in_parallel
 from edgecnn.runtime.model.label_file import read_labels
 from edgecnn.runtime.run.image_header import limit_bytes
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from edgecnn.core.errors import CrashError, DataError, PictureError
-from edgecnn.core.workers import workers
 from edgecnn.data.dataset import DataSet, Example, ListedExamples
+from edgecnn.parallel.workers import workers
 from edgecnn.runtime.model.contract import Preprocessing
 from edgecnn.runtime.opencv import opencv
 from edgecnn.runtime.run.preprocess import fit

@@ -15,7 +15,7 @@ from edgecnn.core.cache import cached
 from edgecnn.core.errors import CrashError, DataError, PictureError
 from edgecnn.core.progress import Progress, silent
 from edgecnn.core.rows_file import write_rows
-from edgecnn.core.workers import map_in_parallel
+from edgecnn.parallel.workers import map_in_parallel
 from edgecnn.runtime.opencv import opencv
 
 THUMBNAIL = 16

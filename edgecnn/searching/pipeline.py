@@ -13,12 +13,12 @@ from edgecnn.core.progress import Progress, silent
 from edgecnn.devices import open_device
 from edgecnn.estimation import Estimate
 from edgecnn.estimation.estimating import of_totals
+from edgecnn.parallel.executor import Executor
+from edgecnn.parallel.opening import open_executor
 from edgecnn.recipe.search_settings import SearchSettings
 from edgecnn.searching import outcome, sampler
 from edgecnn.searching.candidate import Candidate
 from edgecnn.searching.constraints import Miss, discarded
-from edgecnn.searching.executors.executor import Executor
-from edgecnn.searching.executors.opening import open_executor
 from edgecnn.searching.finalist import measure
 from edgecnn.searching.front import promoted
 from edgecnn.searching.journal import Journal, opened

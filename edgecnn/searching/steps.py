@@ -9,12 +9,12 @@ from typing import Any, TypeVar
 
 from edgecnn.core.errors import EdgecnnError
 from edgecnn.core.progress import Progress
+from edgecnn.parallel.executor import Executor, Job, run
 from edgecnn.runtime.model.validation import Record
 from edgecnn.searching import finalist as finalists_of
 from edgecnn.searching import sampler
 from edgecnn.searching.appraisal import appraise
 from edgecnn.searching.candidate import Candidate
-from edgecnn.searching.executors.executor import Executor, Job, run
 from edgecnn.searching.finalist import recipe_of
 from edgecnn.searching.front import Point, front, promoted
 from edgecnn.searching.journal import Journal

@@ -12,8 +12,8 @@ from typing import Any
 
 from edgecnn.core.statistics import share
 from edgecnn.estimation.law import Law, Laws
+from edgecnn.parallel.executor import Job
 from edgecnn.searching.candidate import Candidate
-from edgecnn.searching.executors.executor import Job
 from edgecnn.searching.record import Finalist, Measured, Network, Trial
 
 ARCHITECTURES, WIDTHS, SIZES = (

@@ -13,8 +13,11 @@ import fake_jobs
 import pytest
 
 from edgecnn.core.errors import EdgecnnError
-from edgecnn.searching.executors.executor import run
-from edgecnn.searching.executors.opening import open_executor
+from edgecnn.data import examination
+from edgecnn.data.examination import examine_data
+from edgecnn.data.settings import SplitSettings
+from edgecnn.parallel.executor import Executor, in_order, run
+from edgecnn.parallel.opening import open_executor
 
 
 def payloads(tmp_path: Path, count: int, killers: tuple[int, ...]) -> list[dict[str, Any]]:
@@ -41,7 +44,9 @@ def short_folder() -> Iterator[str]:
 
 
 @pytest.mark.slow()
-def test_a_lost_node_of_a_ray_cluster_loses_its_jobs_only(monkeypatch: pytest.MonkeyPatch, short_folder: str) -> None:
+def test_a_lost_node_of_a_ray_cluster_loses_its_jobs_only(
+    monkeypatch: pytest.MonkeyPatch, short_folder: str, picture_folder: Path
+) -> None:
     """Two nodes; one is killed while it works."""
     pytest.importorskip("ray", reason='Ray is not installed: pip install "edgecnn[ray]"')
     from ray.cluster_utils import Cluster
@@ -61,5 +66,40 @@ def test_a_lost_node_of_a_ray_cluster_loses_its_jobs_only(monkeypatch: pytest.Mo
                 cluster.remove_node(node, allow_graceful=False)
         assert found == {n: n for n in range(5)}
         executor.close()
+        pictures = SplitSettings(str(picture_folder), validation_share=0.5)
+        here = examine_data(pictures)
+        monkeypatch.setenv("EDGECNN_CACHE", short_folder)  # nothing was seen before
+        assert examine_data(pictures, ray=cluster.address) == here
     finally:
         cluster.shutdown()
+
+
+def test_results_in_order_and_only_so_far_ahead(tmp_path: Path) -> None:
+    """A lost worker's job runs again; its error is raised where its result would be."""
+    executor = open_executor(None, 2)
+    try:
+        jobs = payloads(tmp_path, 70, (3,))
+        found = [result["number"] for result in in_order(executor, fake_jobs.lose_worker_once, jobs)]
+        assert found == list(range(70))
+        results = in_order(executor, fake_jobs.always_lose_worker, payloads(tmp_path, 2, (1,)))
+        with pytest.raises(EdgecnnError, match="3 times"):
+            list(results)
+    finally:
+        executor.close()
+
+
+def test_a_data_report_by_workers_elsewhere_is_the_same(
+    picture_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = examine_data(SplitSettings(str(picture_folder), validation_share=0.5))
+    asked = []
+    executor = open_executor(None, 2)
+
+    def opened(ray: str, workers: int | None) -> Executor:
+        asked.append(ray)
+        return executor
+
+    monkeypatch.setattr(examination, "open_executor", opened)
+    monkeypatch.setenv("EDGECNN_CACHE", str(tmp_path))  # nothing was seen before
+    assert examine_data(SplitSettings(str(picture_folder), validation_share=0.5), ray="10.0.0.1:6379") == here
+    assert asked == ["10.0.0.1:6379"]

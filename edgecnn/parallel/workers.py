@@ -10,6 +10,7 @@ from __future__ import annotations
 import atexit
 import collections
 import contextlib
+import contextvars
 import functools
 import json
 import os
@@ -25,14 +26,16 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import IO, Any, TypeVar
 
 from edgecnn.core.errors import CrashError
+from edgecnn.parallel.executor import Executor, in_order
 from edgecnn.runtime.portable import usage
 
 T = TypeVar("T")
 R = TypeVar("R")
 _MOST = 16
 _PAYS_S = 1.0  # of work that is left; to start children takes half as long
+_HELPER: contextvars.ContextVar[Executor | None] = contextvars.ContextVar("helper", default=None)
 _SIZE = struct.Struct("<Q")
-_START = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from edgecnn.core.workers import serve; serve()"
+_START = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from edgecnn.parallel.workers import serve; serve()"
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
@@ -170,6 +173,16 @@ def _workers_of(process: int) -> Workers:
     return Workers(max(1, min(usage.processors(), _MOST)))
 
 
+@contextlib.contextmanager
+def helped_by(executor: Executor) -> Iterator[None]:
+    """Let what runs in parallel meanwhile run there, and not in children of this process."""
+    token = _HELPER.set(executor)
+    try:
+        yield
+    finally:
+        _HELPER.reset(token)
+
+
 def map_in_parallel(function: Callable[[T], R], items: Sequence[T]) -> Iterator[R]:
     """The results in order; the first ones from this process, as long as starting others would not pay.
 
@@ -179,7 +192,12 @@ def map_in_parallel(function: Callable[[T], R], items: Sequence[T]) -> Iterator[
 
     Raises:
         CrashError: a child died.
+        EdgecnnError: a worker of `helped_by` was lost several times.
     """
+    helper = _HELPER.get()
+    if helper is not None:
+        yield from in_order(helper, function, items)
+        return
     started = time.monotonic()
     for done, item in enumerate(items):
         if done and (time.monotonic() - started) / done * (len(items) - done) > _PAYS_S:

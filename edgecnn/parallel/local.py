@@ -8,13 +8,13 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import wait as wait_for
 from typing import Any
 
-from edgecnn.searching.executors.executor import ONE_THREAD, Job, LostWorkerError
+from edgecnn.parallel.executor import ONE_THREAD, Job, LostWorkerError
 
 _MOST_WORKERS = 8  # each holds TensorFlow and a model: about a gigabyte
 
@@ -32,7 +32,7 @@ class Local:
         self._one_thread = one_thread
         self._pool: ProcessPoolExecutor | None = None
 
-    def submit(self, job: Job, payload: Mapping[str, Any]) -> Future[dict[str, Any]]:
+    def submit(self, job: Job, payload: Any) -> Future[Any]:
         """See `Executor.submit`."""
         if self._pool is None:
             context = multiprocessing.get_context("spawn")  # TensorFlow's locks don't survive a fork
@@ -43,12 +43,12 @@ class Local:
             self._pool = None
             return self.submit(job, payload)
 
-    def wait(self, handles: Sequence[Future[dict[str, Any]]]) -> Future[dict[str, Any]]:
+    def wait(self, handles: Sequence[Future[Any]]) -> Future[Any]:
         """See `Executor.wait`."""
         done = concurrent.futures.wait(handles, return_when=concurrent.futures.FIRST_COMPLETED).done
         return next(handle for handle in handles if handle in done)
 
-    def result(self, handle: Future[dict[str, Any]]) -> dict[str, Any]:
+    def result(self, handle: Future[Any]) -> Any:
         """See `Executor.result`."""
         try:
             return handle.result()
@@ -68,8 +68,8 @@ class Local:
 
 
 def _begin(one_thread: bool) -> None:
-    """In a new worker: limit its threads before TensorFlow is imported, and leave when the search is killed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is the search's, which ends its workers
+    """In a new worker: limit its threads before TensorFlow is imported, and leave when its parent is killed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is the parent's, which ends its workers
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     if one_thread:
         os.environ.update(ONE_THREAD)

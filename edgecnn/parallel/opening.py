@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from edgecnn.searching.executors.executor import Executor
-from edgecnn.searching.executors.local import Local
+from edgecnn.parallel.executor import Executor
+from edgecnn.parallel.local import Local
 
 
 def open_executor(ray: str | None, workers: int | None, *, whole: bool = False) -> Executor:
@@ -20,7 +20,7 @@ def open_executor(ray: str | None, workers: int | None, *, whole: bool = False) 
         EdgecnnError: the cluster can't be reached.
     """
     if ray is not None:
-        from edgecnn.searching.executors.ray_cluster import RayCluster  # Ray is an extra
+        from edgecnn.parallel.ray_cluster import RayCluster  # Ray is an extra
 
         return RayCluster(ray, whole=whole)
     return Local(1 if whole else workers, one_thread=not whole)

@@ -5,18 +5,18 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from edgecnn.core.errors import EdgecnnError, MissingExtraError
-from edgecnn.searching.executors.executor import ONE_THREAD, Job, LostWorkerError
+from edgecnn.parallel.executor import ONE_THREAD, Job, LostWorkerError
 
 _QUIET = {"TF_CPP_MIN_LOG_LEVEL": "2"}
 
 
-def _in_folder(folder: str, job: Job, payload: Mapping[str, Any]) -> dict[str, Any]:
-    """Run a job where the search was started, so that relative paths of data mean the same."""
+def _in_folder(folder: str, job: Job, payload: Any) -> Any:
+    """Run a job where it was submitted, so that relative paths of data mean the same."""
     with contextlib.suppress(OSError):
         os.chdir(folder)
     return job(payload)
@@ -53,12 +53,12 @@ class RayCluster:
         self.slots = len(processors) if whole else sum(processors)
         self._options: dict[str, Any] = {
             "num_cpus": min(processors) if whole else 1,
-            "max_retries": 0,  # the loop of `edgecnn.searching.executors.executor` starts lost jobs again
+            "max_retries": 0,  # the loop of `edgecnn.parallel.executor` starts lost jobs again
             "scheduling_strategy": "SPREAD",
             "runtime_env": {"env_vars": _QUIET if whole else {**_QUIET, **ONE_THREAD}},
         }
 
-    def submit(self, job: Job, payload: Mapping[str, Any]) -> Any:
+    def submit(self, job: Job, payload: Any) -> Any:
         """See `Executor.submit`."""
         return self._ray.remote(**self._options)(_in_folder).remote(str(Path.cwd()), job, payload)
 
@@ -67,11 +67,11 @@ class RayCluster:
         done, _ = self._ray.wait(list(handles), num_returns=1)
         return done[0]
 
-    def result(self, handle: Any) -> dict[str, Any]:
+    def result(self, handle: Any) -> Any:
         """See `Executor.result`."""
         errors = self._ray.exceptions
         try:
-            found: dict[str, Any] = self._ray.get(handle)
+            found = self._ray.get(handle)
         except errors.RayTaskError as error:
             raise error.as_instanceof_cause() from None
         except errors.RayError as error:
