@@ -1,6 +1,6 @@
 """What an image encoder teaches a small model with few labels: the same model, labels and epochs, with and without.
 
-    tools/bench distillation DATA [--labels 20] [--unlabeled 2000] [--seeds 2]
+    tools/bench distillation DATA [--labels 50] [--unlabeled 5000] [--seeds 2]
 
 DATA has the folders `train` and `test` with a folder per class (CIFAR-10). The teacher is the features of
 EfficientNet-Lite0 with the ImageNet weights that come with edgecnn; the student is MobileNet V2 at 0.35 of its width,
@@ -52,9 +52,9 @@ def right(trained: Trained, test: DataSet) -> np.ndarray:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
-    parser.add_argument("--labels", type=int, default=20, help="labeled images per class")
-    parser.add_argument("--unlabeled", type=int, default=2000)
-    parser.add_argument("--epochs", type=int, default=40, help="on the labels")
+    parser.add_argument("--labels", type=int, default=50, help="labeled images per class")
+    parser.add_argument("--unlabeled", type=int, default=5000)
+    parser.add_argument("--epochs", type=int, default=60, help="on the labels")
     parser.add_argument("--distill-epochs", type=int, default=12)
     parser.add_argument("--side", type=int, default=48, help="of the student's input")
     parser.add_argument("--teacher-side", type=int, default=96)
@@ -79,7 +79,7 @@ def main() -> None:
 
 def compare(folder: Path, test: DataSet, asked: argparse.Namespace, seed: int) -> None:
     """Train with and without the teacher, and print both."""
-    settings = {"epochs": asked.epochs, "batch_size": 64, "seed": seed}
+    settings = {"epochs": asked.epochs, "batch_size": 32, "seed": seed}
     lesson = LessonSettings("features", str(folder / "unlabeled"), distill_epochs=asked.distill_epochs)
     results = {}
     for name, how in (

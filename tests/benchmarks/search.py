@@ -7,8 +7,8 @@
     kill    end the search by kill -9 at 10 moments, start it again each time; the result must be the same
     ray     the search on two Ray nodes, then with one of them killed; the best recipe must be the same
 
-60 candidates on CIFAR-10 (EDGECNN_SHARED/data/cifar10): MobileNet V1, V2, V3-Small with random weights and
-EfficientNet-Lite0 with ImageNet's where it has them, three widths, five input sizes. Latencies are on one thread and in
+60 candidates on CIFAR-10 (EDGECNN_SHARED/data/cifar10): EfficientNet-Lite0 to Lite2 with the ImageNet weights that come
+with edgecnn, at 20 input sizes; only their last layer learns. Latencies are on one thread and in
 processor time, which other programs disturb least; accuracies are those of the int8 artifacts on held-out images.
 Bars: at least 90 % of the true front's hypervolume, with at most 10 % of the measurements and 25 % of the training
 time. Training time is processor time: of the stages [model] and [train] of every candidate, and in the search of whole
@@ -32,17 +32,17 @@ import tempfile
 import time
 from pathlib import Path
 
-ARCHITECTURES = ("mobilenet_v1", "mobilenet_v2", "mobilenet_v3_small", "efficientnet_lite0")
-WIDTHS, SIZES = (0.25, 0.5, 1.0), (32, 48, 64, 80, 96)
+ARCHITECTURES = ("efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2")
+SIZES = tuple(range(40, 200, 8))
 VOLUME, RUNS, TRAINING, MOMENTS = 0.90, 0.10, 0.25, 10
 FOLDER = Path(os.environ.get("EDGECNN_BENCH_SEARCH") or Path(tempfile.gettempdir()) / "edgecnn-bench-search")
-TRIALS, FINALISTS = 24, 5
+TRIALS, FINALISTS = 20, 5
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("part", nargs="?", default="search", choices=("truth", "search", "kill", "ray"))
-    parser.add_argument("--images", type=int, default=3000, help="of CIFAR-10; a tenth validates")
+    parser.add_argument("--images", type=int, default=2500, help="of CIFAR-10; a tenth validates")
     parser.add_argument("--json", metavar="FILE")
     options = parser.parse_args()
     os.environ.setdefault("XDG_CONFIG_HOME", str(FOLDER / "config"))
@@ -91,16 +91,16 @@ def settings(data: str, **changes):
     from edgecnn.recipe.search_settings import SearchSettings
 
     return SearchSettings.of({
-        "data": data, "device": "local", "threads": 1, "architectures": ARCHITECTURES, "widths": WIDTHS,
-        "input_sizes": SIZES, "weights": "auto", "trials": TRIALS, "finalists": FINALISTS, "trial_epochs": 8, **changes,
+        "data": data, "device": "local", "threads": 1, "architectures": ARCHITECTURES,
+        "input_sizes": SIZES, "trials": TRIALS, "finalists": FINALISTS, "trial_epochs": 8, **changes,
     })  # fmt: skip
 
 
 def truth(data: str) -> dict:
     """Each candidate's accuracy, latency and training time."""
+    from edgecnn.parallel.executor import run
+    from edgecnn.parallel.opening import open_executor
     from edgecnn.searching import finalist
-    from edgecnn.searching.executors.executor import run
-    from edgecnn.searching.executors.opening import open_executor
     from edgecnn.searching.task import task_of
     from edgecnn.searching.toml_text import toml
 
