@@ -16,9 +16,25 @@ from edgecnn.graph.network import Layer, Network, Value, Window, window
 from edgecnn.runtime.errors import ModelFileError
 
 _FLOAT_BYTES = 4
+_POINT_MATH = """
+abs add ceil divide divide_no_nan exp expm1 floor log log1p log_sigmoid maximum minimum multiply negative pow
+reciprocal round rsqrt sigmoid sign softplus softsign sqrt square squared_difference subtract tanh truediv
+"""
+_POINT_NN = "bias_add elu gelu leaky_relu log_softmax relu relu6 selu sigmoid silu softmax softplus softsign swish tanh"
 _POINT_OPERATIONS = frozenset(
-    """math.add math.multiply math.subtract math.divide math.truediv __operators__.add math.sigmoid math.tanh nn.relu
-    nn.relu6 nn.gelu nn.silu nn.swish nn.softmax nn.sigmoid reshape transpose expand_dims squeeze cast concat""".split()  # noqa: SIM905
+    [f"math.{name}" for name in _POINT_MATH.split()]
+    + [f"nn.{name}" for name in _POINT_NN.split()]
+    + [
+        "__operators__.add",
+        "clip_by_value",
+        "stop_gradient",
+        "reshape",
+        "transpose",
+        "expand_dims",
+        "squeeze",
+        "cast",
+        "concat",
+    ]
 )
 
 

@@ -294,13 +294,19 @@ def test_commands_take_keras_3_files(tmp_path: Path, picture_folder: Path) -> No
     assert loading.trainable(path, Hints(mean=(0.0,), std=(255.0,)))[1].preprocessing.std == (255.0,)
 
 
-def test_a_file_that_keras_wrote_under_jax(tmp_path: Path) -> None:
-    """Trained one epoch by Keras 3.15 on JAX 0.10: operations, augmentation, batch norm; members compressed here."""
-    path = Path(__file__).with_name("written_under_jax.keras")
+@pytest.mark.parametrize(
+    ("name", "answered_there"),
+    [
+        ("written_under_jax.keras", [[0.3403338, 0.29616967, 0.36349654], [0.33838025, 0.3080643, 0.35355544]]),
+        ("written_under_torch.keras", [[0.31872866, 0.28729001, 0.39398134], [0.33238783, 0.27327886, 0.39433333]]),
+    ],
+)
+def test_a_file_that_keras_wrote_under_another_backend(name: str, answered_there: list[list[float]]) -> None:
+    """Trained one epoch by Keras 3.15 on JAX 0.10 or PyTorch 2.14: operations, augmentation, batch norm."""
+    path = Path(__file__).with_name(name)
     images = np.random.default_rng(0).uniform(0, 255, (12, 16, 16, 3)).astype(np.float32)[:2]
-    answered_by_jax = [[0.3403338, 0.29616967, 0.36349654], [0.33838025, 0.3080643, 0.35355544]]
     for model in (keras_model.load(path)[0], loading.load(path).keras_model):
-        np.testing.assert_allclose(model(images, training=False), answered_by_jax, atol=1e-5)
+        np.testing.assert_allclose(model(images, training=False), answered_there, atol=1e-5)
     assert loading.load(path).contract.output == "probabilities"
     report = analyze(open_model(path).network)
     assert report.layers[0].layer.op == "RandomFlip"
