@@ -51,6 +51,8 @@ class Section(Generic[T]):
         required: whether every recipe has it.
         always: whether a recipe without it has its defaults.
         several: whether it may be written several times, `[[name]]`, in the order in which they are done.
+        alone: whether a file without the required sections may hold it, and leave its own required keys to the command
+            line or another section: another command than `edgecnn run` reads it then.
         check: refuses, as a `ValueError`, what doesn't go with the other sections.
     """
 
@@ -59,6 +61,7 @@ class Section(Generic[T]):
     required: bool = False
     always: bool = False
     several: bool = False
+    alone: bool = False
     check: Callable[[Recipe], None] = lambda recipe: None
 
     def all_of(self, recipe: Recipe) -> tuple[T, ...]:

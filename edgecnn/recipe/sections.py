@@ -54,6 +54,11 @@ def schema() -> dict[str, Any]:
         if section.several:
             one = found["properties"][name]["items"]
             found["properties"][name] = {"anyOf": [one, {"type": "array", "items": one}]}
+    alone = [name for name, section in sections().items() if section.alone]
+    for name in alone:
+        found["$defs"][found["properties"][name]["$ref"].rpartition("/")[2]].pop("required", None)
+    either = [{"required": [name]} for name in alone]
+    found["anyOf"] = [{"required": found.pop("required")}, *either]
     return {"$schema": "http://json-schema.org/draft-07/schema#", **found, "title": "edgecnn recipe"}
 
 

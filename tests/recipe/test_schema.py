@@ -72,6 +72,14 @@ def test_every_key_has_a_type_and_says_what_it_is() -> None:
     assert {"type": "array", "items": {"$ref": "#/$defs/PruneSection"}} in schema["properties"]["prune"]["anyOf"]
 
 
+def test_a_recipe_describes_a_run_or_a_search() -> None:
+    """A search makes its models, and its data may be given on the command line."""
+    schema = json.loads(SCHEMA.read_text())
+    assert schema["anyOf"] == [{"required": ["model"]}, {"required": ["search"]}] and "required" not in schema
+    required = {name: part.get("required") for name, part in schema["$defs"].items()}
+    assert (required["SearchSection"], required["TrainSection"]) == (None, ["data"])
+
+
 @pytest.fixture()
 def blur(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """A stage that is one file, and that no other file names."""

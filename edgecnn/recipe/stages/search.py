@@ -16,7 +16,7 @@ def _check(recipe: Recipe) -> None:
         raise ValueError("search: this recipe describes a search, not a run. Start it with: edgecnn search RECIPE")
 
 
-SEARCH = Section("search", SearchSettings, check=_check)
+SEARCH = Section("search", SearchSettings, alone=True, check=_check)
 SECTIONS = (SEARCH,)
 
 
