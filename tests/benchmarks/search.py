@@ -33,7 +33,7 @@ import time
 from pathlib import Path
 
 ARCHITECTURES = ("efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2")
-SIZES = tuple(range(40, 200, 8))
+SIZES = tuple(sorted((*range(40, 137, 8), *range(44, 96, 8))))
 VOLUME, RUNS, TRAINING, MOMENTS = 0.90, 0.10, 0.25, 10
 FOLDER = Path(os.environ.get("EDGECNN_BENCH_SEARCH") or Path(tempfile.gettempdir()) / "edgecnn-bench-search")
 TRIALS, FINALISTS = 20, 5
