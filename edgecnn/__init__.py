@@ -1,4 +1,4 @@
-"""edgecnn: from a model name to an int8 TFLite classifier that runs at a known frame rate on your own board.
+"""edgecnn: from a model name to an int8 TFLite model that runs at a known frame rate on your own board.
 
 The public functions mirror the commands (`edgecnn.api`); each is imported when it is first used.
 """

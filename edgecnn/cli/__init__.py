@@ -62,7 +62,7 @@ class _Commands(CommandGroup):
 @click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="edgecnn")
 def cli() -> None:
-    """From a model name to an int8 TFLite classifier that runs at a known frame rate on your own board."""
+    """From a model name to an int8 TFLite model that runs at a known frame rate on your own board."""
 
 
 def main() -> None:

@@ -22,7 +22,7 @@ POSITION = 150
 @options_of(Hints, "hints")
 @json_option
 def command(model: str, output: str, settings: ExportSettings, hints: Hints, json_path: str | None) -> None:
-    """Write a folder with which another program runs the classifier MODEL; its README says how.
+    """Write a folder with which another program runs MODEL; its README says how.
 
     \b
     Targets:
