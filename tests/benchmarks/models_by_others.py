@@ -1,8 +1,10 @@
 """Float `.tflite` files by others -> int8: which operators are left in float, and how often the top-1 agrees.
 
-    tools/bench models_by_others [--kinds resnet8,coral_v1] [--improve fast]
+    tools/bench models_by_others [--kinds resnet8,coral_v1] [--improve fast] [--data DATA] [--train FOLDER]
 
-Kinds of MLPerf Tiny with random bodies and fitted heads, and MediaPipe's trained classifier; with EDGECNN_SHARED also
+Kinds of MLPerf Tiny, with random bodies and fitted heads, or with --train trained from random weights for some epochs
+on the classes of a folder (a random body of many layers amplifies any error, which a trained one does not; calibrated
+on images of that folder); and MediaPipe's trained classifier; with EDGECNN_SHARED also
 Coral's trained ones, as float models whose weights are those of the quantized files, with the agreement of Coral's own
 quantized file beside ours. Exit status 1 where a kind agrees in less than 98 %.
 """
@@ -19,13 +21,18 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+import numpy as np
 from float_twins import float_twin
-from others_models import KINDS, image_classifier, written
+from others_models import KINDS, Kind, converted, image_classifier, written
 from requirements import CORAL
 
+from edgecnn.core.compat.tensorflow import keras, tf
 from edgecnn.core.hints import Hints
+from edgecnn.data import open_data
 from edgecnn.quantization import Calibration, quantize
 from edgecnn.quantization.refusals import float_operators
+from edgecnn.runtime.model.contract import Preprocessing
+from edgecnn.runtime.run.preprocess import fit
 from edgecnn.verification import verify
 
 BAR = 98.0
@@ -39,10 +46,42 @@ class Case:
     float_file: Callable[[], bytes]
     said: Hints
     theirs: Path | None = None
+    calibration: str = "photos"
 
 
-def cases() -> dict[str, Case]:
-    found = {name: Case(lambda kind=kind: written(kind), kind.said) for name, kind in KINDS.items()}
+def trained(kind: Kind, folder: str, epochs: int) -> bytes:
+    """The body and a new head, trained on the classes of a folder, as its maker would; the `.tflite` file."""
+    keras.utils.set_random_seed(1)
+    data = open_data(folder).sample(20_000)
+    height, width, channels = kind.shape
+    preprocessing = Preprocessing(height, width, fit="stretch", color="gray" if channels == 1 else "rgb")
+    images = np.stack([fit(example.read(), preprocessing).reshape(kind.shape) for example in data.examples])
+    truths = np.array([data.classes.index(example.label) for example in data.examples])
+    image = keras.Input(kind.shape)
+    outputs = keras.layers.Dense(len(data.classes), activation="softmax")(kind.body(image))
+    model = keras.Model(image, outputs)
+    model.compile(keras.optimizers.Adam(2e-3), "sparse_categorical_crossentropy", ["accuracy"])
+    mean, std = kind.pixels
+    pairs = tf.data.Dataset.from_tensor_slices((images, truths)).shuffle(len(images), seed=1).batch(64)
+    history = model.fit(
+        pairs.map(lambda some, right: ((tf.cast(some, tf.float32) - mean) / std, right)), epochs=epochs, verbose=0
+    ).history
+    print(f"trained on {len(images)} images, {epochs} epochs: {history['accuracy'][-1]:.1%} of them right", flush=True)
+    return converted(model)
+
+
+def cases(folder: str | None, epochs: int) -> dict[str, Case]:
+    if folder is None:
+        found = {name: Case(lambda kind=kind: written(kind), kind.said) for name, kind in KINDS.items()}
+    else:
+        found = {
+            name: Case(
+                lambda kind=kind: trained(kind, folder, epochs),
+                dataclasses.replace(kind.said, fit="stretch"),
+                calibration=folder,
+            )
+            for name, kind in KINDS.items()
+        }
     for weights in ("float32", "float16"):
         pixels = Hints(mean=(127.0,), std=(128.0,))
         found[f"mediapipe_{weights}"] = Case(lambda weights=weights: image_classifier(weights), pixels)
@@ -57,7 +96,7 @@ def measured(name: str, case: Case, improve: str, scheme: str, data: str) -> flo
         source, output = Path(folder) / "theirs.tflite", Path(folder) / "m.tflite"
         source.write_bytes(case.float_file())
         started = time.perf_counter()
-        calibration = Calibration("photos", 256, improve=improve if scheme.startswith("int8") else None)
+        calibration = Calibration(case.calibration, 256, improve=improve if scheme.startswith("int8") else None)
         file = quantize(source, output, scheme=scheme, calibration=calibration, hints=case.said)
         seconds = time.perf_counter() - started
         found = verify(output, source, data, hints=case.said)
@@ -73,8 +112,10 @@ def main() -> None:
     parser.add_argument("--improve", default="fast")
     parser.add_argument("--scheme", default="int8")
     parser.add_argument("--data", default="photos", help="images to compare on")
+    parser.add_argument("--train", metavar="FOLDER", help="train the kinds of MLPerf Tiny on its classes")
+    parser.add_argument("--epochs", type=int, default=8)
     given = parser.parse_args()
-    chosen = cases()
+    chosen = cases(given.train, given.epochs)
     names = given.kinds.split(",") if given.kinds else list(chosen)
     print(f"{'kind':26} {'agreement':>24} {'dB':>6} {'their own int8':>24} {'s':>6}  float operators")
     worst = min(measured(name, chosen[name], given.improve, given.scheme, given.data) for name in names)
