@@ -33,5 +33,18 @@ def stand_in_pi() -> None:
         unavailable(f"there is no stand-in Pi: {error}")
 
 
+def litertjs_folder() -> Path:
+    """The folder of LiteRT.js, which npm fetches once and the cache keeps."""
+    from edgecnn.core.cache import cache_folder
+    from edgecnn.core.errors import MissingExtraError
+    from edgecnn.web import litertjs
+
+    try:
+        litertjs.files(threads=True)
+    except MissingExtraError as error:
+        unavailable(str(error))
+    return Path(os.environ.get(litertjs.FOLDER_VARIABLE) or cache_folder() / f"litertjs-{litertjs.VERSION}")
+
+
 NOTHING_SHARED = [pytest.param(None, marks=pytest.mark.skip(reason=WITHOUT_SHARED), id="not shared")]
 """In place of a list of cases that is empty for that reason."""

@@ -14,9 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from edgecnn.camera import events
-from edgecnn.camera.addresses import is_loopback
 from edgecnn.camera.settings import DemoOptions
-from edgecnn.camera.web_server import free_port
 from edgecnn.core.errors import CameraError, DeviceError, EdgecnnError, RuntimeMissingError, UsageError
 from edgecnn.devices import Note, answers, open_device, to_stderr, zipapp
 from edgecnn.devices.child import HEARTBEAT_S, Answer, Complaints, Patience, ended, lines, out_of_time
@@ -24,12 +22,14 @@ from edgecnn.devices.ssh_client import TUNNEL_OPEN
 from edgecnn.devices.ssh_device import CACHE, SshDevice
 from edgecnn.runtime.portable.processes import OWN_SESSION
 from edgecnn.runtime.portable.signals import ENDING
+from edgecnn.web.addresses import is_loopback
+from edgecnn.web.web_server import free_port
 
 _PARTS = (
     *("__init__.py", "core/__init__.py", "core/version.py", "core/errors.py", "core/files.py"),
     "core/hints.py",
     *("core/option.py", "core/options.py", "core/ranges.py", "core/registry.py", "core/text.py"),
-    *("runtime/**/*.py", "camera/**/*.py", "camera/page.html"),
+    *("runtime/**/*.py", "web/**/*.py", "camera/**/*.py", "camera/page.html"),
 )
 _START_S = 900.0
 _TUNNEL_S = 60.0

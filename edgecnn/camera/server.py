@@ -14,12 +14,12 @@ from http import HTTPStatus
 from typing import Any
 
 from edgecnn.camera.broadcast import Broadcast
-from edgecnn.camera.content_policy import content_policy
 from edgecnn.camera.headless import located
 from edgecnn.camera.recognize import Answer
 from edgecnn.camera.regions import Counter, Region
-from edgecnn.camera.web_server import Request, WebServer
 from edgecnn.core.errors import UsageError
+from edgecnn.web.content_policy import content_policy
+from edgecnn.web.web_server import Request, WebServer
 
 _PATIENCE_S = 1.0  # a viewer hears something at least so often, also when no image comes
 _LATELY_S = 3.0

@@ -26,6 +26,7 @@ _WHAT = {
     "encoded": "outputs of teachers and encoders by others",
     "archive": "unpacked data sets",
     "converted": "models by others, converted to float .tflite",
+    "litertjs": "LiteRT.js, which runs models in browsers",
     "model": "copies of models",
     "runtime": "edgecnn's runtime",
     "wheels": "Python packages to install",

@@ -24,7 +24,7 @@ _SPARE_BYTES = 1 << 30
 _CACHE_BYTES = 30 << 30
 _ABANDONED_S = 24 * 3600.0  # nobody works on an entry for so long
 # the folder may be anybody's
-_OURS = re.compile(r"\.?(pictures|survey|shards|features|encoded|archive|converted|environment|trash)-")
+_OURS = re.compile(r"\.?(pictures|survey|shards|features|encoded|archive|converted|environment|litertjs|trash)-")
 _DAMAGED = (OSError, *DAMAGED_ZIP)
 
 Found = TypeVar("Found")
@@ -38,7 +38,7 @@ class Kept:
         name: of its folder or file.
         kind: here "pictures" (decoded images), "survey" (what was seen of images), "shards" (where images are in
             shards), "features" (of a frozen backbone), "encoded" (outputs of a teacher or encoder), "archive" (unpacked
-            data), "converted" (models by others) or "environment" (of a converter).
+            data), "converted" (models by others), "environment" (of a converter) or "litertjs" (browsers' runtime).
         size_bytes: of its files.
         age_s: seconds since it was used last.
     """

@@ -15,7 +15,6 @@ from scenes import GREEN, RED, plain
 
 import edgecnn.camera
 from edgecnn.camera import crowd
-from edgecnn.camera.addresses import holder, is_loopback
 from edgecnn.camera.broadcast import Broadcast, encode
 from edgecnn.camera.frames import Frame
 from edgecnn.camera.recognize import Recognizer
@@ -23,6 +22,7 @@ from edgecnn.camera.server import PageServer
 from edgecnn.core.errors import CameraError, UsageError
 from edgecnn.runtime.model.model_file import read
 from edgecnn.runtime.run.engine import Engine
+from edgecnn.web.addresses import holder, is_loopback
 
 
 class World:
@@ -233,7 +233,7 @@ def test_any_loopback_address_can_be_listened_on(color_model):
 
 def test_a_name_that_only_looks_like_loopback_needs_the_token(color_model, monkeypatch):
     found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("0.0.0.0", 0))]
-    monkeypatch.setattr("edgecnn.camera.web_server.socket.getaddrinfo", lambda *_, **__: found)
+    monkeypatch.setattr("edgecnn.web.web_server.socket.getaddrinfo", lambda *_, **__: found)
     world = World(color_model, host="127.board.example")
     assert world.server.token
     world.close()
@@ -345,7 +345,7 @@ def test_thousands_that_come_and_go_leave_nothing(world):
 
 def test_a_request_that_takes_too_long_is_hung_up_on(world, monkeypatch):
     """However regularly its bytes come; a viewer that asks again and again stays."""
-    monkeypatch.setattr("edgecnn.camera.web_server._REQUEST_S", 1.0)
+    monkeypatch.setattr("edgecnn.web.web_server._REQUEST_S", 1.0)
     viewer = http.client.HTTPConnection("127.0.0.1", world.server.port, timeout=30)
     with connect(world, STARTED) as slow:
         end = time.monotonic() + 30

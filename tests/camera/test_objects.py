@@ -26,12 +26,12 @@ from edgecnn.camera.server import PageServer
 from edgecnn.camera.settings import DemoOptions
 from edgecnn.camera.sink import Event
 from edgecnn.camera.sinks.http import Board
-from edgecnn.camera.web_server import MOST_BODY
 from edgecnn.cli import cli
 from edgecnn.core.errors import UsageError
 from edgecnn.runtime.model.model_file import read
 from edgecnn.runtime.run.boxes import detect
 from edgecnn.runtime.run.engine import Engine
+from edgecnn.web.web_server import MOST_BODY
 
 EVERYWHERE = Region.parse(ZONE, "all=0,0,1,0,1,1,0,1", 1)
 PICTURE = noise(np.random.default_rng(3))

@@ -5,8 +5,8 @@ from chromium import PROGRAM, Chromium
 from scenes import RED, jpeg, plain
 from test_demo_command import Running
 
-from edgecnn.camera.content_policy import content_policy
 from edgecnn.html.page import Section, page
+from edgecnn.web.content_policy import content_policy
 
 PIXEL = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
 INJECTED = """(() => { const script = document.createElement('script'); script.textContent = "document.title = 'owned'";

@@ -22,12 +22,12 @@ import numpy as np
 import pytest
 from chromium import PROGRAM, Chromium
 from commands import check_clean_failure, run_cli
-from requirements import unavailable
+from requirements import litertjs_folder
 from tiny_models import classifier
 
 from edgecnn.core.errors import MissingExtraError, UsageError
 from edgecnn.data import open_data
-from edgecnn.exports import export, litertjs
+from edgecnn.exports import export, template
 from edgecnn.exports.kinds.web import Options
 from edgecnn.runtime.model import model_file
 from edgecnn.runtime.model.contract import FITS, RESIZES, Preprocessing
@@ -35,8 +35,9 @@ from edgecnn.runtime.run.engine import Engine
 from edgecnn.runtime.run.golden import picture
 from edgecnn.runtime.run.preprocess import fit, read_picture
 from edgecnn.runtime.tasks.classification import top
+from edgecnn.web import litertjs
 
-TEMPLATES = Path(litertjs.__file__).parent / "templates" / "web"
+TEMPLATES = Path(template.__file__).parent / "templates" / "web"
 HOSTILE = "</script><img src=x onerror=\"document.title='owned'\">\u202e"
 needs_browser = pytest.mark.skipif(PROGRAM is None, reason="needs Chromium (Debian: apt install chromium)")
 needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="needs Node.js (Debian: apt install nodejs)")
@@ -45,14 +46,7 @@ needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="needs Node
 @pytest.fixture(scope="module")
 def runtime() -> Path:
     """LiteRT.js, fetched by npm once and kept."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "edgecnn" / f"litertjs-{litertjs.VERSION}"
-    if not (cache / "node_modules" / litertjs.CORE / "package.json").exists():
-        cache.mkdir(parents=True, exist_ok=True)
-        try:
-            litertjs.install(str(cache))
-        except MissingExtraError as error:
-            unavailable(str(error))
-    return cache
+    return litertjs_folder()
 
 
 @pytest.fixture(scope="module")
@@ -274,6 +268,8 @@ def test_without_npm_or_network_one_sentence(tiny_int8: Path, tmp_path: Path, mo
     npm = tmp_path / "npm"
     npm.write_text("#!/bin/sh\necho 'npm error code ENOTFOUND' >&2\nexit 1\n")
     npm.chmod(0o755)
+    monkeypatch.setenv("EDGECNN_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv(litertjs.FOLDER_VARIABLE, raising=False)
     for path, said in ((str(tmp_path / "none"), "isn't installed"), (f"{tmp_path}:/bin:/usr/bin", "ENOTFOUND")):
         monkeypatch.setenv("PATH", path)
         with pytest.raises(MissingExtraError, match=said) as raised:

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 LAYERS = (
     ("runtime",),
     ("core",),
-    ("artifact", "html", "parallel"),
+    ("artifact", "html", "parallel", "web"),
     ("graph", "models"),
     ("float_model",),
     ("weights", "data", "boards", "devices"),

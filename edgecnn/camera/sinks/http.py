@@ -17,9 +17,9 @@ from typing import Any
 from edgecnn.camera.credentials import read_secret
 from edgecnn.camera.prometheus import CONTENT_TYPE, Sample, metric
 from edgecnn.camera.sink import Event, SinkOptions, Surroundings
-from edgecnn.camera.web_server import Request, WebServer
 from edgecnn.core.errors import EdgecnnError
 from edgecnn.core.options import option
+from edgecnn.web.web_server import Request, WebServer
 
 SUMMARY = "HTTP server: `/last` (JSON), `/events` (server-sent events), `/metrics` (Prometheus)"
 EXAMPLE = "http:8090,host=0.0.0.0,token=~/token.txt"

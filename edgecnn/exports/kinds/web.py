@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import html
 import json
 from dataclasses import dataclass
@@ -31,22 +29,21 @@ class Options(Settings):
 
     runtime: Path | None = option(
         "Folder in which `npm install @litertjs/core` was run.",
-        metavar="FOLDER", default_help="fetched by npm",
+        metavar="FOLDER", default_help="fetched by npm once",
     )  # fmt: skip
 
 
 def contents(file: ModelFile, options: Options) -> Contents:
     """The page, the model and its contract, and the runtime; see `edgecnn.exports.ExportKind`."""
-    from edgecnn.exports import litertjs
     from edgecnn.exports.model_json import classifier_of, model_json
+    from edgecnn.web import litertjs
 
     contract = classifier_of(file)
     details = _details(file)
     runtime, version = litertjs.files(options.runtime)
-    imports = json.dumps({"imports": litertjs.IMPORTS}, sort_keys=True)
-    title = html.escape(printable(contract.name))
+    title, policy = html.escape(printable(contract.name)), litertjs.content_policy()
     files = {
-        "index.html": template.filled("web/index.html", TITLE=title, IMPORTS=imports, POLICY=policy(imports)),
+        "index.html": template.filled("web/index.html", TITLE=title, IMPORTS=litertjs.IMPORT_MAP, POLICY=policy),
         "manifest.webmanifest": _manifest(printable(contract.name)),
         "icon.svg": template.read("web/icon.svg.j2"),
         "model.json": model_json(contract, **details),
@@ -58,16 +55,6 @@ def contents(file: ModelFile, options: Options) -> Contents:
     worker = template.filled("web/sw.js", FILES=_kept(files))
     other = (f"LiteRT.js is {version}; {litertjs.VERSION} was tested.",) if version != litertjs.VERSION else ()
     return Contents({**files, "sw.js": worker, "README.md": readme}, notes=(*contract.assumed, *other))
-
-
-def policy(imports: str) -> str:
-    """The page's Content-Security-Policy: its own files only, WebAssembly, and the import map by its digest."""
-    digest = base64.b64encode(hashlib.sha256(imports.encode()).digest()).decode()
-    return (
-        f"default-src 'none'; script-src 'self' 'wasm-unsafe-eval' 'sha256-{digest}'; style-src 'self'; img-src 'self' "
-        "blob:; media-src 'self' blob:; connect-src 'self'; manifest-src 'self'; worker-src 'self'; base-uri 'none'; "
-        "form-action 'none'"
-    )
 
 
 def _details(file: ModelFile) -> dict[str, Any]:

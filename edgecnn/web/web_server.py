@@ -12,10 +12,10 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from edgecnn.camera.addresses import holder, is_loopback, own_address
-from edgecnn.camera.crowd import Crowd
 from edgecnn.core.errors import CameraError, UsageError
 from edgecnn.runtime.portable import sockets
+from edgecnn.web.addresses import holder, is_loopback, own_address
+from edgecnn.web.crowd import Crowd
 
 FIRST_PORT = 8000
 _TRIES = 20
