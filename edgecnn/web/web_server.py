@@ -1,4 +1,4 @@
-"""HTTP for a demo: the standard library's server, with a limit to its connections, and a token beyond this machine."""
+"""HTTP for a page: the standard library's server, with a limit to its connections, and a token beyond this machine."""
 
 from __future__ import annotations
 
@@ -8,24 +8,21 @@ import socket
 import threading
 import urllib.parse
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, ClassVar
 
-from edgecnn.core.errors import CameraError, UsageError
 from edgecnn.runtime.portable import sockets
-from edgecnn.web.addresses import holder, is_loopback, own_address
+from edgecnn.web.addresses import is_loopback, own_address
 from edgecnn.web.crowd import Crowd
+from edgecnn.web.listening import OPTIONS, listen
 
-FIRST_PORT = 8000
-_TRIES = 20
 _SOCKET_TIMEOUT_S = 20.0
 _REQUEST_S = 10.0  # for a whole request, also the pause before it
 _ANSWER_S = 20.0  # for a whole answer
-_LAST_PORT = 65535
+_PART_BYTES = 1 << 20
 MOST_BODY = 1 << 16
-OPTIONS = ("--host ", "--port ")
-"""How the settings of host and port are written in messages."""
 
 
 class WebServer(ABC):
@@ -41,7 +38,14 @@ class WebServer(ABC):
     Raises:
         CameraError: the port is taken.
         UsageError: there is no such host or port.
+
+    Attributes:
+        MOST_BODY: bytes that may be posted at once.
+        HEADERS: of every answer, beside those that all pages get.
     """
+
+    MOST_BODY: ClassVar[int] = MOST_BODY
+    HEADERS: ClassVar[Mapping[str, str]] = {}
 
     def __init__(
         self,
@@ -53,7 +57,7 @@ class WebServer(ABC):
     ) -> None:
         self.policy, self.spelled = policy, spelled
         self._host = host
-        self._server = _listen(host, port, spelled)
+        self._server = listen(_Server, host, port, spelled)
         # By the address that was bound: a name may say anything.
         needs_token = not is_loopback(str(self._server.server_address[0]))
         self.token = token or (secrets.token_urlsafe(12) if needs_token else "")
@@ -81,6 +85,16 @@ class WebServer(ABC):
             body: at most `MOST_BODY` bytes.
         """
         request.send(b"Not here.", "text/plain; charset=utf-8", HTTPStatus.NOT_FOUND)
+
+    def admits(self, request: Request, path: str, given: str) -> bool:
+        """Whether a request may be answered.
+
+        Args:
+            request: the request.
+            path: without the query.
+            given: the token that it gives; empty for none.
+        """
+        return not self.token or hmac.compare_digest(given.encode(), self.token.encode())
 
     def addresses(self) -> list[str]:
         """Where to look, the likeliest first."""
@@ -155,20 +169,20 @@ class Request(BaseHTTPRequestHandler):
         """Refuse what this server is not for; its owner answers the rest."""
         self.server.crowd.hears(self.connection)
         path, fields = self._asked()
-        if not self._is_refused(fields):
+        if not self._is_refused(path, fields):
             self.server.owner.answer(self, path, fields)
 
     def do_POST(self) -> None:
         """Refuse also what no page of this server sent: other websites can post, but not as JSON and from here."""
         length = self.headers.get("Content-Length", "")
-        if not length.isdecimal() or int(length) > MOST_BODY:
+        if not length.isdecimal() or int(length) > self.server.owner.MOST_BODY:
             self.close_connection = True
             self.send(b"Too long.", "text/plain; charset=utf-8", HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
             return
         body = self.rfile.read(int(length))
         self.server.crowd.hears(self.connection)
         path, fields = self._asked()
-        if not self._is_refused(fields, changes=True):
+        if not self._is_refused(path, fields, changes=True):
             self.server.owner.accept(self, path, body)
 
     def is_alive(self) -> None:
@@ -179,16 +193,16 @@ class Request(BaseHTTPRequestHandler):
         path, _, query = self.path.partition("?")
         return path, dict(urllib.parse.parse_qsl(query))
 
-    def _is_refused(self, fields: dict[str, str], changes: bool = False) -> bool:
-        refusal = self._refusal(fields, self.server.owner.token)
+    def _is_refused(self, path: str, fields: dict[str, str], changes: bool = False) -> bool:
+        refusal = self._refusal(path, fields)
         is_ours = self.headers.get("Origin") and self.headers.get("Content-Type") == "application/json"
         if changes and not refusal and not is_ours:
-            refusal = "Only the demo's own page can change something."
+            refusal = "Only the page itself can change something."
         if refusal:
             self.send(refusal.encode(), "text/plain; charset=utf-8", HTTPStatus.FORBIDDEN)
         return bool(refusal)
 
-    def _refusal(self, fields: dict[str, str], token: str) -> str:
+    def _refusal(self, path: str, fields: dict[str, str]) -> str:
         """Why this request is not served; empty when it is.
 
         On loopback the Host header must be a loopback name, or any page in the browser could reach us under a name of
@@ -197,24 +211,35 @@ class Request(BaseHTTPRequestHandler):
         host = self.headers.get("Host", "")
         name = host.rpartition(":")[0] if not host.endswith("]") and ":" in host else host
         given = fields.get("token") or self.headers.get("Authorization", "").removeprefix("Bearer ")
-        if token and not hmac.compare_digest(given.encode(), token.encode()):
-            return "The address is incomplete. Open the whole address that the demo printed; it ends with a token."
-        if not token and not is_loopback(name):
+        owner = self.server.owner
+        if not owner.admits(self, path, given):
+            return "The address is incomplete. Open the whole address that edgecnn printed; it ends with a token."
+        if not owner.token and not is_loopback(name):
             return (
                 f"This page was requested as {name!r}, but it is served to this machine only. To serve it to the "
-                f"network, see {self.server.owner.spelled[0].strip(' =')} in edgecnn demo --help."
+                f"network, see {owner.spelled[0].strip(' =')} in edgecnn demo --help."
             )
         origin = self.headers.get("Origin")
         if origin is not None and urllib.parse.urlsplit(origin).netloc != host:
             return "This page can't be read by another website."
         return ""
 
-    def send(self, body: bytes, kind: str, status: HTTPStatus = HTTPStatus.OK) -> None:
-        """Answer with a body of a media type."""
-        self.begin(kind, status, length=len(body))
-        self.wfile.write(body)
+    def send(
+        self, body: bytes, kind: str, status: HTTPStatus = HTTPStatus.OK, headers: Mapping[str, str] | None = None
+    ) -> None:
+        """Answer with a body of a media type, and headers of this answer alone; a long one may take its time."""
+        self.begin(kind, status, len(body), headers)
+        for start in range(0, len(body), _PART_BYTES):
+            self.is_alive()
+            self.wfile.write(body[start : start + _PART_BYTES])
 
-    def begin(self, kind: str, status: HTTPStatus = HTTPStatus.OK, length: int | None = None) -> None:
+    def begin(
+        self,
+        kind: str,
+        status: HTTPStatus = HTTPStatus.OK,
+        length: int | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         """Send the headers; without a length the body ends with the connection."""
         self.send_response(status)
         self.send_header("Content-Type", kind)
@@ -227,6 +252,8 @@ class Request(BaseHTTPRequestHandler):
         self.send_header("X-Content-Type-Options", "nosniff")
         self.send_header("Referrer-Policy", "no-referrer")
         self.send_header("Cross-Origin-Resource-Policy", "same-origin")
+        for name, value in {**self.server.owner.HEADERS, **(headers or {})}.items():
+            self.send_header(name, value)
         self.end_headers()
 
     def version_string(self) -> str:
@@ -234,7 +261,7 @@ class Request(BaseHTTPRequestHandler):
         return "edgecnn"
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Standard error belongs to the demo."""
+        """Standard error belongs to the command."""
 
 
 def free_port(host: str, port: int | None) -> int:
@@ -243,45 +270,5 @@ def free_port(host: str, port: int | None) -> int:
     Raises:
         CameraError: `port` is taken.
     """
-    with _listen(host, port) as probe:
+    with listen(_Server, host, port) as probe:
         return int(probe.server_address[1])
-
-
-def _listen(host: str, port: int | None, spelled: tuple[str, str] = OPTIONS) -> _Server:
-    to_host, to_port = spelled
-    try:
-        family, *_, address = socket.getaddrinfo(host, port or 0, type=socket.SOCK_STREAM)[0]
-    except (socket.gaierror, OverflowError, UnicodeError) as error:
-        raise UsageError(
-            f"The address {to_host}{host} {to_port}{port} is not valid: {error}. Expected an address of this machine, "
-            "such as 0.0.0.0."
-        ) from error
-    ports = [port] if port is not None else [*range(FIRST_PORT, FIRST_PORT + _TRIES), 0]
-    for candidate in ports:
-        try:
-            return _Server((str(address[0]), candidate), family)
-        except OSError as error:
-            if error.errno not in sockets.TAKEN:
-                raise UsageError(
-                    f"Can't listen on {host} port {candidate}: {error.strerror}. Choose another "
-                    f"{to_host.strip(' =')} or {to_port.strip(' =')}."
-                ) from error
-    assert port is not None
-    others = range(port + 1, min(port + 100, _LAST_PORT + 1))
-    free = next((other for other in others if _is_free(str(address[0]), other, family)), None)
-    remedy = (
-        f"Port {free} is free: {to_port}{free}"
-        if free
-        else f"Remove {to_port.strip(' =')}, or choose a quite different port."
-    )
-    raise CameraError(f"Port {port} is already used by {holder(port)}. {remedy}")
-
-
-def _is_free(host: str, port: int, family: socket.AddressFamily) -> bool:
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        sockets.claim(probe)
-        try:
-            probe.bind((host, port))
-        except OSError:
-            return False
-    return True
