@@ -1,4 +1,4 @@
-"""Machines that a model runs on: this one, and boards over ssh. One file per way to reach one.
+"""Machines that a model runs on: this one, boards over ssh, browsers and phones. One file per way to reach one.
 
 A file is a `DeviceKind`.
 """
@@ -18,8 +18,8 @@ from edgecnn.runtime.model.json_text import printable_lines
 from edgecnn.runtime.model.model_file import AnyFile, ModelFile
 
 if TYPE_CHECKING:
-    from edgecnn.devices.batch import Session
     from edgecnn.devices.known import Entry
+    from edgecnn.devices.model_session import ModelSession
 
 Note = Callable[[str], None]
 
@@ -42,7 +42,7 @@ class Device(Protocol):
         """Run a model on prepared input tensors, (1, height, width, channels) each; yields raw outputs, (classes,)."""
         ...
 
-    def session(self, file: ModelFile, **options: Any) -> Session:
+    def session(self, file: ModelFile, **options: Any) -> ModelSession:
         """Load a model there and keep it; the session runs tensors as `outputs` does, call after call."""
         ...
 
@@ -55,8 +55,8 @@ class Device(Protocol):
     def __exit__(self, *exception: object) -> None: ...
 
 
-class DeviceKind(Protocol):
-    """A file of `edgecnn/devices/kinds/`."""
+class DeviceFile(Protocol):
+    """What a file of `edgecnn/devices/kinds/` has to hold."""
 
     def open(self, entry: Entry, note: Listener) -> Device:
         """Reach a machine; `note` is told what a person who waits wants to know, `note.progress` how far a job is.
@@ -64,6 +64,16 @@ class DeviceKind(Protocol):
         Raises:
             DeviceError: it can't be reached.
         """
+
+
+class DeviceKind(DeviceFile, Protocol):
+    """The same with what a file may leave out.
+
+    Attributes:
+        SUMMARY: what `--device NAME` is, for lists; empty for a kind that needs an address.
+    """
+
+    SUMMARY: str = ""
 
 
 @dataclass(frozen=True)
@@ -92,7 +102,7 @@ def open_device(target: str = "local", note: Note = to_stderr, progress: Progres
     """Reach a machine.
 
     Args:
-        target: "local", a name from devices.toml, or `[ssh://][user@]host[:port]`.
+        target: "local", "browser", "phone", "adb", a name from devices.toml, or `[ssh://][user@]host[:port]`.
         note: is told what a person who waits wants to know.
         progress: is told how far a job is.
 

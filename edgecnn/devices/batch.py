@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import subprocess
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from edgecnn.core.errors import CrashError, DeviceError, EdgecnnError, UsageError
+from edgecnn.core.errors import CrashError, DeviceError, EdgecnnError
 from edgecnn.devices import answers
 from edgecnn.devices.child import Answer, Complaints, Patience, ended, out_of_time
+from edgecnn.devices.model_session import ModelSession
 from edgecnn.runtime.model.model_file import ModelFile
 from edgecnn.runtime.process.batch import forms
 from edgecnn.runtime.process.limits import HANG_S
 from edgecnn.runtime.run.engine import Interface
 
-FRAME_BYTES = 4 << 20
 _MAX_HEADER_BYTES = 1 << 16
 _START_S = HANG_S + 300.0
 _TENSOR_S = 60.0
@@ -26,7 +25,7 @@ _END_S = 10.0
 Explain = Callable[[Answer], None]
 
 
-class Session:
+class Session(ModelSession):
     """A model that waits in a process, here or on a board; call it with input tensors as often as you like.
 
     Args:
@@ -48,6 +47,7 @@ class Session:
         explain: Explain = lambda answer: None,
         env: Mapping[str, str] | None = None,
     ) -> None:
+        super().__init__(Interface(file))
         self._explain, self._device = explain, device
         pipes: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
         self._process: subprocess.Popen[bytes] = subprocess.Popen(command, env=env, **pipes)
@@ -71,26 +71,10 @@ class Session:
             raise DeviceError(
                 f"{self._device} runs a model with other tensor shapes than {file.name}. Report this as a bug."
             )
-        self.system: dict[str, Any] = header["system"]
-        self.threads: int = header["threads"]
-        self._shape, self._dtype = tuple(expected["input"]["shape"]), np.dtype(expected["input"]["dtype"])
-        self._out_type = np.dtype(expected["output"]["dtype"])
-        self._out_bytes = int(np.prod(expected["output"]["shape"])) * self._out_type.itemsize
-        self._per_frame = max(1, FRAME_BYTES // max(1, int(np.prod(self._shape)) * self._dtype.itemsize))
+        self.system, self.threads = header["system"], header["threads"]
 
-    def __call__(self, tensors: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-        """Send tensors, (1, height, width, channels) each, in frames; yields each one's raw output, (classes,).
-
-        Raises:
-            UsageError: a tensor has another shape or type than the model's input.
-            DeviceError: the connection was lost, or no answer comes.
-            CrashError: the runtime crashed.
-        """
-        source = iter(tensors)
-        while frame := [self._checked(tensor) for tensor in islice(source, self._per_frame)]:
-            yield from self._answers(frame)
-
-    def _answers(self, frame: list[bytes]) -> list[np.ndarray]:
+    def answers(self, frame: list[bytes]) -> list[np.ndarray]:
+        """See `ModelSession.answers`."""
         with self._within(HANG_S + len(frame) * _TENSOR_S):
             try:
                 self._send(len(frame).to_bytes(4, "little") + b"".join(frame))
@@ -99,10 +83,10 @@ class Session:
             return [self._answer() for _ in frame]
 
     def _answer(self) -> np.ndarray:
-        data = self._stdout.read(self._out_bytes)
-        if len(data) < self._out_bytes:
+        data = self._stdout.read(self.raw_bytes)
+        if len(data) < self.raw_bytes:
             raise self._lost()
-        return np.frombuffer(data, self._out_type)
+        return np.frombuffer(data, self.raw.dtype)
 
     def _within(self, seconds: float) -> Patience:
         self._patience = Patience(self._process, seconds)
@@ -111,14 +95,6 @@ class Session:
     def _send(self, data: bytes) -> None:
         self._stdin.write(data)
         self._stdin.flush()
-
-    def _checked(self, tensor: np.ndarray) -> bytes:
-        if tensor.shape != self._shape or tensor.dtype != self._dtype:
-            received = f"{tensor.dtype} {list(tensor.shape)}"
-            raise UsageError(
-                f"A tensor is {received}; expected {self._dtype} {list(self._shape)}, as the model's input."
-            )
-        return tensor.tobytes()
 
     def _lost(self) -> EdgecnnError:
         """What the end of the other side means; `explain` may raise something more exact."""
@@ -138,9 +114,3 @@ class Session:
             with contextlib.suppress(BrokenPipeError):
                 stream.close()
         ended(self._process)
-
-    def __enter__(self) -> Session:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.close()

@@ -25,7 +25,7 @@ KINDS: dict[str, tuple[Registry, str]] = {
     "scheme": (registry.SCHEMES, "edgecnn.quantization.scheme.SchemeFile"),
     "strategy": (registry.TRAINING_STRATEGIES, "edgecnn.training.trainer.StrategyFile"),
     "data": (registry.DATA_KINDS, "edgecnn.data.kind.DataKindFile"),
-    "device": (registry.DEVICES, "edgecnn.devices.DeviceKind"),
+    "device": (registry.DEVICES, "edgecnn.devices.DeviceFile"),
     "delegate": (registry.DELEGATES, "edgecnn.runtime.delegates.kind.DelegateFile"),
     "source": (registry.CAMERA_SOURCES, "edgecnn.camera.source.SourceKind"),
     "sink": (registry.CAMERA_SINKS, "edgecnn.camera.sink.SinkFile"),

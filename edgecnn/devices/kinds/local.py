@@ -17,6 +17,8 @@ from edgecnn.devices.child import converse
 from edgecnn.devices.known import Entry
 from edgecnn.runtime.model.model_file import AnyFile, ModelFile
 
+SUMMARY = "this machine"
+
 
 def open(entry: Entry, note: Listener) -> LocalDevice:
     """The machine that this runs on."""

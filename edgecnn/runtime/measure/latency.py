@@ -19,7 +19,7 @@ from ..run import golden
 from ..run.engine import Engine, Interface
 from ..run.interpreter import without_xnnpack
 from ..run.preprocess import apply_table, input_table
-from ..run.program import Program
+from ..run.program import Program, TensorInfo
 from . import system
 from .usage import Usage
 
@@ -83,9 +83,10 @@ class Measurement(Record):
         latency_ms: of one `set_tensor, invoke, get_tensor`.
         samples_ms: the measured inferences in order; at most `MAX_SAMPLES`, evenly thinned.
         throughput_fps: inferences a second, one after another.
-        peak_rss_bytes: of the whole process, Python and NumPy included.
+        peak_rss_bytes: of the whole process, Python and NumPy included; in a browser of the memory of WebAssembly.
         model_rss_bytes: what the process grew by from before the file was read to after the runs.
-        cpu_share: processor time / (time * threads): 1 when the threads had the processors to themselves and used them.
+        cpu_share: processor time / (time * threads): 1 when the threads had the processors to themselves and used them;
+            None where the processor time is not known.
         preemptions: how often the system took the processor away during the runs; None where it doesn't count.
         before: `system.conditions()` before the runs.
         after: and after them.
@@ -106,7 +107,7 @@ class Measurement(Record):
     throughput_fps: Annotated[float, Range(0, 1e9)]
     peak_rss_bytes: int
     model_rss_bytes: int
-    cpu_share: Annotated[float, Range(0, 1e9)]
+    cpu_share: Optional[Annotated[float, Range(0, 1e9)]]  # noqa: UP045
     preemptions: Optional[int]  # noqa: UP045
     before: dict[str, Any]
     after: dict[str, Any]
@@ -219,9 +220,14 @@ def test_tensor(engine: Interface) -> np.ndarray:
 
 def test_tensors(file: AnyFile, program: Program) -> tuple[np.ndarray, ...]:
     """The same of any model: random values where it takes no image, or one that nothing is known of."""
-    first = program.inputs[0]
+    return test_inputs(file, program.inputs)
+
+
+def test_inputs(file: AnyFile, inputs: Sequence[TensorInfo]) -> tuple[np.ndarray, ...]:
+    """The same, of a model that runs elsewhere and has these inputs."""
+    first = inputs[0]
     if not isinstance(file, ModelFile) or first.shape != (1, *file.contract.preprocessing.shape):
-        return tuple(info.test_values() for info in program.inputs)
+        return tuple(info.test_values() for info in inputs)
     preprocessing = file.contract.preprocessing
     table = input_table(preprocessing, first.dtype, first.scale, first.zero_point)
     return (apply_table(golden.picture(golden.SEED, 2, preprocessing.shape), table),)

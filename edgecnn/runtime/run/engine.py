@@ -37,8 +37,8 @@ class Interface:
         self, file: ModelFile, input: TensorInfo | None = None, outputs: Sequence[TensorInfo] | None = None
     ) -> None:
         self.file, self.contract = file, file.contract
-        self.input = input or _stored(file.model.graph, file.model.graph.inputs[0])
-        self.outputs = tuple(outputs or (_stored(file.model.graph, index) for index in file.model.graph.outputs))
+        self.input = input or stored(file.model.graph, file.model.graph.inputs[0])
+        self.outputs = tuple(outputs or (stored(file.model.graph, index) for index in file.model.graph.outputs))
         self.output = self.outputs[0]
         self.task = task_of(self.contract)
         if self.input.shape != (1, *self.contract.preprocessing.shape):
@@ -160,7 +160,8 @@ class Engine(Interface):
         return self.interpret(self.invoke(tensor))
 
 
-def _stored(graph: Graph, index: int) -> TensorInfo:
+def stored(graph: Graph, index: int) -> TensorInfo:
+    """An input or output tensor as the file has it; nothing runs."""
     tensor = graph.tensors[index]
     dtype = {name: dtype for name, dtype, _ in TENSOR_TYPES}[tensor.dtype]
     quantized = len(tensor.scale) == 1
