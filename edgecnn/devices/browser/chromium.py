@@ -39,6 +39,7 @@ _FLAGS = (
     *("--disable-background-timer-throttling", "--disable-renderer-backgrounding", "--no-proxy-server"),
 )
 _END_S = 10.0
+_OTHER = f"Set {VARIABLE} to another Chromium, or use your own browser: --device browser://own"
 
 
 def find() -> str | None:
@@ -82,9 +83,7 @@ class Chromium:
                 )
         except OSError as error:
             self._folder.cleanup()
-            raise DeviceError(
-                f"Can't start {program}: {error.strerror}. Set {VARIABLE} to another Chromium."
-            ) from error
+            raise DeviceError(f"Can't start {program}: {error.strerror}. {_OTHER}") from error
 
     def check(self) -> None:
         """Whether it runs.
@@ -96,9 +95,7 @@ class Chromium:
         if status is not None:
             lines = [line for line in self._log.read_text("utf-8", "replace").splitlines() if line.strip()]
             last = printable((lines or ["it printed no message"])[-1])[:300]
-            raise DeviceError(
-                f"{self._program} ended with status {status}: {last}. Set {VARIABLE} to another Chromium."
-            )
+            raise DeviceError(f"{self._program} ended with status {status}: {last}. {_OTHER}")
 
     def close(self) -> None:
         """End it, and remove its profile."""

@@ -97,8 +97,8 @@ class Conversation:
             self.place.check()
             if time.monotonic() - server.heard_at > SILENCE_S:
                 raise DeviceError(
-                    f"{name}: the page has been silent for {SILENCE_S:.0f} s. Keep it in front and the screen on, and run "
-                    "the command again."
+                    f"{name}: the page has been silent for {SILENCE_S:.0f} s. Keep it in front and the screen on, and "
+                    "run the command again."
                 )
             if time.monotonic() > deadline:
                 raise DeviceError(f"{name}: the page has not finished within {seconds:.0f} s and was stopped.")

@@ -103,8 +103,8 @@ class BrowserDevice:
             counts = [min(_DEFAULT_THREADS, told.cores) if told.isolated else 1]
         if max(counts) > 1 and not told.isolated:
             raise DeviceError(
-                f"{self.name}: {max(counts)} threads were requested, but this page is not cross-origin isolated, so that "
-                f"WebAssembly has one. {self._place.ONE_THREAD}"
+                f"{self.name}: {max(counts)} threads were requested, but this page is not cross-origin isolated, so "
+                f"that WebAssembly has one. {self._place.ONE_THREAD}"
             )
         if max(counts) > told.cores:
             raise DeviceError(
@@ -151,8 +151,8 @@ class BrowserDevice:
         if timed.inferences_per_sample > 1:
             step = self._page.describe().clock_step_ms
             self._note(
-                f"The browser's clock moves in steps of {step:.3g} ms, so each of the {found.runs} samples is the mean of "
-                f"{timed.inferences_per_sample} inferences."
+                f"The browser's clock moves in steps of {step:.3g} ms, so each of the {found.runs} samples is the mean "
+                f"of {timed.inferences_per_sample} inferences."
             )
 
     def _replay(self, file: AnyFile, loaded: Loaded, threads: int) -> GoldenResult | None:

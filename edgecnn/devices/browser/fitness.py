@@ -40,7 +40,8 @@ def refuse_job(job: str, jobs: Mapping[str, Any], device: str) -> None:
     """
     if job == "per_op":
         raise UsageError(
-            f"{device} can't time operators: LiteRT.js runs whole models only. Use --per-op on this machine or on a board."
+            f"{device} can't time operators: LiteRT.js runs whole models only. Use --per-op on this machine or on a "
+            "board."
         )
     if job not in jobs:
         raise UsageError(f"{device} can't do `{job}`; a browser does {', '.join(sorted(jobs))}.")
@@ -54,6 +55,6 @@ def refuse_delegate(delegate: str | None, device: str) -> None:
     """
     if delegate not in (None, "cpu"):
         raise UsageError(
-            f"{device} runs models on the processor, by LiteRT.js (WebAssembly); received the delegate {delegate}. Remove "
-            "--delegate."
+            f"{device} runs models on the processor, by LiteRT.js (WebAssembly); received the delegate {delegate}. "
+            "Remove --delegate."
         )

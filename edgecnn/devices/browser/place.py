@@ -39,7 +39,7 @@ class Place(ABC):
             DeviceError: there is no browser, or it can't be reached.
         """
 
-    def check(self) -> None:
+    def check(self) -> None:  # noqa: B027 (optional)
         """Called now and then while the page works.
 
         Raises:
@@ -50,5 +50,5 @@ class Place(ABC):
         """What is known of the machine, beside what the page tells: keys of `runtime.measure.system.describe()`."""
         return {}
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 (optional)
         """End the browser, if it was started for this."""

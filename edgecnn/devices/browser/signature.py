@@ -24,8 +24,8 @@ def order_of(file: AnyFile, names: Sequence[str]) -> list[int]:
     found = [next((tensors[name] for name in _names(file, index) if name in tensors), None) for index in graph.outputs]
     if len(tensors) != len(graph.outputs) or sorted(n for n in found if n is not None) != list(range(len(found))):
         raise DeviceError(
-            f"{file.name} has {len(graph.outputs)} outputs, which LiteRT.js names {', '.join(names)}; expected the names "
-            "of its signature. Convert the model again."
+            f"{file.name} has {len(graph.outputs)} outputs, which LiteRT.js names {', '.join(names)}; expected the "
+            "names of its signature. Convert the model again."
         )
     return [number for number in found if number is not None]
 

@@ -62,11 +62,11 @@ class Adb(Place):
         """
         done = self._call(*words)
         if done.returncode:
-            reason = printable((done.stderr or done.stdout).strip().splitlines()[-1:][0] if done.stderr or done.stdout
-                               else "it gave no reason")  # fmt: skip
+            lines = [line for line in (done.stderr or done.stdout).splitlines() if line.strip()]
+            reason = printable((lines or ["it gave no reason"])[-1])[:300]
             raise DeviceError(
-                f"{self.name}: `adb {words[0]}` failed: {reason}. Connect the phone by USB, allow USB debugging on it, and "
-                "see `adb devices`."
+                f"{self.name}: `adb {words[0]}` failed: {reason}. Connect the phone by USB, allow USB debugging on it, "
+                "and see `adb devices`."
             )
         return printable(done.stdout.strip())
 

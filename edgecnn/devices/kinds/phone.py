@@ -12,9 +12,7 @@ from edgecnn.devices.browser.device import BrowserDevice
 from edgecnn.devices.browser.place import Place
 from edgecnn.devices.known import Entry
 
-SUMMARY = (
-    "a phone's browser: shows a QR code that the phone opens; phone://ADDRESS[:PORT] chooses this machine's address"
-)
+SUMMARY = "a phone on the same network, which scans a QR code; phone://ADDRESS[:PORT] chooses our own address"
 _PLACE = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[\w.-]*)(?::(?P<port>\d{1,5}))?")
 
 
