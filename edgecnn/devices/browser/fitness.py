@@ -7,6 +7,7 @@ from typing import Any
 
 from edgecnn.core.errors import UsageError
 from edgecnn.runtime.model.model_file import AnyFile
+from edgecnn.runtime.run.engine import stored
 from edgecnn.runtime.run.program import explain
 
 TYPES = ("uint8", "float32", "int32")
@@ -24,10 +25,10 @@ def refuse(file: AnyFile, device: str) -> None:
     if any(operator.name == _COMPILED for operator in graph.operators):
         raise UsageError(f"{file.name} can't run in {device}: {explain(_COMPILED)}")
     for index in (*graph.inputs, *graph.outputs):
-        tensor = graph.tensors[index]
-        if tensor.dtype not in TYPES:
+        dtype = stored(graph, index).dtype.name
+        if dtype not in TYPES:
             raise UsageError(
-                f"{file.name} has an input or output of type {tensor.dtype}; in {device}, LiteRT.js takes "
+                f"{file.name} has an input or output of type {dtype}; in {device}, LiteRT.js takes "
                 f"{', '.join(TYPES)}. Quantize the model again with --io uint8 or --io float32."
             )
 
