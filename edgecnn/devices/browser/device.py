@@ -108,8 +108,8 @@ class BrowserDevice:
             )
         if max(counts) > told.cores:
             raise DeviceError(
-                f"{self.name}: {max(counts)} threads were requested, but LiteRT.js has as many as processors, "
-                f"{told.cores}. Use --threads {told.cores}."
+                f"{self.name}: {max(counts)} threads were requested, but LiteRT.js has only as many as there are "
+                f"processors, {told.cores}. Use --threads {told.cores}."
             )
         return [min([count, *(safe_threads(file.model.graph, count) for file in files)]) for count in counts]
 
@@ -121,11 +121,11 @@ class BrowserDevice:
         found: Loaded = self._page.ask("load", told, seconds=HANG_S, model=files[0].name)
         return found
 
-    def _ask(self, job: str, files: Sequence[AnyFile], options: Values, seconds: float, **more: Any) -> Any:
+    def _ask(self, job: str, files: Sequence[AnyFile], options: Values, limit_s: float, **more: Any) -> Any:
         told = {"clock_step_ms": self._page.describe().clock_step_ms, **more}
         for key in ("runs", "warmup"):
             told[key] = int(options[key])
-        return self._page.ask(job, told, [_test_input(file) for file in files], seconds, files[0].name)
+        return self._page.ask(job, told, [_test_input(file) for file in files], limit_s, files[0].name)
 
     def _measure(self, files: Sequence[AnyFile], options: Values) -> Values:
         [file], replayed, measurements, import_ms = files, None, [], 0.0
