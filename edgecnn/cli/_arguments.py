@@ -24,10 +24,10 @@ def model_names() -> list[str]:
 
 
 def device_names() -> list[str]:
-    """This machine, and the boards that `edgecnn devices list` lists."""
-    from edgecnn.devices import known
+    """This machine, browsers and phones, and the boards that `edgecnn devices list` lists."""
+    from edgecnn.devices import known, unaddressed
 
-    return ["local", *known.entries()]
+    return [*unaddressed(), *known.entries()]
 
 
 def data_names() -> list[str]:

@@ -38,17 +38,20 @@ def command() -> None:
 @json_option
 @wide_option
 def list_devices(json_path: str | None) -> None:
-    """List the boards that have names.
+    """List what `--device` takes: this machine, browsers, phones, and the boards that have names.
 
     \b
     Example:
         edgecnn devices list --json -
     """
-    from edgecnn.devices import known
+    from edgecnn.devices import known, unaddressed
 
-    entries = list(known.entries().values())
-    rows = [["local", "this machine", ""], *([entry.name, entry.target, entry.ssh_config or ""] for entry in entries)]
-    values = {"devices": [dataclasses.asdict(entry) for entry in entries], "file": str(known.path())}
+    entries, built_in = list(known.entries().values()), unaddressed()
+    rows = [[name, text, ""] for name, text in built_in.items()]
+    rows += [[entry.name, entry.target, entry.ssh_config or ""] for entry in entries]
+    values = {
+        "devices": [dataclasses.asdict(entry) for entry in entries], "built_in": built_in, "file": str(known.path())
+    }  # fmt: skip
     emit(values, json_path, lambda: print_table(("name", "target", "ssh configuration"), rows))
 
 
@@ -63,6 +66,7 @@ def add(name: str, target: str, ssh_config: str | None) -> None:
     \b
     Example:
         edgecnn devices add pi4 pi@pi4.local
+        edgecnn devices add firefox browser://own
     """
     from edgecnn.devices import known
 
@@ -99,7 +103,7 @@ def remove(name: str) -> None:
 @json_option
 @wide_option
 def check(device: str, fix: bool, camera: bool, from_host: bool, json_path: str | None) -> int:
-    """Check a board, and show how to fix what is wrong.
+    """Check a board or a browser, and show how to fix what is wrong.
 
     Exits with 1 if edgecnn can't do its work there.
 
@@ -107,6 +111,7 @@ def check(device: str, fix: bool, camera: bool, from_host: bool, json_path: str 
     Example:
         edgecnn devices check pi4
         edgecnn devices check pi4 --fix --from-host
+        edgecnn devices check browser
     """
     from edgecnn.devices import check as check_module
     from edgecnn.devices import open_device

@@ -1,4 +1,4 @@
-"""`edgecnn profile`: latency, memory and their trustworthiness, on this machine or on a board."""
+"""`edgecnn profile`: latency, memory and their trustworthiness, on this machine, a board or a phone."""
 
 from __future__ import annotations
 
@@ -49,6 +49,7 @@ def command(
         edgecnn profile model.tflite --threads 1,2,4
         edgecnn profile model.tflite --device pi@raspberrypi.local
         edgecnn profile float32.tflite int8.tflite --device pi4
+        edgecnn profile model.tflite --device phone
         edgecnn profile model.tflite --per-op --threads 1
         edgecnn profile model.tflite --sustained 600 --device pi4
     """

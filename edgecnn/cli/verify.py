@@ -46,6 +46,7 @@ def command(
     \b
     Example:
       edgecnn verify m.tflite --against m.keras --data pictures/ --max-drop 1
+      edgecnn verify m.tflite --against m.keras --data pictures/ --device browser
     """
     from edgecnn.core.progress import Terminal
     from edgecnn.data import open_data
@@ -85,7 +86,9 @@ def _runner(file: ModelFile, target: str, delegate: str) -> Iterator[dict[str, A
 
     chosen = delegates.resolve(delegate)
     with open_device(target, note) as device, device.session(file, delegate=chosen) as session:
-        yield {"device": f"{target} ({session.system['board'] or session.system['cpu']})", "runner": session}
+        system = session.system
+        where = system.get("browser") or system["board"] or system["cpu"]
+        yield {"device": f"{target} ({where})", "runner": session}
 
 
 def _show(found: Verification) -> None:

@@ -98,6 +98,12 @@ def to_stderr(message: str) -> None:
     print(printable_lines(message), file=sys.stderr, flush=True)
 
 
+def unaddressed() -> dict[str, str]:
+    """Devices that need no address, by name, with what each is; this machine comes first."""
+    found = {name: DEVICES.plugin(name, DeviceKind).SUMMARY for name in DEVICES.names()}
+    return dict(sorted(((name, text) for name, text in found.items() if text), key=lambda pair: pair[0] != "local"))
+
+
 def open_device(target: str = "local", note: Note = to_stderr, progress: Progress = silent) -> Device:
     """Reach a machine.
 

@@ -29,8 +29,8 @@ class Address:
         # A host that starts with a dash would be taken for an option of ssh.
         if match is None or match["host"].startswith("-") or int(match["port"] or 1) not in range(1, 65536):
             raise UsageError(
-                f"Unknown device {target!r}. Expected local, a name from `edgecnn devices list`, or "
-                "[ssh://][user@]host[:port]."
+                f"Unknown device {target!r}. Expected local, browser, phone, adb, a name from `edgecnn devices list`, "
+                "or [ssh://][user@]host[:port]."
             )
         return cls(match["host"].strip("[]"), match["user"], int(match["port"]) if match["port"] else None)
 

@@ -45,11 +45,14 @@ class Fix(NamedTuple):
 
 def findings(inventory: Inventory, fix: Fix) -> list[Finding]:
     """Evaluate the answer of the job `check`."""
-    return [finding for judge in _JUDGES for finding in judge(inventory, fix)]
+    judges = _OF_A_BROWSER if "browser" in inventory else _JUDGES
+    return [finding for judge in judges for finding in judge(inventory, fix)]
 
 
 def problems(inventory: Inventory, device: str) -> list[str]:
     """What keeps a board from running a model at all, with the remedy of each."""
+    if "browser" in inventory:
+        return []
     command = f"edgecnn devices check {shlex.quote(device)} --fix"
     found = [entry for judge in (_python, _runtime) for entry in judge(inventory, Fix(command, command))]
     return [f"{entry.topic}: {entry.value}. {entry.remedy}" for entry in found if entry.level == PROBLEM]
@@ -207,6 +210,20 @@ def _libedgetpu(library: Library | None, runtime: str) -> Finding:
     return Finding("libedgetpu", library.description)
 
 
+def _browser(inventory: Inventory, fix: Fix) -> Iterator[Finding]:
+    system, page = inventory["system"], inventory["browser"]
+    yield Finding("browser", f"{system['browser']}, {system['os']}")
+    yield Finding("user agent", system["user_agent"])
+    yield Finding("processor", f"{system['cpu'] or 'unknown'}, {system['cores']} cores")
+    yield Finding("runtime", system["runtime"])
+    if page["isolated"]:
+        yield Finding("threads", f"up to {system['cores']}: the page is cross-origin isolated")
+    else:
+        yield Finding("threads", "1: the page is not cross-origin isolated", ADVICE, page["one_thread"])
+    yield Finding("clock", f"moves in steps of {page['clock_step_ms']:.3g} ms")
+
+
 _JUDGES: tuple[Callable[[Inventory, Fix], Iterator[Finding]], ...] = (
     _board, _system, _python, _runtime, _pictures, _speed, _heat, _disk, _edgetpu,
 )  # fmt: skip
+_OF_A_BROWSER = (_browser,)

@@ -60,6 +60,8 @@ def examine(device: Device, *, mend: bool = False, camera: bool = False, from_ho
     board = device if isinstance(device, SshDevice) else None
     remedy = board.remedy() if board else PIP_INSTALL
     if mend:
+        if "browser" in inventory:
+            raise UsageError(f"--fix works only for boards over ssh. {device.name} needs nothing to be installed.")
         if board is None:
             raise UsageError(f"--fix works only for boards over ssh. For {device.name} run: {remedy}")
         fix(board, inventory, camera, from_host)

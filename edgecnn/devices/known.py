@@ -32,7 +32,7 @@ class Entry:
 
     Attributes:
         name: what it is called.
-        target: `[ssh://][user@]host[:port]`, or `KIND://...` of another device plug-in.
+        target: `[ssh://][user@]host[:port]`, or `KIND://...` of another device plug-in, such as `browser://own`.
         ssh_config: a configuration file for ssh instead of the user's own.
     """
 

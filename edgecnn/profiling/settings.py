@@ -12,8 +12,10 @@ class Place(Settings):
     """Where a model runs."""
 
     device: str = option(
-        "Device: local, a name from `edgecnn devices list`, or [ssh://][user@]host[:port].", "local", metavar="DEVICE"
-    )
+        "Device: local, browser, phone (shows a QR code), adb (Android by USB), a name from `edgecnn devices list`, or "
+        "[ssh://][user@]host[:port].",
+        "local", metavar="DEVICE",
+    )  # fmt: skip
     delegate: str = option(
         "Delegate that runs the operators there: cpu, edgetpu[:usb|:pci|:N] or a library.", "cpu", metavar="DELEGATE"
     )

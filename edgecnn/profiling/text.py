@@ -92,8 +92,8 @@ def _remarks(profile: Profile) -> list[str]:
 def machine(profile: Profile) -> str:
     """The device in one sentence."""
     system, before = profile.system, profile.rows[0].measurement.before
-    parts = [system["board"], system["cpu"], f"{system['cores']} cores", system["os"], system["runtime"]]
-    parts += [f"governor {system['governor'] or 'unknown'}"]
+    parts = [system.get("browser"), system["board"], system["cpu"], counted(system["cores"], "core"), system["os"]]
+    parts += [system["runtime"], None if system.get("browser") else f"governor {system['governor'] or 'unknown'}"]
     parts += [f"load {before['load_1min']}"] if before["load_1min"] is not None else []
     text = f"{profile.device}: {', '.join(part for part in parts if part)}."
     return f"{text} EMULATED: these latencies are not representative of a real board." if profile.emulated else text
@@ -101,10 +101,11 @@ def machine(profile: Profile) -> str:
 
 def _memory(profile: Profile) -> str:
     best, arena_mb = profile.best, profile.model.arena_bytes_estimated / 1e6
+    grown = "memory of WebAssembly" if profile.system.get("browser") else "process"
     return (
         f"Cold start {digits(best.cold_start_ms)} ms (of which importing {digits(profile.import_ms)} ms), warm "
         f"start {digits(best.measurement.warm_start_ms)} ms. Activations take {arena_mb:.2f} MB (estimated); the "
-        f"process grew by {best.measurement.model_rss_bytes / 1e6:.1f} MB."
+        f"{grown} grew by {best.measurement.model_rss_bytes / 1e6:.1f} MB."
     )
 
 

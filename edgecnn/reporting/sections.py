@@ -174,7 +174,7 @@ def _emulated(profile: Profile) -> str:
 
 
 def _system(profile: Profile) -> str:
-    names = ("cpu", "cores", "os", "python", "runtime", "governor")
+    names = ("browser", "cpu", "cores", "os", "python", "runtime", "governor", "user_agent")
     rows = [(name, str(profile.system[name])) for name in names if profile.system.get(name) is not None]
     return facts([*rows, ("delegate", profile.delegate), ("device", profile.device)])
 
