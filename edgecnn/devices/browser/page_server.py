@@ -12,7 +12,7 @@ import json
 import secrets
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from http.cookies import CookieError, SimpleCookie
 from typing import Any, ClassVar
@@ -83,7 +83,9 @@ class PageServer(WebServer):
         """The opposite."""
         self._content.pop(path, None)
 
-    def set_task(self, job: str, values: Mapping[str, Any], progress: Progress | None, contents: list[bytes]) -> None:
+    def set_task(
+        self, job: str, values: Mapping[str, Any], progress: Progress | None, contents: Sequence[bytes]
+    ) -> None:
         """Give the page its next task; the first of `contents` is its input, the others are of a second model."""
         with self._changed:
             number = self._task["number"] + 1
@@ -182,6 +184,7 @@ class PageServer(WebServer):
 def _advance(progress: Progress, told: dict[str, Any]) -> None:
     """A page may say anything: what makes no sense is no progress."""
     stage, done, total = told.get("stage"), told.get("done"), told.get("total")
-    numbers = isinstance(done, (int, float)) and isinstance(total, (int, float))
-    if isinstance(stage, str) and numbers and 0 <= done <= total < _LONGEST_COUNT:
+    if not isinstance(stage, str) or not isinstance(done, (int, float)) or not isinstance(total, (int, float)):
+        return
+    if 0 <= done <= total < _LONGEST_COUNT:
         progress(printable(stage)[:_LONGEST_STAGE], int(done), int(total))
