@@ -25,6 +25,7 @@ from edgecnn.api.checking import (
     profile_sustained,
     verify,
 )
+from edgecnn.api.collecting import collect
 from edgecnn.api.data import examine_data, make_shards
 from edgecnn.api.labeling import label
 from edgecnn.api.looking import (
@@ -61,6 +62,7 @@ __all__ = [
     "calibrate_device",
     "check_device",
     "check_target",
+    "collect",
     "compare_latency",
     "compare_models",
     "compile_for_target",

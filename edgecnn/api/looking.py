@@ -252,11 +252,14 @@ def demo(
         DeviceError: the board can't be reached.
     """
     tell = announce or (lambda source, addresses: print(printable(source), *addresses, sep="\n"))
-    if device != "local":
-        from edgecnn.camera.remote import run
+    from edgecnn.collecting.corrections import corrections_of
 
-        return run(options, device, tell, print)
-    from edgecnn.camera.demo import Demo
+    with corrections_of(options.collect) as corrections:
+        if device != "local":
+            from edgecnn.camera.remote import run
 
-    running = Demo(options, write=print)
-    return running.run(lambda: tell(running.source, running.addresses))
+            return run(options, device, tell, print, corrections=corrections)
+        from edgecnn.camera.demo import Demo
+
+        running = Demo(options, write=print, corrections=corrections)
+        return running.run(lambda: tell(running.source, running.addresses))

@@ -1,8 +1,8 @@
 """The demo at the other end of ssh: reads its options from standard input, tells what happens on standard output.
 
 Each line there is a JSON object with one key: `ready` (source, port, notes), `line` (an answer, where lines are asked
-for), `note` (a sentence), `summary` or `error`. The demo ends when standard input ends or is silent for `SILENCE_S`:
-then whoever looked has gone, and nothing may be left running here.
+for), `note` (a sentence), `correction` (an image, and what it is), `summary` or `error`. The demo ends when standard
+input ends or is silent for `SILENCE_S`: then whoever looked has gone, and nothing may be left running here.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import os
 import threading
 from typing import Any
 
+from edgecnn.camera.corrections import SentHome
 from edgecnn.camera.demo import Demo
 from edgecnn.camera.settings import DemoOptions
 from edgecnn.core.errors import EdgecnnError
@@ -36,7 +37,9 @@ def main() -> int:
 
     try:
         options = DemoOptions.from_json(first)
-        demo = Demo(options, write=lambda line: tell(line=json.loads(line)), note=lambda note: tell(note=note))
+        demo = Demo(
+            options, lambda line: tell(line=json.loads(line)), lambda note: tell(note=note), corrections=SentHome(tell)
+        )
         threading.Thread(target=_watch_input, args=(demo,), daemon=True).start()
         ready = {"source": demo.source, "port": demo.port, "notes": list(demo.file.contract.assumed)}
         tell(summary=demo.run(lambda: tell(ready=ready)))

@@ -34,7 +34,7 @@ class Capture(threading.Thread):
     Args:
         open_source: opens the source, also again after it was lost.
         source: the source, open.
-        engine: prepares the frames for its model.
+        engine: prepares the frames for its model; None where there is none.
         free_by: tells when (monotonic seconds) the engine will be free for the next frame.
         as_fast_as_possible: read stored frames as fast as they are taken, losing none, instead of in real time.
         loop: begin again when a stored source ends.
@@ -44,8 +44,8 @@ class Capture(threading.Thread):
         self,
         open_source: Callable[[], FrameSource],
         source: FrameSource,
-        engine: Engine,
-        free_by: Callable[[], float],
+        engine: Engine | None = None,
+        free_by: Callable[[], float] = time.monotonic,
         as_fast_as_possible: bool = False,
         loop: bool = False,
     ) -> None:
@@ -130,7 +130,7 @@ class Capture(threading.Thread):
         self.state = RUNNING
         self.counts.captured += 1
         frame = self._frame(shot, exposed_at, source)
-        if self._keep_all or self._free_by() < time.monotonic() + 1 / (source.fps or 30.0):
+        if self._engine and (self._keep_all or self._free_by() < time.monotonic() + 1 / (source.fps or 30.0)):
             # The model will most likely take this frame: get it ready while the previous one is still being answered.
             frame.prepare(self._engine)
         self.counts.dropped += self.slot.put(frame)

@@ -9,15 +9,15 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from edgecnn.camera.broadcast import Broadcast
 from edgecnn.camera.capture import ENDED, FAILED, Capture
+from edgecnn.camera.corrections import Corrections
 from edgecnn.camera.delivery import Delivery, open_deliveries
 from edgecnn.camera.headless import JsonLines
 from edgecnn.camera.meter import HISTORY_S
+from edgecnn.camera.opening import WARMUP, open_engine
 from edgecnn.camera.process import ending_signals, short_turns, to_stderr
-from edgecnn.camera.recognize import Recognizer, View
+from edgecnn.camera.recognize import Answer, Recognizer, View
 from edgecnn.camera.record import Recording
 from edgecnn.camera.regions import Region
 from edgecnn.camera.server import PageServer, describe
@@ -25,17 +25,13 @@ from edgecnn.camera.settings import DemoOptions
 from edgecnn.camera.source import FrameSource, Wish, open_source
 from edgecnn.camera.window import Window
 from edgecnn.core.errors import UsageError
-from edgecnn.runtime.delegates.loading import load as load_delegate
 from edgecnn.runtime.measure import system
-from edgecnn.runtime.model.model_file import ModelFile
-from edgecnn.runtime.process import guard
-from edgecnn.runtime.run.engine import Engine
-from edgecnn.runtime.run.interpreter import default_threads
 from edgecnn.runtime.tasks import task_of
 
-_WARMUP = 5
 _CONDITIONS_S = 2.0
 _JOIN_S = 3.0
+_REMEMBERED = 8  # images: a person's "wrong" comes a moment after the image
+_MOST_CLASSES = 2000
 _GOODBYE_S = 3.0  # a viewer hears something every second, but the machine may be busy
 
 
@@ -46,6 +42,7 @@ class Demo:
         options: what to show and how.
         write: takes the lines of JSON, where they are asked for.
         note: told, in a sentence, what becomes of sinks; by any thread.
+        corrections: where images go whose answer is wrong, if `options.collect` asks for that.
 
     Raises:
         EdgecnnError: the model, the source, the delegate or a view can't be had; nothing is left open.
@@ -56,8 +53,10 @@ class Demo:
         options: DemoOptions,
         write: Callable[[str], None] = print,
         note: Callable[[str], None] = to_stderr,
+        corrections: Corrections | None = None,
     ) -> None:
         self.options = options
+        self._corrections = corrections if options.collect else None
         self._write = write
         self._ended = threading.Event()
         self._conditions: tuple[float, dict[str, Any]] = (-1e9, {})
@@ -66,13 +65,13 @@ class Demo:
             undo.push(self._exit)
             self.file = options.hints.read(options.model)
             self._sinks = self._open_sinks(note)
-            limit_s = guard.processor_s(self.file, _WARMUP)
-            guard.isolated(_try, self.file, options, limit_processor_s=limit_s, delegate=options.delegate)
-            self.engine = _engine(self.file, options)
+            self.engine = open_engine(self.file, options.threads, options.delegate)
             self._recognizer = Recognizer(
                 self.engine, options.smooth_s, options.threshold, options.top, self._regions()
             )
             self.meter = self._recognizer.meter
+            if options.collect and self.engine.task.followed:
+                raise UsageError(f"--collect is for classifiers; {self.file.name} is for {self.file.contract.task}.")
             self._capture = self._open_capture()
             self._views = self._open_views()
             undo.pop_all()
@@ -145,6 +144,7 @@ class Demo:
             "followed": self.engine.task.followed,
             "preprocessing": dataclasses.asdict(contract.preprocessing),
             "assumed": list(contract.assumed),
+            "collect": self._classes(),
             "history_s": HISTORY_S,
             "history": self.meter.history(),
         }
@@ -193,6 +193,12 @@ class Demo:
             )
         return regions
 
+    def _classes(self) -> list[str] | None:
+        """What an image whose answer is wrong may be; None where nothing is collected."""
+        if self._corrections is None:
+            return None
+        return list(dict.fromkeys([*self._corrections.classes(), *self.file.contract.labels]))[:_MOST_CLASSES]
+
     def _open_sinks(self, note: Callable[[str], None]) -> list[Delivery]:
         sinks = open_deliveries(self.options, self.file.contract, lambda: self._capture.counts, note)
         for sink in sinks:
@@ -202,15 +208,17 @@ class Demo:
     def _open_views(self) -> list[View]:
         options = self.options
         views: list[View] = [*self._sinks]
-        self._broadcast: Broadcast | None = None
+        self._broadcast: Broadcast[Answer] | None = None
         self._page: PageServer | None = None
         self._window: Window | None = None
         self._recording: Recording | None = None
         if options.view == "page":
-            self._broadcast = Broadcast(describe)
+            self._broadcast = Broadcast(describe, remembered=_REMEMBERED if self._corrections else 0)
             self._exit.callback(self._broadcast.close)
             counter = self._recognizer.follower.counter if self._recognizer.follower else None
-            self._page = PageServer(self._broadcast, self.about, self.status, options.host, options.port, counter)
+            self._page = PageServer(
+                self._broadcast, self.about, self.status, options.host, options.port, counter, self._corrections
+            )
             self._exit.callback(self._page.close)
             views.append(self._broadcast)
         elif options.view == "window":
@@ -265,24 +273,10 @@ class Demo:
             "seconds": round(seconds, 3),
             "counts": dataclasses.asdict(self._capture.counts),
             **self.meter.summary(),
-            "warmup": _WARMUP,
+            "warmup": WARMUP,
             "threads": self.engine.threads,
             "delegate": self.options.delegate,
             "device": {key: machine[key] for key in ("board", "cpu", "cores", "runtime", "emulated")},
             "recording": recording,
             **({"sinks": [sink.summary() for sink in self._sinks]} if self._sinks else {}),
         }
-
-
-def _engine(file: ModelFile, options: DemoOptions) -> Engine:
-    engine = Engine(file, options.threads or default_threads(), load_delegate(options.delegate, file.model))
-    gray = np.full((*engine.contract.preprocessing.shape[:2], 3), 128, np.uint8)
-    for _ in range(_WARMUP):
-        engine.probabilities(engine.prepare(gray))
-    return engine
-
-
-def _try(file: ModelFile, options: DemoOptions) -> bool:
-    """In a child process, so that a model that kills the runtime, or has a loop without end, is an error message."""
-    _engine(file, options)
-    return True

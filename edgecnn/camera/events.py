@@ -70,6 +70,15 @@ class Said(Record):
 
 
 @dataclass(frozen=True)
+class Corrected(Record):
+    """An image whose answer was wrong: what it is, what the model said, and the JPEG in base64."""
+
+    label: Text
+    said: Text
+    jpeg: Annotated[str, Length(LONGEST_LINE)]
+
+
+@dataclass(frozen=True)
 class Anything(Record):
     """Any values that JSON has, printable and not too deep."""
 
@@ -77,7 +86,8 @@ class Anything(Record):
 
 
 def read(raw: bytes, device: str) -> tuple[str, Any]:
-    """The event of a line, and its value: "ready" with `Ready`, "line" and "summary" with JSON values, "note", "error".
+    """The event of a line, and its value: "ready" with `Ready`, "correction" with `Corrected`, "line" and "summary"
+    with JSON values, "note", "error".
 
     A line that isn't ours but a shell's greeting is ("", None).
 
@@ -95,6 +105,8 @@ def read(raw: bytes, device: str) -> tuple[str, Any]:
             return name, checked(Anything, {"values": value}, "the demo", device).values
         if name == "note":
             return name, checked(Said, {"note": value}, "the demo", device).note
+        if name == "correction":
+            return name, checked(Corrected, value, "the demo", device)
         if name == "error":
             return name, value
     return "", None

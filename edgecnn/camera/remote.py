@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import dataclasses
 import hashlib
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from edgecnn.camera import events
+from edgecnn.camera.corrections import Corrections
 from edgecnn.camera.settings import DemoOptions
 from edgecnn.core.errors import CameraError, DeviceError, EdgecnnError, RuntimeMissingError, UsageError
 from edgecnn.devices import Note, answers, open_device, to_stderr, zipapp
@@ -22,6 +24,7 @@ from edgecnn.devices.ssh_client import TUNNEL_OPEN
 from edgecnn.devices.ssh_device import CACHE, SshDevice
 from edgecnn.runtime.portable.processes import OWN_SESSION
 from edgecnn.runtime.portable.signals import ENDING
+from edgecnn.runtime.run.decode import decode
 from edgecnn.web.addresses import is_loopback
 from edgecnn.web.web_server import free_port
 
@@ -33,7 +36,7 @@ _PARTS = (
 )
 _START_S = 900.0
 _TUNNEL_S = 60.0
-_MAIN = "import sys\nfrom edgecnn.camera.board import main\nsys.exit(main())\n"
+_MAIN = "import sys\nfrom edgecnn.camera.{} import main\nsys.exit(main())\n"
 
 
 def run(
@@ -42,6 +45,7 @@ def run(
     announce: Callable[[str, list[str]], None],
     write: Callable[[str], None],
     note: Note = to_stderr,
+    corrections: Corrections | None = None,
 ) -> dict[str, Any]:
     """Start the demo on a board and stay until it ends; Ctrl-C ends both sides.
 
@@ -51,6 +55,7 @@ def run(
         announce: told the source's name and the page's addresses on this machine.
         write: takes lines of JSON.
         note: told what a person who waits wants to know.
+        corrections: where images go whose answer is wrong, if `options.collect` asks for that.
 
     Returns:
         The board's summary.
@@ -72,13 +77,20 @@ def run(
             assert process.stderr
             complaints = Complaints(process.stderr)
             tunnel = stack.enter_context(contextlib.ExitStack())
-            return _follow(_Session(board, process, complaints, options.port, tunnel, announce, write, note))
+            session = _Session(board, process, complaints, options.port, tunnel, announce, write, note, corrections)
+            return _follow(session)
 
 
-def archive() -> bytes:
-    """What the board runs, as one file for its Python."""
+def archive(program: str = "board") -> bytes:
+    """What the board runs, as one file for its Python.
+
+    Args:
+        program: the module here whose `main` is called: "board", or "board_stream" for the camera alone.
+    """
     root = Path(__file__).parents[1]
-    return zipapp.pack(_MAIN, (path for pattern in _PARTS for path in root.glob(pattern)), root, "edgecnn")
+    return zipapp.pack(
+        _MAIN.format(program), (path for pattern in _PARTS for path in root.glob(pattern)), root, "edgecnn"
+    )
 
 
 def _check(options: DemoOptions) -> None:
@@ -119,6 +131,7 @@ class _Session:
     announce: Callable[[str, list[str]], None]
     write: Callable[[str], None]
     note: Note
+    corrections: Corrections | None
 
 
 def _follow(session: _Session) -> dict[str, Any]:
@@ -135,6 +148,8 @@ def _follow(session: _Session) -> dict[str, Any]:
                 session.write(json.dumps(value, ensure_ascii=False))
             elif event == "note":
                 session.note(f"{name}: {value}")
+            elif event == "correction" and session.corrections:
+                _keep(session, session.corrections, value)
             elif event == "error":
                 raise _raised(session.board, value)
             elif event == "summary":
@@ -157,6 +172,15 @@ def _ready(session: _Session, ready: events.Ready) -> None:
         port = session.tunnel.enter_context(_open_tunnel(session.board, session.port, ready.port))
         addresses = [f"http://127.0.0.1:{port}/"]
     session.announce(f"{ready.source} of {session.board.name}", addresses)
+
+
+def _keep(session: _Session, corrections: Corrections, corrected: events.Corrected) -> None:
+    """Store an image that came from the board; what is wrong with it ends nothing."""
+    try:
+        picture = decode(base64.b64decode(corrected.jpeg), "the board's image")
+        session.note(corrections.keep(corrected.label, picture, corrected.said))
+    except (ValueError, EdgecnnError) as error:
+        session.note(f"The image can't be kept: {error}")
 
 
 def _raised(board: SshDevice, error: Any) -> EdgecnnError:

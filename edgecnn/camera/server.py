@@ -13,16 +13,21 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
-from edgecnn.camera.broadcast import Broadcast
+import numpy as np
+
+from edgecnn.camera.broadcast import Broadcast, Packet
+from edgecnn.camera.corrections import Corrections
 from edgecnn.camera.headless import located
 from edgecnn.camera.recognize import Answer
 from edgecnn.camera.regions import Counter, Region
-from edgecnn.core.errors import UsageError
+from edgecnn.core.errors import EdgecnnError, UsageError
+from edgecnn.runtime.run.decode import decode
 from edgecnn.web.content_policy import content_policy
-from edgecnn.web.web_server import Request, WebServer
+from edgecnn.web.web_server import MOST_BODY, Request, WebServer
 
 _PATIENCE_S = 1.0  # a viewer hears something at least so often, also when no image comes
 _LATELY_S = 3.0
+_MOST_IMAGE = 4 << 20
 
 
 class PageServer(WebServer):
@@ -35,6 +40,7 @@ class PageServer(WebServer):
         host: address to listen on; other than loopback a token is needed.
         port: None takes the first free one from 8000.
         counter: whose lines and zones the page may replace; None where nothing is counted.
+        corrections: where images go whose answer is wrong; None for nowhere.
 
     Raises:
         CameraError: the port is taken.
@@ -43,15 +49,16 @@ class PageServer(WebServer):
 
     def __init__(
         self,
-        broadcast: Broadcast,
+        broadcast: Broadcast[Answer],
         about: Callable[[], dict[str, Any]],
         status: Callable[[], dict[str, Any]],
         host: str = "127.0.0.1",
         port: int | None = None,
         counter: Counter | None = None,
+        corrections: Corrections | None = None,
     ) -> None:
         self.broadcast, self.about, self.status = broadcast, about, status
-        self._counter = counter
+        self._counter, self._corrections = counter, corrections
         self._viewers: dict[Any, float] = {}
         self._page = importlib.resources.files("edgecnn.camera").joinpath("page.html").read_bytes()
         super().__init__(host, port, content_policy(self._page))
@@ -70,28 +77,42 @@ class PageServer(WebServer):
             request.send(b"Not here.", "text/plain; charset=utf-8", HTTPStatus.NOT_FOUND)
 
     def accept(self, request: Request, path: str, body: bytes) -> None:
-        """Lines and zones that were drawn on the page: a JSON list, see `Region.to_json`."""
-        if path != "/regions" or self._counter is None:
-            super().accept(request, path, body)
-            return
+        """What was drawn on the page, and what its user says that an image is."""
         try:
-            values = json.loads(body)
-            if not isinstance(values, list):
-                raise UsageError("expected a list of lines and zones.")
-            self._counter.replace([Region.from_json(value) for value in values])
-        except (ValueError, RecursionError, UsageError) as error:
-            request.send(str(error).encode(), "text/plain; charset=utf-8", HTTPStatus.BAD_REQUEST)
+            if path == "/regions" and self._counter is not None:
+                result: Any = _drawn(self._counter, body)
+            elif path == "/wrong" and self._corrections is not None:
+                result = {"said": self._corrected(self._corrections, request.asked()[1], body)}
+            else:
+                super().accept(request, path, body)
+                return
+        except (ValueError, RecursionError, EdgecnnError) as error:
+            request.send(str(error).encode("utf-8", "replace"), "text/plain; charset=utf-8", HTTPStatus.BAD_REQUEST)
             return
-        request.send(_json([region.to_json() for region in self._counter.regions]), "application/json")
+        request.send(_json(result), "application/json")
+
+    def most_body(self, path: str) -> int:
+        """The image that the page shows may be posted."""
+        return _MOST_IMAGE if path == "/wrong" and self._corrections is not None else MOST_BODY
+
+    def _corrected(self, corrections: Corrections, fields: dict[str, str], body: bytes) -> str:
+        """Keep the frame that the page shows: itself while it is remembered, afterwards the JPEG that was shown."""
+        number = fields.get("number", "")
+        answer = self.broadcast.shown(int(number)) if number.isdecimal() and len(number) < 20 else None
+        if answer is None:
+            picture = decode(body, "the page's image")
+        elif answer.frame.order == "rgb":
+            picture = np.ascontiguousarray(answer.frame.picture[:, :, ::-1])
+        else:
+            picture = answer.frame.picture
+        return corrections.keep(fields.get("class", ""), picture, fields.get("said", "")[:200])
 
     def frame(self, viewer: Any, after: int) -> bytes:
-        """The answer to a viewer that has image `after`: the length of the JSON in 4 bytes, most significant first;
-        the JSON; the JPEG, empty when there is no newer image.
-        """
+        """The answer to a viewer that has image `after`, see `Packet.packed`; without a JPEG when none is newer."""
         self._viewers[viewer] = time.monotonic()
         packet = self.broadcast.wait(after, _PATIENCE_S)
-        said = _json({**self.status(), "viewers": self.count_viewers(), **(packet.said if packet else {})})
-        return len(said).to_bytes(4, "big") + said + (packet.jpeg if packet else b"")
+        said = {**self.status(), "viewers": self.count_viewers(), **(packet.said if packet else {})}
+        return Packet.packed(said, packet)
 
     def count_viewers(self) -> int:
         """Those that asked lately."""
@@ -115,6 +136,15 @@ def describe(answer: Answer) -> dict[str, Any]:
         **located(answer),
         **({"regions": [region.to_json() for region in answer.scene.regions]} if answer.scene else {}),
     }
+
+
+def _drawn(counter: Counter, body: bytes) -> list[dict[str, Any]]:
+    """Lines and zones from a JSON list, see `Region.to_json`; those that are counted from now on."""
+    values = json.loads(body)
+    if not isinstance(values, list):
+        raise UsageError("expected a list of lines and zones.")
+    counter.replace([Region.from_json(value) for value in values])
+    return [region.to_json() for region in counter.regions]
 
 
 def _json(value: Any) -> bytes:

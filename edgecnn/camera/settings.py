@@ -54,6 +54,10 @@ class DemoOptions(Settings):
         f"Rule of sinks that have none of their own: {RULE}.", "", metavar="RULE",
         default_help="a class is seen after 3 equal answers",
     )  # fmt: skip
+    collect: str = option(
+        "Folder of class folders into which the page's button \"wrong\" puts images.", "", metavar="DATA",
+        default_help="no such button",
+    )  # fmt: skip
     lines: tuple[str, ...] = option(
         "Line at which objects are counted, in shares of the image, e.g. door=0.1,0.6,0.9,0.6; may be repeated.",
         (), repeated=True, key="line", metavar=SYNTAX[LINE],
@@ -94,6 +98,10 @@ class DemoOptions(Settings):
             check_rule(self.when)
         check_places([chosen(text, self.when) for text in self.sinks])
         _ = self.regions
+        if self.collect and self.view != "page":
+            raise SettingError(
+                Key("collect"), " needs the page, where images are labeled. Show the page, or remove it."
+            )
 
     def to_json(self) -> str:
         """One line."""

@@ -7,9 +7,10 @@ from typing import Any
 import click
 
 from edgecnn.camera.settings import DemoOptions
+from edgecnn.cli._announcing import announce
 from edgecnn.cli._arguments import TFLITE
 from edgecnn.cli._options import Command, options_of
-from edgecnn.cli._output import draw, emit, json_option, note, print_table, say_json, wide_option
+from edgecnn.cli._output import emit, json_option, note, print_table, say_json, wide_option
 from edgecnn.profiling.settings import Place
 
 GROUP = "Boards and cameras"
@@ -32,6 +33,7 @@ def command(model: str, given: dict[str, Any], window: bool, place: Place, json_
       edgecnn demo m.tflite --host 0.0.0.0         the same, for the phone
       edgecnn demo m.tflite --source video.mp4     a file in real time
       edgecnn demo m.tflite --device pi@pi4.local  a Raspberry Pi's camera
+      edgecnn demo m.tflite --collect pictures     keep what is answered wrongly
       edgecnn demo m.tflite --sink jsonl:a.jsonl --when "person>=0.8 for 3"
     """
     from edgecnn.devices import delegates
@@ -50,47 +52,25 @@ def command(model: str, given: dict[str, Any], window: bool, place: Place, json_
 
 def _here(options: DemoOptions) -> dict[str, Any]:
     from edgecnn.camera.demo import Demo
+    from edgecnn.collecting.corrections import corrections_of
 
-    demo = Demo(options, write=_line, note=note)
-    for sentence in demo.file.contract.assumed:
-        note(f"Note: {sentence}")
-    return demo.run(lambda: _announce(demo.source, demo.addresses))
+    with corrections_of(options.collect) as corrections:
+        demo = Demo(options, _line, note, corrections)
+        for sentence in demo.file.contract.assumed:
+            note(f"Note: {sentence}")
+        return demo.run(lambda: announce(demo.source, demo.addresses))
 
 
 def _there(options: DemoOptions, device: str) -> dict[str, Any]:
     from edgecnn.camera.remote import run
+    from edgecnn.collecting.corrections import corrections_of
 
-    return run(options, device, _announce, _line)
+    with corrections_of(options.collect) as corrections:
+        return run(options, device, announce, _line, note, corrections)
 
 
 def _line(text: str) -> None:
     say_json(text)
-
-
-def _announce(source: str, addresses: list[str]) -> None:
-    note(f"Source: {source}")
-    for address in addresses:
-        note(f"Open in a browser: {address}")
-    if addresses and "token=" in addresses[0]:
-        draw(_qr_code(addresses[0]))
-    note("Press Ctrl-C to end the demo.")
-
-
-def _qr_code(text: str) -> str:
-    """For a phone's camera; two modules per character, light on dark terminals and dark on light ones alike."""
-    from edgecnn.runtime.opencv import opencv
-
-    cv2 = opencv()
-    if not hasattr(cv2, "QRCodeEncoder"):
-        return ""
-    modules = (
-        cv2.copyMakeBorder(cv2.QRCodeEncoder.create().encode(text), 2, 2, 2, 2, cv2.BORDER_CONSTANT, value=255) > 0
-    )
-    if len(modules) % 2:
-        modules = cv2.copyMakeBorder(modules.astype("uint8"), 0, 1, 0, 0, cv2.BORDER_CONSTANT, value=1) > 0
-    blocks = {(True, True): "█", (True, False): "▀", (False, True): "▄", (False, False): " "}
-    rows = ["".join(blocks[bool(a), bool(b)] for a, b in zip(*pair)) for pair in zip(modules[::2], modules[1::2])]
-    return "\n".join(f"\033[97;40m{row}\033[0m" for row in rows)
 
 
 def _show(summary: dict[str, Any], quietly: bool) -> None:

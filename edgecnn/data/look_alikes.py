@@ -6,11 +6,11 @@ arXiv:1307.2982): only pairs that agree in a band are compared.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from edgecnn.data.survey import Survey
+from edgecnn.data.survey import Look, Survey
 
 NEAR_BITS = 3
 NEAR_LEVELS = 4.0
@@ -29,6 +29,14 @@ def look_alikes(first: Survey, second: Survey) -> list[tuple[int, int]] | None:
         return None
     near = {pair for band in bands for pair in _near(first, second, band)}
     return sorted(near, key=lambda pair: pair[::-1])
+
+
+def alike(look: Look, others: Sequence[Look]) -> list[int]:
+    """Places of those that look the same as one image, by the same rule."""
+    hashes = np.fromiter((other.hash for other in others), np.uint64, len(others))
+    near = np.flatnonzero(_bits(hashes ^ np.uint64(look.hash)) <= NEAR_BITS).tolist()
+    thumbnail = look.thumbnail.astype(np.int16)
+    return [place for place in near if np.abs(thumbnail - others[place].thumbnail).mean() < NEAR_LEVELS]
 
 
 def _near(first: Survey, second: Survey, band: _Band) -> Iterator[tuple[int, int]]:

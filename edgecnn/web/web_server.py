@@ -17,11 +17,13 @@ from edgecnn.runtime.portable import sockets
 from edgecnn.web.addresses import is_loopback, own_address
 from edgecnn.web.crowd import Crowd
 from edgecnn.web.listening import OPTIONS, listen
+from edgecnn.web.uploads import Uploads
 
 _SOCKET_TIMEOUT_S = 20.0
 _REQUEST_S = 10.0  # for a whole request, also the pause before it
 _ANSWER_S = 20.0  # for a whole answer
 _PART_BYTES = 1 << 20
+_FROM_HERE_ONLY = ("application/json", "application/octet-stream")  # a browser asks us before another site posts these
 MOST_BODY = 1 << 16
 
 
@@ -40,10 +42,12 @@ class WebServer(ABC):
         UsageError: there is no such host or port.
 
     Attributes:
+        COMMAND: that serves it, for messages.
         MOST_BODY: bytes that may be posted at once.
         HEADERS: of every answer, beside those that all pages get.
     """
 
+    COMMAND: ClassVar[str] = "edgecnn demo"
     MOST_BODY: ClassVar[int] = MOST_BODY
     HEADERS: ClassVar[Mapping[str, str]] = {}
 
@@ -56,6 +60,7 @@ class WebServer(ABC):
         spelled: tuple[str, str] = OPTIONS,
     ) -> None:
         self.policy, self.spelled = policy, spelled
+        self.uploads = Uploads()
         self._host = host
         self._server = listen(_Server, host, port, spelled)
         # By the address that was bound: a name may say anything.
@@ -82,9 +87,13 @@ class WebServer(ABC):
         Args:
             request: the request, which a page of this server sent.
             path: without the query.
-            body: at most `MOST_BODY` bytes.
+            body: at most `most_body` bytes.
         """
         request.send(b"Not here.", "text/plain; charset=utf-8", HTTPStatus.NOT_FOUND)
+
+    def most_body(self, path: str) -> int:
+        """The size, in bytes, of the largest body that may be posted to a path."""
+        return self.MOST_BODY
 
     def admits(self, request: Request, path: str, given: str) -> bool:
         """Whether a request may be answered.
@@ -168,34 +177,49 @@ class Request(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Refuse what this server is not for; its owner answers the rest."""
         self.server.crowd.hears(self.connection)
-        path, fields = self._asked()
+        path, fields = self.asked()
         if not self._is_refused(path, fields):
             self.server.owner.answer(self, path, fields)
 
     def do_POST(self) -> None:
-        """Refuse also what no page of this server sent: other websites can post, but not as JSON and from here."""
-        length = self.headers.get("Content-Length", "")
-        if not length.isdecimal() or int(length) > self.server.owner.MOST_BODY:
+        """Refuse also what no page of this server sent: others can post too, but neither from here nor these types."""
+        length, owner = self.headers.get("Content-Length", ""), self.server.owner
+        path, fields = self.asked()
+        if not length.isdecimal() or len(length) > 12 or int(length) > owner.most_body(path):
             self.close_connection = True
             self.send(b"Too long.", "text/plain; charset=utf-8", HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        elif int(length) > MOST_BODY:
+            self._take_upload(path, fields, int(length))
+        else:
+            body = self.rfile.read(int(length))
+            self.server.crowd.hears(self.connection)
+            if not self._is_refused(path, fields, changes=True):
+                owner.accept(self, path, body)
+
+    def _take_upload(self, path: str, fields: dict[str, str], length: int) -> None:
+        """A large body, only from whoever may post it."""
+        if self._is_refused(path, fields, changes=True):
+            self.close_connection = True
             return
-        body = self.rfile.read(int(length))
-        self.server.crowd.hears(self.connection)
-        path, fields = self._asked()
-        if not self._is_refused(path, fields, changes=True):
-            self.server.owner.accept(self, path, body)
+        with self.server.owner.uploads.taken(self.rfile, length, self.is_alive) as body:
+            if body is not None:
+                self.server.owner.accept(self, path, body)
+                return
+        self.close_connection = True
+        self.send(b"It took too long.", "text/plain; charset=utf-8", HTTPStatus.REQUEST_TIMEOUT)
 
     def is_alive(self) -> None:
         """The answer goes on: its time begins anew."""
         self.server.crowd.hears(self.connection)
 
-    def _asked(self) -> tuple[str, dict[str, str]]:
+    def asked(self) -> tuple[str, dict[str, str]]:
+        """The path, and the fields of the query."""
         path, _, query = self.path.partition("?")
         return path, dict(urllib.parse.parse_qsl(query))
 
     def _is_refused(self, path: str, fields: dict[str, str], changes: bool = False) -> bool:
         refusal = self._refusal(path, fields)
-        is_ours = self.headers.get("Origin") and self.headers.get("Content-Type") == "application/json"
+        is_ours = self.headers.get("Origin") and self.headers.get("Content-Type") in _FROM_HERE_ONLY
         if changes and not refusal and not is_ours:
             refusal = "Only the page itself can change something."
         if refusal:
@@ -217,7 +241,7 @@ class Request(BaseHTTPRequestHandler):
         if not owner.token and not is_loopback(name):
             return (
                 f"This page was requested as {name!r}, but it is served to this machine only. To serve it to the "
-                f"network, see {owner.spelled[0].strip(' =')} in edgecnn demo --help."
+                f"network, see {owner.spelled[0].strip(' =')} in {owner.COMMAND} --help."
             )
         origin = self.headers.get("Origin")
         if origin is not None and urllib.parse.urlsplit(origin).netloc != host:

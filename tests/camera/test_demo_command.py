@@ -231,10 +231,10 @@ def test_qr_code_can_be_read():
     import cv2
     import numpy as np
 
-    from edgecnn.cli.demo import _qr_code
+    from edgecnn.camera.qr_code import qr_code
 
     text = "http://192.168.178.77:8000/?token=VJGcU4aJy1IqwRGK"
-    rows = [re.sub(r"\033\[[0-9;]*m", "", line) for line in _qr_code(text).splitlines()]
+    rows = [re.sub(r"\033\[[0-9;]*m", "", line) for line in qr_code(text).splitlines()]
     halves = {"█": (255, 255), "▀": (255, 0), "▄": (0, 255), " ": (0, 0)}
     picture = np.array([[halves[c][half] for c in row] for row in rows for half in (0, 1)], np.uint8)
     read, *_ = cv2.QRCodeDetector().detectAndDecode(picture.repeat(8, axis=0).repeat(8, axis=1))

@@ -27,7 +27,7 @@ LAYERS = (
     ("compression", "targets"),
     ("verification", "inspection"),
     ("ladder", "visualization", "reporting", "camera", "comparison", "exports", "open_set"),
-    ("recipe",),
+    ("recipe", "collecting"),
     ("searching",),
     ("api",),
     ("cli",),

@@ -74,6 +74,7 @@ ALL = {
     ],
     "estimate": [("mobilenet_v1", "vit_tiny_16", "--board", "raspberry_pi_4")],
     "run": [("recipe.toml", "-o", "run")],
+    "collect": [("collected", "--classes", "red,blue", "--source", "none", "--seconds", "0.2")],
     "demo": [("tiny.tflite", "--source", "pictures/red", "--headless", "--frames", "3")],
     "compare": [("run", "tiny.tflite")],
     "search": [

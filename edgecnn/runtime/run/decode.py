@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import os
+import threading
 import warnings
 from pathlib import Path
 
@@ -196,12 +197,18 @@ def _damage(kind: str, data: bytes, said: str) -> str:
 
 
 class _CapturedStderr:
-    """What C libraries print while an image is decoded: libjpeg tells of damage only there."""
+    """What C libraries print while an image is decoded: libjpeg tells of damage only there.
+
+    One thread at a time: standard error is the whole process's.
+    """
+
+    _turn = threading.Lock()
 
     def __enter__(self) -> _CapturedStderr:
         self._text = ""
         self._saved: int | None = None
         self._file = files.scratch()
+        self._turn.acquire()
         try:
             self._saved = os.dup(2)
         except OSError:  # standard error is closed
@@ -213,6 +220,7 @@ class _CapturedStderr:
         if self._saved is not None:
             os.dup2(self._saved, 2)
             os.close(self._saved)
+        self._turn.release()
         with self._file:
             self._file.seek(0)
             self._text = self._file.read(2000).decode(errors="replace").strip()
