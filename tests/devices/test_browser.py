@@ -30,7 +30,8 @@ from edgecnn.profiling.sustained import sustain
 from edgecnn.profiling.text import remarks
 from edgecnn.runtime.model import model_file
 from edgecnn.runtime.model.model_file import ModelFile
-from edgecnn.runtime.run.engine import Engine
+from edgecnn.runtime.run import golden
+from edgecnn.runtime.run.engine import Engine, Interface
 from edgecnn.verification import verify
 from edgecnn.web import litertjs
 from edgecnn.web.addresses import is_loopback, own_address
@@ -88,12 +89,11 @@ def test_host_board_and_browser_give_the_same_bytes(
     """An int8 model, its golden vectors and other images: x86, an emulated Cortex-A72, and WebAssembly."""
     tensors, engine = tensors_for(artifact, 6), Engine(artifact, 1)
     here = [engine.invoke(tensor).tobytes() for tensor in tensors]
-    assert [output.tobytes() for output in browser.outputs(artifact, tensors)] == here
-    with reach(pi) as board:
-        assert [output.tobytes() for output in board.outputs(artifact, tensors)] == here
-        for device in (board, browser):
-            golden = profile(artifact, device, threads=1, runs=1, warmup=0).golden
-            assert golden is not None and golden.identical == golden.count == 4
+    with reach(pi) as board, board.session(artifact) as on_board, browser.session(artifact) as in_browser:
+        for run in (on_board, in_browser):
+            assert [output.tobytes() for output in run(tensors)] == here
+            found = golden.replay(Interface(artifact), run)
+            assert found.identical == found.count == 4
 
 
 def test_verification_in_a_browser_is_the_hosts(
@@ -101,9 +101,10 @@ def test_verification_in_a_browser_is_the_hosts(
 ) -> None:
     path = tmp_path / "tiny.tflite"
     path.write_bytes(artifact.data)
-    here = verify(path, path, str(picture_folder), device="there")
+    data = str(picture_folder / "ant")
+    here = verify(path, path, data, device="there")
     with browser.session(model_file.read(path)) as session:
-        assert verify(path, path, str(picture_folder), device="there", runner=session) == here
+        assert verify(path, path, data, device="there", runner=session) == here
     assert here.golden is not None and here.golden.identical == here.golden.count
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 import shutil
 import subprocess
@@ -38,8 +39,9 @@ class Adb(Place):
     def invite(self, addresses: list[str], note: Callable[[str], None]) -> None:
         """Let the phone's port lead here, and open the page in its browser."""
         address = addresses[0]
-        self._port = address.rpartition(":")[2].partition("/")[0]
-        self._run("reverse", f"tcp:{self._port}", f"tcp:{self._port}")
+        port = address.rpartition(":")[2].partition("/")[0]
+        self._run("reverse", f"tcp:{port}", f"tcp:{port}")
+        self._port = port
         note(f"Opening {address} on the phone; unlock it, and keep the page in front.")
         self._run("shell", f"am start -a android.intent.action.VIEW -d {shlex.quote(address)}")
 
@@ -51,8 +53,9 @@ class Adb(Place):
 
     def close(self) -> None:
         """The phone's port leads nowhere any more."""
-        if self._port:
-            self._call("reverse", "--remove", f"tcp:{self._port}")
+        with contextlib.suppress(DeviceError):  # the phone was unplugged: nothing is left there
+            if self._port:
+                self._call("reverse", "--remove", f"tcp:{self._port}")
 
     def _run(self, *words: str) -> str:
         """What adb answers.

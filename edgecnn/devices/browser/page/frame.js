@@ -8,17 +8,15 @@ const MIN_STEPS = 50; // of the clock in what is timed: 2 %
 const BLOCK = 5; // inferences before the other model's turn; one before them refills the caches
 const MIN_ROUNDS = 20;
 const YIELD_EVERY_MS = 100;
-let said = '';
-const models = [];
+const models = [], complaints = [];
 
-for (const level of ['error', 'warn', 'log', 'info']) { // the reason why LiteRT refuses a model is only here
-  const before = console[level];
-  console[level] = (...words) => {
-    const text = words.map(String).join(' ');
-    if (/error|fail|unsupported|unresolved/i.test(text)) said = text;
-    before.apply(console, words);
-  };
-}
+// LiteRT.js 2.5 says here only that it can't run a model, and answers zeros.
+const before = console.error;
+console.error = (...words) => {
+  const text = words.map(String).join(' ');
+  if (text.startsWith('ERROR:')) complaints.push(text.slice(6).trim());
+  before.apply(console, words);
+};
 
 // A turn of the event loop, which timers would delay in a page that is not in front.
 const channel = new MessageChannel();
@@ -38,13 +36,15 @@ const median = values => {
 const forms = details => details.map(({ name, dtype, shape }) => ({ name, dtype, shape: Array.from(shape) }));
 
 async function explained(work) {
-  said = '';
+  complaints.length = 0;
+  let value, text = '';
   try {
-    return await work();
+    value = await work();
   } catch (error) {
-    const text = typeof error === 'number' ? 'LiteRT.js threw an exception' : error.message;
-    throw new Error(said && !text.includes(said) ? `${text} (${said})` : text);
+    text = error?.message ?? 'it threw an exception of its own';
   }
+  if (text || complaints.length) throw new Error(complaints[0] ?? text);
+  return value;
 }
 
 async function compiled(bytes, threads) {
@@ -122,7 +122,7 @@ async function measure({ number, name, runs, warmup, budget_s: budget, clock_ste
     const [which] = models, [arrays] = await fetched(`content/${number}`, which);
     const start = performance.now(), first = await once(which, arrays), firstMs = performance.now() - start;
     const warm = await samples(which, arrays, { runs: warmup, budgetMs: budget * 250, least: 0 });
-    const times = enough(median(warm.length ? warm.slice(-MIN_RUNS) : [firstMs]), step);
+    const times = enough(Math.min(firstMs, ...warm), step);
     const told = done => tell(`Measuring ${name}`, done, runs);
     const found = await samples(which, arrays, { runs, budgetMs: budget * 1000, times }, told);
     const again = performance.now(), other = await compiled(which.bytes, which.threads);
@@ -146,7 +146,7 @@ async function compare({ number, names, runs, warmup, budget_s: budget, clock_st
     for (const [index, which] of models.entries()) {
       const firstMs = await timed(which, arrays[index]);
       const warm = await samples(which, arrays[index], { runs: warmup, budgetMs: budget * 250, least: 0 });
-      times = Math.max(times, enough(median(warm.length ? warm.slice(-MIN_RUNS) : [firstMs]), step));
+      times = Math.max(times, enough(Math.min(firstMs, ...warm), step));
     }
     const rounds = [], count = Math.max(MIN_ROUNDS, Math.floor(runs / BLOCK)), end = performance.now() + budget * 1000;
     for (let turn = 0; turn < count; turn++) {
@@ -171,7 +171,7 @@ async function sustain({ number, name, seconds, window_s: length, warmup, clock_
   return explained(async () => {
     const [which] = models, [arrays] = await fetched(`content/${number}`, which);
     const warm = await samples(which, arrays, { runs: warmup + 1, budgetMs: 1e4, least: 1 });
-    const times = enough(median(warm), step), start = performance.now(), windows = [];
+    const times = enough(Math.min(...warm), step), start = performance.now(), windows = [];
     for (let begin = start; begin - start < seconds * 1000; begin = performance.now()) {
       const found = [];
       while (performance.now() - begin < length * 1000) {
