@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import base64
 import dataclasses
-import functools
-import http.server
 import itertools
 import json
 import os
 import re
 import shutil
 import subprocess
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +21,7 @@ from chromium import PROGRAM, Chromium
 from commands import check_clean_failure, run_cli
 from requirements import litertjs_folder
 from tiny_models import classifier
+from web_page import Server, answers, probabilities
 
 from edgecnn.core.errors import MissingExtraError, UsageError
 from edgecnn.data import open_data
@@ -60,25 +58,6 @@ def exported(lite0_int8: Path, runtime: Path, tmp_path_factory: pytest.TempPathF
     return folder
 
 
-class Server:
-    """Serves a folder on localhost, as `python3 -m http.server` does."""
-
-    def __init__(self, folder: Path) -> None:
-        handler = functools.partial(Quiet, directory=str(folder))
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self.address = f"http://localhost:{self._server.server_address[1]}/"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def stop(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_: Any) -> None:
-        pass
-
-
 @pytest.fixture(scope="module")
 def page(exported: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Chromium, Server]]:
     server = Server(exported)
@@ -99,15 +78,10 @@ def test_decoded_pixels_give_the_same_probabilities(page: tuple[Chromium, Server
     engine = Engine(model_file.read(exported / "model.tflite"))
     for example in open_data("photos:whole").examples:
         image = cv2.cvtColor(example.read(), cv2.COLOR_BGR2RGB)
-        rows, columns = image.shape[:2]
-        data = base64.b64encode(image.tobytes()).decode()
-        found = page[0].run(
-            "import('./app.js').then(app => app.ready).then(c => c.probabilities(Uint8Array.from(atob("
-            f"'{data}'), x => x.charCodeAt(0)), {rows}, {columns})).then(p => Array.from(p))"
-        )
+        found = probabilities(page[0], image)
         expected = engine.probabilities(engine.prepare(image, "rgb"))
         assert int(np.argmax(found)) == expected.argmax()
-        assert np.abs(np.asarray(found) - expected).max() < 1e-6
+        assert np.abs(found - expected).max() < 1e-6
 
 
 @needs_browser
@@ -117,12 +91,7 @@ def test_files_give_the_same_class(page: tuple[Chromium, Server], exported: Path
         kind = ("png", "jpg")[number % 2]
         path = tmp_path / f"{number}.{kind}"
         cv2.imwrite(str(path), example.read())
-        data = base64.b64encode(path.read_bytes()).decode()
-        found = page[0].run(
-            "import('./app.js').then(async app => { await app.ready; const bytes = Uint8Array.from(atob("
-            f"'{data}'), x => x.charCodeAt(0));"
-            f"return app.classifyFile(new Blob([bytes], {{type: 'image/{kind}'}})) }})"
-        )
+        found = answers(page[0], path.read_bytes(), kind.replace("jpg", "jpeg"))
         expected = top(engine.probabilities(engine.prepare(read_picture(path))), engine, 1)[0]
         assert found[0]["index"] == expected["index"]
         assert abs(found[0]["probability"] - expected["probability"]) < 0.03
