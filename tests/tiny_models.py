@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 
+import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from small_graphs import Graph
 
@@ -50,3 +51,8 @@ def classifier(filters: int = 8, unsigned: bool = False) -> ModelFile:
     file = model_file.from_bytes(artifact.seal(graph(filters, unsigned), contract), f"tiny{filters}.tflite")
     sealed = artifact.seal(graph(filters, unsigned), contract.replace(golden=golden.make(Engine(file, threads=1))))
     return model_file.from_bytes(sealed, f"tiny{filters}.tflite")
+
+
+def unsigned_image() -> np.ndarray:
+    """An input of `classifier(unsigned=True)`: uint8 (1, 32, 32, 3)."""
+    return np.random.default_rng(0).integers(0, 256, (1, SIDE, SIDE, 3), np.uint8)
