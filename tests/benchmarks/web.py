@@ -81,9 +81,8 @@ def main() -> int:
     same, decoded = (share(int(found[key].sum()), len(examples)) for key in ("pixels", "file"))
     print(f"{file.name} on {len(examples)} images of {options.data}. The page says: {state}.")
     print(f"same top-1, same decoded pixels: {same}; probabilities differ by up to {found['pixels_apart'].max():.3g}")
-    print(
-        f"same top-1, same JPEG file: {decoded}; probability of the best differs by up to {found['file_apart'].max():.3g}"
-    )
+    apart = found["file_apart"].max()
+    print(f"same top-1, same JPEG file: {decoded}; the probability of the best differs by up to {apart:.3g}")
     print(json.dumps({key: float(values.mean()) for key, values in found.items()}))
     return int(same.percent < 100 or decoded.percent < LEAST_PERCENT)
 

@@ -31,7 +31,7 @@ _LONGEST_COUNT = 1e9
 _COOKIE = "edgecnn"
 _TYPES = {"html": "text/html", "js": "text/javascript", "css": "text/css", "wasm": "application/wasm"}
 _OWN = ("index.html", "page.js", "frame.html", "frame.js", "style.css")
-_USED = b"This address was opened before, and is good for one browser only. Run edgecnn again for a new one."
+_USED = "This address was opened before, and is good for one browser only. Run edgecnn again for a new one."
 
 
 class PageServer(WebServer):
@@ -154,7 +154,7 @@ class PageServer(WebServer):
             self._guest = self._guest or secrets.token_urlsafe(16)
             self._changed.notify_all()
         if too_late:
-            request.send(_USED, "text/plain; charset=utf-8", HTTPStatus.FORBIDDEN)
+            request.send(_USED.encode(), "text/plain; charset=utf-8", HTTPStatus.FORBIDDEN)
             return
         cookie = {"Set-Cookie": f"{_COOKIE}={self._guest}; Path=/; HttpOnly; SameSite=Strict"}
         request.send(self._files["index.html"], _TYPES["html"], headers=cookie)
