@@ -55,14 +55,19 @@ def listen(
                     f"{to_host.strip(' =')} or {to_port.strip(' =')}."
                 ) from error
     assert port is not None
+    raise _taken(port, str(address[0]), family, to_port)
+
+
+def _taken(port: int, address: str, family: socket.AddressFamily, to_port: str) -> CameraError:
+    """Who has a port, and which other is free."""
     others = range(port + 1, min(port + 100, _LAST_PORT + 1))
-    free = next((other for other in others if _is_free(str(address[0]), other, family)), None)
+    free = next((other for other in others if _is_free(address, other, family)), None)
     remedy = (
         f"Port {free} is free: {to_port}{free}"
         if free
         else f"Remove {to_port.strip(' =')}, or choose a quite different port."
     )
-    raise CameraError(f"Port {port} is already used by {holder(port)}. {remedy}")
+    return CameraError(f"Port {port} is already used by {holder(port)}. {remedy}")
 
 
 def _is_free(host: str, port: int, family: socket.AddressFamily) -> bool:
