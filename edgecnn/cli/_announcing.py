@@ -11,7 +11,7 @@ def announce(source: str, addresses: list[str], what: str = "the demo") -> None:
     for address in addresses:
         note(f"Open in a browser: {address}")
     if addresses and "token=" in addresses[0]:
-        from edgecnn.camera.qr_code import qr_code
+        from edgecnn.web.qr_code import qr_code
 
         draw(qr_code(addresses[0]))
     note(f"Press Ctrl-C to end {what}.")

@@ -47,6 +47,7 @@ class Case:
     said: Hints
     theirs: Path | None = None
     calibration: str = "photos"
+    labels: tuple[str, ...] = ()
 
 
 def trained(kind: Kind, folder: str, epochs: int) -> bytes:
@@ -79,6 +80,7 @@ def cases(folder: str | None, epochs: int) -> dict[str, Case]:
                 lambda kind=kind: trained(kind, folder, epochs),
                 dataclasses.replace(kind.said, fit="stretch"),
                 calibration=folder,
+                labels=open_data(folder).classes,
             )
             for name, kind in KINDS.items()
         }
@@ -95,12 +97,17 @@ def measured(name: str, case: Case, improve: str, scheme: str, data: str) -> flo
     with tempfile.TemporaryDirectory() as folder:
         source, output = Path(folder) / "theirs.tflite", Path(folder) / "m.tflite"
         source.write_bytes(case.float_file())
+        said = case.said
+        if case.labels:
+            labels = Path(folder) / "labels.txt"
+            labels.write_text("\n".join(case.labels))
+            said = dataclasses.replace(said, labels=str(labels))
         started = time.perf_counter()
         calibration = Calibration(case.calibration, 256, improve=improve if scheme.startswith("int8") else None)
-        file = quantize(source, output, scheme=scheme, calibration=calibration, hints=case.said)
+        file = quantize(source, output, scheme=scheme, calibration=calibration, hints=said)
         seconds = time.perf_counter() - started
-        found = verify(output, source, data, hints=case.said)
-        own = verify(case.theirs, source, data, hints=case.said).agreement if case.theirs else "-"
+        found = verify(output, source, data, hints=said)
+        own = verify(case.theirs, source, data, hints=said).agreement if case.theirs else "-"
     left = ", ".join(float_operators(file.model.graph)) or "none"
     print(f"{name:26} {found.agreement!s:>24} {found.snr_db:6.1f} {own!s:>24} {seconds:6.0f}  {left}", flush=True)
     return found.agreement.percent

@@ -231,7 +231,7 @@ def test_qr_code_can_be_read():
     import cv2
     import numpy as np
 
-    from edgecnn.camera.qr_code import qr_code
+    from edgecnn.web.qr_code import qr_code
 
     text = "http://192.168.178.77:8000/?token=VJGcU4aJy1IqwRGK"
     rows = [re.sub(r"\033\[[0-9;]*m", "", line) for line in qr_code(text).splitlines()]

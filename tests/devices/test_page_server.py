@@ -15,7 +15,7 @@ import tiny_models
 
 from edgecnn.core.errors import DeviceError, EdgecnnError, ModelFileError, UsageError
 from edgecnn.devices import Listener, open_device
-from edgecnn.devices.browser import chromium, conversation, qr_code
+from edgecnn.devices.browser import chromium, conversation
 from edgecnn.devices.browser.device import BrowserDevice
 from edgecnn.devices.browser.page_server import PageServer
 from edgecnn.devices.browser.place import Place
@@ -228,10 +228,3 @@ def test_chromium_is_found_or_named(tmp_path: Any, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv(chromium.VARIABLE, "no-such-browser")
     with pytest.raises(DeviceError, match="EDGECNN_BROWSER is 'no-such-browser'"):
         open_device("browser")
-
-
-def test_without_the_library_of_the_code(monkeypatch: pytest.MonkeyPatch) -> None:
-    notes: list[str] = []
-    monkeypatch.setitem(__import__("sys").modules, "segno", None)
-    qr_code.show("http://192.0.2.1:8000/?token=x", notes.append)
-    assert notes == ['To see it as a QR code: pip install "edgecnn[phone]"']

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable
 
 from edgecnn.core.errors import UsageError
 from edgecnn.devices import Listener
-from edgecnn.devices.browser import qr_code
 from edgecnn.devices.browser.device import BrowserDevice
 from edgecnn.devices.browser.place import Place
 from edgecnn.devices.known import Entry
+from edgecnn.web.qr_code import qr_code
 
 SUMMARY = "a phone on the same network, which scans a QR code; phone://ADDRESS[:PORT] chooses our own address"
 _PLACE = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[\w.-]*)(?::(?P<port>\d{1,5}))?")
@@ -47,5 +48,5 @@ class Phone(Place):
     def invite(self, addresses: list[str], note: Callable[[str], None]) -> None:
         """Show the code, and the address for phones that scan none."""
         note("Scan this code with the phone's camera; both must be on the same network. It can be opened once.")
-        qr_code.show(addresses[0], note)
+        print(qr_code(addresses[0]), file=sys.stderr, flush=True)  # a note's colors would be taken out
         note(f"Or open on the phone: {addresses[0]}")
