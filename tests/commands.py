@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from edgecnn.cli import cli
+from edgecnn.cli._listing import CommandGroup
 
 
 def run_cli(*arguments: str | Path, cwd: Path | None = None, timeout: float = 120) -> subprocess.CompletedProcess[str]:
@@ -33,8 +34,11 @@ def parse_command(line: str) -> None:
     command: click.Command = cli
     name = program
     while isinstance(command, click.Group):
+        context = click.Context(command, help_option_names=["-h", "--help"])
+        if isinstance(command, CommandGroup):
+            arguments = command.expanded(context, arguments)
         name, *arguments = arguments
-        found = command.get_command(click.Context(command), name)
+        found = command.get_command(context, name)
         assert found is not None, line
         command = found
     command.make_context(name, arguments)  # raises UsageError

@@ -87,10 +87,13 @@ def archive(program: str = "board") -> bytes:
     Args:
         program: the module here whose `main` is called: "board", or "board_stream" for the camera alone.
     """
+    return zipapp.pack(_MAIN.format(program), parts())
+
+
+def parts() -> dict[str, Path]:
+    """What a demo on a board consists of: names in an archive, and the files."""
     root = Path(__file__).parents[1]
-    return zipapp.pack(
-        _MAIN.format(program), (path for pattern in _PARTS for path in root.glob(pattern)), root, "edgecnn"
-    )
+    return zipapp.below(root, (path for pattern in _PARTS for path in root.glob(pattern)), "edgecnn")
 
 
 def _check(options: DemoOptions) -> None:

@@ -117,9 +117,14 @@ class SinkKind(SinkFile, Protocol):
 
     Attributes:
         PICTURES: whether events are to have their answer with its image.
+        LIBRARIES: modules of pure Python that it imports; a deployment takes them along.
+        GROUPS: of users who may open its devices, and DEVICES, what systemd calls these.
     """
 
     PICTURES: bool = False
+    LIBRARIES: tuple[str, ...] = ()
+    GROUPS: tuple[str, ...] = ()
+    DEVICES: tuple[str, ...] = ()
 
     @staticmethod
     def check(options: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,6 +59,31 @@ def chosen(text: str, when: str = "") -> Choice:
         raise SettingError(Key("sink"), f" {kind}: {error}") from error
 
 
+def with_paths(text: str, place: Callable[[Option, str], str]) -> str:
+    """The same choice with other files.
+
+    Args:
+        text: as for `chosen`.
+        place: gives the path to use for a setting that is a path, and what it was: as it is written, or its default.
+
+    Raises:
+        SettingError: as of `chosen`.
+    """
+    kind, _, rest = text.partition(":")
+    plugin = CAMERA_SINKS.plugin(kind, SinkKind)
+    known = {each.key: each for each in options(plugin.Options)}
+    paths = {key: str(each.default) for key, each in known.items() if each.kind == "Path" and each.default is not None}
+    try:
+        written = {**paths, **dict(_pairs(plugin, rest))}
+    except UsageError as error:
+        raise SettingError(Key("sink"), f" {kind}: {error}") from error
+    for key, value in written.items():
+        if known[key].kind == "Path":
+            written[key] = place(known[key], value)
+    items = ",".join(f'"{key}={value}"' for key, value in written.items())
+    return f"{kind}:{items}" if items else kind
+
+
 def check_places(choices: Sequence[Choice]) -> None:
     """Refuse sinks that would overwrite each other.
 
@@ -79,9 +104,15 @@ def check_places(choices: Sequence[Choice]) -> None:
 
 
 def _values(plugin: SinkKind, text: str) -> dict[str, Any]:
-    """Values by key: the first item needs none, it is the kind's `ARGUMENT`."""
+    """Values by key."""
     known = {each.key: each for each in options(plugin.Options)}
-    values: dict[str, Any] = {}
+    return {key: _parsed(known[key], value) for key, value in _pairs(plugin, text)}
+
+
+def _pairs(plugin: SinkKind, text: str) -> Iterator[tuple[str, str]]:
+    """Keys with what is written for them: the first item needs no key, it is the kind's `ARGUMENT`."""
+    known = {each.key: each for each in options(plugin.Options)}
+    seen: set[str] = set()
     for number, item in enumerate(_items(text)):
         match = _KEY.fullmatch(item)
         key, value = (match[1].replace("-", "_"), match[2]) if match else (plugin.ARGUMENT, item)
@@ -90,10 +121,10 @@ def _values(plugin: SinkKind, text: str) -> dict[str, Any]:
             raise UsageError(f"received {_shown(item)}; expected KEY=VALUE with one of the keys {keys}.")
         if key not in known:
             raise unknown(key, known)
-        if key in values:
+        if key in seen:
             raise UsageError(f"{key} is given twice. Remove one of them.")
-        values[key] = _parsed(known[key], value)
-    return values
+        seen.add(key)
+        yield key, value
 
 
 def _items(text: str) -> list[str]:

@@ -74,6 +74,14 @@ class CommandGroup(click.Group):
             with formatter.section(group):
                 formatter.write_dl(rows)
 
+    def expanded(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """What was typed, with what a short form of it stands for."""
+        return args
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As in click, after short forms."""
+        return super().parse_args(ctx, self.expanded(ctx, args))
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:

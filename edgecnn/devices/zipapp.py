@@ -6,7 +6,7 @@ import functools
 import hashlib
 import io
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from edgecnn import runtime
@@ -28,16 +28,22 @@ sys.exit(main())
 @functools.cache
 def build() -> bytes:
     """The runtime's archive."""
-    return pack(_MAIN, Path(runtime.__file__).parent.rglob("*.py"), Path(runtime.__file__).parent, PACKAGE)
+    root = Path(runtime.__file__).parent
+    return pack(_MAIN, below(root, root.rglob("*.py"), PACKAGE))
 
 
-def pack(main: str, files: Iterable[Path], root: Path, package: str) -> bytes:
-    """A zipapp of `files`, which lie under `root`, as a package; the same sources give the same bytes."""
+def below(root: Path, files: Iterable[Path], package: str) -> dict[str, Path]:
+    """Files under `root` by their names in an archive, as parts of a package."""
+    return {f"{package}/{path.relative_to(root).as_posix()}": path for path in files}
+
+
+def pack(main: str, files: Mapping[str, Path]) -> bytes:
+    """A zipapp of files by their names in it; the same sources give the same bytes."""
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as archive:
         archive.writestr(zipfile.ZipInfo("__main__.py", _DATE), main)
-        for path in sorted(files):
-            entry = zipfile.ZipInfo(f"{package}/{path.relative_to(root).as_posix()}", _DATE)
+        for name, path in sorted(files.items()):
+            entry = zipfile.ZipInfo(name, _DATE)
             entry.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(entry, path.read_bytes())
     return stream.getvalue()

@@ -25,7 +25,7 @@ PICTURES = True
 class Options(SinkOptions):
     """Where clips are written, and how long they are."""
 
-    folder: Path = option("Folder of the clips.", Path("clips"))
+    folder: Path = option("Folder of the clips.", Path("clips"), writes=True)
     before: float = option("Seconds before the event; their images are held in memory.", 2.0, low=0, high=30)
     after: float = option("Seconds after the class is gone.", 3.0, low=0, high=600)
     longest: float = option("Seconds after which a clip ends in any case.", 60.0, above=0, high=3600)

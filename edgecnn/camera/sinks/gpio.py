@@ -12,6 +12,8 @@ from edgecnn.core.options import option
 SUMMARY = "pin of a Raspberry Pi: on while a class is seen"
 EXAMPLE = "gpio:17,when=person>=0.8 for 3"
 ARGUMENT = "pin"
+GROUPS = ("gpio",)
+DEVICES = ("char-gpiochip", "char-gpiomem")
 
 
 @dataclass(frozen=True)

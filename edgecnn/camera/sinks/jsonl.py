@@ -21,7 +21,7 @@ ARGUMENT = "file"
 class Options(SinkOptions):
     """Where to write."""
 
-    file: Path = option("File that lines are appended to.", Path("answers.jsonl"))
+    file: Path = option("File that lines are appended to.", Path("answers.jsonl"), writes=True)
 
 
 def every_answer(options: Options) -> bool:

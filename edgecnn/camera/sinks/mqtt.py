@@ -26,6 +26,7 @@ from edgecnn.runtime.home import expanded
 SUMMARY = "MQTT broker: retained state, availability, Home Assistant discovery"
 EXAMPLE = "mqtt:broker.local,credentials=~/mqtt.txt,when=person>=0.8 for 3"
 ARGUMENT = "host"
+LIBRARIES = ("paho",)
 _HOST = re.compile(r"\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+")
 _LONGEST_TOPIC = 200
 _ANSWER_S = 10.0  # for the broker to confirm a message
