@@ -194,7 +194,9 @@ class Store:
 
 
 def put_link(path: Path, target: str) -> None:
-    """Make a symbolic link in place of another one, by one rename."""
+    """Make a symbolic link in place of another one, by one rename; nothing where it is there already."""
+    if path.is_symlink() and str(path.readlink()) == target:
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_name(f".{path.name}.new")
     new.unlink(missing_ok=True)
