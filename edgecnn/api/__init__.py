@@ -27,6 +27,7 @@ from edgecnn.api.checking import (
 )
 from edgecnn.api.collecting import collect
 from edgecnn.api.data import examine_data, make_shards
+from edgecnn.api.deploying import control_deployment, deploy, list_deployments, write_container
 from edgecnn.api.labeling import label
 from edgecnn.api.looking import (
     Classifier,
@@ -66,13 +67,16 @@ __all__ = [
     "compare_latency",
     "compare_models",
     "compile_for_target",
+    "control_deployment",
     "demo",
+    "deploy",
     "diagnose",
     "estimate",
     "examine_data",
     "export",
     "inspect",
     "label",
+    "list_deployments",
     "list_devices",
     "list_models",
     "load",
@@ -93,4 +97,5 @@ __all__ = [
     "train_quantization_aware",
     "verify",
     "visualize",
+    "write_container",
 ]

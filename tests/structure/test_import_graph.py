@@ -27,7 +27,7 @@ LAYERS = (
     ("compression", "targets"),
     ("verification", "inspection"),
     ("ladder", "visualization", "reporting", "camera", "comparison", "exports", "open_set"),
-    ("recipe", "collecting"),
+    ("recipe", "collecting", "deployment"),
     ("searching",),
     ("api",),
     ("cli",),

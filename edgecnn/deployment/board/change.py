@@ -6,6 +6,7 @@ import base64
 import contextlib
 import hashlib
 import shutil
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -19,7 +20,7 @@ from edgecnn.deployment.board.systemd import Manager
 
 _LINGER = ".lingers"
 _LOG_LINES = 12
-_SETTLE_S = 60.0
+_STOP_S = 2.0 * unit.STOP_S + 30
 
 
 class Deployment:
@@ -86,7 +87,7 @@ class Deployment:
         with self._existing():
             self.places.boot_link.unlink(missing_ok=True)
             self.manager.call("daemon-reload")
-            self.manager.call("stop", self.places.unit, timeout_s=2 * unit.STOP_S + 30)
+            self.manager.call("stop", self.places.unit, timeout_s=_STOP_S)
             return self._state()
 
     def status(self) -> dict[str, Any]:
@@ -97,22 +98,25 @@ class Deployment:
     def remove(self) -> dict[str, Any]:
         """Leave nothing of it: service, versions, passwords, its cache, copies of its files in ours."""
         with self._existing():
-            with contextlib.suppress(DeviceError):
-                self.manager.call("stop", self.places.unit, timeout_s=2 * unit.STOP_S + 30)
-            with contextlib.suppress(DeviceError):
-                self.manager.call("clean", "--what=cache", self.places.unit)
-            self.places.boot_link.unlink(missing_ok=True)
-            self.places.unit_link.unlink(missing_ok=True)
-            with contextlib.suppress(OSError):
-                self.places.boot_link.parent.rmdir()
-            with contextlib.suppress(DeviceError):
-                self.manager.call("daemon-reload")
-                self.manager.call("reset-failed", self.places.unit)
-            shutil.rmtree(self.places.cache, ignore_errors=True)
-            self._forget_copies()
-            shutil.rmtree(self.places.root)
-        self._remove_base()
+            self._erase()
         return {"name": self.places.name, "system": self.places.system, "state": "removed"}
+
+    def _erase(self) -> None:
+        """Service first, then what it stands on."""
+        for words in (["stop", self.places.unit], ["clean", "--what=cache", self.places.unit]):
+            with contextlib.suppress(DeviceError):
+                self.manager.call(*words, timeout_s=_STOP_S)
+        self.places.boot_link.unlink(missing_ok=True)
+        self.places.unit_link.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            self.places.boot_link.parent.rmdir()
+        for words in (["daemon-reload"], ["reset-failed", self.places.unit]):
+            with contextlib.suppress(DeviceError):
+                self.manager.call(*words)
+        shutil.rmtree(self.places.cache, ignore_errors=True)
+        self._forget_copies(set())
+        shutil.rmtree(self.places.root)
+        self._remove_base()
 
     def _remove_base(self) -> None:
         """Also the folder around the last deployment, and what it says: that services without a login are our doing."""
@@ -125,10 +129,12 @@ class Deployment:
         with contextlib.suppress(OSError):
             base.rmdir()
 
-    def _forget_copies(self) -> None:
-        for folder in (self.places.root / "versions").glob("*"):
-            for path in self.store.manifest(folder.name).get("copies", ()):  # type: ignore[attr-defined]
-                Path(path).unlink(missing_ok=True)
+    def _forget_copies(self, kept: set[str]) -> None:
+        """Remove what the cache has of versions that go; the program that runs now stays until its end."""
+        folders = {folder.name for folder in (self.places.root / "versions").glob("[!.]*")}
+        used = {sys.argv[0], *(copy for digest in kept for copy in self.store.copies(digest))}
+        for copy in {copy for digest in folders for copy in self.store.copies(digest)} - used:
+            Path(copy).unlink(missing_ok=True)
 
     @contextlib.contextmanager
     def _existing(self) -> Iterator[None]:
@@ -169,24 +175,17 @@ class Deployment:
         failure = self._failure("did not come up", digest)
         self.store.back()
         if before is None:
-            self._clear_first()
-            raise DeviceError(f"{failure} There was no version before it; nothing runs.")
+            self._erase()  # it would fail again at every boot
+            raise DeviceError(f"{failure}There was no version before it: nothing was deployed.")
         self.manager.call("daemon-reload")
         runs = self.manager.restart(self.places.unit) and self.store.linked(CURRENT) == before
-        raise DeviceError(f"{failure} {'The version before it runs again.' if runs else 'The one before fails too.'}")
-
-    def _clear_first(self) -> None:
-        """A first version that fails is not started at every boot."""
-        self.manager.call("stop", self.places.unit)
-        for link in (self.places.boot_link, self.places.unit_link):
-            link.unlink(missing_ok=True)
-        self.manager.call("daemon-reload")
-        (self.places.root / CURRENT).unlink(missing_ok=True)
-        self._prune()
+        raise DeviceError(f"{failure}{'The version before it runs again.' if runs else 'The one before fails too.'}")
 
     def _prune(self) -> None:
         """Remove what neither this version nor the one before needs."""
-        kept = self.store.prune()
+        kept = self.store.kept()
+        self._forget_copies(kept)
+        self.store.prune()
         packages.prune(self.places.root, {str(self.store.manifest(digest).get("packages", "")) for digest in kept})
 
     def _failure(self, what: str, digest: str = "") -> DeviceError:

@@ -37,6 +37,7 @@ def main() -> int:
 def _manage() -> int:
     for number in ENDING:  # a handler, because children would inherit that a signal is ignored
         signal.signal(number, lambda *received: None)
+    os.umask(0o022)  # what is private says so itself; a service of the system reads the rest as another user
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what libraries print is no answer
     status, request = 0, json.loads(sys.stdin.buffer.readline())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import importlib.util
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from edgecnn.camera.settings import DemoOptions
@@ -29,6 +30,8 @@ def replay(request: Mapping[str, Any]) -> dict[str, Any]:
     _check_libraries(options)
     delegate = options.delegate
     values: dict[str, Any] = guard.isolated(_replay, options, request["golden"], delegate=delegate)
+    if not values["passed"]:
+        Path(options.model).unlink(missing_ok=True)  # a copy that nothing will use
     return values
 
 

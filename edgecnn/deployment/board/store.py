@@ -179,15 +179,23 @@ class Store:
             (self.root / TRIAL).rename(self.root / CURRENT)
             _settle(self.root)
 
-    def prune(self) -> set[str]:
-        """Remove versions that no link leads to; returns those that stay."""
-        kept = {digest for digest in map(self.linked, (CURRENT, TRIAL, PREVIOUS)) if digest}
+    def kept(self) -> set[str]:
+        """Versions that a link leads to."""
+        return {digest for digest in map(self.linked, (CURRENT, TRIAL, PREVIOUS)) if digest}
+
+    def copies(self, digest: str) -> list[str]:
+        """Where the cache has the files of a version."""
+        found = self.manifest(digest).get("copies")
+        return [str(each) for each in found] if isinstance(found, list) else []
+
+    def prune(self) -> None:
+        """Remove all other versions."""
+        kept = self.kept()
         for folder in (self.root / _VERSIONS).iterdir():
             if folder.name not in kept:
                 gone = folder.with_name(f"{_HALF}{folder.name}")
                 folder.rename(gone)
                 shutil.rmtree(gone)
-        return kept
 
     def _link(self, name: str, digest: str) -> None:
         put_link(self.root / name, f"{_VERSIONS}/{digest}")
