@@ -21,12 +21,15 @@ if TYPE_CHECKING:
     from edgecnn.api import compare_latency as compare_latency
     from edgecnn.api import compare_models as compare_models
     from edgecnn.api import compile_for_target as compile_for_target
+    from edgecnn.api import control_deployment as control_deployment
     from edgecnn.api import demo as demo
+    from edgecnn.api import deploy as deploy
     from edgecnn.api import diagnose as diagnose
     from edgecnn.api import estimate as estimate
     from edgecnn.api import examine_data as examine_data
     from edgecnn.api import export as export
     from edgecnn.api import inspect as inspect
+    from edgecnn.api import list_deployments as list_deployments
     from edgecnn.api import list_devices as list_devices
     from edgecnn.api import list_models as list_models
     from edgecnn.api import load as load
@@ -47,6 +50,7 @@ if TYPE_CHECKING:
     from edgecnn.api import train_quantization_aware as train_quantization_aware
     from edgecnn.api import verify as verify
     from edgecnn.api import visualize as visualize
+    from edgecnn.api import write_container as write_container
 
 __all__ = [
     "Classifier",
@@ -60,12 +64,15 @@ __all__ = [
     "compare_latency",
     "compare_models",
     "compile_for_target",
+    "control_deployment",
     "demo",
+    "deploy",
     "diagnose",
     "estimate",
     "examine_data",
     "export",
     "inspect",
+    "list_deployments",
     "list_devices",
     "list_models",
     "load",
@@ -86,6 +93,7 @@ __all__ = [
     "train_quantization_aware",
     "verify",
     "visualize",
+    "write_container",
 ]
 
 
