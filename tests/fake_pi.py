@@ -28,6 +28,7 @@ from pathlib import Path
 VERSION = "2"  # of the cache's layout: a change makes a new one
 PYTHON = "3.11"
 DEBS = ("python3.11-venv", "libstdc++6", "libgcc-s1", "zlib1g")
+OPENCV = "opencv-python-headless==4.11.0.86"
 WHEELS = ("ai-edge-litert==2.3.0", "numpy==2.4.6")
 PLATFORMS = ("manylinux_2_28_aarch64", "manylinux_2_27_aarch64", "manylinux_2_17_aarch64", "manylinux2014_aarch64")
 
@@ -139,6 +140,18 @@ def _download_wheels(target: Path) -> None:
     _run(*pip, *platforms, "--python-version", PYTHON, "-d", target / "files", *WHEELS)
     for wheel in (target / "files").glob("*.whl"):
         zipfile.ZipFile(wheel).extractall(target / "site")
+
+
+def opencv() -> Path:
+    """A folder with OpenCV for aarch64, kept beside the stand-in's packages."""
+    folder = cache_folder() / "opencv"
+    with open(cache_folder() / "opencv.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "cv2").exists():
+            platforms = [word for name in PLATFORMS for word in ("--platform", name)]
+            pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--only-binary=:all:", *platforms]
+            subprocess.run([*pip, "--python-version", PYTHON, "--target", str(folder), OPENCV], check=True)
+    return folder
 
 
 @dataclass

@@ -1,7 +1,6 @@
 """The demo at the other end of a real ssh: what is brought there, the tunnel, and that nothing is left running."""
 
 import contextlib
-import fcntl
 import json
 import signal
 import socket
@@ -20,8 +19,6 @@ from test_demo_command import Running, answers, demo
 from edgecnn.camera import remote
 from edgecnn.camera.settings import DemoOptions
 from edgecnn.devices import known, open_device
-
-OPENCV = "opencv-python-headless==4.11.0.86"
 
 
 @pytest.fixture(scope="module")
@@ -220,7 +217,7 @@ def test_a_board_without_packages_says_what_installs_them(name, color_model, hos
 def test_on_an_emulated_pi(color_model, video, tmp_path, monkeypatch):
     """aarch64 Python, LiteRT and OpenCV; its times are QEMU's."""
     stand_in_pi()
-    site = _opencv_for_arm()
+    site = fake_pi.opencv()
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     with fake_pi.running(tmp_path / "board") as board:
         board.restart(PYTHONPATH=str(site))
@@ -232,18 +229,6 @@ def test_on_an_emulated_pi(color_model, video, tmp_path, monkeypatch):
     assert [line["label"] for line in answers(result.stdout)] == ["red"] * 30 + ["green"] * 30
     summary = json.loads(path.read_text())
     assert summary["device"]["emulated"] is True and summary["device"]["board"].startswith("Raspberry Pi 4")
-
-
-def _opencv_for_arm():
-    """OpenCV for aarch64, kept beside the stand-in's packages."""
-    folder = fake_pi.cache_folder() / "opencv"
-    with open(fake_pi.cache_folder() / "opencv.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (folder / "cv2").exists():
-            platforms = [word for name in fake_pi.PLATFORMS for word in ("--platform", name)]
-            pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--only-binary=:all:", *platforms]
-            subprocess.run([*pip, "--python-version", "3.11", "--target", str(folder), OPENCV], check=True)
-    return folder
 
 
 def test_interrupt_while_connecting_leaves_nothing(name, color_model, video, host):

@@ -3,8 +3,8 @@
 What is real: units are read from where systemd reads them, and only at `daemon-reload`; a service runs as its unit
 says: working folder, environment, `ExecStartPre`, `ExecStart`, `ExecStartPost` after `READY=1`, `ExecStopPost` with
 the result, `Restart`, the timeout of a start, the watchdog, cache folder and credentials; a restart goes on when
-whoever asked for it is killed. What is not: sandboxing, users and groups, cgroups, dependencies, and the pause before a
-restart is shorter.
+whoever asked for it is killed. What is not: sandboxing, users and groups, cgroups, dependencies; the pause before a
+restart is shorter, and PYTHONPATH is passed on, because the stand-in Pi's packages need it.
 
 `install` puts the programs into a folder of PATH. Everything that it keeps lies in HOME/.systemd-double.
 """
@@ -185,7 +185,7 @@ class Supervisor:
                 raise subprocess.CalledProcessError(done.returncode, command)
 
     def _environment(self, unit: Unit) -> dict[str, str]:
-        found = {"HOME": os.environ["HOME"], "PATH": os.environ["PATH"]}
+        found = {name: os.environ[name] for name in ("HOME", "PATH", "PYTHONPATH") if name in os.environ}
         for words in unit.words("Environment"):
             found |= dict(word.split("=", 1) for word in words)
         if unit.one("CacheDirectory"):
