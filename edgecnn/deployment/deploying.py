@@ -7,6 +7,7 @@ import dataclasses
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from edgecnn.camera.settings import DemoOptions
@@ -153,7 +154,7 @@ def _install(there: Link, made: Version, target: Target) -> Outcome:
     there.note(f"{there.name}: replaying the golden vectors ...")
     hints = made.options.hints
     if hints.labels:
-        hints = dataclasses.replace(hints, labels=paths[LABELS])
+        hints = dataclasses.replace(hints, labels=Path(paths[LABELS]))
     options = dataclasses.replace(made.options, model=paths[MODEL], hints=hints)
     request: dict[str, Any] = {"action": "replay", "options": options.to_json(), "golden": made.golden.to_dict()}
     found = answers.replayed(there.ask(app, request, "the golden vectors were replayed"), there.name)

@@ -129,6 +129,7 @@ def _check(options: DemoOptions) -> None:
     wrong = {
         "--headless": options.headless,
         "--record": options.record,
+        "--collect": options.collect,
         "--as-fast-as-possible": options.as_fast_as_possible,
         "--seconds": options.seconds,
         "--frames": options.frames,
