@@ -84,6 +84,7 @@ ALL = {
             *("--trial-epochs", "1", "--finalists", "1", "--workers", "1", "-o", "search"),
         )
     ],
+    "deploy, --container": [("tiny.tflite", "--container", "image")],
     "devices list": [()],
     "devices check": [("local",)],
     "devices calibrate": [("local", "--threads", "1")],
@@ -92,6 +93,8 @@ ALL = {
     "cache": [()],
 }
 """Heading of the page -> arguments of each run; a heading may continue after a comma."""
+BY_HAND = ("deploy",)
+"""Headings of commands that need a board: their fields are written by hand."""
 _RECIPE = """
 [model]
 file = "trained.keras"

@@ -164,14 +164,14 @@ class Deployment:
 
     def _take_over(self, digest: str) -> None:
         """Switch and start; systemd itself goes back if the version fails, also when we are killed meanwhile."""
-        before = self.store.switch(digest)
-        put_link(self.places.unit_link, str(self.places.root / CURRENT / self.places.unit))
-        put_link(self.places.boot_link, f"../{self.places.unit}")
         self._let_linger()
-        self.manager.call("daemon-reload")
-        self._note("Starting the service ...")
-        if self.manager.restart(self.places.unit) and self.store.linked(CURRENT) == digest:
-            return
+        before = self.store.switch(digest)
+        try:
+            if self._comes_up(digest):
+                return
+        except (DeviceError, OSError):
+            self.store.back()
+            raise
         failure = self._failure("did not come up", digest)
         self.store.back()
         if before is None:
@@ -180,6 +180,14 @@ class Deployment:
         self.manager.call("daemon-reload")
         runs = self.manager.restart(self.places.unit) and self.store.linked(CURRENT) == before
         raise DeviceError(f"{failure}{'The version before it runs again.' if runs else 'The one before fails too.'}")
+
+    def _comes_up(self, digest: str) -> bool:
+        """Start what is current; whether it is ready, and still current then."""
+        put_link(self.places.unit_link, str(self.places.root / CURRENT / self.places.unit))
+        put_link(self.places.boot_link, f"../{self.places.unit}")
+        self.manager.call("daemon-reload")
+        self._note("Starting the service ...")
+        return self.manager.restart(self.places.unit) and self.store.linked(CURRENT) == digest
 
     def _prune(self) -> None:
         """Remove what neither this version nor the one before needs."""
