@@ -179,3 +179,9 @@ except SystemExit as ended:
 """
     for system in SYSTEMS:
         assert python(system, "-c", code).stdout == "143 [15]\n"
+
+
+def test_deploying_from_windows_needs_nothing_of_the_boards_system() -> None:
+    code = "from edgecnn.deployment import container, deploying, settings, version\nprint(deploying.__name__)"
+    done = python("win32", "-c", code)
+    assert done.stdout == "edgecnn.deployment.deploying\n", done.stderr
