@@ -6,23 +6,19 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from edgecnn import weights as pretrained
 from edgecnn.core.compat import keras_graph
 from edgecnn.core.compat.tensorflow import keras
-from edgecnn.core.errors import DataError, WeightsError
+from edgecnn.core.errors import WeightsError
 from edgecnn.core.options import Key, SettingError
 from edgecnn.core.registry import MODEL_FAMILIES
 from edgecnn.data import open_data
-from edgecnn.data.boxes import Boxes
 from edgecnn.float_model import keras_file
 from edgecnn.float_model.detector import as_detector
 from edgecnn.graph import keras_macs
 from edgecnn.models import anchor_fitting, catalog, imagenet
 from edgecnn.models.settings import BuildSettings
 from edgecnn.models.spec import ModelSpec
-from edgecnn.runtime.model.anchors import DetectorRecord
 from edgecnn.runtime.model.contract import Contract
 from edgecnn.runtime.model.provenance import Provenance, WeightsOrigin
 from edgecnn.runtime.model.records import ModelDescription
@@ -125,21 +121,9 @@ def _built_detector(name: str, backbone: str, settings: BuildSettings) -> tuple[
     size = settings.input_size or catalog.spec(name).input_size
     own = dataclasses.replace(settings, input_size=size, classes=None, anchors_from=None)
     model, contract = as_detector(*_built(backbone, own), classes=settings.classes)
-    return model, contract if settings.anchors_from is None else _with_anchors(contract, settings.anchors_from)
-
-
-def _with_anchors(contract: Contract, spec: str) -> Contract:
-    """With anchors that are fitted to the boxes of a data set's training images.
-
-    Raises:
-        DataError: it has no boxes.
-    """
-    data = open_data(spec).part("train")
-    boxes = [example.annotation for example in data.examples if isinstance(example.annotation, Boxes)]
-    sizes = [size for each in boxes for size in each.sizes()]
-    if not sizes:
-        raise DataError(f"{spec} has no boxes to fit anchors to; expected COCO, Pascal VOC, YOLO or a table of boxes.")
-    return anchor_fitting.fitted(DetectorRecord.read(contract), np.array(sizes)).put_into(contract)
+    if settings.anchors_from is not None:
+        contract = anchor_fitting.to_data(contract, open_data(settings.anchors_from).part("train"))
+    return model, contract
 
 
 def _foreign(weights: str, name: str, width: float, weights_of: str | None) -> Foreign | None:

@@ -6,11 +6,32 @@ import dataclasses
 
 import numpy as np
 
+from edgecnn.core.errors import DataError
+from edgecnn.data import DataSet
+from edgecnn.data.boxes import Boxes
 from edgecnn.runtime.model.anchors import DetectorRecord
+from edgecnn.runtime.model.contract import Contract
 
 ENOUGH = 3
 """Boxes to an anchor: a level for which there are fewer keeps the anchors that it has."""
 _ROUNDS = 100
+_SPREAD = (2 / 3, 1.0, 3 / 2)  # augmentation makes objects smaller and larger
+
+
+def to_data(contract: Contract, data: DataSet) -> Contract:
+    """A detector's contract with anchors that are fitted to the boxes of a data set.
+
+    Raises:
+        DataError: it has no boxes.
+    """
+    boxes = [example.annotation for example in data.examples if isinstance(example.annotation, Boxes)]
+    sizes = np.array([size for each in boxes for size in each.sizes()])
+    if not len(sizes):
+        raise DataError(
+            f"{data.name} has no boxes to fit anchors to; expected COCO, Pascal VOC, YOLO or a table of boxes."
+        )
+    spread = np.minimum(np.concatenate([sizes * factor for factor in _SPREAD]), 1.0)
+    return fitted(DetectorRecord.read(contract), spread).put_into(contract)
 
 
 def fitted(record: DetectorRecord, sizes: np.ndarray, seed: int = 0) -> DetectorRecord:

@@ -16,7 +16,7 @@ SCALES = DetectorRecord.scales
 """What corrections are multiplied with in the models that are trained here."""
 _GAMMA = 1.5  # of the focal loss, as in EfficientDet, arXiv:1911.09070
 _ALPHA = 0.25
-_GIOU_WEIGHT = 2.0
+_IOU_WEIGHT = 2.0
 
 
 def focal(logits: Any, classes: Any, fit: Any) -> Any:
@@ -68,7 +68,15 @@ def giou(corrections: Any, wanted: Any) -> Any:
     first, second = _corners(corrections), _corners(wanted)
     union = _area(*first) + _area(*second) - _shared(first, second)
     around = _area(tf.minimum(first[0], second[0]), tf.maximum(first[1], second[1]))
-    return _GIOU_WEIGHT * (1 - overlap(corrections, wanted) + (around - union) / around)
+    return _IOU_WEIGHT * (1 - overlap(corrections, wanted) + (around - union) / around)
+
+
+def diou(corrections: Any, wanted: Any) -> Any:
+    """Twice one minus the overlap, and the distance of the centers (arXiv:1911.08287), (..., 4) -> (...), 0 to 4."""
+    first, second = _corners(corrections), _corners(wanted)
+    apart = tf.reduce_sum(((first[0] + first[1] - second[0] - second[1]) / 2) ** 2, axis=-1)
+    across = tf.maximum(first[1], second[1]) - tf.minimum(first[0], second[0])
+    return _IOU_WEIGHT * (1 - overlap(corrections, wanted) + apart / tf.reduce_sum(across**2, axis=-1))
 
 
 def overlap(corrections: Any, wanted: Any) -> Any:
@@ -93,7 +101,7 @@ def _area(low: Any, high: Any) -> Any:
     return tf.reduce_prod(tf.maximum(high - low, 0.0), axis=-1)
 
 
-BOX_LOSSES: Mapping[str, Callable[[Any, Any], Any]] = {"giou": giou, "smooth_l1": smooth_l1}
+BOX_LOSSES: Mapping[str, Callable[[Any, Any], Any]] = {"giou": giou, "diou": diou, "smooth_l1": smooth_l1}
 """Localization losses by name."""
 CLASS_LOSSES: Mapping[str, Callable[[Any, Any, Any], Any]] = {"quality": quality, "focal": focal}
 """Classification losses by name."""

@@ -5,11 +5,14 @@ Source: SSD, arXiv:1512.02325, section 2.2; the two thresholds are those of Reti
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from edgecnn.data.augmentation import mosaic
 from edgecnn.data.augmentation.draw import Draw
 from edgecnn.runtime.model.anchors import DetectorRecord
-from edgecnn.runtime.model.box_decoding import areas, corrections, intersections, overlaps
+from edgecnn.runtime.model.box_decoding import areas, corrected, intersections, overlaps
 
 IGNORED, BACKGROUND = -1, 0
 """Classes of anchors that hold no object; those of objects are one more than the output's index."""
@@ -30,16 +33,17 @@ class BoxTargets:
 
     def __init__(self, truths: np.ndarray, record: DetectorRecord, size: tuple[int, int]) -> None:
         self._truths, self._record, self._size = truths, record, size
-        anchors = record.anchors()
+        self._anchors = anchors = record.anchors()
         self._boxes = np.concatenate((anchors[:, :2] - anchors[:, 2:] / 2, anchors[:, :2] + anchors[:, 2:] / 2), axis=1)
         self.shape: tuple[int, ...] = (len(anchors), 5)
 
     def __call__(self, own: np.ndarray, partners: np.ndarray, changes: Draw) -> tuple[np.ndarray, np.ndarray]:
         """See `Encoder`."""
-        images = [
-            self.of_image(moved(self._truths[row], transform, self._size))
-            for row, transform in zip(own, changes.transforms)
+        truths = [
+            mosaic_truth(self._truths[tiles], window) if window.any() else self._truths[row]
+            for row, tiles, window in zip(own, changes.tiles, changes.windows)
         ]
+        images = [self.of_image(moved(each, how, self._size)) for each, how in zip(truths, changes.transforms)]
         return np.stack(images), np.ones(len(own), np.float32)
 
     def of_image(self, truth: np.ndarray) -> np.ndarray:
@@ -62,10 +66,27 @@ class BoxTargets:
         nearest[best], most[best] = np.arange(len(objects)), 1.0
         rows = np.flatnonzero(most >= _OBJECT)
         chosen = objects[nearest[rows]]
-        filled = np.zeros((len(targets), 4), np.float32)
-        filled[rows] = chosen[:, :4]
-        targets[rows, :4] = corrections(filled, self._record)[rows]
+        targets[rows, :4] = corrected(chosen[:, :4], self._anchors[rows], self._record.scales)
         targets[rows, 4] = chosen[:, 4] + 1
+
+
+def mosaic_truth(truths: Sequence[np.ndarray], window: np.ndarray) -> np.ndarray:
+    """Truths of a mosaic, (n, 8): those of its images whose center is in the window, clipped to their image in it.
+
+    Args:
+        truths: of the four images, each (n, 8).
+        window: see `Draw`.
+    """
+    rows = [each[each[:, 4] != NO_CLASS].copy() for each in truths]
+    whole = mosaic.places([np.array([[0, 0, 1, 1]], np.float32)] * 4, window)
+    for each, found, (tile,) in zip(rows, mosaic.places([each[:, :4] for each in rows], window), whole):
+        low, high = (np.clip(corner, 0, 1) for corner in (tile[:2], tile[2:]))
+        center = (found[:, :2] + found[:, 2:]) / 2
+        each[:, :4] = np.clip(found, np.tile(low, 2), np.tile(high, 2))
+        each[~((center > low) & (center < high)).all(axis=1), 4] = NO_CLASS
+    joined = np.concatenate(rows)
+    kept: np.ndarray = joined[joined[:, 4] != NO_CLASS]
+    return kept
 
 
 def moved(truth: np.ndarray, transform: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -54,5 +54,6 @@ class Encoder(Protocol):
         Args:
             own: rows of the truths, int (batch,).
             partners: rows of those that are mixed in.
-            changes: what augmentation does to these images: transforms, what is mixed in.
+            changes: what augmentation does to these images: transforms, what is mixed in; the tiles of mosaics are rows
+                of the truths.
         """

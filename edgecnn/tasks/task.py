@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from edgecnn.core.errors import UsageError
+from edgecnn.core.options import Key, SettingError
 from edgecnn.core.registry import TASKS
 from edgecnn.core.statistics import Metric, Share
 from edgecnn.data import DataSet, Example
@@ -50,6 +51,7 @@ class Task(Protocol):
         fits: strategy -> fields of the training's settings that are better for this task than the strategy's own.
         features_first: whether its last layer can be trained on features that are computed once.
         learns_from_stride: in fine-tuning blocks whose maps are all finer stay as they are; 0 for none.
+        foreign_settings: fields of the training's settings that mean nothing here; setting one is refused.
         unsupported: names of stages that can't do with such models yet: "compression", "doctor", "visualize".
     """
 
@@ -60,6 +62,7 @@ class Task(Protocol):
     fits: Mapping[str, Mapping[str, Any]] = {}
     features_first: bool = True
     learns_from_stride: int = 0
+    foreign_settings: tuple[str, ...] = ()
     unsupported: tuple[str, ...] = ()
 
     @property
@@ -80,6 +83,19 @@ class Task(Protocol):
         """
         if stage in self.unsupported:
             raise UsageError(f"The model is {self.noun}, which {stage} does not support yet. Use a classifier.")
+
+    def check_settings(self, overrides: Mapping[str, Any]) -> None:
+        """Refuse settings of the training that would be ignored.
+
+        Args:
+            overrides: the fields that the user set.
+
+        Raises:
+            UsageError: one is another task's.
+        """
+        for name in self.foreign_settings:
+            if overrides.get(name) is not None:
+                raise SettingError(Key(name), f" means nothing to {self.noun}, which this data trains; remove it.")
 
     # What a data set says
 
@@ -143,6 +159,23 @@ class Task(Protocol):
         Raises:
             UsageError: the model can't get such a head.
         """
+
+    def adapted(self, contract: Contract, data: DataSet, before: Contract, anchors: str) -> Contract:
+        """The contract of a `fitted` model with what else the task takes from the training images.
+
+        Args:
+            contract: of the model as it is going to be trained.
+            data: the training images.
+            before: of the model as it came.
+            anchors: of detectors: "data" fits them to the boxes, "model" keeps the model's, "auto" fits those of heads
+                that were never trained.
+
+        Raises:
+            UsageError: it has no anchors, and they were asked for.
+        """
+        if anchors != "auto":
+            raise SettingError(Key("anchors"), f" means nothing to {self.noun}, which this data trains; remove it.")
+        return contract
 
     def untrainable(self, contract: Contract) -> str:
         """Why a model can't be trained further as it is ("ends in probabilities, ..."); empty if it can."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ import numpy as np
 
 from edgecnn.core.compat.tensorflow import tf
 from edgecnn.core.errors import EdgecnnError
-from edgecnn.data.augmentation import preset
+from edgecnn.data.augmentation import mosaic, preset
 from edgecnn.data.augmentation.draw import Draw, draw
 from edgecnn.tasks.encoder import Encoder
 from edgecnn.training.order import random_order, shard_order
@@ -19,6 +20,7 @@ from edgecnn.training.rows import TrainingRows
 from edgecnn.training.settings import FitSettings
 
 _CHANGES = 1  # what random numbers are for; 0 is the order's
+_PLAIN = 0.25  # share of the steps, the last ones, that has no mosaics
 
 
 @dataclass(frozen=True)
@@ -92,9 +94,11 @@ class Batches:
         mine = changes.rows(self.worker * self._local, (self.worker + 1) * self._local)
         own = np.arange(self.worker * self._local, (self.worker + 1) * self._local)
         members = np.concatenate((own, mine.partners)) if self._mixes else own
-        positions = everyone[members]
+        mine = dataclasses.replace(mine, tiles=everyone[mine.tiles])
         targets, weights = self._encoder(everyone[own], everyone[mine.partners], mine)
-        inputs = self.source.batch(positions)
+        inputs = self.source.batch(everyone[members])
+        for place in np.flatnonzero(mine.windows.any(axis=1)):
+            inputs[place] = mosaic.shown(self.source.batch(mine.tiles[place]), mine.windows[place])
         return (
             *(inputs, targets, weights, changes.transforms[members], changes.colors[members], mine.kept, mine.boxes),
         )
@@ -103,7 +107,10 @@ class Batches:
         height, width = self.source.inputs.shape[1:3] if self._is_pictures else (1, 1)
         random = np.random.default_rng((self.settings.seed, _CHANGES, step))
         points = self.source.task.points(self.source.truths[rows]) if self._augmentation.crop else None
-        return draw(self._augmentation, self.size, height, width, random, points)
+        augmentation = self._augmentation
+        if step >= (1 - _PLAIN) * self.settings.epochs * self.steps_per_epoch:
+            augmentation = dataclasses.replace(augmentation, mosaic=0)
+        return draw(augmentation, self.size, height, width, random, points)
 
     @functools.cached_property
     def _encoder(self) -> Encoder:

@@ -14,7 +14,6 @@ import numpy as np
 from edgecnn import tasks
 from edgecnn.core.compat.tensorflow import keras, tf
 from edgecnn.core.errors import DataError, UsageError
-from edgecnn.core.hints import Hints
 from edgecnn.core.progress import Progress, silent
 from edgecnn.core.registry import MODEL_FAMILIES, TRAINING_STRATEGIES
 from edgecnn.core.text import counted
@@ -121,7 +120,7 @@ def train(
     parts, report, task, teacher = _data(model_file, options, progress, show_report)
     with strategy_of(config).scope():
         keras.utils.set_random_seed(int(options.overrides.get("seed") or 0))
-        model, contract = _fitting_model(model_file, options.hints, _classes(parts["train"].data, teacher), task)
+        model, contract = _fitting_model(model_file, options, _classes(parts["train"].data, teacher), task)
         check_blocks(model, options.unfreeze)  # `auto` would find out only after it trained the head
         show_model(model)
         start = _Start(model, contract, parts, teacher)
@@ -157,6 +156,7 @@ def _data(
         labeled=labeled, progress=progress,
     )  # fmt: skip
     task = tasks.load(splits.train.task or contract.task)
+    task.check_settings(options.overrides)
     parts = decoded(splits, task.seen_by(contract), options.images, progress)
     teacher = teaching.opened(options, parts, task.seen_by(contract), progress)
     report = examined(parts)
@@ -216,12 +216,13 @@ def _check(report: DataReport, options: TrainOptions, task: Task, labeled: bool)
         task.check_data(report.counts["train"], options.data)
 
 
-def _fitting_model(model_file: str | Path, hints: Hints, data: DataSet, task: Task) -> tuple[Any, Contract]:
+def _fitting_model(model_file: str | Path, options: TrainOptions, data: DataSet, task: Task) -> tuple[Any, Contract]:
     """The model with a head for what the data set says: its own if it fits, otherwise a new one."""
-    model, contract = loading.trainable(model_file, hints)
+    model, contract = loading.trainable(model_file, options.hints)
     if not data.classes and not data.task:
         return model, contract  # images without labels, and a teacher without classes
     fitted, changed = task.fitted(model, contract, data)
+    changed = task.adapted(changed, data, contract, options.anchors)
     if fitted is model:
         return model, changed
     counts = {"parameters": fitted.count_params(), "macs": keras_macs.total(fitted)}

@@ -15,7 +15,7 @@ from edgecnn.data.augmentation import PRESETS
 from edgecnn.data.settings import SplitSettings
 from edgecnn.encoders.settings import EncoderHints
 
-CLASS_LOSSES, BOX_LOSSES = ("quality", "focal"), ("giou", "smooth_l1")
+CLASS_LOSSES, BOX_LOSSES = ("quality", "focal"), ("giou", "diou", "smooth_l1")
 """Names in `edgecnn.tasks.box_losses`, which help must not import."""
 
 
@@ -63,7 +63,8 @@ class FitSettings(Settings):
         "quality", choices=CLASS_LOSSES, metavar="NAME",
     )  # fmt: skip
     box_loss: str = option(
-        "Localization loss of detectors: generalized IoU (arXiv:1902.09630) or smooth L1 of the corrections.",
+        "Localization loss of detectors: generalized IoU (arXiv:1902.09630), distance IoU (arXiv:1911.08287) or smooth "
+        "L1 of the corrections.",
         "giou", choices=BOX_LOSSES, metavar="NAME",
     )  # fmt: skip
     keep_best: bool = option(
@@ -138,6 +139,11 @@ class TrainOptions(Settings):
     teacher: str | None = option(
         "Distill from this model: a classifier of the same classes, or any image encoder (DINOv2, CLIP, ...), Keras or "
         "ONNX.", metavar="FILE",
+    )  # fmt: skip
+    anchors: str = option(
+        "Anchors of a detector: data fits them to the training boxes, by k-means on overlap; model keeps the model's; "
+        "auto fits those of heads that were never trained.",
+        "auto", choices=("auto", "data", "model"), metavar="NAME",
     )  # fmt: skip
     cluster: tuple[str, ...] = option(
         "Addresses of all workers, for training on several machines; TF_CONFIG works too.",

@@ -25,6 +25,9 @@ class Augmentation:
         crop: smallest share of the area that a random crop keeps; with boxes it keeps the center of one. 0 for none.
         expand: largest factor of height and width by which a gray margin makes every third image larger, instead of a
             crop (SSD, arXiv:1512.02325, section 3.6); at least 1.
+        mosaic: share of the images that are a window on four images side by side (YOLOv4, arXiv:2004.10934, section
+            3.3); none in the last quarter of the epochs, so that training ends with images as they are.
+        upside_down: share of the images that are flipped top to bottom.
     """
 
     mirror: float = 0.0
@@ -38,11 +41,13 @@ class Augmentation:
     cutmix: float = 0.0
     crop: float = 0.0
     expand: float = 1.0
+    mosaic: float = 0.0
+    upside_down: float = 0.0
 
     @property
     def moves(self) -> bool:
         """Whether it moves pixels."""
-        return bool(self.mirror or self.shift or self.zoom or self.rotation_degrees or self.crop)
+        return bool(self.mirror or self.upside_down or self.shift or self.zoom or self.rotation_degrees or self.crop)
 
     @property
     def recolors(self) -> bool:

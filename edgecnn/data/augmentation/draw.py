@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,6 +27,10 @@ class Draw:
         kept: float32 (batch,), share of the picture's own label.
         boxes: float32 (batch, 4), top, left, bottom, right in pixels of what the partner covers (CutMix); empty for
             mixup.
+        tiles: int64 (batch, 4), of a mosaic the images at top left, top right, bottom left and bottom right: places in
+            the batch; for an `Encoder` rows of its truths.
+        windows: float32 (batch, 4), what a mosaic shows of them: y, x, height and width, in images; zeros where the
+            image is no mosaic.
     """
 
     transforms: np.ndarray
@@ -33,11 +38,12 @@ class Draw:
     partners: np.ndarray
     kept: np.ndarray
     boxes: np.ndarray
+    tiles: np.ndarray
+    windows: np.ndarray
 
     def rows(self, start: int, stop: int) -> Draw:
         """The part of the batch that one worker computes."""
-        part = slice(start, stop)
-        return Draw(self.transforms[part], self.colors[part], self.partners[part], self.kept[part], self.boxes[part])
+        return Draw(*(getattr(self, each.name)[start:stop] for each in dataclasses.fields(self)))
 
 
 def draw(
@@ -62,9 +68,26 @@ def draw(
     kept, boxes = _mixing(augmentation, batch, height, width, random)
     transforms = _transforms(augmentation, batch, height, width, random)
     colors = _colors(augmentation, batch, random)
+    tiles, shown = _mosaics(augmentation, batch, random)
     if augmentation.crop:
-        transforms = _cropped(transforms, _windows(augmentation, batch, random, points), height, width)
-    return Draw(transforms, colors, partners, kept, boxes)
+        windows = _windows(augmentation, batch, random, points)
+        windows[shown.any(axis=1)] = 0, 0, 1, 1
+        transforms = _cropped(transforms, windows, height, width)
+    return Draw(transforms, colors, partners, kept, boxes, tiles, shown)
+
+
+def _mosaics(augmentation: Augmentation, batch: int, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Four images for each mosaic, the image itself at any place among them, and a window on them.
+
+    The window is as large as one image to as large as all, so that objects keep half of their size or more.
+    """
+    tiles, windows = np.zeros((batch, 4), np.int64), np.zeros((batch, 4), np.float32)
+    if augmentation.mosaic:
+        chosen, tiles = random.random(batch) < augmentation.mosaic, random.integers(0, batch, (batch, 4))
+        tiles[np.arange(batch), random.integers(0, 4, batch)] = np.arange(batch)
+        side, place = random.uniform(1, 2, (batch, 1)), random.random((batch, 2))
+        windows[chosen] = np.concatenate(((2 - side) * place, side, side), axis=1)[chosen]
+    return tiles, windows
 
 
 def _windows(
@@ -115,6 +138,9 @@ def _transforms(
     cosine, sine = np.cos(angle) * scale, np.sin(angle) * scale
     middle_x, middle_y = (width - 1) / 2, (height - 1) / 2
     a0, a1, b0, b1 = mirror * cosine, -sine, mirror * sine, cosine
+    if augmentation.upside_down:
+        flip = np.where(random.random(batch) < augmentation.upside_down, -1.0, 1.0)
+        b0, b1 = b0 * flip, b1 * flip
     a2 = middle_x - a0 * middle_x - a1 * middle_y + right
     b2 = middle_y - b0 * middle_x - b1 * middle_y + down
     zeros = np.zeros(batch)

@@ -9,6 +9,8 @@ Boxes are y0, x0, y1, x1 as shares of the model's input, float32 as in the opera
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from .anchors import DetectorRecord
@@ -34,10 +36,14 @@ def corners(corrections: np.ndarray, record: DetectorRecord) -> np.ndarray:
 
 def corrections(boxes: np.ndarray, record: DetectorRecord) -> np.ndarray:
     """The inverse: what an output must say at each anchor for these boxes, (anchors, 4) both."""
-    anchors, scales = record.anchors(), np.asarray(record.scales, np.float32)
+    return corrected(boxes, record.anchors(), record.scales)
+
+
+def corrected(boxes: np.ndarray, anchors: np.ndarray, scales: Sequence[float]) -> np.ndarray:
+    """The same for some anchors: boxes and anchors (n, 4) -> (n, 4)."""
     centers, sizes = (boxes[:, :2] + boxes[:, 2:]) / 2, np.maximum(boxes[:, 2:] - boxes[:, :2], 1e-6)
     moved = (centers - anchors[:, :2]) / anchors[:, 2:]
-    return (np.concatenate((moved, np.log(sizes / anchors[:, 2:])), axis=1) * scales).astype(np.float32)
+    return (np.concatenate((moved, np.log(sizes / anchors[:, 2:])), axis=1) * np.float32(scales)).astype(np.float32)
 
 
 def areas(boxes: np.ndarray) -> np.ndarray:

@@ -12,6 +12,7 @@ from edgecnn.core.compat.tensorflow import tf
 from edgecnn.core.errors import DataError, UsageError
 from edgecnn.core.statistics import Metric, Share, in_top, paired_drop, share
 from edgecnn.data import DataSet, Example, class_indices
+from edgecnn.data.augmentation import preset
 from edgecnn.data.augmentation.draw import Draw
 from edgecnn.models.heads import with_dense_head
 from edgecnn.runtime.model.contract import Contract
@@ -28,6 +29,7 @@ class Classification(Task):
 
     name = "classification"
     noun = "an image classifier"
+    foreign_settings = ("class_loss", "box_loss")
     titles: Mapping[str, str] = {"top1": "top-1", "top5": "top-5"}
     trained_output = LOGITS
 
@@ -85,7 +87,13 @@ class Classification(Task):
         return super().untrainable(contract)
 
     def encoder(self, truths: np.ndarray, contract: Contract, settings: LossSettings) -> Encoder:
-        """Smoothed one-hot vectors, mixed where images are mixed."""
+        """Smoothed one-hot vectors, mixed where images are mixed.
+
+        Raises:
+            UsageError: the augmentation makes mosaics.
+        """
+        if preset(settings.augment).mosaic:
+            raise UsageError(f"--augment {settings.augment} shows four images at once, which is for detectors.")
         return OneHot(truths, len(contract.labels), settings)
 
     def losses(self, outputs: Any, targets: Any, settings: LossSettings, teacher: Any = None) -> Any:

@@ -17,7 +17,7 @@ from edgecnn.data.boxes import TASK as BOX_DATA
 from edgecnn.data.boxes import Boxes
 from edgecnn.float_model.detector import as_detector
 from edgecnn.graph.postprocess import with_postprocess
-from edgecnn.models import ssd
+from edgecnn.models import anchor_fitting, ssd
 from edgecnn.runtime.errors import ModelFileError
 from edgecnn.runtime.model.anchors import DetectorRecord
 from edgecnn.runtime.model.box_decoding import as_outputs, of_outputs
@@ -106,6 +106,13 @@ class Detection(Task):
         arguments = {**contract.model.arguments, "classes": len(classes)}
         described = dataclasses.replace(contract.model, arguments=arguments)
         return model, contract.replace(labels=classes, label_ids=(), model=described)
+
+    def adapted(self, contract: Contract, data: DataSet, before: Contract, anchors: str) -> Contract:
+        """With anchors that are fitted to the boxes, unless heads have learned to correct those that there are."""
+        learned = before.task == self.name and before.provenance.training is not None
+        if anchors == "model" or (anchors == "auto" and learned):
+            return contract
+        return anchor_fitting.to_data(contract, data)
 
     def own_layers(self, model: Any) -> list[Any]:
         """All that the backbone hasn't."""
