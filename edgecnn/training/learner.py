@@ -15,6 +15,7 @@ from edgecnn.core.compat.tensorflow import keras, tf
 from edgecnn.runtime.model import contract
 from edgecnn.runtime.model.contract import Preprocessing
 from edgecnn.tasks import Task
+from edgecnn.training.frozen_norms import folded
 from edgecnn.training.settings import FitSettings
 
 _LAYERS = 10_007  # more than a model has; a prime, so that seeds don't meet
@@ -175,7 +176,7 @@ class Learner:
         variables = [variable for _, group in self._groups for variable in group]
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(variables)
-            with self._dropout.of(self._network, step):
+            with self._dropout.of(self._network, step), folded(self._network):
                 outputs = self._network(normalized(inputs, self.preprocessing), training=True)
             answers, *auxiliary = self._divided(outputs)
             losses = self._losses(inputs, [answers, *auxiliary], targets) * weights

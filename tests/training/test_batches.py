@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from edgecnn.runtime.model.anchors import DetectorRecord
 from edgecnn.runtime.model.contract import Contract, Preprocessing
 from edgecnn.training import FitSettings, TrainingRows
 from edgecnn.training.batches import Batches
@@ -52,6 +53,17 @@ def test_targets_are_smoothed_and_weights_average_to_one() -> None:
     assert np.isclose(weights.mean(), 1)
     rare = targets.argmax(axis=1) == 2
     assert np.allclose(weights[rare], 20 / 3 / 1) and np.isclose(weights.min(), 20 / 3 / 14)
+
+
+def test_mosaics_end_with_three_quarters_of_the_steps() -> None:
+    """Their pixels are of several images."""
+    truths = np.full((16, 1, 8), -1, np.float32)
+    record = DetectorRecord(((2, 2, ((0.5, 0.5),)),))
+    contract = record.put_into(Contract(Preprocessing(6, 6), "detection", "boxes_and_logits", ("ant",)))
+    source = dataclasses.replace(numbered(16), truths=truths, contract=contract)
+    batches = Batches(source, FitSettings(batch_size=8, augment="objects_mosaic", epochs=8))
+    mixed = [sum(len(np.unique(image)) > 1 for image in batches.arrays(step)[0]) for step in range(16)]
+    assert sum(mixed[:12]) > 25 and sum(mixed[12:]) == 0
 
 
 def test_fewer_pictures_than_a_batch() -> None:

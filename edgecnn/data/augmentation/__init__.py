@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edgecnn.core.errors import UsageError
 
@@ -60,6 +60,7 @@ class Augmentation:
         return bool(self.mixup or self.cutmix)
 
 
+_OBJECTS = Augmentation(mirror=0.5, brightness=0.12, contrast=0.3, saturation=0.3, crop=0.3, expand=1.6)
 PRESETS = {
     "none": Augmentation(),
     "flip": Augmentation(mirror=0.5),
@@ -67,7 +68,9 @@ PRESETS = {
     "upright": Augmentation(shift=0.08, zoom=0.1, brightness=0.1, contrast=0.1),  # digits, signs, text: no mirror
     "light": Augmentation(mirror=0.5, shift=0.1, zoom=0.1, brightness=0.1, contrast=0.1, saturation=0.1),
     "strong": Augmentation(0.5, 0.15, 0.25, 15.0, brightness=0.2, contrast=0.3, saturation=0.3),
-    "objects": Augmentation(mirror=0.5, brightness=0.12, contrast=0.3, saturation=0.3, crop=0.3, expand=1.6),
+    "objects": _OBJECTS,
+    "objects_mosaic": replace(_OBJECTS, mosaic=0.5),
+    "objects_overhead": replace(_OBJECTS, upside_down=0.5),  # cells, fields from the air: no side is up
     "mixup": Augmentation(mirror=0.5, shift=0.1, zoom=0.1, mixup=0.2),
     "cutmix": Augmentation(mirror=0.5, shift=0.1, zoom=0.1, cutmix=1.0),
     "strong_mix": Augmentation(0.5, 0.15, 0.25, 10.0, 0.2, 0.3, 0.3, mixup=0.2, cutmix=1.0),
