@@ -84,6 +84,7 @@ class _Annotated:
     """As much of an example as anchors are fitted to."""
 
     annotation: Boxes
+    label: None = None
 
 
 def test_anchors_are_fitted_unless_heads_have_learned_theirs() -> None:

@@ -26,6 +26,7 @@ def _import_tensorflow() -> None:
 
     _check_address_space()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # on by default on some x86 processors only; a quarter faster
     os.environ["TF_USE_LEGACY_KERAS"] = "1"
     try:
         with quiet():

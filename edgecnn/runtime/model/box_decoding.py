@@ -55,9 +55,12 @@ def areas(boxes: np.ndarray) -> np.ndarray:
 
 def intersections(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Areas that two lists of boxes share, (n, 4) and (m, 4) -> (n, m)."""
-    low = np.maximum(first[:, np.newaxis, :2], second[np.newaxis, :, :2])
-    high = np.minimum(first[:, np.newaxis, 2:], second[np.newaxis, :, 2:])
-    return areas(np.concatenate((low, high), axis=-1))
+    y0, x0, y1, x1 = first.T[:, :, np.newaxis]  # axes apart: many times faster than (n, m, 2)
+    b0, a0, b1, a1 = second.T[:, np.newaxis]
+    heights = np.maximum(np.minimum(y1, b1) - np.maximum(y0, b0), 0)
+    widths = np.maximum(np.minimum(x1, a1) - np.maximum(x0, a0), 0)
+    found: np.ndarray = heights * widths
+    return found
 
 
 def overlaps(first: np.ndarray, second: np.ndarray) -> np.ndarray:
