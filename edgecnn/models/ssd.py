@@ -29,6 +29,7 @@ EXTRAS = (512, 256, 256, 128)  # channels of the maps behind the backbone's, eac
 LEVELS = 6
 PRIOR = 0.01  # of an object at an anchor, before training: RetinaNet, arXiv:1708.02002, section 4.1
 RATIOS = (1.0, 2.0, 1 / 2, 3.0, 1 / 3)
+OVERLAP = 0.5  # above which the less sure of two boxes goes: 0.6 keeps doubles, 0.4 loses neighbors (blood cells)
 BOXES, CLASSES = "box", "class"
 
 
@@ -86,7 +87,9 @@ def detector(backbone: Any, name: str, classes: int, design: Design | None = Non
     boxes = [_head(x, level, BOXES, len(levels[level][2]) * 4) for level, x in enumerate(maps)]
     scores = [_head(x, level, CLASSES, len(levels[level][2]) * classes) for level, x in enumerate(maps)]
     outputs = [_joined(boxes, BOXES, 4), _joined(scores, CLASSES, classes)]
-    return keras.Model(backbone.input, outputs, name=f"{name}{DETECTOR_SUFFIX}"), DetectorRecord(levels)
+    return keras.Model(backbone.input, outputs, name=f"{name}{DETECTOR_SUFFIX}"), DetectorRecord(
+        levels, most_overlap=OVERLAP
+    )
 
 
 def with_classes(model: Any, classes: int) -> Any:

@@ -1,6 +1,6 @@
 """A detector trained on held-out data, and its int8 by edgecnn and by TensorFlow's converter, in one run.
 
-    tools/bench detection DATA --train [--model efficientnet_lite0_ssd] [--epochs N]
+    tools/bench detection DATA --train [--model efficientnet_lite0_ssd] [--epochs N] [--augment PRESET]
     tools/bench detection DATA --keras detector.keras
 
 DATA is a folder with Pascal VOC annotations. An image is a test image if the first 32 bits of its SHA-256, as a
@@ -60,12 +60,11 @@ def held_out(source: Path, folder: Path) -> str:
     return str(folder)
 
 
-def trained(name: str, data: str, folder: Path, epochs: int | None) -> Path:
-    """Train with the preset; say how long it takes."""
+def trained(name: str, data: str, folder: Path, overrides: dict[str, Any]) -> Path:
+    """Train with the preset, but for what is given; say how long it takes."""
     model, contract = build_model(name, weights="imagenet")
     keras_file.save(model, contract, folder / "start.keras")
     wall, processor = time.perf_counter(), time.process_time()
-    overrides = {} if epochs is None else {"epochs": epochs}
     found = train(folder / "start.keras", TrainOptions(data, overrides=overrides), folder=folder / "run")
     wall, processor = time.perf_counter() - wall, time.process_time() - processor
     history = found.phases[-1].history
@@ -145,7 +144,8 @@ def main() -> None:
     parser.add_argument("--train", action="store_true", help="train first")
     parser.add_argument("--keras", type=Path, help="a detector that was trained on the same splits")
     parser.add_argument("--model", default="efficientnet_lite0_ssd")
-    parser.add_argument("--epochs", type=int)
+    parser.add_argument("--epochs", type=int, help="instead of the preset's")
+    parser.add_argument("--augment", help="instead of the preset's")
     parser.add_argument("--samples", type=int, default=100, help="calibration images")
     options = parser.parse_args()
     if options.train == (options.keras is not None):
@@ -154,7 +154,9 @@ def main() -> None:
         folder = Path(name)
         (folder / "data").mkdir()
         data = held_out(options.data, folder / "data")
-        keras = options.keras or trained(options.model, data, folder, options.epochs)
+        given = {name: getattr(options, name) for name in ("epochs", "augment")}
+        overrides = {name: value for name, value in given.items() if value is not None}
+        keras = options.keras or trained(options.model, data, folder, overrides)
         table(keras, data, options.samples, folder)
 
 

@@ -15,13 +15,13 @@ layers = keras.layers
 def network() -> Any:
     """Convolutions of each kind, one with two readers, one whose batch norm learns."""
     x = inputs = keras.Input((12, 12, 3))
-    x = layers.Conv2D(8, 3, strides=2, padding="same", use_bias=False, name="plain")(x)
+    x = layers.Conv2D(8, 3, strides=2, padding="same", name="plain")(x)
     x = layers.ReLU(6.0)(layers.BatchNormalization(name="plain_bn")(x))
-    x = layers.DepthwiseConv2D(3, padding="same", depth_multiplier=2, name="depthwise")(x)
+    x = layers.DepthwiseConv2D(3, padding="same", depth_multiplier=2, use_bias=False, name="depthwise")(x)
     x = layers.BatchNormalization(scale=False, name="depthwise_bn")(x)
-    shared = layers.Conv2D(8, 1, name="shared")(x)
+    shared = layers.Conv2D(8, 1, use_bias=False, name="shared")(x)
     x = layers.Add()([layers.BatchNormalization(name="shared_bn")(shared), shared])
-    x = layers.BatchNormalization(name="learning_bn")(layers.Conv2D(4, 1, name="learning")(x))
+    x = layers.BatchNormalization(name="learning_bn")(layers.Conv2D(4, 1, use_bias=False, name="learning")(x))
     return keras.Model(inputs, x)
 
 

@@ -36,7 +36,7 @@ COLUMNS = 8
 the image in pixels."""
 _FITS = {
     "finetune": {
-        "epochs": 60, "batch_size": 8, "learning_rate": 1.5e-3, "backbone_learning_rate": 1.5e-4,
+        "epochs": 60, "batch_size": 8, "learning_rate": 1.5e-3, "backbone_learning_rate": 5e-4,
         "augment": "objects", "label_smoothing": 0.0, "weight_average": 0.998,
     },
     "scratch": {"epochs": 120, "batch_size": 16, "augment": "objects", "label_smoothing": 0.0, "weight_average": 0.998},
@@ -52,7 +52,7 @@ class Detection(Task):
     trained_output = RAW_LOGITS
     fits: Mapping[str, Mapping[str, Any]] = _FITS
     features_first = False
-    learns_from_stride = 8  # half of a step's time is the gradients of blocks that know all they need from ImageNet
+    learns_from_stride = 16  # the blocks before know all they need from ImageNet, and half of a step is their gradients
     unsupported = ("compression", "doctor", "visualize")
 
     def truth_of(
