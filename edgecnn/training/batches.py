@@ -98,7 +98,7 @@ class Batches:
         targets, weights = self._encoder(everyone[own], everyone[mine.partners], mine)
         inputs = self.source.batch(everyone[members])
         for place in np.flatnonzero(mine.windows.any(axis=1)):
-            inputs[place] = mosaic.shown(self.source.batch(mine.tiles[place]), mine.windows[place])
+            inputs[place] = mosaic.shown(list(self.source.batch(mine.tiles[place])), mine.windows[place])
         return (
             *(inputs, targets, weights, changes.transforms[members], changes.colors[members], mine.kept, mine.boxes),
         )
