@@ -13,6 +13,7 @@ from edgecnn.core.errors import WeightsError
 from edgecnn.core.options import Key, SettingError
 from edgecnn.core.registry import MODEL_FAMILIES
 from edgecnn.data import open_data
+from edgecnn.data.boxes import box_sizes
 from edgecnn.float_model import keras_file
 from edgecnn.float_model.detector import as_detector
 from edgecnn.graph import keras_macs
@@ -122,7 +123,7 @@ def _built_detector(name: str, backbone: str, settings: BuildSettings) -> tuple[
     own = dataclasses.replace(settings, input_size=size, classes=None, anchors_from=None)
     model, contract = as_detector(*_built(backbone, own), classes=settings.classes)
     if settings.anchors_from is not None:
-        contract = anchor_fitting.to_data(contract, open_data(settings.anchors_from).part("train"))
+        contract = anchor_fitting.with_anchors(contract, box_sizes(open_data(settings.anchors_from).part("train")))
     return model, contract
 
 

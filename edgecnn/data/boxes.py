@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from edgecnn.core.errors import DataError
 from edgecnn.data.dataset import DataSet, FileExample
 from edgecnn.data.listing import printable
@@ -66,6 +68,21 @@ class Boxes:
         """Height and width of each object that counts, as shares of the image."""
         corners = [box.corners for box in self.boxes if not box.ignored]
         return [((bottom - top) / self.height, (right - left) / self.width) for left, top, right, bottom in corners]
+
+
+def box_sizes(data: DataSet) -> np.ndarray:
+    """Height and width of each object that counts, as shares of its image, (n, 2).
+
+    Raises:
+        DataError: there is none.
+    """
+    boxes = [example.annotation for example in data.examples if isinstance(example.annotation, Boxes)]
+    sizes = [size for each in boxes for size in each.sizes()]
+    if not sizes:
+        raise DataError(
+            f"{data.name} has no boxes to fit anchors to; expected COCO, Pascal VOC, YOLO or a table of boxes."
+        )
+    return np.array(sizes)
 
 
 @dataclass

@@ -6,9 +6,6 @@ import dataclasses
 
 import numpy as np
 
-from edgecnn.core.errors import DataError
-from edgecnn.data import DataSet
-from edgecnn.data.boxes import Boxes
 from edgecnn.runtime.model.anchors import DetectorRecord
 from edgecnn.runtime.model.contract import Contract
 
@@ -18,18 +15,13 @@ _ROUNDS = 100
 _SPREAD = (2 / 3, 1.0, 3 / 2)  # augmentation makes objects smaller and larger
 
 
-def to_data(contract: Contract, data: DataSet) -> Contract:
-    """A detector's contract with anchors that are fitted to the boxes of a data set.
+def with_anchors(contract: Contract, sizes: np.ndarray) -> Contract:
+    """A detector's contract with anchors that are `fitted` to boxes as augmentation makes them.
 
-    Raises:
-        DataError: it has no boxes.
+    Args:
+        contract: of the detector.
+        sizes: height and width of each box as shares of the image, (n, 2).
     """
-    boxes = [example.annotation for example in data.examples if isinstance(example.annotation, Boxes)]
-    sizes = np.array([size for each in boxes for size in each.sizes()])
-    if not len(sizes):
-        raise DataError(
-            f"{data.name} has no boxes to fit anchors to; expected COCO, Pascal VOC, YOLO or a table of boxes."
-        )
     spread = np.minimum(np.concatenate([sizes * factor for factor in _SPREAD]), 1.0)
     return fitted(DetectorRecord.read(contract), spread).put_into(contract)
 

@@ -14,7 +14,7 @@ from edgecnn.core.statistics import Metric, Share, share
 from edgecnn.data import DataSet, Example, class_indices
 from edgecnn.data.augmentation import PRESETS, preset
 from edgecnn.data.boxes import TASK as BOX_DATA
-from edgecnn.data.boxes import Boxes
+from edgecnn.data.boxes import Boxes, box_sizes
 from edgecnn.float_model.detector import as_detector
 from edgecnn.graph.postprocess import with_postprocess
 from edgecnn.models import anchor_fitting, ssd
@@ -112,7 +112,7 @@ class Detection(Task):
         learned = before.task == self.name and before.provenance.training is not None
         if anchors == "model" or (anchors == "auto" and learned):
             return contract
-        return anchor_fitting.to_data(contract, data)
+        return anchor_fitting.with_anchors(contract, box_sizes(data))
 
     def own_layers(self, model: Any) -> list[Any]:
         """All that the backbone hasn't."""
