@@ -14,7 +14,6 @@ import pytest
 from scenes import GREEN, RED, plain
 
 import edgecnn.camera
-from edgecnn.camera import crowd
 from edgecnn.camera.broadcast import Broadcast, encode
 from edgecnn.camera.frames import Frame
 from edgecnn.camera.recognize import Recognizer
@@ -22,6 +21,7 @@ from edgecnn.camera.server import PageServer
 from edgecnn.core.errors import CameraError, UsageError
 from edgecnn.runtime.model.model_file import read
 from edgecnn.runtime.run.engine import Engine
+from edgecnn.web import crowd
 from edgecnn.web.addresses import holder, is_loopback
 
 
