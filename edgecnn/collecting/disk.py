@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import time
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 from edgecnn.collecting.pictures import HIDDEN, REMOVED, REVIEW
@@ -16,6 +18,8 @@ from edgecnn.data.layout import find_layout
 from edgecnn.data.listing import entries, identity, images_below, printable
 from edgecnn.runtime.model.json_text import decoded
 from edgecnn.runtime.portable import locks
+
+_LEFTOVER = re.compile(r"\.\d{8}T\d{6}-\d{6}-\d+-\w+\.tmp\.\w+")  # of a name of ours, by `files.replacing`
 
 
 class Disk:
@@ -106,6 +110,7 @@ class Disk:
             )
         above = frozenset((identity(self.root),))
         classes = [folder.name for folder in entries(self.root).folders if _is_text(folder.name)]
+        self._remove_leftovers((*classes, REVIEW))
         paths = [
             (path.stat().st_mtime_ns, place, path.relative_to(self.root / place).as_posix())
             for place in (*classes, REVIEW)
@@ -113,6 +118,13 @@ class Disk:
             for path in images_below(self.root / place, Counter(), above)
         ]
         return classes, [(place, name) for _, place, name in sorted(paths) if _is_text(name)]
+
+    def _remove_leftovers(self, places: Iterable[str]) -> None:
+        """Remove the files that a killed process was about to write; none is written now, since we have the lock."""
+        for place in places:
+            for path in (self.root / place).glob(".*.tmp.*"):
+                if _LEFTOVER.fullmatch(path.name):
+                    path.unlink(missing_ok=True)
 
 
 def _is_text(name: str) -> bool:

@@ -189,12 +189,11 @@ def test_killed_at_any_time_there_are_whole_images_only(tmp_path):
     )
     process.stdout.readline()
     end = time.monotonic() + 60
-    while len(list((tmp_path / "data/cat").glob("*.jpg"))) < 3 and time.monotonic() < end:
+    while len(list((tmp_path / "data/cat").glob("2*.jpg"))) < 3 and time.monotonic() < end:
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     process.communicate()
     with contextlib.closing(Store(tmp_path / "data")) as again:
         assert again.unreadable == 0 and again.counts()["cat"] > 0
         again.add("cat", scene(10**7))
-        assert len(list((tmp_path / "data/cat").glob("*.jpg"))) == again.counts()["cat"]
-        assert not list((tmp_path / "data/cat").glob(".*")), "what the killed one left is removed"
+        assert len(list((tmp_path / "data/cat").iterdir())) == again.counts()["cat"], "what it left is removed"
