@@ -109,6 +109,8 @@ def test_an_earlier_run_is_found_again_without_looking(store, monkeypatch):
     store.close()
     shutil.copy(store.root / before[0].key, store.root / "dog" / "other.jpg")
     (store.root / "dog" / "broken.jpg").write_bytes(b"\xff\xd8\xff")
+    leftover = store.root / "dog" / ".20260101T000000-000001-999-abcdefg_.tmp.jpg"
+    leftover.write_bytes(b"half")
     (store.root / ".collect/index.jsonl").open("ab").write(b'{"key": "cat/x')
     looked = []
     with contextlib.closing(Store(store.root, progress=lambda *told: looked.append(told))) as again:
@@ -116,7 +118,7 @@ def test_an_earlier_run_is_found_again_without_looking(store, monkeypatch):
         assert again.counts() == {"cat": 3, "dog": 1} and again.waiting == 1
         found = again.pictures("cat")
         assert [each.key for each in found] == [each.key for each in before] and found[0].said == Said("dog", 0.9)
-        assert again.add("cat", scene(1)) == NEAR_DUPLICATE and again.undo() == ""
+        assert again.add("cat", scene(1)) == NEAR_DUPLICATE and again.undo() == "" and not leftover.exists()
 
 
 def test_two_processes_don_t_collect_into_one_folder(store):
