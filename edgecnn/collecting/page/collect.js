@@ -308,6 +308,7 @@ async function list() {
   listing = false;
   if (state.version !== listed) list();
 }
+function relist() { listed = -1; list(); }
 async function pages(place, count) {
   const found = {pictures: [], total: 0};
   do {
@@ -413,8 +414,8 @@ $("watch").onclick = () => ask("watch", {on: !state.watch});
 $("own").onclick = useOwn;
 $("rate").oninput = () => { $("rate-shown").textContent = $("rate").value; };
 $("skip").onchange = () => ask("settings", {keep_near_duplicates: !$("skip").checked});
-$("shown").onchange = () => { if ($("shown").value) $("into").value = $("shown").value; selected.clear(); $("grid").replaceChildren(); wanted = GRID; list(); };
-$("more").onclick = () => { wanted += GRID; list(); };
+$("shown").onchange = () => { if ($("shown").value) $("into").value = $("shown").value; selected.clear(); $("grid").replaceChildren(); wanted = GRID; relist(); };
+$("more").onclick = () => { wanted += GRID; relist(); };
 $("files").onchange = () => { upload([...$("files").files], $("into").value); $("files").value = ""; };
 $("move").onclick = () => change("move", {class: $("target").value});
 $("delete").onclick = () => change("delete", {});
