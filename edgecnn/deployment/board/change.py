@@ -43,8 +43,8 @@ class Deployment:
         Raises:
             DeviceError: it can't be written, or did not come up; what ran before runs again.
         """
+        self.manager.call("--version")  # without systemd nothing is written
         with self.store.locked():
-            self.manager.call("--version")  # without systemd nothing is written
             try:
                 digest = self._staged(request)
                 self._take_over(digest)

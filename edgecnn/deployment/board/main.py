@@ -73,8 +73,10 @@ def _answer(request: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _names(base: Path) -> list[str]:
+    from edgecnn.deployment.board.store import CURRENT
+
     with contextlib.suppress(OSError):
-        return sorted(each.name for each in base.iterdir() if each.is_dir() and not each.name.startswith("."))
+        return sorted(each.name for each in base.iterdir() if (each / CURRENT).is_symlink())
     return []
 
 
