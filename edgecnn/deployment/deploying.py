@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -151,21 +151,7 @@ def _install(there: Link, made: Version, target: Target) -> Outcome:
     """
     app = made.files[APP]
     paths = there.bring_all({name: made.files[name] for name in (APP, MODEL, LABELS) if name in made.files})
-    there.note(f"{there.name}: replaying the golden vectors ...")
-    hints = made.options.hints
-    if hints.labels:
-        hints = dataclasses.replace(hints, labels=Path(paths[LABELS]))
-    options = dataclasses.replace(made.options, model=paths[MODEL], hints=hints)
-    request: dict[str, Any] = {"action": "replay", "options": options.to_json(), "golden": made.golden.to_dict()}
-    found = answers.replayed(there.ask(app, request, "the golden vectors were replayed"), there.name)
-    if not found.passed:
-        raise DeviceError(
-            f"{there.name}: {made.file.name} gives other answers there than on the host for "
-            f"{found.count - found.same_answer} of {found.count} golden vectors, up to {found.max_steps} quantization "
-            "steps apart. It was not deployed, and what ran before goes on. Check the board: edgecnn devices check "
-            f"{there.name}"
-        )
-    there.note(f"{there.name}: {found.identical} of {found.count} golden vectors identical.")
+    found = _replayed(there, made, paths)
     files: dict[str, Any] = {name: {"path": path, "sha256": sha256(made.files[name])} for name, path in paths.items()}
     files[OPTIONS] = _sent(made.files[OPTIONS])
     files |= {secret_path(name): _sent(content, secret=True) for name, content in made.secrets.items()}
@@ -181,6 +167,31 @@ def _install(there: Link, made: Version, target: Target) -> Outcome:
     }
     text = there.ask(app, request, "the service was installed", root=target.system)
     return Outcome(there.name, (answers.state(text, there.name),), found)
+
+
+def _replayed(there: Link, made: Version, paths: Mapping[str, str]) -> GoldenResult:
+    """How the board's answers to the golden vectors compare with the host's.
+
+    Raises:
+        DeviceError: they are others.
+    """
+    there.note(f"{there.name}: replaying the golden vectors ...")
+    hints = made.options.hints
+    if hints.labels:
+        hints = dataclasses.replace(hints, labels=Path(paths[LABELS]))
+    options = dataclasses.replace(made.options, model=paths[MODEL], hints=hints)
+    request = {"action": "replay", "options": options.to_json(), "golden": made.golden.to_dict()}
+    text = there.ask(made.files[APP], request, "the golden vectors were replayed")
+    found = answers.replayed(text, there.name)
+    if not found.passed:
+        raise DeviceError(
+            f"{there.name}: {made.file.name} gives other answers there than on the host for "
+            f"{found.count - found.same_answer} of {found.count} golden vectors, up to {found.max_steps} quantization "
+            "steps apart. It was not deployed, and what ran before goes on. Check the board: edgecnn devices check "
+            f"{there.name}"
+        )
+    there.note(f"{there.name}: {found.identical} of {found.count} golden vectors identical.")
+    return found
 
 
 def _sent(content: bytes, *, secret: bool = False) -> dict[str, Any]:
