@@ -172,7 +172,11 @@ def test_command_shows_a_table(tiny):
         (("tiny.tflite", "--threads", "x"), 2, "1,2,4"),
         (("tiny.tflite", "--threads", "0"), 2, "from 1 to 256"),
         (("tiny.tflite", "--device", "ssh://a b"), 2, "Unknown device"),
-        (("tiny.tflite", "--device", "fax://pi"), 2, "Unknown device 'fax'. Choose one of: local, ssh"),
+        (
+            ("tiny.tflite", "--device", "fax://pi"),
+            2,
+            "Unknown device 'fax'. Choose one of: adb, browser, local, phone, ssh",
+        ),
         (("tiny.tflite", "--delegate", "warp"), 2, "Unknown delegate"),
         (("tiny.tflite", "--delegate", "/nowhere/libx.so"), 1, "libx.so"),
     ],

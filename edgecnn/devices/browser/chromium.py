@@ -75,7 +75,13 @@ class Chromium:
         # As root, Chromium starts without its sandbox only; WebAssembly's own is still around the model.
         root = ("--no-sandbox",) if processes.user() == 0 and sys.platform != "win32" else ()
         self._log = Path(self._folder.name) / "log"
-        command = [program, *_FLAGS, *root, f"--user-data-dir={Path(self._folder.name) / 'profile'}", address]
+        command = [
+            program,
+            *_FLAGS,
+            *root,
+            f"--user-data-dir={Path(self._folder.name) / 'profile'}",
+            f"{address}#alone",
+        ]
         try:
             with open(self._log, "wb") as log:
                 self._process = subprocess.Popen(

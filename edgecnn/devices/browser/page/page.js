@@ -88,4 +88,7 @@ async function work() {
   }
 }
 
-work().catch(() => show('edgecnn has ended, or the connection was lost. Run the command again.', 'bad'));
+work().catch(() => {
+  show('edgecnn has ended, or the connection was lost. Run the command again.', 'bad');
+  if (location.hash === '#alone') window.close(); // nobody sees it, and the browser ends with its last page
+});
