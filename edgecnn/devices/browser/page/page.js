@@ -55,7 +55,7 @@ function perform(task) {
     $('progress').value = total ? done / total : 0;
     if (performance.now() - toldAt < TOLD_EVERY_MS) return;
     toldAt = performance.now();
-    post(`progress/${task.number}`, { stage, done, total }).catch(() => {});
+    post(`progress/${task.number}`, { stage, done, total }).catch(lost);
   };
   if (task.job === 'end') return finish(task.lines);
   if (task.job === 'describe') return describe();
@@ -88,7 +88,9 @@ async function work() {
   }
 }
 
-work().catch(() => {
+function lost() {
   show('edgecnn has ended, or the connection was lost. Run the command again.', 'bad');
   if (location.hash === '#alone') window.close(); // nobody sees it, and the browser ends with its last page
-});
+}
+
+work().catch(lost);
