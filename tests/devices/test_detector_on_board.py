@@ -1,4 +1,4 @@
-"""A detector on a board: mAP, boxes and golden vectors are the host's."""
+"""A detector on a board and in a browser: mAP, boxes and golden vectors are the host's."""
 
 from __future__ import annotations
 
@@ -7,13 +7,17 @@ from pathlib import Path
 
 import cv2
 import pytest
+from chromium import PROGRAM
 from fake_pi import FakePi
+from requirements import litertjs_folder
 
+from edgecnn.devices import Device, open_device
 from edgecnn.devices.ssh_device import SshDevice
 from edgecnn.runtime.model import model_file
 from edgecnn.runtime.run.boxes import detect
 from edgecnn.runtime.run.engine import Engine
 from edgecnn.verification import verify
+from edgecnn.web import litertjs
 
 
 @pytest.fixture
@@ -32,11 +36,23 @@ def data(tiny_detector: Path, tmp_path: Path) -> str:
 def test_map_on_a_board_is_the_hosts(
     pi: FakePi, reach: Callable[..., SshDevice], tiny_detector: Path, data: str
 ) -> None:
-    artifact = tiny_detector / "d.tflite"
+    with reach(pi) as device:
+        check_verification(device, tiny_detector / "d.tflite", data)
+
+
+@pytest.mark.skipif(PROGRAM is None, reason="needs Chromium (Debian: apt install chromium)")
+def test_map_in_a_browser_is_the_hosts(tiny_detector: Path, data: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """LiteRT.js has the operator that suppresses boxes; its outputs come in the order of its own names."""
+    monkeypatch.setenv(litertjs.FOLDER_VARIABLE, str(litertjs_folder()))
+    with open_device("browser", note=lambda text: None) as device:
+        check_verification(device, tiny_detector / "d.tflite", data)
+
+
+def check_verification(device: Device, artifact: Path, data: str) -> None:
     here = verify(artifact, artifact, data)
     assert here.metrics["map"].artifact.percent > 20
-    with reach(pi) as device, device.session(model_file.read(artifact)) as session:
-        there = verify(artifact, artifact, data, device="fake-pi", runner=session)
+    with device.session(model_file.read(artifact)) as session:
+        there = verify(artifact, artifact, data, device=device.name, runner=session)
     for name, metric in here.metrics.items():
         assert there.metrics[name].artifact.percent == pytest.approx(metric.artifact.percent, abs=1e-4)
     assert there.agreement == here.agreement

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import tiny_models
+from chromium import PROGRAM
 
 from edgecnn.core.errors import DeviceError, EdgecnnError, ModelFileError, UsageError
 from edgecnn.devices import Listener, open_device
@@ -228,3 +229,21 @@ def test_chromium_is_found_or_named(tmp_path: Any, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv(chromium.VARIABLE, "no-such-browser")
     with pytest.raises(DeviceError, match="EDGECNN_BROWSER is 'no-such-browser'"):
         open_device("browser")
+
+
+@pytest.mark.skipif(PROGRAM is None, reason="needs Chromium (Debian: apt install chromium)")
+def test_a_browser_that_nobody_sees_ends_with_edgecnn(server: PageServer) -> None:
+    """However edgecnn ends: the page has lost its server."""
+    browser = chromium.Chromium(str(PROGRAM), server.addresses()[0])
+    try:
+        end = time.monotonic() + 60
+        while not server.has_guest and time.monotonic() < end:
+            time.sleep(0.05)
+        browser.check()
+        server.close()
+        with pytest.raises(DeviceError, match="ended with status 0"):
+            while time.monotonic() < end:
+                browser.check()
+                time.sleep(0.05)
+    finally:
+        browser.close()
