@@ -44,7 +44,7 @@ def hypervolume(points: Sequence[Point], reference: Point) -> float:
     return area
 
 
-def promoted(points: Sequence[Point], count: int, bound_ms: float | None) -> list[int]:
+def promoted(points: Sequence[Point], count: int, bound_ms: float | None, guessing: float = 0.0) -> list[int]:
     """Positions of the candidates that are worth more training, the most valuable first.
 
     Args:
@@ -52,6 +52,7 @@ def promoted(points: Sequence[Point], count: int, bound_ms: float | None) -> lis
         count: how many to take.
         bound_ms: longest latency that is allowed: half of the places then go to the most accurate that are likely to
             keep it; points beyond it are those that may.
+        guessing: accuracy in percent without a model, above which accuracy counts.
     """
     limit = math.inf if bound_ms is None else bound_ms
 
@@ -64,15 +65,18 @@ def promoted(points: Sequence[Point], count: int, bound_ms: float | None) -> lis
     while left and len(chosen) < count:
         if not layer:
             layer = [left[position] for position in front([points[row] for row in left])]
-        best = max(layer, key=lambda row: (_gain(points, chosen, row), -row))
+        best = max(layer, key=lambda row: (_gain(points, chosen, row, guessing), -row))
         chosen.append(best)
         layer.remove(best)
         left.remove(best)
     return chosen
 
 
-def _gain(points: Sequence[Point], chosen: Sequence[int], row: int) -> float:
-    """What a point adds to the hypervolume of the chosen ones."""
-    reference = Point(2 * max(point.latency_ms for point in points), min(point.accuracy for point in points) - 1)
+def _gain(points: Sequence[Point], chosen: Sequence[int], row: int, guessing: float) -> float:
+    """What a point adds to the hypervolume of the chosen ones.
+
+    Were the lowest accuracy of the points the reference, the fastest one, which has it as a rule, would add nothing.
+    """
+    reference = Point(2 * max(point.latency_ms for point in points), guessing)
     before = [points[each] for each in chosen]
     return hypervolume([*before, points[row]], reference) - hypervolume(before, reference)

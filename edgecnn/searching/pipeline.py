@@ -145,7 +145,8 @@ def _chosen(
         group = [each for each in open_ones if trials[each.network_key].images == images]
         latencies = {each.key: float(estimates[each.key].latency_ms or 0.0) for each in group}
         known = list(points({each.key: trials[each.network_key] for each in group}, latencies).values())
-        chosen += [group[row] for row in promoted(known, effort.finalists - len(chosen), bound_ms)]
+        places = promoted(known, effort.finalists - len(chosen), bound_ms, task.guessing)
+        chosen += [group[row] for row in places]
     return chosen
 
 

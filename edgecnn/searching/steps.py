@@ -93,7 +93,9 @@ class Steps:
         known = points(tried, latencies_ms)
         count = max(self.task.settings.effort.finalists, math.ceil(len(tried) / REDUCTION))
         keys, bound_ms = list(known), self.task.settings.constraints.latency_ms
-        return {keys[row]: tried[keys[row]] for row in promoted(list(known.values()), count, bound_ms)}
+        return {
+            keys[row]: tried[keys[row]] for row in promoted(list(known.values()), count, bound_ms, self.task.guessing)
+        }
 
     def _rungs(self) -> list[int]:
         """Training images of the budgets, the smallest first."""

@@ -57,6 +57,11 @@ class Task:
         """Of the device."""
         return self.settings.place.threads or self.laws.threads
 
+    @property
+    def guessing(self) -> float:
+        """Accuracy, in percent, of who names a class at random."""
+        return 100 / self.classes
+
     def identity(self) -> dict[str, Any]:
         """What makes it this search and no other, as JSON values."""
         asked = dataclasses.asdict(self.settings)

@@ -62,3 +62,10 @@ def test_under_a_bound_half_of_the_places_are_for_accuracy() -> None:
     assert promoted(points, 4, 60.0)[:2] == [1, 2]
     assert promoted(points, 4, 50.5)[:2] == [1, 4], "what is likely to be too slow comes later"
     assert 2 not in promoted(points, 3, None)
+
+
+def test_the_fastest_is_worth_its_speed() -> None:
+    """It is the least accurate as a rule; what counts is how much better than guessing it is."""
+    points = [Point(1.0, 50.0), Point(4.0, 60.0), Point(5.0, 63.0), Point(6.0, 64.0)]
+    assert promoted(points, 2, None, guessing=10.0) == [3, 0]
+    assert promoted(points, 2, None, guessing=50.0) == [3, 1]
