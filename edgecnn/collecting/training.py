@@ -21,6 +21,7 @@ _PROGRAM = (sys.executable, "-m", "edgecnn")
 _KEPT_LINES = 60
 _LONGEST_LINE = 400
 _GRACE_S = 10.0
+_EPOCHS = re.compile(r"epoch (\d+) of (\d+)")
 _PROGRESS = re.compile(r"(\d+)/(\d+)(?:, .* left)?$")
 
 
@@ -88,7 +89,7 @@ class Training:
         """For the page: its state, the command, the last lines, and how far the stage at hand is."""
         lines = list(self._lines)
         last = lines[-1] if lines else ""
-        found = _PROGRESS.search(last)
+        found = _EPOCHS.search(last) or _PROGRESS.search(last)
         done, total = (int(found[1]), int(found[2])) if found else (0, 0)
         return {
             "state": self._state, "command": self.command, "lines": lines[-12:], "last": last, "done": done,

@@ -231,7 +231,7 @@ def test_training_from_the_page(browser, page, monkeypatch):
     for name in ("cat", "dog"):
         page.store.add_class(name)
         page.store.add(name, scene(10**6))
-    script = "import time; print('head epoch 3/10', flush=True); time.sleep(60)"
+    script = "import time; print('epoch 3 of 10 [###] 1/8', flush=True); time.sleep(60)"
     monkeypatch.setattr("edgecnn.collecting.training._PROGRAM", (sys.executable, "-c", script))
     browser.wait_for("document.getElementById('command').textContent.includes('edgecnn train ')")
     browser.run("document.getElementById('train').click()")
