@@ -64,8 +64,8 @@ def install(model: str, target: Target, container: str | None, given: dict[str, 
 
     \b
     Examples:
-      edgecnn deploy m.tflite --device pi4 --device door \\
-          --sink mqtt:broker.local,credentials=~/mqtt.txt
+      edgecnn deploy m.tflite --device pi4 --device door
+      edgecnn deploy m.tflite --device pi4 --sink mqtt:broker.local
       edgecnn deploy m.tflite --container image
     """
     from edgecnn.devices import delegates

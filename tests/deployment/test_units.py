@@ -41,7 +41,8 @@ def analyze(*words: str, runtime: Path) -> str:
 def write_unit(folder: Path, system: bool) -> Path:
     place = Places("camera", system, folder, folder, folder / "edgecnn-camera", "default.target")
     (place.root / "current/credentials").mkdir(parents=True)
-    (folder / UNIT).write_text(unit.text(place, SERVICE))
+    (place.root / "current" / UNIT).write_text(unit.text(place, SERVICE))
+    place.unit_link.symlink_to(place.root / "current" / UNIT)  # as a deployment has it
     return folder / UNIT
 
 
