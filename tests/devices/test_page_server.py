@@ -236,11 +236,11 @@ def test_a_browser_that_nobody_sees_ends_with_edgecnn(server: PageServer) -> Non
     """However edgecnn ends: the page has lost its server."""
     browser = chromium.Chromium(str(PROGRAM), server.addresses()[0])
     try:
-        end = time.monotonic() + 60
-        while not server.has_guest and time.monotonic() < end:
-            time.sleep(0.05)
+        server.set_task("describe", {}, None, [])
+        assert server.wait(60) is not None
         browser.check()
         server.close()
+        end = time.monotonic() + 60
         with pytest.raises(DeviceError, match="ended with status 0"):
             while time.monotonic() < end:
                 browser.check()
