@@ -102,7 +102,7 @@ def profile(
 
     Args:
         model: ours, or by others.
-        device: "local", a name from devices.toml, or `[user@]host[:port]`.
+        device: "local", "browser", "phone", "adb", a name from devices.toml, or `[user@]host[:port]`.
         delegate: "cpu", "edgetpu[:usb|:pci|:N]" or the path of a delegate's library on the device.
         threads: one number or several (a row each); None lets the device take its processors, at most 4.
         runs: measured inferences.

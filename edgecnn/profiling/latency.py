@@ -102,7 +102,8 @@ def profile(
 
     Args:
         model: a `.tflite` file.
-        device: "local", a name from devices.toml, `[ssh://][user@]host[:port]`, or an open device.
+        device: "local", "browser", "phone", "adb", a name from devices.toml, `[ssh://][user@]host[:port]`, or an open
+            device.
         delegate: "cpu", "edgetpu[:usb|:pci|:N]" or the path of a delegate's library on the device.
         threads: one number or several (a row each); None lets the device take its processors, at most 4.
         runs: measured inferences per row.

@@ -247,6 +247,7 @@ def test_the_users_own_browser(artifact: ModelFile, tmp_path: Path, monkeypatch:
     """By a name of the user's, too."""
     addresses: list[str] = []
     monkeypatch.setattr("webbrowser.open", addresses.append)
+    monkeypatch.setenv("DISPLAY", ":0")
     known.add(known.Entry("mine", "browser://own"))
     visitor = Visitor(tmp_path / "own", lambda: "".join(addresses))
     with open_device("mine", lambda text: None) as device:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import webbrowser
 from collections.abc import Callable
 
@@ -65,5 +67,11 @@ class Own(Place):
 
     def invite(self, addresses: list[str], note: Callable[[str], None]) -> None:
         """Open the page, and say where it is: it may not have opened, or another browser may be meant."""
-        note(f"Opening {addresses[0]} in your browser; or open it in another one. Keep the page in front.")
-        webbrowser.open(addresses[0])
+        note(f"Open {addresses[0]} in your browser, if it does not open by itself. Keep the page in front.")
+        if _has_screen():
+            webbrowser.open(addresses[0])
+
+
+def _has_screen() -> bool:
+    """Whether the browser that Python finds has windows: others would take the terminal."""
+    return sys.platform in ("darwin", "win32") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
