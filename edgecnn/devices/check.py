@@ -216,10 +216,10 @@ def _browser(inventory: Inventory, fix: Fix) -> Iterator[Finding]:
     yield Finding("user agent", system["user_agent"])
     yield Finding("processor", f"{system['cpu'] or 'unknown'}, {system['cores']} cores")
     yield Finding("runtime", system["runtime"])
-    if page["isolated"]:
-        yield Finding("threads", f"up to {system['cores']}: the page is cross-origin isolated")
+    if page["one_thread"]:
+        yield Finding("threads", "1", ADVICE, f"There is one thread: {page['one_thread']}")
     else:
-        yield Finding("threads", "1: the page is not cross-origin isolated", ADVICE, page["one_thread"])
+        yield Finding("threads", f"up to {system['cores']}: the page is cross-origin isolated")
     yield Finding("clock", f"moves in steps of {page['clock_step_ms']:.3g} ms")
 
 

@@ -25,7 +25,7 @@ from edgecnn.web import litertjs
 
 ARTIFACT = tiny_models.classifier(8, unsigned=True)
 FORM = {"name": "x", "dtype": "uint8", "shape": [1, 10]}
-DESCRIBED = {"user_agent": "Firefox/140", "cores": 4, "isolated": False, "clock_step_ms": 1.0}
+DESCRIBED = {"user_agent": "Firefox/140", "cores": 4, "isolated": False, "relaxed_simd": True, "clock_step_ms": 1.0}
 LOADED = {
     "runtime_ms": 1, "read_ms": 1, "init_ms": 1, "memory_before_bytes": 0, "inputs": [[FORM]], "outputs": [[FORM]],
 }  # fmt: skip
@@ -198,9 +198,25 @@ def test_nobody_comes(monkeypatch: pytest.MonkeyPatch) -> None:
         found.run("info")
 
 
-def test_threads_of_a_page_that_is_not_isolated() -> None:
-    with device() as found, pytest.raises(DeviceError, match=r"one. Use --threads 1"):
-        found.session(ARTIFACT, threads=2)
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        ({}, "not cross-origin isolated.* Use --threads 1"),
+        ({"isolated": True, "relaxed_simd": False, "user_agent": "Version/18 Safari"}, "Safari 18 has no relaxed SIMD"),
+        ({"isolated": True}, "only as many as there are processors, 4. Use --threads 4"),
+    ],
+)
+def test_threads_that_a_page_does_not_have(told: dict[str, Any], words: str) -> None:
+    with device(describe={**DESCRIBED, **told}) as found:
+        with pytest.raises(DeviceError, match=words):
+            found.session(ARTIFACT, threads=64)
+        assert found.session(ARTIFACT).threads == (4 if told == {"isolated": True} else 1)
+
+
+def test_a_machine_in_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edgecnn.web.web_server.own_address", lambda: "127.0.0.1")
+    with open_device("phone") as phone, pytest.raises(DeviceError, match="in no network"):
+        phone.run("info")
 
 
 def test_outputs_are_named_by_the_signature() -> None:

@@ -17,6 +17,7 @@ from edgecnn.devices.browser.fitness import refuse, refuse_delegate, refuse_job
 from edgecnn.devices.browser.place import Place
 from edgecnn.devices.browser.records import Loaded, Timed
 from edgecnn.devices.browser.session import PageSession
+from edgecnn.devices.browser.user_agent import browser_of
 from edgecnn.runtime.measure.latency import Latencies, Measurement, summary, test_inputs, thinned
 from edgecnn.runtime.measure.others import Others
 from edgecnn.runtime.measure.sustained import MIN_WINDOW_S, WINDOWS
@@ -88,7 +89,7 @@ class BrowserDevice:
 
     def _check(self, files: Sequence[AnyFile], options: Values) -> Values:
         told = self._page.describe()
-        page = {"isolated": told.isolated, "clock_step_ms": told.clock_step_ms, "one_thread": self._place.ONE_THREAD}
+        page = {"one_thread": self._why_one_thread(), "clock_step_ms": told.clock_step_ms}
         return {**self._info(files, options), "browser": page}
 
     def _threads(self, files: Sequence[AnyFile], options: Values) -> list[int]:
@@ -100,18 +101,27 @@ class BrowserDevice:
         told, asked = self._page.describe(), options.get("threads")
         counts = [asked] if isinstance(asked, int) else list(asked or ())
         if not counts:
-            counts = [min(_DEFAULT_THREADS, told.cores) if told.isolated else 1]
-        if max(counts) > 1 and not told.isolated:
-            raise DeviceError(
-                f"{self.name}: {max(counts)} threads were requested, but this page is not cross-origin isolated, so "
-                f"that WebAssembly has one. {self._place.ONE_THREAD}"
-            )
+            counts = [1 if self._why_one_thread() else min(_DEFAULT_THREADS, told.cores)]
+        if max(counts) > 1 and self._why_one_thread():
+            raise DeviceError(f"{self.name}: {max(counts)} threads were requested, but {self._why_one_thread()}")
         if max(counts) > told.cores:
             raise DeviceError(
                 f"{self.name}: {max(counts)} threads were requested, but LiteRT.js has only as many as there are "
                 f"processors, {told.cores}. Use --threads {told.cores}."
             )
         return [min([count, *(safe_threads(file.model.graph, count) for file in files)]) for count in counts]
+
+    def _why_one_thread(self) -> str:
+        """Why there is one thread only, and what to do; empty where there may be several."""
+        told = self._page.describe()
+        if not told.isolated:
+            return f"the page is not cross-origin isolated, so that WebAssembly has one. {self._place.ONE_THREAD}"
+        if not told.relaxed_simd:
+            return (
+                f"{browser_of(told.user_agent)} has no relaxed SIMD, which LiteRT.js's threads need. Use --threads 1, "
+                "or a newer browser."
+            )
+        return ""
 
     def _load(self, files: Sequence[AnyFile], threads: int) -> Loaded:
         self._page.describe()

@@ -20,7 +20,8 @@ class Described(Record):
 
     Attributes:
         cores: processors, as far as the browser tells.
-        isolated: whether the page is cross-origin isolated, so that WebAssembly may have threads.
+        isolated: whether the page is cross-origin isolated, so that WebAssembly may share memory.
+        relaxed_simd: whether WebAssembly has these instructions, which LiteRT.js's build with threads uses.
         clock_step_ms: how far its clock moves at once.
         platform, platform_version, model, architecture: told to secure pages only, and not by all browsers.
     """
@@ -28,6 +29,7 @@ class Described(Record):
     user_agent: Text
     cores: Threads
     isolated: bool
+    relaxed_simd: bool
     clock_step_ms: Annotated[float, Range(1e-6, 1000)]
     platform: Text | None = None
     platform_version: Text | None = None

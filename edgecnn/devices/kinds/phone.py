@@ -5,15 +5,18 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
-from edgecnn.core.errors import UsageError
+from edgecnn.core.errors import DeviceError, UsageError
 from edgecnn.devices import Listener
 from edgecnn.devices.browser.device import BrowserDevice
 from edgecnn.devices.browser.place import Place
 from edgecnn.devices.known import Entry
+from edgecnn.web.addresses import is_loopback
 from edgecnn.web.qr_code import qr_code
 
 SUMMARY = "a phone on the same network, which scans a QR code; phone://ADDRESS[:PORT] chooses our own address"
+_ANY = "0.0.0.0"
 _PLACE = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[\w.-]*)(?::(?P<port>\d{1,5}))?")
 
 
@@ -43,10 +46,19 @@ class Phone(Place):
     )
 
     def __init__(self, name: str, host: str, port: int | None) -> None:
-        self.name, self.HOST, self.PORT = name, host or "0.0.0.0", port
+        self.name, self.HOST, self.PORT = name, host or _ANY, port
 
     def invite(self, addresses: list[str], note: Callable[[str], None]) -> None:
-        """Show the code, and the address for phones that scan none."""
+        """Show the code, and the address for phones that scan none.
+
+        Raises:
+            DeviceError: this machine is in no network.
+        """
+        if self.HOST == _ANY and is_loopback(urlsplit(addresses[0]).hostname or ""):
+            raise DeviceError(
+                f"{self.name}: this machine is in no network in which a phone could reach it. Connect it, or use an "
+                "Android phone by USB: --device adb."
+            )
         note("Scan this code with the phone's camera; both must be on the same network. It can be opened once.")
         print(qr_code(addresses[0]), file=sys.stderr, flush=True)  # a note's colors would be taken out
         note(f"Or open on the phone: {addresses[0]}")

@@ -23,6 +23,12 @@ function clockStep() {
   return step;
 }
 
+// Of the proposal "relaxed SIMD", without which LiteRT.js has no threads: a module with `i8x16.relaxed_swizzle`.
+const RELAXED = new Uint8Array([
+  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 15, 1, 13, 0, 65, 1, 253, 15, 65, 2, 253, 15, 253,
+  128, 2, 11,
+]);
+
 async function describe() {
   const hints = ['architecture', 'model', 'platformVersion'];
   const told = await navigator.userAgentData?.getHighEntropyValues(hints).catch(() => null);
@@ -30,6 +36,7 @@ async function describe() {
     user_agent: navigator.userAgent,
     cores: navigator.hardwareConcurrency || 1,
     isolated: globalThis.crossOriginIsolated === true,
+    relaxed_simd: WebAssembly.validate(RELAXED),
     clock_step_ms: clockStep(),
     platform: told?.platform || null,
     platform_version: told?.platformVersion || null,
