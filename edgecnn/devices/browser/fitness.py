@@ -8,7 +8,7 @@ from typing import Any
 from edgecnn.core.errors import UsageError
 from edgecnn.runtime.model.model_file import AnyFile
 from edgecnn.runtime.run.engine import stored
-from edgecnn.runtime.run.program import explain
+from edgecnn.runtime.run.program import check_memory, explain
 
 TYPES = ("uint8", "float32", "int32")
 """Number types of the tensors that LiteRT.js takes and gives."""
@@ -20,7 +20,9 @@ def refuse(file: AnyFile, device: str) -> None:
 
     Raises:
         UsageError: received, expected, remedy.
+        ModelFileError: its activations take too much memory.
     """
+    check_memory(file)
     graph = file.model.graph
     if any(operator.name == _COMPILED for operator in graph.operators):
         raise UsageError(f"{file.name} can't run in {device}: {explain(_COMPILED)}")

@@ -83,7 +83,7 @@ class Program:
     def __init__(self, file: AnyFile, threads: int | None = None, delegates: list[Any] | None = None) -> None:
         self.file = file
         self.threads = safe_threads(file.model.graph, threads or default_threads())
-        _check_memory(file)
+        check_memory(file)
         with refusals(file.name, "refuses it"):
             self.interpreter = open_interpreter(file.data, self.threads, experimental_delegates=delegates)
         self.inputs = tuple(map(_info, self.interpreter.get_input_details()))
@@ -110,8 +110,12 @@ class Program:
             return self.fetch()
 
 
-def _check_memory(file: AnyFile) -> None:
-    """A file of a kilobyte may ask for images of gigabytes, which a board would not survive."""
+def check_memory(file: AnyFile) -> None:
+    """Refuse activations beyond the limit: a file of a kilobyte may ask for gigabytes, which a board would not survive.
+
+    Raises:
+        ModelFileError: it does.
+    """
     limit = limit_bytes(LIMIT_VARIABLE, DEFAULT_LIMIT_MB)
     needed = least_activation_bytes(file.model.graph)
     if needed > limit:
