@@ -50,9 +50,10 @@ def list_devices(json_path: str | None) -> None:
     rows = [[name, text, ""] for name, text in built_in.items()]
     rows += [[entry.name, entry.target, entry.ssh_config or ""] for entry in entries]
     values = {
-        "devices": [dataclasses.asdict(entry) for entry in entries], "built_in": [{"name": name, "summary": text} for name, text in built_in.items()],
-        "file": str(known.path())
-    }  # fmt: skip
+        "devices": [dataclasses.asdict(entry) for entry in entries],
+        "built_in": [{"name": name, "summary": text} for name, text in built_in.items()],
+        "file": str(known.path()),
+    }
     emit(values, json_path, lambda: print_table(("name", "target", "ssh configuration"), rows))
 
 
