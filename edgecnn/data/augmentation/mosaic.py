@@ -11,7 +11,7 @@ from edgecnn.runtime.opencv import opencv
 _CORNERS = ((0, 0), (0, 1), (1, 0), (1, 1))  # y and x of each image, in images
 
 
-def shown(images: Sequence[np.ndarray], window: np.ndarray) -> np.ndarray:
+def shown(images: Sequence[np.ndarray] | np.ndarray, window: np.ndarray) -> np.ndarray:
     """What the window shows, of the size of one image.
 
     Args:

@@ -43,9 +43,8 @@ def corrected(boxes: np.ndarray, anchors: np.ndarray, scales: Sequence[float]) -
     """The same for some anchors: boxes and anchors (n, 4) -> (n, 4)."""
     centers, sizes = (boxes[:, :2] + boxes[:, 2:]) / 2, np.maximum(boxes[:, 2:] - boxes[:, :2], 1e-6)
     moved = (centers - anchors[:, :2]) / anchors[:, 2:]
-    return (np.concatenate((moved, np.log(sizes / anchors[:, 2:])), axis=1) * np.array(scales, np.float32)).astype(
-        np.float32
-    )
+    found = np.concatenate((moved, np.log(sizes / anchors[:, 2:])), axis=1) * np.asarray(scales, np.float32)
+    return found.astype(np.float32)
 
 
 def areas(boxes: np.ndarray) -> np.ndarray:
