@@ -31,6 +31,7 @@ def build_model(  # noqa: PLR0913 (by keyword, what the command offers)
     name: str,
     *,
     input_size: int | None = None,
+    input_width: int | None = None,
     width: float = 1.0,
     classes: int | None = None,
     color: str = "rgb",
@@ -44,21 +45,19 @@ def build_model(  # noqa: PLR0913 (by keyword, what the command offers)
     Args:
         name: a variant, for example "efficientnet_lite0"; `variants()` has all.
         input_size: height and width in pixels; by default the paper's. The weights don't depend on it.
+        input_width: of a detector's input, where it differs from the height.
         width: factor on the channel counts, rounded as the family's reference implementation does.
         classes: number of logits; by default those of the weights' file, otherwise ImageNet's 1,000.
-        color: "rgb" or "gray" (one channel). Pretrained gray networks sum the kernels of the colors, which is exact
-            where all colors are normalized alike (not in EfficientNet-B0 to B7).
-        weights: "none" (random), "imagenet", a file that was saved before, a file of PyTorch's (safetensors, also by
-            its index, or a checkpoint), or from the hub: "timm:NAME.TAG", "hf:ORG/NAME@REVISION". With another class
-            count than the weights', the layer of the logits stays random.
+        color: "rgb" or "gray": one channel, by the sum of pretrained kernels; exact where colors are normalized alike.
+        weights: "none" (random), "imagenet", a saved file, PyTorch's (safetensors, also by its index, or a checkpoint),
+            or from the hub: "timm:NAME.TAG", "hf:ORG/NAME@REVISION". For other classes the last layer stays random.
         weights_of: which published model a file of PyTorch's has the weights of, or began as: "timm:NAME.TAG",
             "torchvision:NAME.WEIGHTS"; by default what its config.json or its name says, or the only one that fits.
         anchors_from: data set to whose boxes a detector's anchors are fitted; by default they are SSD's.
         seed: of the random weights, for this process's Python, NumPy and TensorFlow generators alike.
 
     Returns:
-        A Keras model, (batch, height, width, channels) normalized as the contract says to logits (batch, classes), and
-        the contract.
+        A Keras model, (batch, height, width, channels) normalized as the contract says to logits, and the contract.
 
     Raises:
         SettingError: an argument is unknown or out of range.
@@ -66,24 +65,32 @@ def build_model(  # noqa: PLR0913 (by keyword, what the command offers)
         UntrustedModelError: a file asks for more than weights.
         MissingExtraError: the hub's client is not installed.
     """
-    return _built(name, BuildSettings(input_size, width, classes, color, weights, weights_of, anchors_from, seed))
+    given = (input_size, input_width, width, classes, color, weights, weights_of, anchors_from, seed)
+    return _any(name, BuildSettings(*given))
 
 
-def _built(name: str, settings: BuildSettings) -> tuple[Any, Contract]:
+def _any(name: str, settings: BuildSettings) -> tuple[Any, Contract]:
     """See `build_model`."""
     backbone = catalog.backbone(name)
     if backbone:
         return _built_detector(name, backbone, settings)
-    if settings.anchors_from is not None:
-        raise SettingError(Key("anchors_from"), f" is for detectors, for example {name}_ssd; {name} has no anchors.")
+    for key in ("input_width", "anchors_from"):
+        if getattr(settings, key) is not None:
+            raise SettingError(Key(key), f" is for detectors, for example {name}_ssd; {name} is a classifier.")
+    return _built(name, settings)
+
+
+def _built(name: str, settings: BuildSettings) -> tuple[Any, Contract]:
+    """A classifier."""
     catalog.check_classes(name, settings.classes)
     spec, weights = catalog.spec(name), settings.weights
     pretrained.check(spec, name, weights)
-    _check_size(name, spec, settings.input_size)
+    _check_size(name, spec, "input_size", settings.input_size)
+    _check_size(name, spec, "input_width", settings.input_width)
     foreign = _foreign(weights, name, settings.width, settings.weights_of)
     saved = _saved_contract(weights)
     spec = foreign.spec(spec) if foreign else _as_saved(spec, name, saved)
-    preprocessing = spec.preprocessing(settings.input_size, settings.color)
+    preprocessing = spec.preprocessing(settings.input_size, settings.color, settings.input_width)
     count = settings.classes or _classes(foreign, saved)
     keras.utils.set_random_seed(settings.seed)
     model = MODEL_FAMILIES.load(catalog.family(name)).build(
@@ -93,6 +100,7 @@ def _built(name: str, settings: BuildSettings) -> tuple[Any, Contract]:
     origin = _put_weights(model, name, spec, settings, foreign)
     arguments = {
         "input_size": preprocessing.height,
+        **({} if settings.input_width is None else {"input_width": settings.input_width}),
         "width": settings.width,
         "classes": count,
         "color": settings.color,
@@ -121,7 +129,7 @@ def _built_detector(name: str, backbone: str, settings: BuildSettings) -> tuple[
     """On the feature maps of a classifier, which has its weights."""
     size = settings.input_size or catalog.spec(name).input_size
     own = dataclasses.replace(settings, input_size=size, classes=None, anchors_from=None)
-    model, contract = as_detector(*_built(backbone, own), classes=settings.classes)
+    model, contract = as_detector(*_built(backbone, own), classes=settings.classes, name=name)
     if settings.anchors_from is not None:
         contract = anchor_fitting.with_anchors(contract, box_sizes(open_data(settings.anchors_from).part("train")))
     return model, contract
@@ -218,8 +226,6 @@ def _labels(is_imagenet: bool, classes: int, saved: Contract | None) -> dict[str
     return {}
 
 
-def _check_size(name: str, spec: ModelSpec, size: int | None) -> None:
+def _check_size(name: str, spec: ModelSpec, key: str, size: int | None) -> None:
     if size is not None and size < spec.smallest:
-        raise SettingError(
-            Key("input_size"), f" is {size}; expected at least {spec.smallest} pixels for the layers of {name}."
-        )
+        raise SettingError(Key(key), f" is {size}; expected at least {spec.smallest} pixels for the layers of {name}.")

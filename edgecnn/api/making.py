@@ -41,6 +41,7 @@ def build(  # noqa: PLR0913 (what the command takes)
     name: str,
     *,
     input_size: int | None = None,
+    input_width: int | None = None,
     width: float = 1.0,
     classes: int | None = None,
     color: str = "rgb",
@@ -54,6 +55,7 @@ def build(  # noqa: PLR0913 (what the command takes)
     Args:
         name: one that `list_models` gives.
         input_size: height and width in pixels; the model's own by default.
+        input_width: of a detector's input, where it differs from the height.
         width: width multiplier of the channels.
         classes: number of classes; by default those of the weights, 1,000 without weights.
         color: "rgb" or "gray".
@@ -72,6 +74,7 @@ def build(  # noqa: PLR0913 (what the command takes)
     return build_model(
         name,
         input_size=input_size,
+        input_width=input_width,
         width=width,
         classes=classes,
         color=color,

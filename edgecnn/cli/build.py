@@ -54,8 +54,9 @@ def _of_file(result: dict[str, Any]) -> str:
 def _sentence(result: dict[str, Any]) -> str:
     arguments = result["arguments"]
     weights = {"none": "random weights", "imagenet": "ImageNet weights"}.get(result["weights"], _of_file(result))
+    size = " x ".join(str(arguments[key]) for key in ("input_size", "input_width") if key in arguments)
     return (
-        f"{result['output']}: {result['name']}, {arguments['input_size']} px {arguments['color']}, "
+        f"{result['output']}: {result['name']}, {size} px {arguments['color']}, "
         f"{arguments['classes']} classes, {result['parameters']:,} parameters, "
         f"{result['macs'] / 1e6:,.0f} million multiply-accumulates, {weights}."
     )

@@ -31,7 +31,8 @@ def command(filter_text: str, place: EstimateSettings, json_path: str | None) ->
     All models convert to int8 as a whole; TPU says whether the Edge TPU's published rules let it run all of that, and
     below the table is what they don't. ImageNet weights are installed (yes), to download, of timm or torchvision alone
     (PyTorch: `edgecnn build MODEL --weights timm:NAME.TAG`, or a file), or nowhere (no); --json lists the names of all
-    that timm and torchvision publish. NAME_ssd, as mobilenet_v2_ssd, is an object detector on the feature maps of NAME.
+    that timm and torchvision publish. NAME_ssd, as mobilenet_v2_ssd, is an object detector on the feature maps of NAME;
+    efficientdet_lite0 to efficientdet_lite2 are detectors on the maps of EfficientNet-Lite.
 
     \b
     Example:
@@ -78,7 +79,10 @@ def _rows(part: str) -> list[dict[str, Any]]:
 
 def _show(rows: list[dict[str, Any]], filter_text: str) -> None:
     if not rows:
-        note(f"No model name contains {filter_text!r}. `edgecnn models` lists all models; NAME_ssd is a detector.")
+        note(
+            f"No model name contains {filter_text!r}. `edgecnn models` lists all models. "
+            "Detectors: NAME_ssd, efficientdet_lite0 to efficientdet_lite2."
+        )
         return
     estimated = "estimates" in rows[0]
     columns = (*_COLUMNS[:1], *_ESTIMATED, *_COLUMNS[1:]) if estimated else _COLUMNS

@@ -10,6 +10,7 @@ from pathlib import Path
 from edgecnn.core.errors import UsageError
 from edgecnn.core.options import Key, SettingError
 from edgecnn.core.registry import MODEL_FAMILIES
+from edgecnn.models import efficientdet
 from edgecnn.models.spec import Family, ModelSpec
 
 DETECTOR_SUFFIX = "_ssd"
@@ -28,9 +29,9 @@ def variants() -> dict[str, ModelSpec]:
 
 
 def names() -> list[str]:
-    """All that can be built: every variant, and a detector on each."""
+    """All that can be built: every variant, a detector on each, and detectors with a name of their own."""
     backbones = list(_families())
-    return [*backbones, *(f"{name}{DETECTOR_SUFFIX}" for name in backbones)]
+    return [*backbones, *(f"{name}{DETECTOR_SUFFIX}" for name in backbones), *efficientdet.VARIANTS]
 
 
 def backbone(name: str) -> str | None:
@@ -39,6 +40,8 @@ def backbone(name: str) -> str | None:
     Raises:
         UsageError: there is no such variant.
     """
+    if name in efficientdet.VARIANTS:
+        return efficientdet.VARIANTS[name].backbone
     if not name.endswith(DETECTOR_SUFFIX) or name in _families():
         return None
     variant = name[: -len(DETECTOR_SUFFIX)]
@@ -65,7 +68,8 @@ def family(name: str) -> str:
     families = _families()
     if name in families:
         return families[name]
-    close = difflib.get_close_matches(name.lower().replace("-", "_"), families, n=4, cutoff=0.5)
+    known = [*families, *efficientdet.VARIANTS]
+    close = difflib.get_close_matches(name.lower().replace("-", "_"), known, n=4, cutoff=0.5)
     choices = f"Did you mean {' or '.join(close)}? " if close else ""
     raise UsageError(f"There is no model {name!r}. {choices}`edgecnn models` lists all {len(families)}.")
 
@@ -73,14 +77,16 @@ def family(name: str) -> str:
 def spec(name: str) -> ModelSpec:
     """One variant's row of data.
 
-    A detector has its backbone's row: the same paper and weights, at the input size of detectors.
+    A detector has its backbone's row: the same weights, at the input size of detectors.
 
     Raises:
         UsageError: as `family`.
     """
     variant = backbone(name)
     if variant:
-        return dataclasses.replace(spec(variant), input_size=DETECTOR_INPUT_SIZE, fit="stretch")
+        own = efficientdet.VARIANTS.get(name)
+        size = own.input_size if own else DETECTOR_INPUT_SIZE
+        return dataclasses.replace(spec(variant), input_size=size, fit="stretch")
     return _family(family(name)).VARIANTS[name]
 
 

@@ -13,7 +13,11 @@ class BuildSettings(Settings):
 
     input_size: int | None = option(
         "Height and width of the input; the network halves them five times.",
-        low=32, high=2048, unit="pixels", metavar="N", default_help="the paper's; 320 for a detector",
+        low=32, high=2048, unit="pixels", metavar="N", default_help="the paper's; 320 for NAME_ssd",
+    )  # fmt: skip
+    input_width: int | None = option(
+        "Width of a detector's input where it differs from the height, as for cameras of 16:9.",
+        low=32, high=2048, unit="pixels", metavar="N", default_help="the height",
     )  # fmt: skip
     width: float = option("Factor on the channel counts.", 1.0, low=0.1, high=4.0, metavar="F")
     classes: int | None = option(

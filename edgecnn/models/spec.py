@@ -66,14 +66,16 @@ class ModelSpec:
     smallest: int = 32
     limits: tuple[Limit, ...] = ()
 
-    def preprocessing(self, input_size: int | None = None, color: str = "rgb") -> Preprocessing:
-        """The contract's input side, at another input size or in grayscale if asked.
+    def preprocessing(
+        self, input_size: int | None = None, color: str = "rgb", input_width: int | None = None
+    ) -> Preprocessing:
+        """The contract's input side, at another input size, not square or in grayscale if asked.
 
         A gray image has one channel, so it gets the average of the colors' mean and std.
         """
         size = input_size or self.input_size
         mean, std = (_averaged(self.mean), _averaged(self.std)) if color == "gray" else (self.mean, self.std)
-        return Preprocessing(size, size, color=color, fit=self.fit, crop=self.crop, mean=mean, std=std)
+        return Preprocessing(size, input_width or size, color=color, fit=self.fit, crop=self.crop, mean=mean, std=std)
 
 
 def _averaged(values: tuple[float, ...]) -> tuple[float]:

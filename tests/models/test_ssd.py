@@ -17,7 +17,7 @@ from edgecnn.core.errors import UsageError
 from edgecnn.core.options import SettingError
 from edgecnn.float_model import keras_file
 from edgecnn.float_model.detector import as_detector
-from edgecnn.models import catalog, ssd
+from edgecnn.models import box_heads, catalog, ssd
 from edgecnn.models.anchor_fitting import k_means, overlap
 from edgecnn.runtime.errors import ModelFileError
 from edgecnn.runtime.model.anchors import DetectorRecord
@@ -70,7 +70,7 @@ def test_a_detector_on_any_backbone_keeps_its_weights() -> None:
         if layer.name in ours and layer.weights:
             assert all(np.array_equal(a, b) for a, b in zip(layer.get_weights(), ours[layer.name])), layer.name
     boxes, logits = model(np.zeros((1, 128, 128, 3), np.float32))
-    assert abs(float(1 / (1 + np.exp(-logits.numpy().mean()))) - ssd.PRIOR) < 0.01
+    assert abs(float(1 / (1 + np.exp(-logits.numpy().mean()))) - box_heads.PRIOR) < 0.01
     assert np.abs(boxes.numpy()).max() < 5
 
 
@@ -96,12 +96,12 @@ def test_anchors_cover_each_cell_in_the_order_of_the_outputs() -> None:
 
 def test_a_head_for_other_classes_keeps_all_else() -> None:
     model, _ = build_model("mobilenet_v2_ssd", input_size=96, classes=5)
-    other = ssd.with_classes(model, 2)
+    other = box_heads.with_classes(model, 2)
     assert other.output_shape[1][1:] == (model.output_shape[1][1], 2) and other.output_shape[0] == model.output_shape[0]
     image = np.random.default_rng(0).normal(size=(1, 96, 96, 3)).astype(np.float32)
     assert np.array_equal(model(image)[0], other(image)[0])
-    again = ssd.with_classes(other, 7)
-    assert again.output_shape[1][2] == 7 and ssd.is_detector(again)
+    again = box_heads.with_classes(other, 7)
+    assert again.output_shape[1][2] == 7 and box_heads.is_detector(again)
 
 
 def test_contract_and_file_keep_the_anchors(tmp_path: object) -> None:
@@ -153,6 +153,21 @@ def test_anchors_are_fitted_to_boxes(tmp_path: Path) -> None:
     assert means[0] < 0.65 and means[1] > 0.8
     with pytest.raises(SettingError, match="anchors_from is for detectors"):
         build_model("mobilenet_v2", input_size=32, anchors_from=str(tmp_path / "boxes.csv"))
+
+
+def test_inputs_that_are_not_square() -> None:
+    """Anchors come from the maps' true sizes; square ones are squares of pixels, shares of the shorter side."""
+    model, contract = build_model("mobilenet_v2_ssd", input_size=96, input_width=160, classes=1, width=0.35)
+    assert contract.preprocessing.shape == (96, 160, 3) and contract.model.arguments["input_width"] == 160
+    record = DetectorRecord.read(contract)
+    assert [level[:2] for level in record.levels][:3] == [(6, 10), (3, 5), (2, 3)]
+    assert record.count == model.output_shape[0][1]
+    (tall, wide), *_ = record.levels[1][2]
+    assert abs(tall * 96 - wide * 160) < 0.01 and abs(tall - 0.35) < 1e-6
+    centers = record.anchors()[:, :2]
+    assert np.allclose(centers[0], [0.5 / 6, 0.5 / 10])
+    with pytest.raises(SettingError, match="input_width is for detectors"):
+        build_model("mobilenet_v2", input_size=32, input_width=64)
 
 
 def test_k_means_finds_clusters() -> None:

@@ -98,10 +98,10 @@ class Detection(DeviceTask):
                 "index": int(row[4]),
                 "label": contract.label(int(row[4])),
                 "id": ids[int(row[4])] if int(row[4]) < len(ids) else None,
-                "probability": round(float(row[5]), 6),
-                "box": [round(float(row[column]), 6) for column in (1, 0, 3, 2)],
+                "probability": round(row[5], 6),
+                "box": [round(row[column], 6) for column in (1, 0, 3, 2)],
             }
-            for row in rows
+            for row in rows.tolist()
         ]
 
     def located(self, rows: np.ndarray, contract: Contract, height: int, width: int) -> list[Answer]:
