@@ -7,7 +7,7 @@ filter is a constant velocity here, its assignment is greedy.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -19,28 +19,32 @@ _LOST_S = 1.0  # for so long an object may be out of sight
 _CONFIRMED = 2  # frames after which an object gets its number; a false alarm rarely lasts so long
 _ADAPTS = 0.5  # share of the newest movement in a track's velocity
 _CLASS, _SCORE = 4, 5
-_BOTH_CORNERS = np.array([0, 1, 0, 1])  # `np.tile` takes ten times as long
 
 
 @dataclass
 class _Track:
-    row: np.ndarray
+    """One object, in plain numbers: for a few objects NumPy takes longer to be called than to compute."""
+
+    row: list[float]  # a detection
     at: float
-    velocity: np.ndarray = field(default_factory=lambda: np.zeros(2, np.float32))
+    velocity: tuple[float, float] = (0.0, 0.0)  # of the center, y and x, a second
     frames: int = 1
     number: int = 0
 
-    def predicted(self, at: float) -> np.ndarray:
+    def predicted(self, at: float) -> list[float]:
         """The box at a time, y0, x0, y1, x1, if the object moves on as it did."""
-        moved: np.ndarray = self.row[:4] + self.velocity[_BOTH_CORNERS] * np.float32(at - self.at)
-        return moved
+        (y0, x0, y1, x1), passed = self.row[:4], at - self.at
+        down, right = self.velocity[0] * passed, self.velocity[1] * passed
+        return [y0 + down, x0 + right, y1 + down, x1 + right]
 
-    def continue_with(self, row: np.ndarray, at: float) -> None:
+    def continue_with(self, row: list[float], at: float) -> None:
         passed = at - self.at
         if passed > 0:
-            movement = ((row[:2] + row[2:4]) - (self.row[:2] + self.row[2:4])) / np.float32(2 * passed)
-            share = np.float32(1.0 if self.frames == 1 else _ADAPTS)
-            self.velocity = self.velocity + share * (movement - self.velocity)
+            share = 1.0 if self.frames == 1 else _ADAPTS
+            old, (down, right) = self.row, self.velocity
+            newest_down = (row[0] + row[2] - old[0] - old[2]) / (2 * passed)
+            newest_right = (row[1] + row[3] - old[1] - old[3]) / (2 * passed)
+            self.velocity = (down + share * (newest_down - down), right + share * (newest_right - right))
         self.row, self.at, self.frames = row, at, self.frames + 1
 
 
@@ -78,7 +82,7 @@ class Tracker:
         low = (rows[:, _SCORE] >= _LOW) & (rows[:, _SCORE] < self._least)
         self._continued(unseen, rows[low], _LOW_OVERLAP, at)
         self._tracks = [track for track in self._tracks if track.number or track.at >= at]
-        self._tracks += [_Track(row, at) for row in left]
+        self._tracks += [_Track(row, at) for row in left.tolist()]
         shown = sorted((track for track in self._tracks if track.at >= at), key=lambda track: -track.row[_SCORE])
         found = np.array([track.row for track in shown], np.float32).reshape(-1, rows.shape[1])
         return found, [self._number(track) for track in shown]
@@ -88,15 +92,17 @@ class Tracker:
         if not tracks or not len(rows):
             return rows
         boxes = np.array([track.predicted(at) for track in tracks], np.float32)
-        classes = np.array([track.row[_CLASS] for track in tracks])
+        classes = np.array([track.row[_CLASS] for track in tracks], np.float32)
         overlap = overlaps(boxes, rows[:, :4]) * (classes[:, np.newaxis] == rows[np.newaxis, :, _CLASS])
-        pairs = np.argwhere(overlap >= least)
+        first, second = np.nonzero(overlap >= least)
+        order = np.argsort(-overlap[first, second], kind="stable")
         free = np.ones(len(rows), bool)
-        taken = np.zeros(len(tracks), bool)
-        for track, row in pairs[np.argsort(-overlap[tuple(pairs.T)], kind="stable")]:
-            if free[row] and not taken[track]:
-                free[row], taken[track] = False, True
-                tracks[track].continue_with(rows[row], at)
+        taken: set[int] = set()
+        for track, row in zip(first[order].tolist(), second[order].tolist()):
+            if free[row] and track not in taken:
+                free[row] = False
+                taken.add(track)
+                tracks[track].continue_with(rows[row].tolist(), at)
         return rows[free]
 
     def _number(self, track: _Track) -> int:
