@@ -33,16 +33,26 @@ def estimate(
     """
     laws = known.chosen(settings)
     found = graphs.subject(model, build, trust=trust)
-    return tuple(of_totals(found.name, form, totals, laws) for form, totals in found.forms.items())
+    return tuple(of_totals(found.name, form, totals, laws, found.left_out) for form, totals in found.forms.items())
 
 
-def of_totals(model: str, number_format: str, totals: Totals, laws: Laws) -> Estimate:
-    """The estimate for a model's amounts of work; it says why where there is none."""
+def of_totals(model: str, number_format: str, totals: Totals, laws: Laws, left_out: tuple[str, ...] = ()) -> Estimate:
+    """The estimate for a model's amounts of work; it says why where there is none.
+
+    Args:
+        model: its name.
+        number_format: in which it computes.
+        totals: amounts of work.
+        laws: of the device.
+        left_out: operators that are not in the amounts.
+    """
     try:
         prediction = laws.predict(totals)
     except NotEstimatedError as error:
         measurements = sum(law.measurements for law in laws.laws.values())
-        return Estimate(model, number_format, laws.device, _basis(laws, measurements), refusal=str(error))
+        return Estimate(
+            model, number_format, laws.device, _basis(laws, measurements), refusal=str(error), left_out=left_out
+        )
     energy, energy_interval = _energy(prediction)
     return Estimate(
         model,
@@ -53,6 +63,7 @@ def of_totals(model: str, number_format: str, totals: Totals, laws: Laws) -> Est
         _pair(prediction.interval_ms),
         energy,
         energy_interval,
+        left_out=left_out,
     )
 
 

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from edgecnn.core.file_kind import kind_of
-from edgecnn.estimation.work import FORMATS, Totals, Work, totals, work_of
+from edgecnn.estimation.work import FORMATS, Totals, Work, left_out, totals, work_of
 from edgecnn.graph import shapes, tflite_network
+from edgecnn.graph.network import Network
 from edgecnn.models.settings import BuildSettings
 from edgecnn.runtime.model import model_file
 from edgecnn.runtime.model.model_file import AnyFile
@@ -31,10 +32,12 @@ class Subject:
         name: of the model.
         forms: its amounts by the number format that it is run in: one for a `.tflite` file, several for a float model,
             which can be quantized.
+        left_out: operators that take time, but are not in the amounts.
     """
 
     name: str
     forms: dict[str, Totals]
+    left_out: tuple[str, ...] = ()
 
 
 def subject(model: str | Path | AnyFile, settings: BuildSettings | None = None, *, trust: bool = False) -> Subject:
@@ -58,26 +61,30 @@ def subject(model: str | Path | AnyFile, settings: BuildSettings | None = None, 
     if kind is not None or path.suffix:
         from edgecnn.float_model import loading
 
-        return Subject(path.name, _forms(_works(loading.load(path, trust=trust))))
-    return Subject(str(model), by_name(str(model), settings or BuildSettings()))
+        return _of_float(path.name, loading.load(path, trust=trust))
+    return _of_name(str(model), settings or BuildSettings())
 
 
-def by_name(name: str, settings: BuildSettings) -> dict[str, Totals]:
+def _of_name(name: str, settings: BuildSettings) -> Subject:
     """Of a model that can be built; the common ones are known beforehand."""
     known = known_amounts(name, settings)
     if known is not None:
-        return {each: {each: known} for each in FORMATS}
+        return Subject(name, {each: {each: known} for each in FORMATS})
     from edgecnn.builder import build_model
     from edgecnn.float_model.loading import TraceableModel
 
     model, contract = build_model(name, **{**dataclasses.asdict(settings), "weights": "none"})
-    return _forms(_works(TraceableModel(lambda image: model(image, training=False), contract)))
+    return _of_float(name, TraceableModel(lambda image: model(image, training=False), contract))
 
 
 def known_amounts(name: str, settings: BuildSettings | None = None) -> dict[str, float] | None:
     """The amounts of a model by name that were counted beforehand, by `tools/laws`; None for others."""
     settings = settings or BuildSettings()
-    if settings.classes is not None or settings.color != "rgb" or settings.weights != "none":
+    if (
+        (settings.classes, settings.input_width) != (None, None)
+        or settings.color != "rgb"
+        or settings.weights != "none"
+    ):
         return None
     return _known().get(key(name, settings.width, settings.input_size))
 
@@ -105,10 +112,19 @@ def count(name: str, width: float = 1.0, input_size: int | None = None) -> dict[
     return totals(_works(TraceableModel(lambda image: model(image, training=False), contract)))["float32"]
 
 
+def _of_float(name: str, source: Any) -> Subject:
+    network = _traced(source)
+    return Subject(name, _forms(work_of(network)), left_out(network))
+
+
 def _works(source: Any) -> tuple[Work, ...]:
+    return work_of(_traced(source))
+
+
+def _traced(source: Any) -> Network:
     from edgecnn.float_model.traced import FloatModel
 
-    return work_of(tflite_network.read(parse(FloatModel.trace(source).float32), source.contract.model.name))
+    return tflite_network.read(parse(FloatModel.trace(source).float32), source.contract.model.name)
 
 
 def _forms(works: tuple[Work, ...]) -> dict[str, Totals]:
@@ -117,10 +133,15 @@ def _forms(works: tuple[Work, ...]) -> dict[str, Totals]:
 
 
 def _of_tflite(file: AnyFile) -> Subject:
-    found = of_file(file)
-    return Subject(file.name, {"+".join(sorted(found)): found})
+    network = _network(file)
+    found = totals(work_of(network))
+    return Subject(file.name, {"+".join(sorted(found)): found}, left_out(network))
 
 
 def of_file(file: AnyFile) -> Totals:
     """Of a `.tflite` file that was read already."""
-    return totals(work_of(tflite_network.read(shapes.resolved(file.model, file.data), file.name)))
+    return totals(work_of(_network(file)))
+
+
+def _network(file: AnyFile) -> Network:
+    return tflite_network.read(shapes.resolved(file.model, file.data), file.name)

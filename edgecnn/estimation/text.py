@@ -37,6 +37,9 @@ def sentences(estimates: Sequence[Estimate]) -> list[str]:
     lines = [
         f"Not estimated ({each.model}, {each.number_format}): {each.refusal}" for each in estimates if each.refusal
     ]
+    for name in dict.fromkeys(each.model for each in estimates if each.left_out):
+        without = ", ".join(next(each.left_out for each in estimates if each.model == name))
+        lines.append(f"{name}: the estimate is without {without} behind the network, which was not measured.")
     by_device: dict[str, list[Estimate]] = {}
     for each in estimates:
         by_device.setdefault(_grounds(each), []).append(each)

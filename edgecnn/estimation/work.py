@@ -14,12 +14,17 @@ from dataclasses import dataclass
 from edgecnn.graph import roles
 from edgecnn.graph.cost import Cost
 from edgecnn.graph.network import Layer, Network, Value
+from edgecnn.runtime.model.foreign_detector import POSTPROCESS
 
 FEW_CHANNELS = 4  # of an image: a convolution of so few has little to multiply per output
 CACHE_WEIGHTS = {"gemm.weights over 256k": 1 << 18, "gemm.weights over 1M": 1 << 20}
 """Weights beyond which a layer's leave a second-level cache of 1 MB, in 4 bytes and in 1 byte each."""
 FREE = frozenset({"RESHAPE", "SQUEEZE", "EXPAND_DIMS"})
 """Operators that move nothing: their output is their input under another shape."""
+BEHIND = frozenset({POSTPROCESS, "CONCATENATION"})
+"""Operators of a detector that no law has a price for: estimates are without them where they stand behind its last
+convolution, and take little."""
+_WEIGHTED = (roles.CONVOLUTION, roles.DEPTHWISE, roles.DENSE)
 _CONVERSIONS = ("QUANTIZE", "DEQUANTIZE")
 _FORMATS = {"FLOAT32": "float32", "INT8": "int8", "UINT8": "int8"}
 FORMATS = ("float32", "int8")
@@ -44,18 +49,36 @@ class Work:
 
 
 def work_of(network: Network) -> tuple[Work, ...]:
-    """The work of a `.tflite` network's operators, without those that are free.
+    """The work of a `.tflite` network's operators, without those that are free, and without those that are `left_out`.
 
     Conversions between the caller's number format and the model's own are left out: they are at the graph's ends only,
     and a model that was not quantized yet doesn't have them.
     """
-    ends = {*network.inputs, *network.outputs}
+    without = _behind(network)
+    ends = {*network.inputs, *network.outputs, *(number for layer in without for number in layer.inputs)}
     return tuple(
         Work(layer.name, layer.op, _number_format(network, layer), dict(_amounts(network, layer)))
         for layer in network.layers
-        if layer.op not in FREE and layer.outputs
+        if layer.op not in FREE and layer not in without and layer.outputs
         if not (layer.op in _CONVERSIONS and ends & {*layer.inputs, *layer.outputs})
     )
+
+
+def left_out(network: Network) -> tuple[str, ...]:
+    """Operators that are not in `work_of`, though they take time."""
+    return tuple(sorted({layer.op for layer in _behind(network)}))
+
+
+def _behind(network: Network) -> list[Layer]:
+    """Operators of `BEHIND` whose results no convolution and no dense layer reads, at once or later."""
+    read: set[int] = set()
+    found = []
+    for layer in reversed(network.layers):
+        if layer.role in _WEIGHTED or read & {*layer.outputs}:
+            read.update(layer.inputs)
+        elif layer.op in BEHIND:
+            found.append(layer)
+    return found
 
 
 def _number_format(network: Network, layer: Layer) -> str:
