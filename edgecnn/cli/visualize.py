@@ -40,7 +40,7 @@ def command(
 
     First-layer filters, feature maps, Grad-CAM, occlusion, and how the answer changes when the image is shifted. With
     --data, the patches that activate a channel most; with --against, the quantized model's maps beside the float
-    model's.
+    model's. Of a detector also what each level sees, with its anchors.
     MODEL is a .keras or .tflite file.
 
     \b

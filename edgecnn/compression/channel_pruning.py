@@ -11,7 +11,7 @@ from typing import Any
 from edgecnn.compression import batch_norms
 from edgecnn.compression.allocation import Budget, allocate
 from edgecnn.compression.coupling import Coupling
-from edgecnn.compression.importance import CRITERIA, RELATIVE, Batches
+from edgecnn.compression.importance import CRITERIA, RELATIVE
 from edgecnn.compression.job import Job
 from edgecnn.compression.layer_latency import measured_ms
 from edgecnn.compression.rebuild import rebuild
@@ -40,7 +40,7 @@ def pruned(job: Job, *, keep: float, cost: str, criterion: str, floor: float, ro
     _check_reachable(state, whole, keep, cost)
     for number in range(1, rounds + 1):
         job.progress("Pruning channels", number, rounds)
-        state = _round(state, whole * keep ** (number / rounds), criterion, divisor, job.batches)
+        state = _round(state, whole * keep ** (number / rounds), criterion, divisor, job)
     return state.model
 
 
@@ -103,15 +103,15 @@ def _remembered(job: Job, measure: Callable[[], dict[str, float]]) -> dict[str, 
     return dict(kept["latency_ms"])
 
 
-def _round(state: _State, target: float, criterion: str, divisor: int, batches: Batches) -> _State:
+def _round(state: _State, target: float, criterion: str, divisor: int, job: Job) -> _State:
     model, coupling = state.model, Coupling.of(state.model)
     sizes, budget = coupling.prunable(), Budget(coupling, state.costs)
-    importance = CRITERIA[criterion](model, coupling, batches)
+    importance = CRITERIA[criterion](model, coupling, job.batches, job.loss)
     if criterion in RELATIVE:
         # Losing a share of a group weighs as much as the layers that it goes through.
         importance = {group: value * budget.touched(group) for group, value in importance.items()}
     keep = allocate(sizes, importance, budget, target, state.least(coupling), divisor)
     smaller = rebuild(model, coupling, keep)
-    batch_norms.settle(smaller, batches)
+    batch_norms.settle(smaller, job.batches)
     left = {group: int(keep[group].sum()) if group in keep else size for group, size in sizes.items()}
     return dataclasses.replace(state, model=smaller, costs=budget.after(left))

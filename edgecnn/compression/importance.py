@@ -6,6 +6,7 @@ units of the loss and compares across groups; those that look at weights alone a
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -15,11 +16,13 @@ from edgecnn.compression.coupling import Axis, Coupling
 from edgecnn.core.compat.tensorflow import keras, tf
 
 Batches = Iterable[tuple[Any, Any]]
-"""(float32 (batch, height, width, channels), int (batch,)): normalized images and class indices."""
+"""(float32 (batch, height, width, channels), (batch, ...)): normalized images, and class indices or other targets."""
+Loss = Callable[[Any, Any], Any]
+"""From a model's outputs and the targets of a batch to the loss of each image; None for cross-entropy of classes."""
 Importance = dict[int, np.ndarray]
 
 
-def l1(model: Any, coupling: Coupling, batches: Batches) -> Importance:
+def l1(model: Any, coupling: Coupling, batches: Batches, loss: Loss | None = None) -> Importance:
     """Mean absolute value of the kernels that make a channel (arXiv:1608.08710, section 3.1); needs no data."""
 
     def kernels(layer: Any, position: int) -> bool:
@@ -28,7 +31,7 @@ def l1(model: Any, coupling: Coupling, batches: Batches) -> Importance:
     return _shares(model, coupling, kernels)
 
 
-def bn(model: Any, coupling: Coupling, batches: Batches) -> Importance:
+def bn(model: Any, coupling: Coupling, batches: Batches, loss: Loss | None = None) -> Importance:
     """Size of the batch norms' scales (arXiv:1708.06519, section 3); groups without a batch norm by `l1`."""
 
     def scales(layer: Any, position: int) -> bool:
@@ -53,7 +56,7 @@ def _shares(model: Any, coupling: Coupling, counts: Callable[[Any, int], bool]) 
     return {group: value / max(float(value.sum()), 1e-12) for group, value in total.items()}
 
 
-def taylor(model: Any, coupling: Coupling, batches: Batches) -> Importance:
+def taylor(model: Any, coupling: Coupling, batches: Batches, loss: Loss | None = None) -> Importance:
     """The loss's first-order change without a channel, squared (arXiv:1906.10771, equation 8).
 
     A channel is gone when all layers that read it have zeros for it: its contribution is the sum of weight times
@@ -66,17 +69,19 @@ def taylor(model: Any, coupling: Coupling, batches: Batches) -> Importance:
         for (position, axis), along in slices.consumed.items()
     ]
     weights = [weight for weight, _, _ in places]
-    gradients = _gradients(model, weights)
-    for pictures, classes in batches:
+    gradients = _gradients(model, weights, loss)
+    for pictures, targets in batches:
         change = {group: np.zeros_like(value) for group, value in total.items()}
-        for (weight, axis, along), gradient in zip(places, gradients(pictures, classes)):
+        for (weight, axis, along), gradient in zip(places, gradients(pictures, targets)):
             _add(change, coupling, along, _along((weight * gradient).numpy(), axis))
         for group, value in change.items():
             total[group] += value**2
     return total
 
 
-def curvature(model: Any, kernels: Mapping[str, Any], batches: Batches) -> dict[str, np.ndarray]:
+def curvature(
+    model: Any, kernels: Mapping[str, Any], batches: Batches, loss: Loss | None = None
+) -> dict[str, np.ndarray]:
     """How fast the loss rises when a weight moves away, by the diagonal of the Fisher information.
 
     That is the mean squared gradient of trained weights (Fisher pruning, arXiv:1801.05787); here of batches, which is
@@ -86,33 +91,38 @@ def curvature(model: Any, kernels: Mapping[str, Any], batches: Batches) -> dict[
         model: to logits or probabilities.
         kernels: name -> variable of the model.
         batches: see `Batches`.
+        loss: see `Loss`.
 
     Returns:
         Name -> float, shaped as the kernel.
     """
     total = {name: np.zeros(kernel.shape) for name, kernel in kernels.items()}
-    gradients = _gradients(model, list(kernels.values()))
-    for pictures, classes in batches:
-        for squares, gradient in zip(total.values(), gradients(pictures, classes)):
+    gradients = _gradients(model, list(kernels.values()), loss)
+    for pictures, targets in batches:
+        for squares, gradient in zip(total.values(), gradients(pictures, targets)):
             squares += gradient.numpy().astype(np.float64) ** 2
     return total
 
 
-def _gradients(model: Any, weights: list[Any]) -> Callable[[Any, Any], list[Any]]:
+def _gradients(model: Any, weights: list[Any], loss: Loss | None) -> Callable[[Any, Any], list[Any]]:
     """The loss's gradients by weights that are watched whether trainable or not; batch norms use their statistics."""
     logits = keras.activations.serialize(getattr(model.layers[-1], "activation", None)) != "softmax"
+    losses = loss or functools.partial(_cross_entropy, from_logits=logits)
 
     @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
-    def gradients(pictures: Any, classes: Any) -> list[Any]:
+    def gradients(pictures: Any, targets: Any) -> list[Any]:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(weights)
-            output = model(pictures, training=False)
-            loss = tf.reduce_mean(keras.losses.sparse_categorical_crossentropy(classes, output, from_logits=logits))
-        found: list[Any] = tape.gradient(loss, weights, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+            mean = tf.reduce_mean(losses(model(pictures, training=False), targets))
+        found: list[Any] = tape.gradient(mean, weights, unconnected_gradients=tf.UnconnectedGradients.ZERO)
         return found
 
     run: Callable[[Any, Any], list[Any]] = gradients
     return run
+
+
+def _cross_entropy(outputs: Any, classes: Any, from_logits: bool) -> Any:
+    return keras.losses.sparse_categorical_crossentropy(classes, outputs, from_logits=from_logits)
 
 
 def _along(values: np.ndarray, axis: int) -> np.ndarray:

@@ -13,7 +13,7 @@ from edgecnn.runtime.model.records import QatRecord
 from edgecnn.training.settings import FitSettings
 
 if TYPE_CHECKING:
-    from edgecnn.compression.importance import Batches
+    from edgecnn.compression.importance import Batches, Loss
 
 PATIENT = FitSettings(
     learning_rate=1e-3,
@@ -40,11 +40,12 @@ class Job:
     Attributes:
         model: the Keras model to compress; it is left as it is.
         contract: its contract.
-        batches: some training images, (float32 (batch, height, width, channels), int (batch,)), normalized.
+        batches: some training images, normalized, with their targets; see `importance.Batches`.
         train: fine-tunes.
         steps: training steps that `train` will take.
         folder: where checkpoints live, for what a method must find again after an interruption; None keeps none.
         progress: called with (stage, done, total).
+        loss: of the targets; see `importance.Loss`.
     """
 
     model: Any
@@ -54,6 +55,7 @@ class Job:
     steps: int
     folder: Path | None = None
     progress: Progress = silent
+    loss: Loss | None = None
 
 
 @dataclass(frozen=True)

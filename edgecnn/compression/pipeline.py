@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from edgecnn.compression.fine_tuner import FineTuner
+from edgecnn.compression.importance import Loss
 from edgecnn.compression.job import Job, Method, Outcome
 from edgecnn.compression.settings import Tuning
 from edgecnn.core.compat.tensorflow import keras, tf
@@ -22,6 +23,8 @@ from edgecnn.core.options import Settings
 from edgecnn.core.progress import Progress, silent
 from edgecnn.core.registry import COMPRESSION
 from edgecnn.data import open_data
+from edgecnn.data.augmentation import preset
+from edgecnn.data.augmentation.draw import draw
 from edgecnn.data.report import DataReport
 from edgecnn.data.seen import Seen
 from edgecnn.float_model import loading
@@ -35,6 +38,7 @@ from edgecnn.training.history import History
 from edgecnn.training.learner import normalized
 from edgecnn.training.reading import open_rows
 from edgecnn.training.rows import TrainingRows
+from edgecnn.training.settings import FitSettings
 
 SAMPLES, BATCH = 512, 32
 _BEFORE = re.compile("before_(.+)_percent")
@@ -155,8 +159,9 @@ def compress(
     """
     plugin = COMPRESSION.plugin(method, Method)
     chosen = options if isinstance(options, Settings) else plugin.Options(**(options or {}))
-    settings = tuning.settings(plugin.DEFAULTS)
+    tuning.settings(plugin.DEFAULTS)  # refuses wrong ones before the model is loaded
     model, contract = _trained(model_file, tuning)
+    settings = tuning.settings(plugin.DEFAULTS.replace(**task_of(contract).fits.get("compression", {})))
     keras.utils.set_random_seed(settings.seed)
     sources, report = open_rows(
         tuning.data, contract, validation=tuning.validation, test=tuning.test, share=tuning.validation_share,
@@ -164,8 +169,8 @@ def compress(
     )  # fmt: skip
     show_report(report)
     trainer = FineTuner(model, contract, sources, settings, tuning.distill, folder, progress)
-    batches = _sample(sources["train"], contract, settings.seed)
-    job = Job(model, contract, batches, trainer, trainer.steps, folder, progress)
+    batches, loss = _sample(sources["train"], contract, settings.replace(augment="none", label_smoothing=0.0))
+    job = Job(model, contract, batches, trainer, trainer.steps, folder, progress, loss)
     return _compressed(job, trainer, sources, lambda: plugin.compress(job, chosen))
 
 
@@ -229,11 +234,23 @@ def _check_trained(contract: Contract, model_file: str | Path, tuning: Tuning) -
         raise UsageError(f"{model_file} {problem}. Train it first: {command}")
 
 
-def _sample(source: TrainingRows, contract: Contract, seed: int) -> list[tuple[Any, np.ndarray]]:
-    """A few batches of training images, drawn at random and as even in size as can be: each counts the same."""
-    chosen = np.random.default_rng(seed).permutation(len(source))[:SAMPLES]
-    parts = np.array_split(chosen, math.ceil(len(chosen) / BATCH))
-    return [(normalized(source.batch(part), contract.preprocessing), source.truths[part]) for part in parts]
+def _sample(
+    source: TrainingRows, contract: Contract, settings: FitSettings
+) -> tuple[list[tuple[Any, np.ndarray]], Loss]:
+    """A few batches of training images, drawn at random and as even in size as can be: each counts the same; and the
+    loss of their targets.
+    """
+    random = np.random.default_rng(settings.seed)
+    chosen = random.permutation(len(source))[:SAMPLES]
+    encode = source.task.encoder(source.truths, contract, settings)
+    size = contract.preprocessing.shape[:2]
+
+    def batch(rows: np.ndarray) -> tuple[Any, np.ndarray]:
+        targets, _ = encode(rows, rows, draw(preset(settings.augment), len(rows), *size, random))
+        return normalized(source.batch(rows), contract.preprocessing), targets
+
+    batches = [batch(rows) for rows in np.array_split(chosen, math.ceil(len(chosen) / BATCH))]
+    return batches, lambda outputs, targets: source.task.losses(outputs, targets, settings)
 
 
 def _score(model: Any, contract: Contract, source: TrainingRows) -> Score:

@@ -10,26 +10,29 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from edgecnn.core.compat import keras_graph
+
 Shape = tuple[int, ...]
 
 
 def per_layer(model: Any) -> dict[str, int]:
-    """Layer name -> multiply-accumulates, in the model's order; layers without any are left out.
+    """Layer name -> multiply-accumulates of all of its calls, in the model's order; layers without any are left out.
 
     Raises:
         ValueError: the model's height or width is not fixed.
     """
-    counted = {}
-    for layer in model.layers:
+    counted: dict[str, int] = {}
+    for node in keras_graph.nodes(model):
+        layer = node.layer
         if type(layer).__name__ not in _COUNTERS:
             continue
-        given, result = _first(layer.get_input_shape_at(0))[1:], layer.get_output_shape_at(0)[1:]
+        given, result = (tuple(tensors[0].shape[1:]) for tensors in (node.keras_inputs, keras_graph.outputs(node)))
         if None in (*given, *result):
             raise ValueError(
                 f"{layer.name} has the shape {result}; expected a fixed shape. Build it with an input size."
             )
-        counted[layer.name] = of_layer(layer, given, result)
-    return counted
+        counted[layer.name] = counted.get(layer.name, 0) + of_layer(layer, given, result)
+    return {layer.name: counted[layer.name] for layer in model.layers if layer.name in counted}
 
 
 def of_layer(layer: Any, given: Shape, result: Shape) -> int:
@@ -41,10 +44,6 @@ def of_layer(layer: Any, given: Shape, result: Shape) -> int:
 def total(model: Any) -> int:
     """Multiply-accumulates of the whole model for one image."""
     return sum(per_layer(model).values())
-
-
-def _first(shapes: Any) -> Any:
-    return shapes[0] if isinstance(shapes, list) else shapes
 
 
 def _convolution(layer: Any, given: Shape, result: Shape) -> int:

@@ -42,6 +42,15 @@ def with_postprocess(model: bytes, record: DetectorRecord) -> bytes:
     return pack(unpacked)
 
 
+def without_postprocess(model: bytes) -> bytes:
+    """A `.tflite` of ours without the operator: its outputs are corrections and scores, float32."""
+    unpacked = unpack(model)
+    graph = unpacked.subgraphs[0]
+    operator = graph.operators.pop()
+    graph.outputs = np.array(operator.inputs[:2], np.int32)
+    return pack(unpacked)
+
+
 def _options(record: DetectorRecord, classes: int) -> bytes:
     """Fast mode: the other one loses a class where an interpreter has several threads (LiteRT 2.3)."""
     numbers = {

@@ -78,6 +78,11 @@ class Runner:
     def __init__(self, model: bytes) -> None:
         self._workers = [Worker(model) for _ in range(default_threads())]
 
+    @property
+    def outputs(self) -> int:
+        """How many outputs the model has."""
+        return len(self._workers[0].outputs)
+
     def each(self, items: Iterable[Item], work: Callable[[Worker, Item], None]) -> None:
         """Call `work` for every item, in several threads at once; the items are drawn by one thread at a time."""
         source, lock = iter(items), threading.Lock()
@@ -118,7 +123,7 @@ def run(model: bytes, inputs: Sequence[Values], grid: Grid | None = None, output
     return Runner(model).run(inputs, grid, output)
 
 
-def float_outputs(model: bytes, inputs: np.ndarray) -> np.ndarray:
-    """A whole float model's outputs, (images, classes), for input tensors (images, height, width, channels)."""
-    result = run(model, [Values(inputs)]).array
-    return result.reshape(len(result), -1)
+def float_outputs(model: bytes, inputs: np.ndarray) -> list[np.ndarray]:
+    """A whole float model's outputs, each (images, ...), for input tensors (images, height, width, channels)."""
+    runner = Runner(model)
+    return [runner.run([Values(inputs)], output=place).array for place in range(runner.outputs)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -16,6 +16,10 @@ Activations = dict[int, np.ndarray]
 """Tensor number of the float network -> real values of all images, float32 (images, ...)."""
 Compute = Callable[[int, Activations], np.ndarray]
 """An operator's output, from its number and the activations so far."""
+Outputs = Sequence[np.ndarray]
+"""Of a network for several images, each (images, ...)."""
+Measured = Callable[[Outputs, Outputs], np.ndarray]
+"""What noise is measured on, (images, n), from outputs and the float network's."""
 
 
 class Simulation:
@@ -25,14 +29,18 @@ class Simulation:
         network: the float network.
         artifact: the int8 graph.
         images: input tensors, float32 (images, height, width, channels).
+        measured: what noise is measured on; by default the outputs, all alike.
 
     Attributes:
         exact: the float network's activations.
         noisy: the artifact's, as real values.
     """
 
-    def __init__(self, network: FloatGraph, artifact: Graph, images: np.ndarray) -> None:
+    def __init__(
+        self, network: FloatGraph, artifact: Graph, images: np.ndarray, measured: Measured | None = None
+    ) -> None:
         self.network = network
+        self._measured = measured or _all_alike
         self.pairs = pair_up(network, artifact)
         rounded = FloatGraph(network.to_bytes())
         for pair in self.pairs:
@@ -49,17 +57,17 @@ class Simulation:
         self.noisy = self._run({source: entered}, everything, self._noisily)
 
     def alone(self, number: int) -> np.ndarray:
-        """The output when only this operator is int8, (images, classes)."""
+        """The output when only this operator is int8, see `output`."""
         return self._after(self.exact, number, self._noisily, self._exactly)
 
     def all_but(self, number: int) -> np.ndarray:
-        """The output when only this operator is float, (images, classes)."""
+        """The output when only this operator is float, see `output`."""
         return self._after(self.noisy, number, self._exactly, self._noisily)
 
     def output(self, values: Activations) -> np.ndarray:
-        """(images, classes)."""
-        result = values[self.network.graph.outputs[0]]
-        return result.reshape(len(result), -1)
+        """What noise is measured on: of a classifier the scores, (images, classes)."""
+        found, exact = ([each[tensor] for tensor in self.network.graph.outputs] for each in (values, self.exact))
+        return self._measured(found, exact)
 
     def snr_db(self, output: np.ndarray) -> float:
         """Of an output against the float network's."""
@@ -90,6 +98,10 @@ class Simulation:
 
     def _inputs(self, number: int, values: Activations) -> list[Values]:
         return [Values(values[tensor]) for tensor in self.network.variable_inputs(number)]
+
+
+def _all_alike(outputs: Outputs, expected: Outputs) -> np.ndarray:
+    return np.concatenate([values.reshape(len(values), -1) for values in outputs], axis=1)
 
 
 class _Overlay(dict[int, np.ndarray]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -96,9 +97,15 @@ class Report:
     contract: dict[str, Any] = field(default_factory=dict)
 
     @property
+    def by_name(self) -> list[LayerReport]:
+        """The layers that a name tells apart: of a Keras model those that are called once."""
+        calls = Counter(row.layer.name for row in self.layers)
+        return [row for row in self.layers if self.network.source != "keras" or calls[row.layer.name] == 1]
+
+    @property
     def last_map(self) -> LayerReport | None:
         """The last layer with a feature map of more than one position."""
-        maps = [row for row in self.layers if len(row.output_shape) == 4 and math.prod(row.output_shape[1:3]) > 1]
+        maps = [row for row in self.by_name if len(row.output_shape) == 4 and math.prod(row.output_shape[1:3]) > 1]
         return maps[-1] if maps else None
 
     @property

@@ -125,7 +125,7 @@ def _field(layer: str, unit: tuple[int, int], total: np.ndarray) -> EffectiveFie
 def stage_ends(report: Report) -> list[LayerReport]:
     """The last layer of every map size: where one usually looks at a network."""
     last: dict[tuple[int, ...], LayerReport] = {}
-    for row in report.layers:
+    for row in report.by_name:
         has_map = len(row.output_shape) == 4 and min(row.output_shape[1:3]) > 1
         if has_map and row.reach is not None and row.reach.axes[0].size > 1:  # 1: the input's own conversion
             last[row.output_shape[1:3]] = row

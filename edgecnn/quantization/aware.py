@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from edgecnn.core.compat.tensorflow import keras
+from edgecnn.core.compat.tensorflow import keras, tf
 from edgecnn.core.errors import QuantizationError
 from edgecnn.float_model.loading import TraceableModel
 from edgecnn.float_model.traced import FloatModel
@@ -19,6 +20,7 @@ from edgecnn.runtime.model.quantization import quantize
 from edgecnn.runtime.model.records import QatRecord
 from edgecnn.runtime.model.tflite import parse
 from edgecnn.runtime.run.interpreter import open_interpreter
+from edgecnn.tasks import task_of
 from edgecnn.training.qat.emulation import INPUT, Emulation
 
 AGREEMENT = 0.99
@@ -67,24 +69,43 @@ class Aware:
         """
         emulation = Emulation.of(self.model, kernels=False)
         emulation.set_ranges(self.ranges)
-        source = TraceableModel(lambda image: emulation.model(image, training=False), self.contract, emulation.model)
+        source = TraceableModel(self._deployed(emulation.model), self.contract, emulation.model)
         graph = FloatModel.trace(source).with_own_ranges(io)
         twin = Emulation.of(self.model)
         twin.set_ranges(self.ranges)
-        check(twin, graph, list(inputs))
+        check(twin, graph, list(inputs), self._deployed(twin.model), self.contract)
         return graph
 
+    def _deployed(self, model: Any) -> Callable[[Any], Any]:
+        """With what the task leaves to the loss, as in the contract."""
+        task = task_of(self.contract)
+        trained = self.contract.replace(output=task.trained_output)
+        call, _ = task.deployed(lambda image: model(image, training=False), trained)
+        return call
 
-def check(twin: Emulation, graph: bytes, inputs: list[np.ndarray]) -> float:
+
+def check(
+    twin: Emulation,
+    graph: bytes,
+    inputs: list[np.ndarray],
+    call: Callable[[Any], Any] | None = None,
+    contract: Contract | None = None,
+) -> float:
     """Compare a converted model with the Keras model that it was made of; returns the share of equal answers.
 
+    Args:
+        twin: the Keras model.
+        graph: the converted model.
+        inputs: float32 (1, height, width, channels).
+        call: the Keras model as it was converted; by default as it is.
+        contract: of the converted model; needed where it has several outputs.
+
     Raises:
-        QuantizationError: it is below `AGREEMENT`; the message names the first layer that differs.
+        QuantizationError: the share is below `AGREEMENT`; the message names the first layer that differs.
     """
+    run = tf.function(call or functools.partial(twin.model, training=False), reduce_retracing=True)
     lite = _Lite(graph)
-    expected = twin.model.predict(np.concatenate(inputs), verbose=0)
-    equal = [lite.answers(tensor, int(wanted.argmax())) for tensor, wanted in zip(inputs, expected)]
-    share = float(np.mean(equal))
+    share = float(np.mean([_same(lite, run(tensor), tensor, contract) for tensor in inputs]))
     if share < AGREEMENT:
         raise QuantizationError(
             f"The int8 model agrees with the quantization-aware Keras model on only {100 * share:.1f} % of "
@@ -94,8 +115,19 @@ def check(twin: Emulation, graph: bytes, inputs: list[np.ndarray]) -> float:
     return share
 
 
+def _same(lite: _Lite, expected: Any, tensor: np.ndarray, contract: Contract | None) -> bool:
+    """For one image; a class that shares the first place wins, as rounded scores do."""
+    if not isinstance(expected, (list, tuple)):
+        return lite.answers(tensor, int(np.argmax(expected[0])))
+    assert contract is not None
+    task = task_of(contract)
+    wanted = task.compared([values.numpy()[0] for values in expected], contract)
+    found = task.compared([values[0] for values in lite.outputs(tensor)], contract)
+    return task.agrees(wanted, found, contract)
+
+
 def _first_difference(twin: Emulation, graph: bytes, tensor: np.ndarray) -> str:
-    names = [name for name in twin.ranges() if name != INPUT]
+    names = [name for name in twin.ranges() if name != INPUT and len(twin.model.get_layer(name).inbound_nodes) == 1]
     outputs = [twin.model.get_layer(name).output for name in names]
     values = keras.Model(twin.model.inputs, outputs).predict(tensor, verbose=0)
     lite = _Lite(graph, keep=True)
@@ -118,16 +150,20 @@ class _Lite:
         self._interpreter = open_interpreter(graph, experimental_preserve_all_tensors=keep)
         self._graph = parse(graph).graph
         self._input = self._interpreter.get_input_details()[0]
-        self._output = self._interpreter.get_output_details()[0]["index"]
+        self._outputs = [details["index"] for details in self._interpreter.get_output_details()]
 
     def run(self, tensor: np.ndarray) -> np.ndarray:
         """float32 (1, height, width, channels) -> float32 (classes,)."""
+        return self.outputs(tensor)[0].reshape(-1)
+
+    def outputs(self, tensor: np.ndarray) -> list[np.ndarray]:
+        """float32 (1, height, width, channels) -> all outputs, float32 (1, ...)."""
         scale, zero = self._input["quantization"]
         if scale:
             tensor = quantize(tensor, scale, zero, self._input["dtype"])
         self._interpreter.set_tensor(self._input["index"], tensor)
         self._interpreter.invoke()
-        return self._real(self._output).reshape(-1)
+        return [self._real(number) for number in self._outputs]
 
     def answers(self, tensor: np.ndarray, wanted: int) -> bool:
         """Whether a class wins; also when it shares the first place, as rounded scores do."""

@@ -39,7 +39,7 @@ def noisiest(job: Job, model: bytes, graph: bytes, allowed: Allowed = lambda net
     """
     network = FloatGraph(model)
     images = np.concatenate(list(islice(job.inputs(), _IMAGES)))
-    simulation = Simulation(network, parse(graph).graph, images)
+    simulation = Simulation(network, parse(graph).graph, images, job.measured)
     numbers = range(len(simulation.pairs))
     noise = np.power(10.0, [-simulation.snr_db(simulation.alone(number)) / 10 for number in numbers])
     chosen: set[int] = set()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import importlib.metadata
 from collections.abc import Iterator
 from pathlib import Path
@@ -120,7 +121,10 @@ def _quantized(source: TraceableModel, request: _Request, progress: Progress) ->
     float_model = FloatModel.trace(source)
     inputs = _Inputs(request.data, source.contract)
     improvement = _Improvement(float_model, inputs, level, progress)
-    job = Job(float_model, request.io, inputs.start, improvement.prepare, Aware.find(source), calibration.improve)
+    job = Job(
+        float_model, request.io, inputs.start, improvement.prepare, Aware.find(source), calibration.improve,
+        measured=functools.partial(task_of(source.contract).measured, contract=source.contract),
+    )  # fmt: skip
     graph = plugin.convert(job)
     refusals.check(graph, integer=plugin.INTEGER)
     return graph, {

@@ -15,6 +15,7 @@ from edgecnn.core.registry import SCHEMES
 from edgecnn.float_model.traced import FloatModel
 from edgecnn.graph.activations import Inputs
 from edgecnn.graph.edit import Ranges, with_ranges
+from edgecnn.graph.simulation import Measured
 from edgecnn.quantization import own_grid
 from edgecnn.runtime.run.interpreter import quiet
 
@@ -35,6 +36,7 @@ class Job:
         aware: the model with the ranges of its quantization-aware training, if it had one.
         improve: the level of improvement that was asked for, if one was.
         notes: what the scheme did that the contract's provenance should tell, by key.
+        measured: what noise is measured on; by default the model's outputs, all alike.
     """
 
     model: FloatModel
@@ -44,6 +46,7 @@ class Job:
     aware: Aware | None = None
     improve: str | None = None
     notes: dict[str, Any] = field(default_factory=dict)
+    measured: Measured | None = None
 
 
 class SchemeFile(Protocol):

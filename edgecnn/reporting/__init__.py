@@ -14,6 +14,7 @@ from edgecnn.profiling import Profile
 from edgecnn.profiling.per_op import PerOperator
 from edgecnn.profiling.sustained import Sustained
 from edgecnn.reporting import sections as parts
+from edgecnn.reporting.boxes import boxes, worst
 from edgecnn.reporting.confidence import trusted
 from edgecnn.reporting.estimates import estimated
 from edgecnn.reporting.ladder import ladder
@@ -73,6 +74,8 @@ def _quality(file: ModelFile, verification: Verification | None) -> list[Section
         Section("Size and accuracy", parts.accuracy(file, verification)),
         Section("Configurations tried to meet the accuracy bound", ladder(file)),
         Section("How far the probabilities can be trusted", trusted(verification)),
+        Section("What the boxes get wrong", boxes(verification)),
+        Section("Images on which most boxes are wrong", worst(verification, parts.worst_image)),
         Section("Images on which the artifact and the float model differ", parts.flipped(verification)),
     ]
 

@@ -79,6 +79,11 @@ def flipped(found: Verification | None) -> str:
     return count + shown + (paragraph(f"{rest} more are in the verification's JSON.", "note") if rest else "")
 
 
+def worst_image(image: ShownImage) -> str:
+    """A thumbnail with the artifact's answer and the truth."""
+    return _picture(image, f"artifact: {_said(image.artifact)}")
+
+
 def _picture(image: ShownImage, lines: str) -> str:
     truth = f"<small>truth: {escape(image.truth)}</small>" if image.truth else ""
     return (

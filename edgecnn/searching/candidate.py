@@ -56,5 +56,5 @@ class Candidate(Record):
 
     def build_settings(self, classes: int, seed: int) -> dict[str, Any]:
         """Arguments of `edgecnn.build` that make the untrained model."""
-        settings = BuildSettings(self.input_size, self.width, classes, weights=self.weights, seed=seed)
+        settings = BuildSettings(self.input_size, width=self.width, classes=classes, weights=self.weights, seed=seed)
         return {name: getattr(settings, name) for name in ("input_size", "width", "classes", "weights", "seed")}

@@ -17,6 +17,7 @@ from edgecnn.data import DataSet, Example
 from edgecnn.runtime import tasks as device
 from edgecnn.runtime.model.contract import Contract, Preprocessing
 from edgecnn.runtime.tasks import Answer, DeviceTask, Outputs
+from edgecnn.tasks.box_errors import BoxErrors
 from edgecnn.tasks.confidence import Confidence
 from edgecnn.tasks.encoder import Encoder, LossSettings
 
@@ -48,11 +49,12 @@ class Task(Protocol):
         noun: what a model for it is, e.g. "an image classifier".
         titles: metric -> what it is called in tables; the first metric is the one that counts: `drop` is of it.
         trained_output: the kind of output that its losses take.
-        fits: strategy -> fields of the training's settings that are better for this task than the strategy's own.
+        fits: strategy, or "compression" -> fields of the training's settings that are better for this task than the
+            strategy's or the method's own.
         features_first: whether its last layer can be trained on features that are computed once.
         learns_from_stride: in fine-tuning blocks whose maps are all finer stay as they are; 0 for none.
         foreign_settings: fields of the training's settings that mean nothing here; setting one is refused.
-        unsupported: names of stages that can't do with such models yet: "compression", "doctor", "visualize".
+        unsupported: names of stages that can't do with such models: "compression", "doctor", "visualize".
     """
 
     name: str
@@ -262,6 +264,25 @@ class Task(Protocol):
         """
         return graph, contract
 
+    def unfinished(self, graph: bytes, contract: Contract) -> tuple[bytes, Contract]:
+        """The inverse of `finished`: the model as it was converted.
+
+        Args:
+            graph: a `.tflite` of an artifact.
+            contract: of the artifact.
+        """
+        return graph, contract
+
+    def measured(self, outputs: Outputs, expected: Outputs, contract: Contract) -> np.ndarray:
+        """What a conversion's noise is measured on, float32 (images, n): values in which an error is an error alike.
+
+        Args:
+            outputs: of a model as it is converted, see `deployed`; each (images, ...).
+            expected: the float model's for the same images.
+            contract: of either.
+        """
+        return np.concatenate([values.reshape(len(values), -1) for values in outputs], axis=1)
+
     # How an artifact compares with its float model
 
     def compared(self, outputs: Outputs, contract: Contract) -> list[np.ndarray]:
@@ -308,9 +329,21 @@ class Task(Protocol):
         """Whether each answer is right, bool (images,); None where answers are neither right nor wrong."""
         return None
 
+    def mistakes(self, found: Outputs, truth: Truth, contract: Contract) -> int:
+        """How much of an answer is wrong: boxes, of one image; 0 where an answer is one thing."""
+        return 0
+
+    def errors(self, found: Sequence[Outputs], truths: Sequence[Truth], contract: Contract) -> BoxErrors | None:
+        """What kinds of mistakes there are; None where an answer is one thing."""
+        return None
+
     def confidence(self, found: Sequence[Outputs], truths: Sequence[Truth], contract: Contract) -> Confidence | None:
         """How far the probabilities can be trusted; None where answers are neither right nor wrong."""
         return None
+
+    def class_scores(self, outputs: Outputs, contract: Contract) -> np.ndarray:
+        """How sure a model is that an image shows each class, 0 to 1: float32 (classes,)."""
+        return self.device.interpret(outputs, contract)
 
     # How it is shown
 
@@ -321,6 +354,20 @@ class Task(Protocol):
     def headline(self, outputs: Outputs, contract: Contract) -> Answer:
         """What the model says of one image, in one answer."""
         return self.device.answered(outputs, contract, 1)[0]
+
+    def drawn(self, picture: np.ndarray, answers: Sequence[Outputs], contract: Contract) -> np.ndarray:
+        """An image with answers drawn in, side by side; as it is where an answer has no place in it.
+
+        Args:
+            picture: uint8 (height, width, 3), blue-green-red, as the model sees it.
+            answers: `compared` outputs.
+            contract: of the model.
+        """
+        return picture
+
+    def perfect(self, truth: Truth) -> Outputs:
+        """The `compared` outputs of a model that answers the truth, where these can be drawn."""
+        return []
 
     def output_sentence(self, contract: Contract) -> str:
         """What the model's output is, for people."""

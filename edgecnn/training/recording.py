@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from edgecnn.core.errors import UsageError
 from edgecnn.core.progress import Progress, silent
 from edgecnn.data import DataSet
 from edgecnn.encoders import encoded
@@ -37,8 +38,12 @@ def recorded(
         UsageError: it has other classes, or the task has no such lesson.
         ModelFileError: the teacher gives up.
     """
-    if task_of(contract).name != "classification":
-        task_of(contract).teacher_order(contract, contract)  # says that it can't
+    task = task_of(contract)
+    if task.device.followed:
+        raise UsageError(
+            f"The model is {task.noun}, which learns from another one as it trains: --teacher DETECTOR.keras, without "
+            "--distill features and --unlabeled."
+        )
     order = None
     if teaching.kind == LOGITS:
         order = order_of(teaching, contract, contract.replace(labels=teaching.labels, output=LOGITS))

@@ -20,7 +20,6 @@ from edgecnn.data.seen import Seen
 from edgecnn.runtime.model import model_file
 from edgecnn.runtime.model.model_file import ModelFile
 from edgecnn.runtime.model.rejection import NONE_OF_THESE, is_rejected
-from edgecnn.runtime.opencv import opencv
 from edgecnn.runtime.process import guard
 from edgecnn.runtime.run import golden
 from edgecnn.runtime.run.engine import Engine, Interface
@@ -30,6 +29,7 @@ from edgecnn.runtime.tasks import Outputs, check_finite
 from edgecnn.tasks import load, task_of
 from edgecnn.tasks.confidence import Confidence
 from edgecnn.tasks.task import Truth
+from edgecnn.verification import thumbnail
 from edgecnn.verification.cautions import TrainingImages
 from edgecnn.verification.input_check import BetterInput, Reference, better_input
 from edgecnn.verification.record import AnswerRecord, ShownImage, Verification
@@ -37,7 +37,6 @@ from edgecnn.verification.reference import open_reference
 
 _BATCH = 32
 _FLIPPED_SHOWN, _ANSWERS_SHOWN = 24, 12
-_THUMBNAIL_PIXELS = 160
 
 
 def verify(  # noqa: PLR0913 (what the command takes)
@@ -158,6 +157,7 @@ class _Comparison:
         self._used = set(calibration.pictures.values()) if calibration else set()
         self._training = TrainingImages(Seen.read(interface.contract.provenance))
         self._step = max(math.ceil(len(data) / _ANSWERS_SHOWN), 1)
+        self._worst: list[tuple[int, int, ShownImage]] = []
         self.flipped: list[ShownImage] = []
         self.answers: list[ShownImage] = []
 
@@ -188,9 +188,18 @@ class _Comparison:
                 self.flipped.append(self._shown(example, picture, len(self.flipped)))
             if (self.count - 1) % self._step == 0:
                 self.answers.append(self._shown(example, picture, len(self.answers)))
+            self._judge(example, picture)
 
-    def _shown(self, example: Example, picture: np.ndarray, before: int) -> ShownImage:
-        """The image that was added last."""
+    def _judge(self, example: Example, picture: np.ndarray) -> None:
+        """Keep the image that was added last, if few were answered worse."""
+        mistakes = self._task.mistakes(self._found[-1], self._truths[-1], self._contract) if self._truth_of else 0
+        if not mistakes or (len(self._worst) == _ANSWERS_SHOWN and mistakes <= -self._worst[-1][0]):
+            return
+        shown = self._shown(example, picture, 0, self._task.perfect(self._truths[-1]))
+        self._worst = sorted([*self._worst, (-mistakes, self.count, shown)], key=lambda each: each[:2])[:_ANSWERS_SHOWN]
+
+    def _shown(self, example: Example, picture: np.ndarray, before: int, beside: Outputs | None = None) -> ShownImage:
+        """The image that was added last; in the thumbnail the artifact's answer stands beside the float model's."""
         truth = self._truths[-1] if self._truth_of else None
         expected, found = (
             AnswerRecord.from_dict(self._task.headline(outputs[-1], self._contract))
@@ -201,8 +210,13 @@ class _Comparison:
             truth=None if truth is None else self._task.truth_name(truth, self._contract),
             float=expected,
             artifact=found,
-            thumbnail=_thumbnail(picture, self._contract.preprocessing.color) if before < _FLIPPED_SHOWN else None,
+            thumbnail=self._thumbnail(picture, beside) if before < _FLIPPED_SHOWN else None,
         )
+
+    def _thumbnail(self, picture: np.ndarray, beside: Outputs | None) -> str:
+        answers = [self._expected[-1] if beside is None else beside, self._found[-1]]
+        small = thumbnail.small(picture, self._contract.preprocessing.color)
+        return thumbnail.encoded(self._task.drawn(small, answers, self._contract))
 
     def _signals(self, outputs: Sequence[Outputs]) -> np.ndarray:
         """What is compared in decibels, one row for each image."""
@@ -244,21 +258,13 @@ class _Comparison:
             better_input=better,
             right=None if right is None else base64.b64encode(np.packbits(right).tobytes()).decode(),
             confidence=confidence,
+            errors=self._task.errors(self._found, self._truths, self._contract) if self._truth_of else None,
+            worst=tuple(shown for _, _, shown in self._worst),
             rejected=self._rejected(),
             flipped=tuple(self.flipped),
             answers=tuple(self.answers),
             **about,
         )
-
-
-def _thumbnail(picture: np.ndarray, color: str) -> str:
-    """A small JPEG in base64."""
-    cv2 = opencv()
-    scale = min(1.0, _THUMBNAIL_PIXELS / max(picture.shape[:2]))
-    small = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    blue_first = cv2.cvtColor(small, cv2.COLOR_RGB2BGR) if color == "rgb" else small
-    _, encoded = cv2.imencode(".jpg", blue_first, [cv2.IMWRITE_JPEG_QUALITY, 80])
-    return base64.b64encode(encoded.tobytes()).decode()
 
 
 def check_bounds(found: Verification, max_drop: float | None, min_agreement: float | None) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from edgecnn.runtime.model.records import Accuracy, Metric, Share, WithMetrics
 from edgecnn.runtime.model.validation import Length, Pattern, Range, Record
 from edgecnn.runtime.run.golden import GoldenResult
+from edgecnn.tasks.box_errors import BoxErrors
 from edgecnn.tasks.confidence import Confidence
 from edgecnn.verification.input_check import BetterInput
 
@@ -44,7 +45,8 @@ class ShownImage(Record):
         truth: what the data set says; None where it says nothing.
         float: the float model's answer.
         artifact: the artifact's.
-        thumbnail: a small JPEG in base64; None for those beyond the first ones.
+        thumbnail: a small JPEG in base64, of a detector with the boxes of both, side by side; None for those beyond
+            the first ones.
     """
 
     name: str
@@ -92,6 +94,8 @@ class Verification(WithMetrics):
         others: DATA of images of other things; empty if none were given.
         false_alarms: share of these images that the artifact accepts as one of its classes; None without them.
         notes: what else a person should know, in sentences.
+        errors: what kinds of mistakes the artifact makes; None without annotations, or where an answer is one thing.
+        worst: up to 12 images on which most of an answer is wrong, with the truth in place of the float model's boxes.
     """
 
     model: str
@@ -121,6 +125,8 @@ class Verification(WithMetrics):
     rejected: Share | None = None
     others: str = ""
     false_alarms: Share | None = None
+    errors: BoxErrors | None = None
+    worst: tuple[ShownImage, ...] = ()
 
     def summary(self) -> Accuracy:
         """What goes into the artifact's contract: the measured shares and what they were measured on."""

@@ -10,8 +10,17 @@ _LEAST = 1e-9  # probability
 
 
 def class_score(output: Any, index: int, kind: str) -> Any:
-    """What is differentiated for a class: its logit, or its log probability; `output` is a tensor (classes,)."""
+    """What is differentiated for a class: its logit, or its log probability; of a detector that of the surest anchor.
+
+    Args:
+        output: a tensor, (classes,) or (anchors, classes).
+        index: of the class.
+        kind: of the output.
+    """
     from edgecnn.core.compat.tensorflow import tf
+
+    if len(output.shape) == 2:
+        output = output[tf.argmax(output[:, index])]
 
     if kind in BINARY:
         value = output[0]

@@ -11,7 +11,7 @@ from edgecnn.core.progress import Progress, silent
 from edgecnn.inspection.analysis import LayerReport
 from edgecnn.inspection.effective import stage_ends
 from edgecnn.tasks import task_of
-from edgecnn.visualization import features, filters, heat, int8, patches, translation
+from edgecnn.visualization import features, filters, heat, int8, levels, patches, translation
 from edgecnn.visualization.class_choice import find_class
 from edgecnn.visualization.panel import Panel
 from edgecnn.visualization.settings import Request
@@ -31,11 +31,13 @@ def draw(subject: Subject, picture: np.ndarray, request: Request, progress: Prog
 def _panels(subject: Subject, picture: np.ndarray, request: Request, progress: Progress) -> Iterator[Panel]:
     fitted = subject.fitted(picture)
     chosen = [find_class(subject.contract, subject.classes, text) for text in request.classes]
-    classes = chosen or [answer["index"] for answer in subject.answers(fitted, 2)]
+    classes = chosen or _likeliest(subject, fitted)
     for name in request.panels:
         progress(f"Drawing {name}", 0, 0)
         if name in ("filters", "features"):
             yield _layers(name, subject, fitted, request)
+        elif name == "levels" and (subject.task.device.followed or len(request.panels) == 1):
+            yield levels.panel(subject, fitted)
         elif name == "gradcam":
             yield heat.grad_cam(subject, fitted, classes)
         elif name == "occlusion":
@@ -47,6 +49,12 @@ def _panels(subject: Subject, picture: np.ndarray, request: Request, progress: P
             yield int8.panel(subject, reference, fitted, request.layers)
         elif name == "translation":
             yield translation.panel(subject, picture, request.shift)
+
+
+def _likeliest(subject: Subject, fitted: np.ndarray) -> list[int]:
+    """The two classes that the model is surest of."""
+    scores = subject.probabilities(fitted[np.newaxis])[0]
+    return [int(index) for index in np.argsort(-scores, kind="stable")[:2]]
 
 
 def _layers(name: str, subject: Subject, fitted: np.ndarray, request: Request) -> Panel:

@@ -6,31 +6,40 @@ from typing import Any
 
 import numpy as np
 
-from edgecnn.core.errors import UsageError
+from edgecnn.core.errors import ModelFileError, UsageError
 from edgecnn.html import images
 from edgecnn.visualization.panel import Drawing, Panel
 from edgecnn.visualization.subject import Subject
+from edgecnn.visualization.surest_box import surest_box
 
 
 def grad_cam(subject: Subject, fitted: np.ndarray, classes: list[int], layer: str | None = None) -> Panel:
-    """Grad-CAM for each class, over the last feature map or a layer that is named."""
+    """Grad-CAM for each class, over the last feature map or a layer that is named; of a detector for the surest box of
+    each class, over the map that found it.
+    """
     row = subject.layer(layer) if layer else subject.report.last_map
     title = "Grad-CAM: what supports the class"
     if row is None:
         return Panel("gradcam", title, missing="The model has no feature map, so there is nothing to draw.")
     picture = subject.shown(fitted)
+    has_boxes = subject.task.device.followed and subject.report.network.source == "keras"  # others have no gradients
     drawings = []
     try:
         for index in classes:
+            box = surest_box(subject, fitted, index) if has_boxes else None
+            row = box.row if box and not layer else row
             heat = subject.class_activation(fitted, index, row)
             scaled = heat / (heat.max() or 1.0)
-            name = f"gradcam_{index}"
-            drawings.append(Drawing(name, images.over(picture, scaled), subject.contract.label(index), _peak(scaled)))
-    except UsageError as error:
+            drawn = images.over(picture, scaled)
+            where = _peak(scaled) if box is None else f"{box.score:.0%}, found on {row.layer.name}; {_peak(scaled)}"
+            caption = subject.contract.label(index)
+            drawings.append(Drawing(f"gradcam_{index}", box.on(drawn) if box else drawn, caption, where))
+    except (UsageError, ModelFileError) as error:
         return Panel("gradcam", title, missing=str(error))
-    size = f"{row.output_shape[1]} x {row.output_shape[2]}"
+    size = f"{row.layer.name} ({row.output_shape[1]} x {row.output_shape[2]})"
+    mapped = "the map that found the box" if has_boxes else size
     note = (
-        f"The channels of {row.layer.name} ({size}), weighted by how much each raises the class's score "
+        f"The channels of {mapped}, weighted by how much each raises the class's score "
         "(Selvaraju et al. 2017), over the image in gray. Bright places support the class. The map is coarse and "
         "drawn smoothly."
     )

@@ -50,10 +50,12 @@ def values(subject: Subject, fitted: np.ndarray, name: str, panels: Sequence[Pan
 def html(subject: Subject, fitted: np.ndarray, name: str, panels: Sequence[Panel]) -> str:
     """The page."""
     answers = subject.answers(fitted)
+    drawn = _answered(subject, fitted)
+    said = chart(_classes(answers)) if answers else paragraph("The model is sure of nothing in it.", "note")
     top = (
         '<div style="display:flex;flex-wrap:wrap;gap:1.5rem;align-items:center;margin-top:1.5rem">'
-        f'<div style="width:14rem">{images.image(subject.shown(fitted), f"{name}, as the model receives it")}</div>'
-        f'<div style="flex:1 1 18rem">{chart(_classes(answers))}</div></div>'
+        f'<div style="width:14rem">{images.image(drawn, f"{name}, as the model receives it")}</div>'
+        f'<div style="flex:1 1 18rem">{said}</div></div>'
     )
     sections = [Section(panel.title, _panel(panel)) for panel in panels]
     size = "x".join(str(side) for side in fitted.shape[:2])
@@ -63,6 +65,13 @@ def html(subject: Subject, fitted: np.ndarray, name: str, panels: Sequence[Panel
         sections,
         top=top,
     )
+
+
+def _answered(subject: Subject, fitted: np.ndarray) -> np.ndarray:
+    """A fitted image as RGB, with the answers that have a place in it."""
+    found = subject.task.compared(subject.outputs(fitted[np.newaxis])[0], subject.contract)
+    blue_first = np.ascontiguousarray(subject.shown(fitted)[:, :, ::-1])
+    return subject.task.drawn(blue_first, [found], subject.contract)[:, :, ::-1]
 
 
 def _classes(answers: Sequence[dict[str, Any]]) -> str:

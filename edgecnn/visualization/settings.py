@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from edgecnn.core.errors import UsageError
 from edgecnn.core.options import Settings, option
 
-PANELS = ("filters", "features", "gradcam", "occlusion", "patches", "int8", "translation")
+PANELS = ("filters", "features", "levels", "gradcam", "occlusion", "patches", "int8", "translation")
 _NEEDS = {"patches": "data", "int8": "against"}
 
 

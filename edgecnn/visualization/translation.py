@@ -113,7 +113,8 @@ def measure(subject: Subject, picture: np.ndarray, most: int = 16) -> tuple[list
 def panel(subject: Subject, picture: np.ndarray, most: int = 16) -> Panel:
     """The curves and what they come to."""
     curves, changed = measure(subject, picture, most)
-    label = subject.answers(shifted(subject, picture, most)[1][most], 1)[0]["label"]
+    unmoved = shifted(subject, picture, most)[1][most]
+    label = subject.contract.label(int(subject.probabilities(unmoved[np.newaxis])[0].argmax()))
     shown = curves[1:] or curves
     series = [(curve.name, curve.probability.tolist()) for curve in shown]
     y_label = "probability (0 to 1) of the class predicted without a shift"

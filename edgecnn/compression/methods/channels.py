@@ -60,7 +60,8 @@ def _account(before: Any, after: Any, options: Options) -> dict[str, Any]:
         (keras_macs.total(before), keras_macs.total(after)),
         (before.count_params(), after.count_params()),
     )
-    widths = [(old.name, old.output_shape[-1], new.output_shape[-1]) for old, new in zip(before.layers, after.layers)]
+    pairs = zip(before.layers, after.layers)
+    widths = [(old.name, *(layer.get_output_shape_at(0)[-1] for layer in (old, new))) for old, new in pairs]
     changed = {name: [old, new] for name, old, new in widths if old != new}
     return {
         "method": "channels",

@@ -43,7 +43,7 @@ def compress(job: Job, options: Options) -> Outcome:
     model = clone(job.model)
     kernels = {name: model.get_layer(name).kernel for name in ordinary(model)}
     job.progress("Measuring the sensitivity of the loss", 0, 0)
-    books = codebooks(kernels, curvature(model, kernels, job.batches), options.clusters, options.bits)
+    books = codebooks(kernels, curvature(model, kernels, job.batches, job.loss), options.clusters, options.bits)
     clustering = Clustering(kernels, books)
     model = job.train(model, (clustering,))
     account = {

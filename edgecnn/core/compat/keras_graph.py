@@ -32,6 +32,12 @@ def maker(tensor: Any) -> Any:
     return tensor._keras_history.layer
 
 
+def call_of(tensor: Any) -> Any:
+    """The call of a layer that made a tensor: a node, with the `layer` and the tensors `keras_inputs`."""
+    made = tensor._keras_history
+    return made.layer.inbound_nodes[made.node_index]
+
+
 def leaves(model: Any) -> Iterator[Any]:
     """All layers, those of nested models in their place."""
     for layer in model.layers:

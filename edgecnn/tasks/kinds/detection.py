@@ -14,31 +14,32 @@ from edgecnn.core.statistics import Metric, Share, share
 from edgecnn.data import DataSet, Example, class_indices
 from edgecnn.data.augmentation import PRESETS, preset
 from edgecnn.data.boxes import TASK as BOX_DATA
-from edgecnn.data.boxes import Boxes, box_sizes
+from edgecnn.data.boxes import box_sizes
 from edgecnn.float_model.detector import as_detector
-from edgecnn.graph.postprocess import with_postprocess
-from edgecnn.models import anchor_fitting, ssd
+from edgecnn.graph.postprocess import with_postprocess, without_postprocess
+from edgecnn.models import anchor_fitting, box_heads
 from edgecnn.runtime.errors import ModelFileError
 from edgecnn.runtime.model.anchors import DetectorRecord
 from edgecnn.runtime.model.box_decoding import as_outputs, of_outputs
 from edgecnn.runtime.model.contract import Contract, Preprocessing
 from edgecnn.runtime.tasks import Answer, Outputs
-from edgecnn.runtime.tasks.detection import BOXES, RAW_LOGITS, RAW_SCORES, agree, matched, seen
-from edgecnn.tasks.average_precision import CROWD, DIFFICULT, Matched, mean
+from edgecnn.runtime.tasks.detection import BOXES, RAW_LOGITS, RAW_SCORES, agree, matched
+from edgecnn.tasks import raw_boxes
+from edgecnn.tasks.average_precision import Matched, mean
+from edgecnn.tasks.box_errors import RIGHT, BoxErrors, box_errors, of_image
 from edgecnn.tasks.box_figures import BoxFigures
-from edgecnn.tasks.box_losses import BOX_LOSSES, CLASS_LOSSES, SCALES, overlap
+from edgecnn.tasks.box_losses import SCALES
 from edgecnn.tasks.box_targets import NO_CLASS, BoxTargets, moved
+from edgecnn.tasks.box_truths import COLUMNS, truth_rows
 from edgecnn.tasks.encoder import Encoder, LossSettings
 from edgecnn.tasks.task import Score, Task, Truth
 
-COLUMNS = 8
-"""Of a truth: y0, x0, y1, x1 as shares of the model's input, class, flag (see `average_precision`), height and width of
-the image in pixels."""
 _FITS = {
     "finetune": {
         "epochs": 60, "batch_size": 8, "learning_rate": 1.5e-3, "backbone_learning_rate": 5e-4,
         "augment": "objects", "label_smoothing": 0.0, "weight_average": 0.998,
     },
+    "compression": {"batch_size": 8, "augment": "objects"},
     "scratch": {"epochs": 120, "batch_size": 16, "augment": "objects", "label_smoothing": 0.0, "weight_average": 0.998},
 }  # fmt: skip
 
@@ -53,7 +54,6 @@ class Detection(Task):
     fits: Mapping[str, Mapping[str, Any]] = _FITS
     features_first = False
     learns_from_stride = 16  # the blocks before know all they need from ImageNet, and half of a step is their gradients
-    unsupported = ("compression", "doctor", "visualize")
 
     def truth_of(
         self, data: DataSet, contract: Contract, outputs: int | None = None
@@ -63,7 +63,7 @@ class Detection(Task):
             return None
         used = {box.label for example in data.examples for box in example.annotation.boxes}
         indices = class_indices(dataclasses.replace(data, classes=tuple(sorted(used))), contract)
-        return lambda example: _rows(example.annotation, indices, contract.preprocessing)
+        return lambda example: truth_rows(example.annotation, indices, contract.preprocessing)
 
     def truth_name(self, truth: Truth, contract: Contract) -> str:
         """How many objects of each class."""
@@ -97,12 +97,12 @@ class Detection(Task):
         if data.task != BOX_DATA:
             raise UsageError(f"{data.name} has no boxes; training a detector needs them.")
         classes = tuple(data.classes)
-        if not ssd.is_detector(model):
+        if not box_heads.is_detector(model):
             model, contract = as_detector(model, contract, classes=len(classes))
         elif contract.labels == classes:
             return model, contract
         else:
-            model = ssd.with_classes(model, len(classes))
+            model = box_heads.with_classes(model, len(classes))
         arguments = {**contract.model.arguments, "classes": len(classes)}
         described = dataclasses.replace(contract.model, arguments=arguments)
         return model, contract.replace(labels=classes, label_ids=(), model=described)
@@ -116,7 +116,7 @@ class Detection(Task):
 
     def own_layers(self, model: Any) -> list[Any]:
         """All that the backbone hasn't."""
-        return ssd.head_layers(model)
+        return box_heads.head_layers(model)
 
     def encoder(self, truths: np.ndarray, contract: Contract, settings: LossSettings) -> Encoder:
         """Corrections and class at each anchor.
@@ -142,7 +142,11 @@ class Detection(Task):
 
     def losses(self, outputs: Any, targets: Any, settings: LossSettings, teacher: Any = None) -> Any:
         """Losses of classes and boxes by their names in the settings, over the anchors of each image's objects."""
-        return _losses(outputs, targets, settings.class_loss, settings.box_loss)
+        losses = raw_boxes.losses(outputs, targets, settings.class_loss, settings.box_loss)
+        if teacher is None:
+            return losses
+        weight = settings.distillation_weight
+        return losses * (1 - weight) + raw_boxes.imitation(outputs, teacher, settings.box_loss) * weight
 
     def hits(self, outputs: Any, targets: Any) -> Any:
         """Share of the objects' anchors whose class is found."""
@@ -160,7 +164,7 @@ class Detection(Task):
         size = (contract.preprocessing.height, contract.preprocessing.width)
         encoder = BoxTargets(truths, record, size)
         targets = np.stack([encoder.of_image(moved(rows, plain, size)) for rows in truths])
-        losses = _losses([tf.constant(values) for values in outputs], tf.constant(targets), *_SHOWN_LOSSES)
+        losses = raw_boxes.losses([tf.constant(values) for values in outputs], tf.constant(targets), *_SHOWN_LOSSES)
         each = [self.device.interpret([values[row] for values in outputs], contract) for row in range(len(truths))]
         filled = [as_outputs(rows, record.most) for rows in each]
         return [*(np.stack(values) for values in zip(*filled)), losses.numpy()]
@@ -172,8 +176,9 @@ class Detection(Task):
         return Score(float(np.mean(outputs[4])), 100 * max(mean(precision), 0.0))
 
     def teacher_order(self, student: Contract, teacher: Contract) -> tuple[int, ...] | None:
-        """Detectors are not distilled."""
-        raise UsageError("Detectors can't be trained with a teacher yet; remove --teacher.")
+        """As they are; see `raw_boxes.check_teacher`."""
+        raw_boxes.check_teacher(student, teacher)
+        return None
 
     def deployed(self, call: Callable[[Any], Any], contract: Contract) -> tuple[Callable[[Any], Any], Contract]:
         """With scores instead of logits."""
@@ -191,6 +196,25 @@ class Detection(Task):
         if contract.output != RAW_SCORES:
             return graph, contract
         return with_postprocess(graph, DetectorRecord.read(contract)), contract.replace(output=BOXES)
+
+    def unfinished(self, graph: bytes, contract: Contract) -> tuple[bytes, Contract]:
+        """Without the operator.
+
+        Raises:
+            ModelFileError: it is a model by others, whose contract has no anchors.
+        """
+        if contract.output != BOXES:
+            return graph, contract
+        DetectorRecord.read(contract)
+        return without_postprocess(graph), contract.replace(output=RAW_SCORES)
+
+    def measured(self, outputs: Outputs, expected: Outputs, contract: Contract) -> np.ndarray:
+        """See `raw_boxes.weighted`."""
+        return super().measured(raw_boxes.weighted(outputs, expected, contract), expected, contract)
+
+    def class_scores(self, outputs: Outputs, contract: Contract) -> np.ndarray:
+        """Of the surest box of each class."""
+        return raw_boxes.class_scores(outputs, contract)
 
     def compared(self, outputs: Outputs, contract: Contract) -> list[np.ndarray]:
         """Detections, whatever the form of the outputs is."""
@@ -236,6 +260,24 @@ class Detection(Task):
         flags = np.concatenate(hits)
         return share(int(flags.sum()), len(flags)) if len(flags) else None
 
+    def mistakes(self, found: Outputs, truth: Truth, contract: Contract) -> int:
+        """Sure boxes that are not right, and objects without one."""
+        return sum(kind != RIGHT for kind, _, _ in of_image(of_outputs([*found]), truth))
+
+    def errors(self, found: Sequence[Outputs], truths: Sequence[Truth], contract: Contract) -> BoxErrors | None:
+        """See `box_errors`; None for a model without labels."""
+        each = [of_outputs([*outputs]) for outputs in found]
+        return box_errors(each, truths, contract.labels) if contract.labels else None
+
+    def drawn(self, picture: np.ndarray, answers: Sequence[Outputs], contract: Contract) -> np.ndarray:
+        """Boxes of each answer that are sure enough to be shown."""
+        return raw_boxes.side_by_side(picture, [of_outputs([*each]) for each in answers], contract)
+
+    def perfect(self, truth: Truth) -> Outputs:
+        """The boxes that count, with a score of 1."""
+        rows = np.array([[*row[:5], 1.0] for row in truth if row[4] != NO_CLASS and row[5] == 0], np.float32)
+        return as_outputs(rows.reshape(-1, 6), max(len(rows), 1))
+
     def headline(self, outputs: Outputs, contract: Contract) -> Answer:
         """All that the model is sure of, in one answer with the surest's class."""
         answers = self.device.answers(of_outputs([*outputs]), contract, 20)
@@ -258,30 +300,6 @@ class Detection(Task):
         names = ", ".join(contract.labels[:3]) + (", ..." if len(contract.labels) > 3 else "")
         text = what.get(contract.output, "corrections of {} anchors and logits").format(f"{number:,}")
         return f"{text}; {len(contract.labels)} classes: {names}" if names else f"{text}; classes without names"
-
-
-def _rows(boxes: Boxes, indices: Mapping[str, int], preprocessing: Preprocessing) -> np.ndarray:
-    """The truth of one image; a box is where the fitted image has it. Without boxes one row tells the size."""
-    rows, columns = seen(preprocessing, round(boxes.height), round(boxes.width))
-    top, left = (boxes.height - rows) / 2, (boxes.width - columns) / 2
-    found = np.zeros((max(len(boxes.boxes), 1), COLUMNS), np.float32)
-    found[:, 4] = NO_CLASS
-    found[:, 6:] = boxes.height, boxes.width
-    for row, box in zip(found, boxes.boxes):
-        x0, y0, x1, y1 = box.corners
-        row[:4] = (y0 - top) / rows, (x0 - left) / columns, (y1 - top) / rows, (x1 - left) / columns
-        row[4], row[5] = indices[box.label], CROWD if box.crowd else DIFFICULT if box.difficult else 0
-    return found
-
-
-def _losses(outputs: Any, targets: Any, class_loss: str, box_loss: str) -> Any:
-    """Of each image, (batch,)."""
-    classes = tf.cast(targets[..., 4], tf.int32)
-    objects = tf.cast(classes > 0, tf.float32)
-    number = tf.maximum(tf.reduce_sum(objects, axis=1), 1.0)
-    (corrections, logits), wanted = outputs, targets[..., :4]
-    boxes = tf.reduce_sum(BOX_LOSSES[box_loss](corrections, wanted) * objects, axis=1)
-    return (CLASS_LOSSES[class_loss](logits, classes, overlap(corrections, wanted)) + boxes) / number
 
 
 _SHOWN_LOSSES = ("focal", "giou")

@@ -107,15 +107,19 @@ class Emulation:
 
     def observed(self, preprocessing: Preprocessing, batches: Iterable[tuple[Any, Any]]) -> Ranges:
         """The ranges of the float model's activations over some batches; the contract gives the input's range."""
-        names = [name for name in self._ranges if name != INPUT]
-        outputs = [self.source.get_layer(name).output for name in names]
-        observer = tf.function(keras.Model(self.source.inputs, outputs), reduce_retracing=True)
-        low, high = np.full(len(names), np.inf), np.full(len(names), -np.inf)
+        made = [
+            (node.layer.name, output)  # a layer that is called several times has several
+            for node in keras_graph.nodes(self.source)
+            for output in keras_graph.outputs(node)
+            if node.layer.name in self._ranges and node.layer.name != INPUT
+        ]
+        observer = tf.function(keras.Model(self.source.inputs, [output for _, output in made]), reduce_retracing=True)
+        found: Ranges = {}
         for pictures, _ in batches:
-            values = [output.numpy() for output in observer(pictures, training=False)]
-            low = np.minimum(low, [value.min() for value in values])
-            high = np.maximum(high, [value.max() for value in values])
-        found = {name: (float(a), float(b)) for name, a, b in zip(names, low, high)}
+            for (name, _), output in zip(made, observer(pictures, training=False)):
+                low, high = found.get(name, (np.inf, -np.inf))
+                values = output.numpy()
+                found[name] = min(low, float(values.min())), max(high, float(values.max()))
         return {INPUT: input_range(preprocessing), **found}
 
     def trained(self) -> Any:
@@ -142,9 +146,11 @@ class _Builder:
         self._kernels = kernels
         self._variables: dict[str, list[Any]] = {}
         self._twins: dict[str, Any] = {}
+        self._calls: dict[str, int] = {}
         self._next: dict[str, list[Any]] = {}
         self._previous: dict[str, list[Any]] = {}
         for node in keras_graph.nodes(self._source):
+            self._calls[node.layer.name] = self._calls.get(node.layer.name, 0) + 1
             givers = [keras_graph.maker(tensor) for tensor in node.keras_inputs]
             self._previous.setdefault(node.layer.name, []).extend(givers)
             for giver in givers:
@@ -161,12 +167,16 @@ class _Builder:
                 continue
             inputs = [tensors[id(tensor)] for tensor in node.keras_inputs]
             tensors[id(node.outputs)] = keras_graph.call(self._twin(node.layer), node, inputs)
-        outputs = tensors[id(self._source.outputs[0])]
+        outputs = [tensors[id(output)] for output in self._source.outputs]
         ranges = {INPUT: rounded.quantizer_vars}
         ranges.update({name: found for name, twin in self._twins.items() if (found := _range_variables(twin))})
         fused = {name: self._chain(name) for name in ranges if name != INPUT}
         return Emulation(
-            keras.Model(given, outputs, name=self._source.name), self._source, fused, self._variables, ranges
+            keras.Model(given, outputs if len(outputs) > 1 else outputs[0], name=self._source.name),
+            self._source,
+            fused,
+            self._variables,
+            ranges,
         )
 
     def _twin(self, layer: Any) -> Any:
@@ -222,9 +232,9 @@ class _Builder:
         return _ACTIVATIONS[name]
 
     def _is_fused(self, layer: Any) -> bool:
-        """Whether TFLite computes the one layer that follows in the same operator: a batch norm, a ReLU."""
+        """Whether TFLite computes the one layer that follows each call in the same operator: a batch norm, a ReLU."""
         following = self._next.get(layer.name, [])
-        if len(following) != 1:
+        if len(following) != self._calls[layer.name] or len({type(each) for each in following}) != 1:
             return False
         kind, after = kind_of(layer), kind_of(following[0]).name
         if after == _BATCH_NORM:

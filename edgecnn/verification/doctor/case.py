@@ -33,7 +33,8 @@ from edgecnn.runtime.model.model_file import ModelFile
 from edgecnn.runtime.model.validation import Record
 from edgecnn.runtime.run.engine import Engine
 from edgecnn.runtime.run.preprocess import apply_table, fit, input_table
-from edgecnn.runtime.tasks import check_finite
+from edgecnn.runtime.tasks import Outputs, check_finite
+from edgecnn.tasks import task_of
 from edgecnn.verification.doctor.layers import LayerNoise
 
 LEAST_PICTURES = 8
@@ -72,8 +73,8 @@ class Case:
     """The diagnosis context.
 
     Attributes:
-        file: the artifact.
-        source: the float model.
+        file: the artifact, without what its task puts behind the network.
+        source: the float model, as its task has it converted.
         shown: fitted images that are measured on, uint8 (n, height, width, channels), as the float model wants them.
         spare: as many others, that remedies may calibrate on.
         labels: the class of each spare image, None where it has none.
@@ -110,6 +111,9 @@ class Case:
                 if isinstance(against, tuple)
                 else from_model(against, file.contract, hints)
             )
+        task = task_of(source.contract)
+        call, contract = task.deployed(source.call, source.contract)
+        source = dataclasses.replace(source, call=call, contract=contract)
         read = [(example, picture) for example, picture in readable(data, lambda example, why: None)]
         if len(read) < LEAST_PICTURES:
             raise DataError(
@@ -119,7 +123,7 @@ class Case:
         examples = [example for example, _ in read]
         labels = [example.label for example in examples[1::2]]
         seen, seen_label = _calibrated_on(file, examples, fitted, source.contract.preprocessing)
-        return cls(file, source, fitted[::2], fitted[1::2], labels, seen, seen_label, data)
+        return cls(_unfinished(file), source, fitted[::2], fitted[1::2], labels, seen, seen_label, data)
 
     @functools.cached_property
     def float_model(self) -> bytes:
@@ -140,7 +144,12 @@ class Case:
     @functools.cached_property
     def simulation(self) -> Simulation:
         """Both networks over the first of the shown images."""
-        return Simulation(self.network, self.file.model.graph, self.tensors(self.shown[:LEAST_PICTURES]))
+        images = self.tensors(self.shown[:LEAST_PICTURES])
+        return Simulation(self.network, self.file.model.graph, images, self.measured)
+
+    def measured(self, outputs: Outputs, expected: Outputs) -> np.ndarray:
+        """What noise is measured on, (images, n), by the task; of a classifier the scores."""
+        return task_of(self.source.contract).measured(outputs, expected, self.source.contract)
 
     @functools.cached_property
     def channels(self) -> dict[int, Channels]:
@@ -157,11 +166,11 @@ class Case:
         return activation_ranges(self.float_model, (tensor[np.newaxis] for tensor in tensors))
 
     @functools.cached_property
-    def expected(self) -> np.ndarray:
-        """The float network's scores for the shown images, (n, classes)."""
-        scores = float_outputs(self.float_model, self.tensors(self.shown))
-        check_finite([scores], "The float model's")
-        return scores
+    def expected(self) -> list[np.ndarray]:
+        """The float network's outputs for the shown images, each (n, ...)."""
+        outputs = float_outputs(self.float_model, self.tensors(self.shown))
+        check_finite(outputs, "The float model's")
+        return outputs
 
     @functools.cached_property
     def before_snr_db(self) -> float:
@@ -186,13 +195,22 @@ class Case:
         ours, its = self.source.contract.preprocessing.color, file.contract.preprocessing.color
         if {ours, its} == {"rgb", "bgr"}:
             ordered = fitted[..., ::-1]
-        scores = np.stack([engine.scores(engine.tensor(picture)) for picture in ordered])
-        check_finite([scores], "The artifact's")
-        return sqnr_db(self.expected, scores)
+        each = [engine.real(engine.invoke(engine.tensor(picture))) for picture in ordered]
+        outputs = [np.stack(values) for values in zip(*each)]
+        check_finite(outputs, "The artifact's")
+        expected = [values.reshape(found.shape) for values, found in zip(self.expected, outputs)]
+        return sqnr_db(self.measured(expected, expected), self.measured(outputs, expected))
 
     def layer_of(self, tensor: int) -> str:
         """The Keras layer that an activation belongs to."""
         return next(pair.layer_name for pair in self.simulation.pairs if pair.output == tensor)
+
+
+def _unfinished(file: ModelFile) -> ModelFile:
+    graph, contract = task_of(file.contract).unfinished(artifact.graph_bytes(file), file.contract)
+    if contract is file.contract:
+        return file
+    return model_file.from_bytes(artifact.seal(graph, contract.replace(golden=None)), file.name)
 
 
 def _calibrated_on(

@@ -1,0 +1,109 @@
+"""What looks into detectors and changes them: doctor, mixed precision, visualize, report, prune, QAT, a teacher."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import tiny_detectors
+
+from edgecnn import reporting
+from edgecnn.compression import Tuning, compress
+from edgecnn.core.errors import UsageError
+from edgecnn.data import open_data
+from edgecnn.float_model import keras_file
+from edgecnn.quantization import Calibration, quantize
+from edgecnn.runtime.model import model_file
+from edgecnn.tasks.raw_boxes import check_teacher
+from edgecnn.verification import verify
+from edgecnn.verification.doctor import Case
+from edgecnn.visualization import page
+from edgecnn.visualization.draw import draw
+from edgecnn.visualization.settings import Request
+from edgecnn.visualization.subject import open_subject
+
+LEVELS = 6
+
+
+@pytest.fixture(scope="module")
+def more_images(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    folder = tmp_path_factory.mktemp("more")
+    for number in range(8):
+        cv2.imwrite(str(folder / f"{number}.png"), tiny_detectors.noise(np.random.default_rng(number)))
+    yield folder
+
+
+def test_the_doctor_measures_noise_where_objects_are(tiny_detector: Path, more_images: Path) -> None:
+    """The simulation of the raw outputs is near the artifact's, and a convolution alone makes less noise than all."""
+    file = model_file.read(tiny_detector / "d.tflite")
+    case = Case.open(file, str(tiny_detector / "d.keras"), open_data(str(more_images)))
+    assert case.file.contract.output == "boxes_and_scores" and len(case.file.model.graph.outputs) == 2
+    simulation = case.simulation
+    simulated_db = simulation.snr_db(simulation.output(simulation.noisy))
+    assert abs(case.before_snr_db - simulated_db) < 1 and 1 < case.before_snr_db < 60
+    names = [operator.name for operator in simulation.network.graph.operators]
+    assert simulation.snr_db(simulation.alone(names.index("CONV_2D"))) > simulated_db
+    boxes, scores = case.expected
+    moved = boxes + 10 * (scores.max(axis=2, keepdims=True) < 1e-9)  # where nothing is
+    assert np.allclose(case.measured([boxes, scores], case.expected), case.measured([moved, scores], case.expected))
+
+
+def test_mixed_precision_keeps_the_operator_behind_it(tiny_detector: Path, tmp_path: Path) -> None:
+    calibration = Calibration(str(tiny_detector / "images" / "boxes.csv"), 6, improve="none")
+    mixed = quantize(tiny_detector / "d.keras", tmp_path / "m.tflite", scheme="int8_mixed", calibration=calibration)
+    assert mixed.contract.output == "boxes" and mixed.contract.provenance.extra["float_layers"]
+
+
+@pytest.mark.parametrize("name", ["d.keras", "d.tflite", "raw.tflite"])
+def test_levels_and_gradients_of_a_box(tiny_detector: Path, tmp_path: Path, name: str) -> None:
+    subject = open_subject(str(tiny_detector / name))
+    picture = cv2.imread(str(tiny_detector / "images" / "0.png"))
+    panels = {each.name: each for each in draw(subject, picture, Request(panels=("levels", "gradcam")))}
+    values = panels["levels"].values["levels"]
+    assert len(values) == len(panels["levels"].drawings) == LEVELS
+    answers = subject.answers(subject.fitted(picture))
+    assert abs(max(each["best_score"] for each in values) - answers[0]["probability"]) < 1e-3
+    assert [each["anchor_sides_px"][0] for each in values] == sorted(each["anchor_sides_px"][0] for each in values)
+    if name == "d.keras":
+        assert len(panels["gradcam"].drawings) == 2 and "found on" in panels["gradcam"].drawings[0].detail
+    else:
+        assert "Give the .keras file" in panels["gradcam"].missing
+    page.write(tmp_path / "page.html", subject, subject.fitted(picture), "0.png", list(panels.values()))
+
+
+def test_the_report_shows_what_the_boxes_get_wrong(tiny_detector: Path) -> None:
+    found = verify(
+        tiny_detector / "d.tflite", str(tiny_detector / "d.keras"), str(tiny_detector / "images" / "boxes.csv")
+    )
+    assert found.errors is not None and found.errors.labels == tiny_detectors.LABELS
+    objects = sum(sum(row) for row in found.errors.confusion[:-1])
+    assert objects == 12 and found.errors.kinds["missed"] <= 12
+    assert found.worst and all(image.thumbnail for image in found.worst)
+    assert type(found).from_dict(found.to_dict()) == found
+    html = reporting.report(tiny_detector / "d.tflite", found)
+    assert "Precision by recall at an overlap of 0.5" in html and "Images on which most boxes are wrong" in html
+
+
+@pytest.mark.parametrize("method", ["channels", "qat"])
+def test_pruned_and_quantization_aware_detectors(tiny_detector: Path, tmp_path: Path, method: str) -> None:
+    """Distilled from itself; the artifact of either has boxes."""
+    options = {"keep": 0.8, "rounds": 1} if method == "channels" else {}
+    data = str(tiny_detector / "images" / "boxes.csv")
+    tuning = Tuning(data=data, validation=data, overrides={"epochs": 1, "batch_size": 3, "augment": "none"})
+    result = compress(tiny_detector / "d.keras", method, tuning, options)
+    before = keras_file.read_contract(tiny_detector / "d.keras")
+    assert before is not None and (result.model.count_params() < before.model.parameters) == (method == "channels")
+    keras_file.save(result.model, result.contract, tmp_path / "c.keras")
+    file = quantize(tmp_path / "c.keras", tmp_path / "c.tflite", calibration=Calibration(data, 6, improve="none"))
+    assert file.contract.output == "boxes" and file.contract.provenance.qat == (method == "qat")
+
+
+def test_a_teacher_has_the_same_anchors(tiny_detector: Path) -> None:
+    contract = keras_file.read_contract(tiny_detector / "d.keras")
+    assert contract is not None
+    check_teacher(contract, contract)
+    with pytest.raises(UsageError, match="classes"):
+        check_teacher(contract, contract.replace(labels=("dog",)))
