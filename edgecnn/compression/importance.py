@@ -137,5 +137,9 @@ def _add(total: Importance, coupling: Coupling, along: Axis, values: np.ndarray)
             total[group] += part
 
 
-CRITERIA: dict[str, Callable[[Any, Coupling, Batches, Loss | None], Importance]] = {"l1": l1, "bn": bn, "taylor": taylor}
+CRITERIA: dict[str, Callable[[Any, Coupling, Batches, Loss | None], Importance]] = {
+    "l1": l1,
+    "bn": bn,
+    "taylor": taylor,
+}
 RELATIVE = ("l1", "bn")

@@ -11,6 +11,7 @@ from edgecnn.core.compat.tensorflow import keras
 from edgecnn.core.errors import UsageError
 from edgecnn.models.heads import last_dense
 
+_REMEMBERED = 20  # time constants in a whole training
 _BLOCK = re.compile(r"(?:.*_)?block(\d+)_")
 
 
@@ -65,6 +66,22 @@ def unfreeze(
         layer.trainable = learns and (batch_norms or not isinstance(layer, keras.layers.BatchNormalization))
     for layer in own_layers:
         layer.trainable = True
+
+
+def let_statistics_follow(model: Any, steps: int) -> None:
+    """Make batch norms whose moving statistics would outlast a short training follow it.
+
+    Published momenta are those of ImageNet, with a million steps: 0.999 remembers a thousand. In a training of some
+    hundred steps the statistics would still be those of the start, and the model would guess.
+
+    Args:
+        model: its batch norms are changed in place.
+        steps: of the whole training; at most a twentieth of it is remembered.
+    """
+    longest = max(0.0, 1 - _REMEMBERED / max(steps, 1))
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = min(layer.momentum, longest)
 
 
 def blocks_from(model: Any, stride: int) -> int | None:

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from edgecnn.profiling import compare, noise
-from edgecnn.runtime.measure.latency import Measurement, summary
+from edgecnn.runtime.measure.latency import Measurement
+from edgecnn.runtime.measure.samples import summary
 
 CALM = {"load_1min": 0.1, "steal_s": 1.0, "throttled_now": []}
 SYSTEM = {"cores": 4, "cores_usable": 4, "governor": "performance"}

@@ -21,13 +21,14 @@ from edgecnn.camera import remote
 from edgecnn.devices import zipapp
 from edgecnn.runtime.errors import ModelFileError
 from edgecnn.runtime.measure import latency as latency_module
+from edgecnn.runtime.measure import samples as samples_module
 from edgecnn.runtime.measure import system
 from edgecnn.runtime.run.engine import Engine
 
 
 def test_summary_agrees_with_numpy_and_the_standard_library():
     samples = list(np.random.default_rng(0).gamma(2.0, 3.0, 501))
-    found = latency_module.summary(samples)
+    found = samples_module.summary(samples)
     assert found["median"] == pytest.approx(statistics.median(samples), abs=1e-4)
     assert found["std"] == pytest.approx(np.std(samples, ddof=1), abs=1e-4)
     for share in (90, 95, 99):
@@ -36,15 +37,15 @@ def test_summary_agrees_with_numpy_and_the_standard_library():
 
 
 def test_one_sample_and_none():
-    assert latency_module.summary([2.0])["std"] == 0
+    assert samples_module.summary([2.0])["std"] == 0
     with pytest.raises(ModelFileError, match="at least one run"):
-        latency_module.summary([])
+        samples_module.summary([])
 
 
 @pytest.mark.parametrize("count", [0, 1, 1999, 2000, 2001, 54321])
 def test_thinned_samples_keep_their_order_and_both_ends(count):
-    kept = latency_module.thinned(list(range(count)))
-    assert len(kept) == min(count, latency_module.MAX_SAMPLES)
+    kept = samples_module.thinned(list(range(count)))
+    assert len(kept) == min(count, samples_module.MAX_SAMPLES)
     assert kept == sorted(set(kept))
     if count:
         assert kept[0] == 0 and kept[-1] >= count * 0.999 - 1

@@ -18,8 +18,9 @@ from edgecnn.devices.browser.place import Place
 from edgecnn.devices.browser.records import Loaded, Timed
 from edgecnn.devices.browser.session import PageSession
 from edgecnn.devices.browser.user_agent import browser_of
-from edgecnn.runtime.measure.latency import Latencies, Measurement, summary, test_inputs, thinned
+from edgecnn.runtime.measure.latency import Latencies, Measurement, test_inputs
 from edgecnn.runtime.measure.others import Others
+from edgecnn.runtime.measure.samples import summary, thinned
 from edgecnn.runtime.measure.sustained import MIN_WINDOW_S, WINDOWS
 from edgecnn.runtime.model.model_file import AnyFile, ModelFile
 from edgecnn.runtime.process import lock

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,7 +10,6 @@ from typing import Annotated, Any, Optional
 import numpy as np
 
 from ..delegates.loading import load, taken_operators
-from ..errors import ModelFileError
 from ..model.model_file import AnyFile, ModelFile
 from ..model.validation import Length, Range, Record
 from ..portable import usage as machine
@@ -21,9 +19,9 @@ from ..run.interpreter import without_xnnpack
 from ..run.preprocess import apply_table, input_table
 from ..run.program import Program, TensorInfo
 from . import system
+from .samples import MAX_SAMPLES, summary, thinned
 from .usage import Usage
 
-MAX_SAMPLES = 2000
 MIN_RUNS = 5
 
 
@@ -269,31 +267,6 @@ def timed_runs(
         if deadline and end > deadline and len(samples) >= MIN_RUNS:
             break
     return samples
-
-
-def summary(samples: list[float]) -> dict[str, float]:
-    """min, median, mean, p90, p95, p99, max and standard deviation, in the samples' unit."""
-    if not samples:
-        raise ModelFileError("Nothing was measured; expected at least one run. Increase --runs.")
-    p50, p90, p95, p99 = np.percentile(samples, [50, 90, 95, 99])
-    values = {
-        "min": min(samples),
-        "median": p50,
-        "mean": statistics.fmean(samples),
-        "p90": p90,
-        "p95": p95,
-        "p99": p99,
-        "max": max(samples),
-        "std": statistics.stdev(samples) if len(samples) > 1 else 0.0,
-    }
-    return {key: round(float(value), 4) for key, value in values.items()}
-
-
-def thinned(samples: list[float], count: int = MAX_SAMPLES) -> list[float]:
-    """At most `count` of the samples, evenly spaced, in order."""
-    if len(samples) <= count:
-        return samples
-    return [samples[index * len(samples) // count] for index in range(count)]
 
 
 def _warm_start_ms(file: AnyFile, plan: Plan, tensors: tuple[np.ndarray, ...]) -> float:
