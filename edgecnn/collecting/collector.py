@@ -18,7 +18,7 @@ from edgecnn.collecting.settings import CollectOptions
 from edgecnn.collecting.store import Store
 from edgecnn.collecting.training import Training
 from edgecnn.collecting.watch import Watch
-from edgecnn.core.errors import UsageError
+from edgecnn.core.errors import CameraError, UsageError
 from edgecnn.core.progress import Progress, silent
 from edgecnn.runtime.run.interpreter import default_threads
 
@@ -127,7 +127,15 @@ class Collector:
         options = self.options
         if options.source == NO_CAMERA:
             return None
-        return lambda: open_source(options.source, Wish(*options.resolution, options.fps))
+
+        def opened() -> FrameSource:
+            try:
+                return open_source(options.source, Wish(*options.resolution, options.fps))
+            except CameraError as error:
+                remedy = "To upload images, or to use the browser's own camera: --source none."
+                raise CameraError(f"{error}\n{remedy}") from error
+
+        return opened
 
     def _recognizer(self, note: Callable[[str], None]) -> Recognizer | None:
         options = self.options

@@ -1,5 +1,6 @@
 """The server of the collect page: who may change what, what is refused, and that no frame is lost in silence."""
 
+import contextlib
 import json
 import sys
 import threading
@@ -8,9 +9,12 @@ import time
 import pytest
 from collecting_doubles import Client, Scenes, collecting, scene
 
+from edgecnn.collecting.collector import Collector
 from edgecnn.collecting.recorder import HOLD_S
 from edgecnn.collecting.server import MOST_UPLOAD
-from edgecnn.collecting.store import encoded
+from edgecnn.collecting.settings import CollectOptions
+from edgecnn.collecting.store import Store, encoded
+from edgecnn.core.errors import CameraError
 
 
 @pytest.fixture
@@ -157,6 +161,14 @@ def test_a_slow_disk_loses_nothing_that_was_taken(tmp_path, monkeypatch):
         collector.recorder.drain()
         tally = collector.recorder.burst("b").tally
         assert tally.offered == tally.stored + tally.near_duplicates and tally.missed > 0
+
+
+def test_without_a_camera_the_other_ways_are_said(tmp_path):
+    with pytest.raises(CameraError, match=r"is not a video that can be decoded(.|\n)*--source none"):
+        (tmp_path / "v.mp4").write_bytes(b"no video")
+        Collector(CollectOptions(str(tmp_path / "data"), source=str(tmp_path / "v.mp4")))
+    with contextlib.closing(Store(tmp_path / "data")) as store:  # nothing was left open
+        assert store.classes == []
 
 
 def test_a_full_disk_is_said(tmp_path, monkeypatch):
