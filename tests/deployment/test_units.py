@@ -27,36 +27,41 @@ SERVICE = unit.Service(
 UNIT = "edgecnn-camera.service"
 
 
-def analyze(*words: str, runtime: Path) -> str:
-    """systemd-analyze, which starts nothing."""
+def analyze(*words: str, folder: Path) -> str:
+    """systemd-analyze, which starts nothing; `folder` is where it looks for units."""
     if not shutil.which("systemd-analyze"):
         unavailable("there is no systemd-analyze (Debian: apt install systemd)")
-    environment = {**os.environ, "XDG_RUNTIME_DIR": str(runtime), "LC_ALL": "C"}
-    done = subprocess.run(["systemd-analyze", *words], capture_output=True, text=True, env=environment, check=False)
+    own = {"XDG_RUNTIME_DIR": str(folder), "SYSTEMD_UNIT_PATH": f"{folder}:", "LC_ALL": "C"}
+    done = subprocess.run(
+        ["systemd-analyze", *words], capture_output=True, text=True, env={**os.environ, **own}, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert not done.stderr, "a warning"
     return done.stdout
 
 
-def write_unit(folder: Path, system: bool) -> Path:
-    place = Places("camera", system, folder, folder, folder / "edgecnn-camera", "default.target")
+def written(folder: Path, system: bool) -> Places:
+    """A unit in the folder of a version, and the link to it through `current`, as a deployment has them."""
+    place = Places("camera", system, folder / "all", folder / "units", folder / "edgecnn-camera", "default.target")
     (place.root / "current/credentials").mkdir(parents=True)
     (place.root / "current" / UNIT).write_text(unit.text(place, SERVICE))
-    place.unit_link.symlink_to(place.root / "current" / UNIT)  # as a deployment has it
-    return folder / UNIT
+    place.units.mkdir()
+    place.unit_link.symlink_to(place.root / "current" / UNIT)
+    return place
 
 
 @pytest.mark.parametrize("system", [False, True])
 def test_systemd_understands_every_line(tmp_path: Path, system: bool) -> None:
-    path = write_unit(tmp_path, system)
-    analyze(*([] if system else ["--user"]), "verify", str(path), runtime=tmp_path)
+    place = written(tmp_path, system)
+    analyze(*([] if system else ["--user"]), "verify", UNIT, folder=place.units)
 
 
 @pytest.mark.parametrize(("system", "most"), [(False, 5.0), (True, 2.0)])
 def test_a_service_has_few_privileges(tmp_path: Path, system: bool, most: float) -> None:
     """On systemd's own scale from 0 (none) to 10; it doesn't count that a user's service has no capabilities."""
-    path = write_unit(tmp_path, system)
-    found = analyze(*([] if system else ["--user"]), "security", "--offline=true", str(path), runtime=tmp_path)
+    place = written(tmp_path, system)
+    path = str(place.root / "current" / UNIT)
+    found = analyze(*([] if system else ["--user"]), "security", "--offline=true", path, folder=place.units)
     exposure = re.search(r"exposure level for \S+: ([\d.]+)", found)
     assert exposure and float(exposure[1]) <= most, found
 
