@@ -93,11 +93,11 @@ class _Change:
 
     def write(self, model: Any) -> None:
         for number, (codes, scales) in self.tensors.items():
-            buffer = schema.BufferT()
-            buffer.data = np.frombuffer(np.ascontiguousarray(codes).tobytes(), np.uint8)
-            model.buffers.append(buffer)
             tensor = model.subgraphs[0].tensors[number]
-            tensor.buffer = len(model.buffers) - 1
+            if sum(each.buffer == tensor.buffer for graph in model.subgraphs for each in graph.tensors) > 1:
+                model.buffers.append(schema.BufferT())
+                tensor.buffer = len(model.buffers) - 1
+            model.buffers[tensor.buffer].data = np.frombuffer(np.ascontiguousarray(codes).tobytes(), np.uint8)
             tensor.quantization.scale = scales.astype(np.float32)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edgecnn.core.compat.litert_schema import unpack
 from edgecnn.core.compat.tensorflow import keras
 from edgecnn.float_model.loading import from_model
 from edgecnn.float_model.traced import FloatModel
@@ -72,3 +73,6 @@ def test_the_weights_stay_as_they_were(tmp_path: Path, model: Any, scheme: str) 
             assert (np.abs(steps) <= 0.5 * bias.scale + 1e-6).all()
     assert max(each[1:].max() if number == 0 else each.max() for number, each in enumerate(off)) < 1e-5
     assert off[0][0].max() > 1e-4
+    unpacked = unpack(file.data)
+    used = {tensor.buffer for tensor in unpacked.subgraphs[0].tensors} | {each.buffer for each in unpacked.metadata}
+    assert not [number for number, each in enumerate(unpacked.buffers) if each.data is not None and number not in used]
