@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import socket
+
+from edgecnn.runtime.portable import services
 
 _US = 1e-6
 
@@ -12,12 +12,8 @@ _US = 1e-6
 def tell(*lines: str) -> None:
     """Send lines such as `READY=1` to the service manager; nothing where there is none."""
     address = os.environ.get("NOTIFY_SOCKET", "")
-    if not address:
-        return
-    if address.startswith("@"):  # an abstract socket
-        address = "\0" + address[1:]
-    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
-        channel.sendto("\n".join(lines).encode("utf-8", "replace"), address)
+    if address:
+        services.tell(address, "\n".join(lines))
 
 
 def watchdog_s() -> float | None:

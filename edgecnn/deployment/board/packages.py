@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import shutil
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from edgecnn.core.errors import DeviceError
 from edgecnn.deployment.board.places import Places
+from edgecnn.runtime.portable import services
 
 _PACKAGES, _HALF = "packages", ".half-"
 _SHUT = ("/home/", "/root/")
@@ -72,10 +72,4 @@ def prune(root: Path, kept: set[str]) -> None:
 
 def known_groups(names: Sequence[str]) -> list[str]:
     """Those that there are on this board; systemd refuses a service with another one."""
-    import grp
-
-    found = []
-    for name in names:
-        with contextlib.suppress(KeyError):
-            found.append(grp.getgrnam(name).gr_name)
-    return found
+    return [name for name in names if services.has_group(name)]

@@ -99,7 +99,7 @@ class Store:
 
     def _open_lock(self) -> int:
         self.root.mkdir(parents=True, exist_ok=True, mode=0o700 if self._private else 0o755)
-        return os.open(self.root / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        return os.open(self.root / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
 
     def _is_lock(self, handle: int) -> bool:
         """Whether the file has not been removed meanwhile, with the deployment."""

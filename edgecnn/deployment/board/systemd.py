@@ -8,6 +8,7 @@ from pathlib import Path
 
 from edgecnn.core.errors import DeviceError
 from edgecnn.core.text import printable
+from edgecnn.runtime.portable import processes, services
 
 _QUICK_S, _START_S = 60.0, 300.0
 _SHOWN = ("ActiveState", "SubState", "StatusText", "NRestarts", "MainPID", "ActiveEnterTimestamp", "Result")
@@ -81,9 +82,7 @@ class Manager:
         return done.stdout.strip() == "Linger=yes"
 
     def _user(self) -> str:
-        import pwd
-
-        return pwd.getpwuid(os.getuid()).pw_name
+        return services.user_name(processes.user())
 
     def _run(self, words: list[str], timeout_s: float) -> subprocess.CompletedProcess[str]:
         try:
@@ -109,7 +108,7 @@ class Manager:
 def _environment() -> dict[str, str]:
     """Over ssh the variable may be missing by which the user's manager is found; texts are English."""
     found = {**os.environ, "LC_ALL": "C", "SYSTEMD_PAGER": "cat"}
-    folder = f"/run/user/{os.getuid()}"
+    folder = f"/run/user/{processes.user()}"
     if not found.get("XDG_RUNTIME_DIR") and Path(folder).is_dir():
         found["XDG_RUNTIME_DIR"] = folder
     return found
