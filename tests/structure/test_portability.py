@@ -20,8 +20,6 @@ ATTRIBUTES = {
 }
 FORKING = {"runtime/process/forked.py", "runtime/process/supervise.py"}
 """Reached only where the system forks."""
-ON_A_BOARD = "deployment/board/"
-"""Runs where there is systemd; what else imports of it are names (tests/portability imports them on Windows)."""
 WORDS = {"preexec_fn", "pass_fds", "start_new_session"}
 """Arguments that Windows refuses or ignores."""
 
@@ -47,7 +45,7 @@ def test_what_only_some_systems_have_stands_in_one_place() -> None:
     wrong = {}
     for path in sorted(PACKAGE.rglob("*.py")):
         name = path.relative_to(PACKAGE).as_posix()
-        found = uses(path) if not name.startswith((HOME, ON_A_BOARD)) and name not in FORKING else []
+        found = uses(path) if not name.startswith(HOME) and name not in FORKING else []
         if found:
             wrong[name] = found
     assert not wrong
