@@ -113,11 +113,12 @@ def _measure(
         "runs": settings.runs,
         "warmup": settings.warmup,
     }
+    node_data, budget = further.node_data, settings.budget
+    # First, because some devices can't, and a measurement before would be lost.
+    operators = [_per_op(file, device, node_data, budget=budget, **options) for file in files] if further.per_op else []
     profiles = [profile(file, device, budget_s=settings.budget, **options) for file in files]
     single = {**options, "threads": (options["threads"] or [None])[0]}
     comparisons = [compare(files[0], other, device, budget=settings.budget, **single) for other in files[1:]]
-    node_data, budget = further.node_data, settings.budget
-    operators = [_per_op(file, device, node_data, budget=budget, **options) for file in files] if further.per_op else []
     single.pop("runs")
     seconds = further.sustained
     sustained = [sustain(file, device, seconds, **single) for file in files] if seconds else []
