@@ -121,7 +121,6 @@ def test_a_classifier_has_no_regions(color_model: str, tmp_path: Path) -> None:
     [
         ("classify {detector} {image}", "edgecnn detect"),
         ("detect {classifier} {image}", "edgecnn classify"),
-        ("visualize {detector} {image} -o {out}", "an object detector, which visualize does not support"),
     ],
 )
 def test_commands_for_other_models_name_the_right_one(
