@@ -47,7 +47,7 @@ class Estimate(Record):
         energy_mj: millijoules of the whole board for one inference, idle power included; None where it is not known.
         energy_interval_mj: the interval of that.
         refusal: why it is not estimated, a sentence; empty if it is.
-        left_out: operators whose time is not in the estimate: a detector's non-maximum suppression.
+        left_out: operators behind the network whose time is not in the estimate: a detector's non-maximum suppression.
     """
 
     DERIVED = ("kind", "fps", "fps_interval")

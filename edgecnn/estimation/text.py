@@ -39,7 +39,7 @@ def sentences(estimates: Sequence[Estimate]) -> list[str]:
     ]
     for name in dict.fromkeys(each.model for each in estimates if each.left_out):
         without = ", ".join(next(each.left_out for each in estimates if each.model == name))
-        lines.append(f"{name}: the estimate is without {without} behind the network, which was not measured.")
+        lines.append(f"{name}: the estimate is without {without} behind the network: no law has a price for that.")
     by_device: dict[str, list[Estimate]] = {}
     for each in estimates:
         by_device.setdefault(_grounds(each), []).append(each)

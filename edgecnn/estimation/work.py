@@ -21,7 +21,7 @@ CACHE_WEIGHTS = {"gemm.weights over 256k": 1 << 18, "gemm.weights over 1M": 1 <<
 """Weights beyond which a layer's leave a second-level cache of 1 MB, in 4 bytes and in 1 byte each."""
 FREE = frozenset({"RESHAPE", "SQUEEZE", "EXPAND_DIMS"})
 """Operators that move nothing: their output is their input under another shape."""
-BEHIND = frozenset({POSTPROCESS, "CONCATENATION"})
+BEHIND = frozenset({POSTPROCESS, "CONCATENATION", "LOGISTIC"})
 """Operators of a detector that no law has a price for: estimates are without them where they stand behind its last
 convolution, and take little."""
 _WEIGHTED = (roles.CONVOLUTION, roles.DEPTHWISE, roles.DENSE)

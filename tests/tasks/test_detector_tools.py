@@ -14,6 +14,8 @@ from edgecnn import reporting
 from edgecnn.compression import Tuning, compress
 from edgecnn.core.errors import UsageError
 from edgecnn.data import open_data
+from edgecnn.estimation import estimate, text
+from edgecnn.estimation.settings import EstimateSettings
 from edgecnn.float_model import keras_file
 from edgecnn.quantization import Calibration, quantize
 from edgecnn.runtime.model import model_file
@@ -85,6 +87,13 @@ def test_the_report_shows_what_the_boxes_get_wrong(tiny_detector: Path) -> None:
     assert type(found).from_dict(found.to_dict()) == found
     html = reporting.report(tiny_detector / "d.tflite", found)
     assert "Precision by recall at an overlap of 0.5" in html and "Images on which most boxes are wrong" in html
+
+
+def test_estimates_are_of_the_network_and_say_so(tiny_detector: Path) -> None:
+    (found,) = estimate(str(tiny_detector / "d.tflite"), EstimateSettings(board="raspberry_pi_4"))
+    assert found.latency_ms and not found.refusal
+    assert found.left_out == ("CONCATENATION", "LOGISTIC", "TFLite_Detection_PostProcess")
+    assert any("without CONCATENATION, LOGISTIC" in line for line in text.sentences([found]))
 
 
 @pytest.mark.parametrize("method", ["channels", "qat"])
