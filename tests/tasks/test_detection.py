@@ -221,8 +221,9 @@ def test_what_a_task_cannot_do_is_one_sentence(monkeypatch: pytest.MonkeyPatch) 
         task.encoder(np.zeros((1, 1, 8), np.float32), contract, FitSettings(augment="mixup"))
     with pytest.raises(UsageError, match="--class-weights weights whole images"):
         task.encoder(np.zeros((1, 1, 8), np.float32), contract, FitSettings(class_weights=True))
-    with pytest.raises(UsageError, match="remove --teacher"):
-        task.teacher_order(contract, contract)
+    assert task.teacher_order(contract, contract) is None
+    with pytest.raises(UsageError, match="teacher"):
+        task.teacher_order(contract, contract.replace(labels=("b",)))
 
 
 @pytest.fixture(scope="module")
