@@ -54,7 +54,8 @@ class Task(Protocol):
         features_first: whether its last layer can be trained on features that are computed once.
         learns_from_stride: in fine-tuning blocks whose maps are all finer stay as they are; 0 for none.
         foreign_settings: fields of the training's settings that mean nothing here; setting one is refused.
-        unsupported: names of stages that can't do with such models: "compression", "doctor", "visualize".
+        unsupported: names of stages that can't do with such models: "compression", "doctor", "visualize", or a method
+            of compression.
     """
 
     name: str

@@ -54,6 +54,7 @@ class Detection(Task):
     fits: Mapping[str, Mapping[str, Any]] = _FITS
     features_first = False
     learns_from_stride = 16  # the blocks before know all they need from ImageNet, and half of a step is their gradients
+    unsupported = ("qat",)
 
     def truth_of(
         self, data: DataSet, contract: Contract, outputs: int | None = None
