@@ -106,8 +106,7 @@ def curvature(
 
 def _gradients(model: Any, weights: list[Any], loss: Loss | None) -> Callable[[Any, Any], list[Any]]:
     """The loss's gradients by weights that are watched whether trainable or not; batch norms use their statistics."""
-    logits = keras.activations.serialize(getattr(model.layers[-1], "activation", None)) != "softmax"
-    losses = loss or functools.partial(_cross_entropy, from_logits=logits)
+    losses = loss or functools.partial(_cross_entropy, from_logits=_gives_logits(model))
 
     @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
     def gradients(pictures: Any, targets: Any) -> list[Any]:
@@ -119,6 +118,11 @@ def _gradients(model: Any, weights: list[Any], loss: Loss | None) -> Callable[[A
 
     run: Callable[[Any, Any], list[Any]] = gradients
     return run
+
+
+def _gives_logits(model: Any) -> bool:
+    activation = getattr(model.layers[-1], "activation", None)
+    return activation is None or keras.activations.serialize(activation) != "softmax"
 
 
 def _cross_entropy(outputs: Any, classes: Any, from_logits: bool) -> Any:

@@ -70,7 +70,9 @@ def left_out(network: Network) -> tuple[str, ...]:
 
 
 def _behind(network: Network) -> list[Layer]:
-    """Operators of `BEHIND` whose results no convolution and no dense layer reads, at once or later."""
+    """Of `BEHIND`, those whose results no convolution and no dense layer reads; of detectors, with several outputs."""
+    if len(network.outputs) == 1:
+        return []
     read: set[int] = set()
     found = []
     for layer in reversed(network.layers):

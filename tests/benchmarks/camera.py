@@ -28,6 +28,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[1] / "camera"))
 
 from attack import COUNTS, NOBODY, Newcomers, described_attack, report_attack

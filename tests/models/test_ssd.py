@@ -150,7 +150,7 @@ def test_anchors_are_fitted_to_boxes(tmp_path: Path) -> None:
         own = np.array([size for _, _, level in record.levels for size in level])
         means.append(overlap(sizes / 400, own).max(axis=1).mean())
     assert DetectorRecord.read(plain).count == DetectorRecord.read(fitted).count
-    assert means[0] < 0.65 and means[1] > 0.8
+    assert means[0] < 0.5 and means[1] > 0.75, "also of objects that augmentation makes smaller and larger"
     with pytest.raises(SettingError, match="anchors_from is for detectors"):
         build_model("mobilenet_v2", input_size=32, anchors_from=str(tmp_path / "boxes.csv"))
 

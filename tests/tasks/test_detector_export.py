@@ -47,7 +47,7 @@ def test_all_before_the_operator_is_integer(made: Path) -> None:
     assert [graph.tensors[number].dtype for number in graph.inputs] == ["UINT8"]
     options = read_map(last.custom)
     assert options is not None and options["num_classes"] == 3 and options["use_regular_nms"] == 0
-    assert options["max_detections"] == 100 and abs(options["nms_iou_threshold"] - 0.6) < 1e-6
+    assert options["max_detections"] == 100 and abs(options["nms_iou_threshold"] - 0.5) < 1e-6
     contract = model_file.read(made / "d.tflite").contract
     assert (contract.output, model_file.read(made / "raw.tflite").contract.output) == ("boxes", "boxes_and_scores")
     assert contract.golden is not None

@@ -67,7 +67,8 @@ def test_levels_and_gradients_of_a_box(tiny_detector: Path, tmp_path: Path, name
     values = panels["levels"].values["levels"]
     assert len(values) == len(panels["levels"].drawings) == LEVELS
     answers = subject.answers(subject.fitted(picture))
-    assert abs(max(each["best_score"] for each in values) - answers[0]["probability"]) < 1e-3
+    step = 1e-3 if name == "d.keras" else 1 / 256 + 1e-3  # a replay is a step off where a sum lies between two
+    assert abs(max(each["best_score"] for each in values) - answers[0]["probability"]) < step
     assert [each["anchor_sides_px"][0] for each in values] == sorted(each["anchor_sides_px"][0] for each in values)
     if name == "d.keras":
         assert len(panels["gradcam"].drawings) == 2 and "found on" in panels["gradcam"].drawings[0].detail
