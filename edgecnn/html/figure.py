@@ -44,6 +44,7 @@ _STYLE = {
     "xtick.labelcolor": FAINT,
     "ytick.labelcolor": FAINT,
     "xtick.major.size": 0,
+    "xtick.minor.size": 0,
     "xtick.major.pad": 7,
     "ytick.major.size": 0,
     "legend.frameon": False,
@@ -52,6 +53,8 @@ _STYLE = {
     "axes.facecolor": "none",
 }
 _MISSING = 'Chart not drawn ({}). Charts need Matplotlib. Install it with: pip install "edgecnn[host]"'
+_SHAPE = re.compile(r'<path id="([^"]+)" d="([^"]*)"')
+_USE = re.compile(r'<use xlink:href="#([^"]+)" x="([^"]+)" y="([^"]+)" style="([^"]*)"/>')
 _FAMILY = re.compile(r"(font: [^;\"]*?)'DejaVu Sans'[^;\"]*")
 
 
@@ -85,9 +88,21 @@ def tagged(artist: Any, name: str) -> None:
     artist.set_gid(f"class-{name}")
 
 
+def _with_shapes(body: str) -> str:
+    """With the shapes of markers where they are used: definitions would need ids, which must be unique in a page."""
+    shapes = dict(_SHAPE.findall(body))
+
+    def placed(use: re.Match[str]) -> str:
+        name, x, y, style = use.groups()
+        return f'<path d="{shapes[name]}" transform="translate({x} {y})" style="{style}"/>'
+
+    return _USE.sub(placed, re.sub(r"<defs>.*?</defs>", "", body, flags=re.DOTALL))
+
+
 def _inline(svg: str, summary: str, height: int) -> str:
     body = svg[svg.index(">", svg.index("<svg")) + 1 :]
-    body = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->|<defs>.*?</defs>", "", body, flags=re.DOTALL)
+    body = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", body, flags=re.DOTALL)
+    body = _with_shapes(body)
     body = re.sub(r' id="class-([\w-]+)"', r' class="\1"', body)
     body = re.sub(r' id="[^"]*"', "", body)
     body = re.sub(r">\s+<", "><", _FAMILY.sub(r"\1system-ui, sans-serif", body))

@@ -40,9 +40,9 @@ def _plot(found: SearchResult) -> str:
     measured = [row for row in finalists if row.latency_kind != "estimated"]
     estimated = [row for row in finalists if row.latency_kind == "estimated"]
     series = [
-        ("measured: latency and accuracy of the artifact", [_marks(row) for row in measured]),
-        ("estimated latency, accuracy of the artifact", [_marks(row) for row in estimated]),
-        ("estimated latency, accuracy of a short trial", [_marks(row) for row in rows if row.accuracy_kind == "trial"]),
+        ("artifact, latency measured", [_marks(row) for row in measured]),
+        ("artifact, latency estimated", [_marks(row) for row in estimated]),
+        ("short trial, latency estimated", [_marks(row) for row in rows if row.accuracy_kind == "trial"]),
     ]
     if not rows:
         return ""

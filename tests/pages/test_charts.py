@@ -95,3 +95,13 @@ def test_a_notebook_s_own_elements_keep_their_style() -> None:
     style = re.search("<style>(.*)</style>", styled(""), re.DOTALL).group(1)
     selectors = re.findall(r"(?:^|[{}])\s*([^@{}]+?)\s*\{", style)
     assert selectors and all(selector.startswith((".edgecnn", ".chart")) for selector in selectors)
+
+
+def test_series_differ_in_shape_too() -> None:
+    """Markers are drawn in place: what refers to definitions would show nothing once ids are gone."""
+    point = ((1.0, 0.9, 1.1), (50.0, 40.0, 60.0))
+    svg = charts.scatter([("measured", [point, point]), ("estimated", [point])], "ms", "percent")
+    assert "<use" not in svg and "<defs" not in svg and "id=" not in svg
+    shapes = re.findall(r'<path d="([^"]+)" transform="translate', svg)
+    assert len(shapes) == 5 and len(set(shapes)) == 2  # one of each series in the legend
+    assert svg.count("fill-opacity: 0;") == 2  # the second series is hollow

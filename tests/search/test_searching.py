@@ -189,5 +189,5 @@ def test_settings_come_from_the_recipe_and_from_options(pictures: str, tmp_path:
 def test_the_page_tells_measured_from_estimated_by_shape(pictures: str, tmp_path: Path) -> None:
     found = searched(pictures, tmp_path / "out", max_latency_ms=5.0)
     page = (tmp_path / "out/search.html").read_text()
-    assert "measured: latency and accuracy of the artifact" in page and "accuracy of a short trial" in page
+    assert "artifact, latency measured" in page and "short trial, latency estimated" in page
     assert found.rows[0].candidate.name in page and "more than 5 ms" in page
