@@ -109,3 +109,11 @@ def test_every_plug_in_has_a_row(registry, page: str) -> None:
     for name in registry.names():
         row = "train --qat" if name == "qat" else name
         assert re.search(rf"^\| `{row}[`\[:]", TEXT[page], re.MULTILINE) or f"| `{row}` (default) |" in TEXT[page], name
+
+
+def test_every_room_is_described() -> None:
+    """A newcomer finds each folder of the package in the explanation of the design."""
+    text = (ROOT / "docs" / "explanation" / "design.md").read_text()
+    rooms = {path.parent.name for path in (ROOT / "edgecnn").glob("*/__init__.py")}
+    assert len(rooms) > 30
+    assert not [room for room in sorted(rooms) if f"`{room}/`" not in text]
