@@ -22,7 +22,7 @@ _FLAGS = (
     "--no-proxy-server",
     "--mute-audio",
 )
-_STARTS = 3
+_STARTS = 4
 
 
 class Chromium:
@@ -46,13 +46,14 @@ class Chromium:
     def _start(self, folder: Path, flags: tuple[str, ...]) -> str:
         """Start it, and open its page; on a busy machine it sometimes ends before its first answer."""
         for attempt in range(_STARTS):
-            self._launch(folder, flags)
+            self._launch(folder / f"start{attempt}", flags)  # one that is ending holds the lock of its folder
             try:
                 return str(self.send("Target.createTarget", url="about:blank")["targetId"])
             except (RuntimeError, BrokenPipeError):
                 if attempt == _STARTS - 1:
                     raise
                 self.close()
+                time.sleep(1 + attempt)
         raise AssertionError
 
     def _launch(self, folder: Path, flags: tuple[str, ...]) -> None:

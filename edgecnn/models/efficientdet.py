@@ -11,14 +11,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edgecnn.core.compat.tensorflow import keras
 from edgecnn.core.errors import UsageError
 from edgecnn.models import blocks
 from edgecnn.models.blocks import Style
 from edgecnn.models.box_heads import BOXES, CLASSES, joined, last
-from edgecnn.runtime.model.anchors import DetectorRecord
+
+if TYPE_CHECKING:
+    from edgecnn.runtime.model.anchors import DetectorRecord
 
 FAMILY = "efficientdet"
 PAPER = "EfficientDet: Scalable and Efficient Object Detection (Tan et al., 2020)"
@@ -87,6 +89,8 @@ def detector(backbone: Any, name: str, classes: int, variant: Variant | None = N
     Raises:
         UsageError: the backbone has no such maps.
     """
+    from edgecnn.runtime.model.anchors import DetectorRecord  # NumPy, which the catalog does without
+
     variant = variant or VARIANTS[name]
     style = Style(variant.activation, momentum=0.9)  # as in `edgecnn.models.ssd`
     maps = _extended(block_outputs(backbone), variant.channels, style)

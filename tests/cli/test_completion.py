@@ -38,6 +38,9 @@ def completed(*words: str) -> list[str]:
     return [item.value if item.type == "plain" else f"<{item.type}>" for item in found]
 
 
+DEVICES = ["local", "adb", "browser", "phone", "pi4"]
+
+
 def test_commands_options_and_values_are_completed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     known.add(known.Entry("pi4", "pi@pi4.local"))
@@ -48,7 +51,7 @@ def test_commands_options_and_values_are_completed(tmp_path: Path, monkeypatch: 
     assert completed("quantize", "--scheme", "int8_m") == [name for name in SCHEMES.names() if name[:6] == "int8_m"]
     assert completed("build", "mobilenet_v3") == [name for name in names() if name.startswith("mobilenet_v3")]
     assert "efficientnet_lite0" in completed("inspect", "efficientnet_l")
-    assert completed("profile", "--device", "") == ["local", "pi4"] == completed("devices", "check", "")
+    assert completed("profile", "--device", "") == DEVICES == completed("devices", "check", "")
     assert completed("verify", "--device", "pi") == ["pi4"]
     assert completed("profile", "--delegate", "edge") == ["edgetpu", "<file>"]
     assert completed("train", "--data", "ph") == ["photos", "<file>"]

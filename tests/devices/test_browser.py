@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 import threading
 import time
@@ -174,7 +175,8 @@ class Visitor(threading.Thread):
 
 def decoded(text: str) -> str:
     """What a phone's camera reads from the blocks on a terminal."""
-    lines = [line for line in text.splitlines() if "█" in line and set(line) <= set(" █▄▀")]
+    plain = re.sub(r"\033\[[0-9;]*m", "", text)
+    lines = [line for line in plain.splitlines() if "█" in line and set(line) <= set(" █▄▀")]
     if not lines:
         return ""
     light = np.array([[[c in "█▀", c in "█▄"] for c in line] for line in lines])

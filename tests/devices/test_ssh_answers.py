@@ -97,10 +97,10 @@ def test_this_machine_is_not_emulated():
 
 def test_prepared_tensors_in_batches(pi, reach, monkeypatch):
     """Outputs come back in order, over several frames, and are the host's own."""
-    from edgecnn.devices import batch
+    from edgecnn.devices import model_session
 
     file = tiny_models.classifier()
-    monkeypatch.setattr(batch, "FRAME_BYTES", 5 * 32 * 32 * 3)
+    monkeypatch.setattr(model_session, "FRAME_BYTES", 5 * 32 * 32 * 3)
     tensors = [np.random.default_rng(seed).integers(-128, 128, (1, 32, 32, 3), np.int8) for seed in range(23)]
     engine = Engine(file)
     got = list(reach(pi).outputs(file, iter(tensors)))
