@@ -8,7 +8,7 @@ from edgecnn.data.fitted import survey_of
 from edgecnn.data.report import DataReport, Part, examine
 from edgecnn.data.settings import SplitSettings
 from edgecnn.data.split import open_splits
-from edgecnn.parallel.opening import open_executor
+from edgecnn.parallel.opening import opened
 from edgecnn.parallel.workers import helped_by
 
 
@@ -29,12 +29,8 @@ def examine_data(settings: SplitSettings, progress: Progress = silent, *, ray: s
     """
     if ray is None:
         return _examined(settings, progress)
-    executor = open_executor(ray, None)
-    try:
-        with helped_by(executor):
-            return _examined(settings, progress)
-    finally:
-        executor.close()
+    with opened(ray) as executor, helped_by(executor):
+        return _examined(settings, progress)
 
 
 def _examined(settings: SplitSettings, progress: Progress) -> DataReport:

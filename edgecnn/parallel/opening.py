@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 from edgecnn.parallel.executor import Executor
 from edgecnn.parallel.local import Local
 
@@ -24,3 +27,13 @@ def open_executor(ray: str | None, workers: int | None, *, whole: bool = False) 
 
         return RayCluster(ray, whole=whole)
     return Local(1 if whole else workers, one_thread=not whole)
+
+
+@contextlib.contextmanager
+def opened(ray: str | None, workers: int | None = None, *, whole: bool = False) -> Iterator[Executor]:
+    """The same, whose workers end with the block. Arguments and errors as of `open_executor`."""
+    executor = open_executor(ray, workers, whole=whole)
+    try:
+        yield executor
+    finally:
+        executor.close()

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,7 @@ from edgecnn.core.progress import Progress, silent
 from edgecnn.devices import open_device
 from edgecnn.estimation import Estimate
 from edgecnn.estimation.estimating import of_totals
-from edgecnn.parallel.executor import Executor
-from edgecnn.parallel.opening import open_executor
+from edgecnn.parallel.opening import opened as workers_opened
 from edgecnn.recipe.search_settings import SearchSettings
 from edgecnn.searching import outcome, sampler
 from edgecnn.searching.candidate import Candidate
@@ -66,7 +64,7 @@ def search(
 
 def _searched(task: Task, journal: Journal, progress: Progress) -> SearchResult:
     effort = task.settings.effort
-    with _executor(effort.ray, effort.workers) as executor:
+    with workers_opened(effort.ray, effort.workers) as executor:
         steps = Steps(task, journal, progress, executor.slots)
         networks = steps.appraisals(executor)
         estimates, misses = _estimated(task, networks)
@@ -75,7 +73,7 @@ def _searched(task: Task, journal: Journal, progress: Progress) -> SearchResult:
         latencies = {key: float(estimates[each.key].latency_ms or 0.0) for key, each in fastest.items()}
         trials = steps.trials(executor, fastest, latencies)
     chosen = _chosen(task, estimates, misses, {key: trial for key, trial in trials.items() if not trial.error})
-    with _executor(effort.ray, effort.workers, whole=True) as executor:
+    with workers_opened(effort.ray, effort.workers, whole=True) as executor:
         finalists = steps.finalists(executor, chosen)
     measured = _measured(steps, finalists)
     found = Found(task, networks, estimates, misses, trials, finalists, measured)
@@ -83,15 +81,6 @@ def _searched(task: Task, journal: Journal, progress: Progress) -> SearchResult:
     _write(result, task, journal)
     _refuse_no_best(result, found, steps)
     return result
-
-
-@contextlib.contextmanager
-def _executor(ray: str | None, workers: int | None, *, whole: bool = False) -> Iterator[Executor]:
-    executor = open_executor(ray, workers, whole=whole)
-    try:
-        yield executor
-    finally:
-        executor.close()
 
 
 def _estimated(task: Task, networks: Mapping[str, Network]) -> tuple[dict[str, Estimate], dict[str, Miss]]:

@@ -6,6 +6,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from edgecnn.data import examination
 from edgecnn.data.examination import examine_data
 from edgecnn.data.settings import SplitSettings
 from edgecnn.parallel.executor import Executor, in_order, run
-from edgecnn.parallel.opening import open_executor
+from edgecnn.parallel.opening import open_executor, opened
 
 
 def payloads(tmp_path: Path, count: int, killers: tuple[int, ...]) -> list[dict[str, Any]]:
@@ -93,13 +94,12 @@ def test_a_data_report_by_workers_elsewhere_is_the_same(
 ) -> None:
     here = examine_data(SplitSettings(str(picture_folder), validation_share=0.5))
     asked = []
-    executor = open_executor(None, 2)
 
-    def opened(ray: str, workers: int | None) -> Executor:
+    def opened_here(ray: str) -> AbstractContextManager[Executor]:
         asked.append(ray)
-        return executor
+        return opened(None, 2)
 
-    monkeypatch.setattr(examination, "open_executor", opened)
+    monkeypatch.setattr(examination, "opened", opened_here)
     monkeypatch.setenv("EDGECNN_CACHE", str(tmp_path))  # nothing was seen before
     assert examine_data(SplitSettings(str(picture_folder), validation_share=0.5), ray="10.0.0.1:6379") == here
     assert asked == ["10.0.0.1:6379"]

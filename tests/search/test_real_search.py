@@ -15,9 +15,10 @@ from color_pictures import write_pictures
 from fake_jobs import Inline
 
 from edgecnn.estimation import known
+from edgecnn.parallel import opening
 from edgecnn.recipe.run import run
 from edgecnn.recipe.search_settings import SearchSettings
-from edgecnn.searching import pipeline, search
+from edgecnn.searching import search
 
 OPTIONS = {"architectures": "mobilenet_v1", "widths": "0.25", "input_sizes": "32,48", "weights": "none",
            "device": "local", "trials": "2", "trial_epochs": "1", "finalists": "1", "max_size_mb": "1"}  # fmt: skip
@@ -54,7 +55,7 @@ def test_killed_it_goes_on_and_its_recipe_gives_the_same_model(tmp_path: Path, m
     assert not (folder / "search.json").exists()
     before = (folder / "estimates/mobilenet_v1-w0.25-32.json").read_bytes()
 
-    monkeypatch.setattr(pipeline, "open_executor", lambda *args, **more: Inline(1))
+    monkeypatch.setattr(opening, "open_executor", lambda *args, **more: Inline(1))
     numbers = {name: tuple(map(float, text.split(","))) for name, text in OPTIONS.items() if name == "widths"}
     given = {
         **OPTIONS, **numbers, "architectures": ("mobilenet_v1",), "input_sizes": (32, 48), "data": str(data),

@@ -15,6 +15,7 @@ from fake_jobs import ARCHITECTURES, SIZES, WIDTHS, Inline, KilledError
 from edgecnn.core.errors import BoundNotMetError, EdgecnnError, RecipeError, UsageError
 from edgecnn.core.files import parse_toml
 from edgecnn.estimation import known
+from edgecnn.parallel import opening
 from edgecnn.recipe.search_settings import SearchSettings
 from edgecnn.searching import pipeline, steps
 from edgecnn.searching.front import Point, hypervolume
@@ -43,7 +44,7 @@ def fakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def use(monkeypatch: pytest.MonkeyPatch, slots: int = 3, stop_after: int | None = None) -> None:
     Inline.done = 0
-    monkeypatch.setattr(pipeline, "open_executor", lambda *args, **options: Inline(slots, stop_after))
+    monkeypatch.setattr(opening, "open_executor", lambda *args, **options: Inline(slots, stop_after))
 
 
 def searched(pictures: str, folder: Path, **given: Any) -> SearchResult:
