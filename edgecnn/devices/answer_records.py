@@ -143,13 +143,18 @@ class Compare(Record):
 
 
 @dataclass(frozen=True)
-class Window(Conditions):
-    """Of the job `sustained`: what ran in a while, and the conditions at its end."""
+class Pace(Record):
+    """What ran in a while."""
 
     end_s: Rate
     fps: Annotated[float, Range(1e-6, 1e9)]
     median_ms: Duration
     p95_ms: Duration
+
+
+@dataclass(frozen=True)
+class Window(Pace, Conditions):
+    """Of the job `sustained`: what ran in a while, and the conditions at its end."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from edgecnn.devices.answer_records import Count, Duration, Rate, Text, Threads
+from edgecnn.devices.answer_records import Count, Duration, Pace, Text, Threads
 from edgecnn.runtime.measure.latency import Milliseconds
 from edgecnn.runtime.measure.sustained import WINDOWS
 from edgecnn.runtime.model.validation import Length, Range, Record
@@ -94,20 +94,10 @@ class Turns(Record):
 
 
 @dataclass(frozen=True)
-class Window(Record):
-    """Of the task `sustain`."""
-
-    end_s: Rate
-    fps: Annotated[float, Range(1e-6, 1e9)]
-    median_ms: Duration
-    p95_ms: Duration
-
-
-@dataclass(frozen=True)
 class Windows(Record):
     """The task `sustain`."""
 
-    windows: Annotated[tuple[Window, ...], Length(2 * WINDOWS, 1)]
+    windows: Annotated[tuple[Pace, ...], Length(2 * WINDOWS, 1)]
 
 
 TASKS: dict[str, type[Record]] = {
