@@ -111,66 +111,29 @@ def logs(target: Target, settings: LogSettings) -> None:
         say(line)
 
 
-@command.command(cls=Command)
-@options_of(Target, "target")
-@json_option
-@wide_option
-def start(target: Target, json_path: str | None) -> int:
-    """Start a deployment that was stopped, now and at boot.
-
-    \b
-    Example:
-      edgecnn deploy start --device pi4
-    """
-    return _act("start", target, json_path)
+_CHANGES = {
+    "start": "Start a deployment that was stopped, now and at boot.",
+    "stop": "Stop a deployment, also at boot, and keep it.",
+    "rollback": "Go back to the version before; once more, and the newer one is back.",
+    "remove": "Remove a deployment: service, versions, passwords and cache; nothing is left on the board.",
+}
 
 
-@command.command(cls=Command)
-@options_of(Target, "target")
-@json_option
-@wide_option
-def stop(target: Target, json_path: str | None) -> int:
-    """Stop a deployment, also at boot, and keep it.
+def _change(action: str, summary: str) -> None:
+    """Add a command that changes deployments which are there."""
 
-    \b
-    Example:
-      edgecnn deploy stop --device pi4
-    """
-    return _act("stop", target, json_path)
+    @command.command(action, cls=Command, help=f"{summary}\n\n\b\nExample:\n  edgecnn deploy {action} --device pi4")
+    @options_of(Target, "target")
+    @json_option
+    @wide_option
+    def change(target: Target, json_path: str | None) -> int:
+        from edgecnn.deployment.deploying import control
 
-
-@command.command(cls=Command)
-@options_of(Target, "target")
-@json_option
-@wide_option
-def rollback(target: Target, json_path: str | None) -> int:
-    """Go back to the version before; once more, and the newer one is back.
-
-    \b
-    Example:
-      edgecnn deploy rollback --device pi4
-    """
-    return _act("rollback", target, json_path)
+        return _told(control(action, target, note), json_path)
 
 
-@command.command(cls=Command)
-@options_of(Target, "target")
-@json_option
-@wide_option
-def remove(target: Target, json_path: str | None) -> int:
-    """Remove a deployment: service, versions, passwords and cache; nothing is left on the board.
-
-    \b
-    Example:
-      edgecnn deploy remove --device pi4
-    """
-    return _act("remove", target, json_path)
-
-
-def _act(action: str, target: Target, json_path: str | None) -> int:
-    from edgecnn.deployment.deploying import control
-
-    return _told(control(action, target, note), json_path)
+for _action, _summary in _CHANGES.items():
+    _change(_action, _summary)
 
 
 def _told(outcomes: list[Outcome], json_path: str | None) -> int:
