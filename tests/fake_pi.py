@@ -386,3 +386,22 @@ def running(folder: Path, cpu: str = "cortex-a72", **options: object) -> Iterato
         yield board
     finally:
         board.stop()
+
+
+@contextlib.contextmanager
+def on_this_machine(folder: Path) -> Iterator[FakePi]:
+    """A real ssh server whose Python is this machine's: no emulation, for what is about the connection."""
+    from requirements import unavailable
+
+    if _sshd() is None:
+        unavailable("there is no sshd (Debian: apt install openssh-server)")
+    board = FakePi("cortex-a72", folder, name="here")
+    for name in ("home", "bin", "tmp"):
+        (board.folder / name).mkdir()
+    _script(board.folder / "bin/python3", f'exec "{sys.executable}" -I "$@"\n')
+    board._write_keys()
+    board.start()
+    try:
+        yield board
+    finally:
+        board.stop()

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import fake_pi
 import pytest
-from requirements import stand_in_pi, unavailable
+from requirements import stand_in_pi
 from scenes import GREEN, RED, plain, write_video
 from test_demo_command import Running, answers, demo
 
@@ -24,16 +24,8 @@ from edgecnn.devices import known, open_device
 @pytest.fixture(scope="module")
 def host(tmp_path_factory):
     """A test double of a board: a real ssh server, but its Python is this machine's."""
-    if fake_pi._sshd() is None:
-        unavailable("there is no sshd (Debian: apt install openssh-server)")
-    board = fake_pi.FakePi("cortex-a72", tmp_path_factory.mktemp("host"), name="here")
-    for name in ("home", "bin", "tmp"):
-        (board.folder / name).mkdir()
-    fake_pi._script(board.folder / "bin/python3", f'exec "{sys.executable}" -I "$@"\n')
-    board._write_keys()
-    board.start()
-    yield board
-    board.stop()
+    with fake_pi.on_this_machine(tmp_path_factory.mktemp("host")) as board:
+        yield board
 
 
 @pytest.fixture

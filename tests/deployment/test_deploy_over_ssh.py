@@ -15,7 +15,6 @@ import pytest
 import systemd_double
 from click.testing import CliRunner
 from commands import check_clean_failure
-from requirements import unavailable
 
 from edgecnn.cli import cli
 from edgecnn.devices import known
@@ -26,18 +25,10 @@ KILLS = 3
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[fake_pi.FakePi]:
     """A test double of a board: a real ssh server, but its Python is this machine's."""
-    if fake_pi._sshd() is None:
-        unavailable("there is no sshd (Debian: apt install openssh-server)")
-    board = fake_pi.FakePi("cortex-a72", tmp_path_factory.mktemp("host"), name="here")
-    for name in ("home", "bin", "tmp"):
-        (board.folder / name).mkdir()
-    fake_pi._script(board.folder / "bin/python3", f'exec "{sys.executable}" -I "$@"\n')
-    systemd_double.install(board.folder / "bin")
-    board._write_keys()
-    board.start()
-    yield board
-    systemd_double.stop_all(board.home)
-    board.stop()
+    with fake_pi.on_this_machine(tmp_path_factory.mktemp("host")) as board:
+        systemd_double.install(board.folder / "bin")
+        yield board
+        systemd_double.stop_all(board.home)
 
 
 @pytest.fixture(autouse=True)
