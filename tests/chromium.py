@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import select
 import shutil
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -34,6 +36,7 @@ class Chromium:
         self._buffer = b""
         self._number = 0
         self._session: dict[str, str] = {}
+        self._messages = tempfile.TemporaryFile("w+b", buffering=0)  # noqa: SIM115 - it lives as long as the browser
         target = self._start(folder, flags)
         self._session = {"sessionId": self.send("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]}
         self.size(width, height)
@@ -57,6 +60,7 @@ class Chromium:
         raise AssertionError
 
     def _launch(self, folder: Path, flags: tuple[str, ...]) -> None:
+        self._messages.truncate(0)
         to_browser, self._out = os.pipe()
         self._in, from_browser = os.pipe()
         os.set_inheritable(to_browser, True)
@@ -77,7 +81,7 @@ class Chromium:
             ],
             pass_fds=(to_browser, from_browser),
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stderr=self._messages,
         )
         os.close(to_browser)
         os.close(from_browser)
@@ -101,11 +105,17 @@ class Chromium:
                 raise TimeoutError("Chromium doesn't answer")
             part = os.read(self._in, 1 << 20)
             if not part:
-                raise RuntimeError("Chromium ended")
+                raise RuntimeError(self._why_it_ended())
             self._buffer += part
         text, _, self._buffer = self._buffer.partition(b"\0")
         message: dict[str, Any] = json.loads(text)
         return message
+
+    def _why_it_ended(self) -> str:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(5)
+        self._messages.seek(0)
+        return f"Chromium ended ({self._process.returncode}): {self._messages.read().decode(errors='replace')[-3000:]}"
 
     def size(self, width: int, height: int, scale: float = 1) -> None:
         self.send(

@@ -156,14 +156,11 @@ def _told(change: Change) -> dict[str, Any]:
     return {"event": "seen" if change.seen else "gone", "class": change.label, **probability, "at": now}
 
 
-def open_deliveries(
-    options: DemoOptions, contract: Contract, counts: Callable[[], Counts], note: Callable[[str], None]
-) -> list[Delivery]:
-    """Every sink that was asked for, open; none is, if one can't be.
+def checked_choices(options: DemoOptions, contract: Contract) -> list[Choice]:
+    """Every sink that was asked for, checked against the model, none of them open.
 
     Raises:
         UsageError: a rule names a class that the model doesn't have.
-        EdgecnnError: a library or a file is missing.
     """
     choices = [chosen(text, options.when) for text in options.sinks]
     for choice in choices:
@@ -171,6 +168,21 @@ def open_deliveries(
             choice.rule.check(contract.labels, contract.rejection is not None)
         except UsageError as error:
             raise UsageError(f"--sink {choice.kind}: {error}") from error
+    return choices
+
+
+def open_deliveries(
+    choices: list[Choice],
+    options: DemoOptions,
+    contract: Contract,
+    counts: Callable[[], Counts],
+    note: Callable[[str], None],
+) -> list[Delivery]:
+    """All of the sinks, open and with a thread each; none is, if one can't be.
+
+    Raises:
+        EdgecnnError: a library or a file is missing.
+    """
     with contextlib.ExitStack() as undo:
         found = []
         for choice in choices:

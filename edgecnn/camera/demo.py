@@ -12,7 +12,7 @@ from typing import Any
 from edgecnn.camera.broadcast import Broadcast
 from edgecnn.camera.capture import ENDED, FAILED, Capture
 from edgecnn.camera.corrections import Corrections
-from edgecnn.camera.delivery import Delivery, open_deliveries
+from edgecnn.camera.delivery import Delivery, checked_choices, open_deliveries
 from edgecnn.camera.headless import JsonLines
 from edgecnn.camera.meter import HISTORY_S
 from edgecnn.camera.opening import WARMUP, open_engine
@@ -22,6 +22,7 @@ from edgecnn.camera.record import Recording
 from edgecnn.camera.regions import Region
 from edgecnn.camera.server import PageServer, describe
 from edgecnn.camera.settings import DemoOptions
+from edgecnn.camera.sink_choice import Choice
 from edgecnn.camera.source import FrameSource, Wish, open_source
 from edgecnn.camera.window import Window
 from edgecnn.core.errors import UsageError
@@ -64,8 +65,10 @@ class Demo:
         with contextlib.ExitStack() as undo:
             undo.push(self._exit)
             self.file = options.hints.read(options.model)
-            self._sinks = self._open_sinks(note)
+            choices = checked_choices(options, self.file.contract)
+            # The model is tried in a forked child; threads, which sinks have, come after it: a fork beside them hung.
             self.engine = open_engine(self.file, options.threads, options.delegate)
+            self._sinks = self._open_sinks(choices, note)
             self._recognizer = Recognizer(
                 self.engine, options.smooth_s, options.threshold, options.top, self._regions()
             )
@@ -199,8 +202,8 @@ class Demo:
             return None
         return list(dict.fromkeys([*self._corrections.classes(), *self.file.contract.labels]))[:_MOST_CLASSES]
 
-    def _open_sinks(self, note: Callable[[str], None]) -> list[Delivery]:
-        sinks = open_deliveries(self.options, self.file.contract, lambda: self._capture.counts, note)
+    def _open_sinks(self, choices: list[Choice], note: Callable[[str], None]) -> list[Delivery]:
+        sinks = open_deliveries(choices, self.options, self.file.contract, lambda: self._capture.counts, note)
         for sink in sinks:
             self._exit.callback(sink.close)
         return sinks

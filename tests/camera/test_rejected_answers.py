@@ -11,7 +11,7 @@ import pytest
 from scenes import DARK, GREEN, RED, photo, plain
 from sink_doubles import told
 
-from edgecnn.camera.delivery import open_deliveries
+from edgecnn.camera.delivery import checked_choices, open_deliveries
 from edgecnn.camera.frames import Frame
 from edgecnn.camera.meter import Meter
 from edgecnn.camera.overlay import draw
@@ -105,10 +105,11 @@ def test_rules_that_make_no_sense_of_it() -> None:
 def test_a_sink_takes_such_a_rule(engine: Engine, tmp_path: Any) -> None:
     text = f"jsonl:{tmp_path}/a.jsonl,when={NONE_OF_THESE} for 2"
     options = DemoOptions(model="m.tflite", sinks=(text,))
-    for sink in open_deliveries(options, engine.contract, lambda: None, print):  # type: ignore[arg-type,return-value]
+    choices = checked_choices(options, engine.contract)
+    for sink in open_deliveries(choices, options, engine.contract, lambda: None, print):  # type: ignore[arg-type,return-value]
         sink.close()
     with pytest.raises(UsageError, match="--sink jsonl: the rule names"):
-        open_deliveries(options, engine.contract.replace(rejection=None), lambda: None, print)  # type: ignore[arg-type,return-value]
+        checked_choices(options, engine.contract.replace(rejection=None))
 
 
 def test_it_has_no_probability_to_show() -> None:

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -16,6 +17,8 @@ from test_demo_command import answers as json_answers
 from test_demo_command import demo
 
 from edgecnn.camera import delivery
+from edgecnn.camera.demo import Demo
+from edgecnn.camera.opening import open_engine
 from edgecnn.camera.remote import archive
 from edgecnn.camera.rule import Change, Rule, Trigger
 from edgecnn.camera.settings import DemoOptions
@@ -292,6 +295,21 @@ def test_identifiers_are_plain_and_distinct(text):
 def colors_video(tmp_path_factory):
     frames = [frame for color in (RED, GREEN, BLUE) for frame in [plain(color)] * 20]
     return write_video(tmp_path_factory.mktemp("video") / "colors.avi", frames)
+
+
+def test_the_model_is_tried_before_a_sink_has_a_thread(color_model, colors_video, tmp_path, monkeypatch):
+    """A fork beside threads may hang: one on an emulated board did, for minutes and without a message."""
+    threads: list[int] = []
+
+    def opened(*arguments):
+        threads.append(threading.active_count() - before)
+        return open_engine(*arguments)
+
+    before = threading.active_count()
+    monkeypatch.setattr("edgecnn.camera.demo.open_engine", opened)
+    sinks = (f"jsonl:{tmp_path}/a.jsonl",)
+    Demo(DemoOptions(color_model, source=str(colors_video), view="none", sinks=sinks)).close()
+    assert threads == [0]
 
 
 def test_the_command_sends_all_answers_and_events(color_model, colors_video, tmp_path):

@@ -101,7 +101,7 @@ RestartSec={_AGAIN_S}
 TimeoutStartSec={START_S}
 TimeoutStopSec={STOP_S}
 WatchdogSec={WATCHDOG_S}
-Environment=PYTHONUNBUFFERED=1 OPENBLAS_NUM_THREADS=1
+Environment=PYTHONUNBUFFERED=1 PYTHONFAULTHANDLER=1 OPENBLAS_NUM_THREADS=1
 {packages}CacheDirectory={places.cache.name}
 CacheDirectoryMode=0700
 ReadOnlyPaths={_quoted(str(places.root))}
