@@ -95,5 +95,9 @@ CONFIGURATIONS = (
     ),
     Configuration("qat", "quantization-aware training", method="qat"),
     Configuration("dynamic_int8", "int8 weights, float activations", "dynamic_int8", edge_tpu=False, integer=False),
+    Configuration(
+        "int8_mixed:95%", "int8, layers that make 95 % of the noise in float", "int8_mixed:95%", "best",
+        edge_tpu=False, integer=False,
+    ),
     Configuration("int16x8", "int16 activations in all layers", "int16x8", edge_tpu=False),
 )  # fmt: skip

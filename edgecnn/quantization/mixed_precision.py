@@ -22,13 +22,20 @@ from edgecnn.quantization.scheme import Job
 from edgecnn.runtime.model.tflite import parse
 
 _IMAGES = 8
-_SHARE = 0.5  # of all noise that the chosen operators make, at least
-_MOST = 6  # operators, their consumers not counted
+_SHARE = 0.5
+_MOST = 6
 
 Allowed = Callable[[FloatGraph, int], bool]
 
 
-def noisiest(job: Job, model: bytes, graph: bytes, allowed: Allowed = lambda network, number: True) -> list[int]:
+def noisiest(
+    job: Job,
+    model: bytes,
+    graph: bytes,
+    allowed: Allowed = lambda network, number: True,
+    share: float = _SHARE,
+    most: int | None = _MOST,
+) -> list[int]:
     """Numbers of operators of the float network, in execution order.
 
     Args:
@@ -36,6 +43,8 @@ def noisiest(job: Job, model: bytes, graph: bytes, allowed: Allowed = lambda net
         model: float `.tflite`, ready to be rounded.
         graph: its int8 form.
         allowed: whether an operator may be chosen; it is only if all of its consumers may be, too.
+        share: of all noise that the chosen operators make, at least, as far as they may be chosen.
+        most: operators, their consumers not counted; None for as many as it takes.
     """
     network = FloatGraph(model)
     images = np.concatenate(list(islice(job.inputs(), _IMAGES)))
@@ -50,7 +59,7 @@ def noisiest(job: Job, model: bytes, graph: bytes, allowed: Allowed = lambda net
             continue  # the last one's output is the model's, which stays as it is
         chosen.update(around)
         found, made = found + 1, made + noise[number] / noise.sum()
-        if made >= _SHARE or found == _MOST:
+        if made >= share or found == most:
             break
     return sorted(chosen)
 

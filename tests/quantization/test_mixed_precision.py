@@ -147,6 +147,16 @@ def test_named_layers_and_their_readers_stay_float(tmp_path: Path) -> None:
     assert file.contract.provenance.extra["float_layers"] == names
 
 
+def test_a_larger_share_of_the_noise_keeps_more_layers_in_float(tmp_path: Path) -> None:
+    model, kept, quality = classifier(), [], []
+    for scheme in ("int8_mixed:20%", "int8_mixed:100%"):
+        file, snr_db = made(model, tmp_path, scheme)
+        assert file.contract.provenance.scheme == scheme
+        kept.append(set(file.contract.provenance.extra["float_layers"]))
+        quality.append(snr_db)
+    assert kept[0] < kept[1] and quality[0] < quality[1]
+
+
 def test_int8_mixed_without_a_float_layer_is_not_called_so(tmp_path: Path) -> None:
     """What reads the only other operator's output is too large."""
     inputs = keras.Input((32, 32, 3))
@@ -160,6 +170,8 @@ def test_int8_mixed_without_a_float_layer_is_not_called_so(tmp_path: Path) -> No
     [
         ("int8_mixed:sqeeze", "Valid names are, for example: squeeze"),
         ("int8_mixed: ,", "expected names after the colon"),
+        ("int8_mixed:0%", r"int8_mixed:0%; expected a share of the noise above 0 and up to 100 %"),
+        ("int8_mixed:much%", r"int8_mixed:much%; expected a share"),
         ("int8:nothing", "Choose one of: int8:ranges, int8:equalized"),
         ("float16:x", "takes nothing after a colon"),
     ],

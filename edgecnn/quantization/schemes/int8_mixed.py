@@ -1,6 +1,7 @@
 """int8, but the few layers that lose most stay in float: on a CPU only, for they cost conversions and float time.
 
-`int8_mixed:LAYER,LAYER` keeps the named layers in float instead.
+`int8_mixed:LAYER,LAYER` keeps the named layers in float instead, and `int8_mixed:90%` as many as make that share of the
+noise, however many and however large they are.
 """
 
 from __future__ import annotations
@@ -58,15 +59,37 @@ def _is_small(network: FloatGraph, number: int) -> bool:
 
 
 @dataclass(frozen=True)
-class Named:
-    """The scheme with layers that a person chose."""
+class _Configured:
+    """What is the same in all forms of the scheme."""
 
-    layers: tuple[str, ...]
     SUMMARY: str = SUMMARY
     IO: tuple[str, ...] = IO
     CALIBRATED: bool = CALIBRATED
     INTEGER: bool = INTEGER
     IMPROVE: str | None = IMPROVE
+
+    def check(self, path: Path) -> None:
+        """See `edgecnn.quantization.scheme.Scheme`."""
+
+
+@dataclass(frozen=True)
+class Noisiest(_Configured):
+    """The scheme with the layers that make a share of the noise."""
+
+    share: float = 0.5
+
+    def convert(self, job: Job) -> bytes:
+        """See `edgecnn.quantization.scheme.Job`. Quantizes twice: once to find the layers."""
+        model, ranges = job.prepare(True)
+        graph = quantize_with_ranges(model, ranges, job.io, per_channel=True)
+        return _with_float(job, model, ranges, mixed_precision.noisiest(job, model, graph, share=self.share, most=None))
+
+
+@dataclass(frozen=True)
+class Named(_Configured):
+    """The scheme with layers that a person chose."""
+
+    layers: tuple[str, ...] = ()
 
     def check(self, path: Path) -> None:
         """See `edgecnn.quantization.scheme.Scheme`; other kinds of files show their layers only once converted."""
@@ -83,12 +106,27 @@ class Named:
         return _with_float(job, *job.prepare(True), numbers)
 
 
-def configured(argument: str) -> Named:
-    """The scheme for `int8_mixed:LAYER,LAYER`."""
+def configured(argument: str) -> Named | Noisiest:
+    """The scheme for `int8_mixed:LAYER,LAYER` or `int8_mixed:90%`."""
+    if argument.endswith("%"):
+        return Noisiest(share=_share(argument))
     layers = tuple(part.strip() for part in argument.split(",") if part.strip())
     if not layers:
         raise UsageError(
             "The scheme is int8_mixed: without layer names; expected names after the colon, for example "
-            "int8_mixed:stem_conv,block0_bn."
+            "int8_mixed:stem_conv,block0_bn, or a share of the noise, for example int8_mixed:90%."
         )
-    return Named(layers)
+    return Named(layers=layers)
+
+
+def _share(text: str) -> float:
+    try:
+        percent = float(text[:-1])
+    except ValueError:
+        percent = 0.0
+    if not 0 < percent <= 100:
+        raise UsageError(
+            f"The scheme is int8_mixed:{text}; expected a share of the noise above 0 and up to 100 %, for example "
+            "int8_mixed:90%."
+        )
+    return percent / 100
