@@ -24,7 +24,6 @@ _FLAGS = (
     "--no-proxy-server",
     "--mute-audio",
 )
-_STARTS = 4
 
 
 class Chromium:
@@ -37,7 +36,8 @@ class Chromium:
         self._number = 0
         self._session: dict[str, str] = {}
         self._messages = tempfile.TemporaryFile("w+b", buffering=0)  # noqa: SIM115 - it lives as long as the browser
-        target = self._start(folder, flags)
+        self._launch(folder, flags)
+        target = self.send("Target.createTarget", url="about:blank")["targetId"]
         self._session = {"sessionId": self.send("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]}
         self.size(width, height)
         self.send(
@@ -46,21 +46,7 @@ class Chromium:
         )
         self.send("Page.enable")
 
-    def _start(self, folder: Path, flags: tuple[str, ...]) -> str:
-        """Start it, and open its page; on a busy machine it sometimes ends before its first answer."""
-        for attempt in range(_STARTS):
-            self._launch(folder / f"start{attempt}", flags)  # one that is ending holds the lock of its folder
-            try:
-                return str(self.send("Target.createTarget", url="about:blank")["targetId"])
-            except (RuntimeError, BrokenPipeError):
-                if attempt == _STARTS - 1:
-                    raise
-                self.close()
-                time.sleep(1 + attempt)
-        raise AssertionError
-
     def _launch(self, folder: Path, flags: tuple[str, ...]) -> None:
-        self._messages.truncate(0)
         to_browser, self._out = os.pipe()
         self._in, from_browser = os.pipe()
         os.set_inheritable(to_browser, True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import tempfile
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from requirements import SHARED, WITHOUT_SHARED
 
 # A shell that starts the tests in the background lets them ignore Ctrl-C, and their children would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+_OF_PYTEST = "PYTEST_CURRENT_TEST"
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -27,6 +29,17 @@ def temporary_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv("TMPDIR", folder)
         patch.setattr(tempfile, "tempdir", folder)
         yield
+
+
+@pytest.fixture(autouse=True)
+def environment(temporary_files: None) -> Iterator[None]:
+    """No test leaves variables changed: a long TMPDIR once kept Chromium from starting in other tests."""
+    before = dict(os.environ)
+    yield
+    changed = {name for name, value in before.items() if name != _OF_PYTEST and os.environ.get(name) != value}
+    for name in changed:
+        os.environ[name] = before[name]
+    assert not changed, f"the test changed {', '.join(sorted(changed))}; use monkeypatch.setenv"
 
 
 @pytest.fixture(scope="session")

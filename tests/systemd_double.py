@@ -61,6 +61,12 @@ def state(home: Path, unit: str) -> dict[str, object]:
     return {"ActiveState": "inactive"}
 
 
+def log(home: Path, unit: str) -> str:
+    """What a service and the double itself said."""
+    path = home / f".systemd-double/{unit}.log"
+    return path.read_text(errors="replace") if path.exists() else ""
+
+
 def stop_all(home: Path) -> None:
     """End every service of a home, for the end of a test."""
     for path in (home / ".systemd-double").glob("*.json"):
@@ -126,11 +132,10 @@ class Supervisor:
         environment = self._environment(unit)
         self._say(ActiveState="activating", SubState="start", Result="", supervisor=os.getpid())
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
-            address = str(_kept() / f"{os.getpid()}.socket")
-            Path(address).unlink(missing_ok=True)
-            channel.bind(address)
+            # Abstract: the path of a socket may have 107 characters, and folders of tests have more.
+            channel.bind(f"\0systemd-double-{os.getpid()}")
             channel.settimeout(_MOMENT_S)
-            environment["NOTIFY_SOCKET"] = address
+            environment["NOTIFY_SOCKET"] = f"@systemd-double-{os.getpid()}"
             try:
                 self._each(unit, "ExecStartPre", environment)
                 with (_kept() / f"{self.name}.log").open("ab") as log:
@@ -141,8 +146,6 @@ class Supervisor:
                 result = self._watch(unit, channel, environment)
             except (OSError, subprocess.CalledProcessError):
                 result = "exit-code"
-            finally:
-                Path(address).unlink(missing_ok=True)
         with contextlib.suppress(OSError, subprocess.CalledProcessError):
             self._each(unit, "ExecStopPost", {**environment, "SERVICE_RESULT": result})
         self._say(MainPID=0)
@@ -276,20 +279,22 @@ def _restart(name: str) -> int:
         print(f"Failed to restart {name}: Unit {name} not found.", file=sys.stderr)
         return 5
     words = [sys.executable, "-I", "-S", str(Path(__file__).resolve()), "supervise", name]
-    child = subprocess.Popen(
-        words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-    )
+    with (_kept() / f"{name}.log").open("ab") as log:
+        child = subprocess.Popen(
+            words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log, start_new_session=True
+        )
     while True:
         time.sleep(_MOMENT_S)
-        found = state(_home(), name)
-        if found.get("supervisor") != child.pid:
-            if child.poll() is not None:
-                return 1
+        ended, found = child.poll() is not None, state(_home(), name)
+        if found.get("supervisor") != child.pid and not ended:
             continue
         if found.get("ActiveState") == "active":
             return 0
         if found.get("ActiveState") in ("failed", "inactive") or found.get("SubState") == "auto-restart":
             print(f"Job for {name} failed.", file=sys.stderr)
+            return 1
+        if ended:
+            print(f"The double of systemd ended by itself ({child.returncode}).", file=sys.stderr)
             return 1
 
 

@@ -66,7 +66,7 @@ class Demo:
             undo.push(self._exit)
             self.file = options.hints.read(options.model)
             choices = checked_choices(options, self.file.contract)
-            # The model is tried in a forked child; threads, which sinks have, come after it: a fork beside them hung.
+            # The model is tried in a forked child: no thread, which sinks have, may hold a lock then.
             self.engine = open_engine(self.file, options.threads, options.delegate)
             self._sinks = self._open_sinks(choices, note)
             self._recognizer = Recognizer(

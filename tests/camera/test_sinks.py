@@ -298,7 +298,7 @@ def colors_video(tmp_path_factory):
 
 
 def test_the_model_is_tried_before_a_sink_has_a_thread(color_model, colors_video, tmp_path, monkeypatch):
-    """A fork beside threads may hang: one on an emulated board did, for minutes and without a message."""
+    """A fork beside threads copies the locks that they hold."""
     threads: list[int] = []
 
     def opened(*arguments):

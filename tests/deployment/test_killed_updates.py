@@ -33,7 +33,7 @@ words = [open(name).read() for name in ("model.tflite", "options.json")]
 if "broken" in words[0]:
     sys.exit(1)
 channel = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-channel.sendto(b"READY=1", os.environ["NOTIFY_SOCKET"])
+channel.sendto(b"READY=1", os.environ["NOTIFY_SOCKET"].replace("@", chr(0)))
 while True:
     with open(os.environ["CACHE_DIRECTORY"] + "/answers", "a") as log:
         log.write(f"{time.time()} {words[0]} {words[1]}\\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import time
 from collections.abc import Iterator
@@ -24,12 +25,12 @@ UNIT = "edgecnn-camera.service"
 
 
 @pytest.fixture
-def manager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
+def manager(monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
     """Where a service tells that it is ready."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
-        channel.bind(str(tmp_path / "notify"))
+        channel.bind(f"\0notify-{os.getpid()}")  # abstract: paths of tests are longer than a socket's may be
         channel.setblocking(False)
-        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        monkeypatch.setenv("NOTIFY_SOCKET", f"@notify-{os.getpid()}")
         monkeypatch.setenv("WATCHDOG_USEC", "400000")
         monkeypatch.setattr(service, "_LOOK_S", 0.01)
         yield channel

@@ -88,7 +88,8 @@ def test_a_service_of_the_system(board: Path, monkeypatch: pytest.MonkeyPatch) -
         "camera", True, board / "var", board / ".config/systemd/user", board / ".cache/edgecnn-camera", "x.target"
     )
     service = "import os, socket, time\nsocket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b'READY=1\\nSTATUS=' +"
-    service += " open(os.environ['CREDENTIALS_DIRECTORY'] + '/0-token').read().encode(), os.environ['NOTIFY_SOCKET'])\n"
+    service += " open(os.environ['CREDENTIALS_DIRECTORY'] + '/0-token').read().encode(),"
+    service += " os.environ['NOTIFY_SOCKET'].replace('@', chr(0)))\n"
     texts = {"app.pyz": f"{service}time.sleep(99)", "credentials/0-token": "s3cret"}
     files = {
         name: {"data": base64.b64encode(text.encode()).decode(), "secret": "token" in name}

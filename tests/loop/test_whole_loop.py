@@ -34,6 +34,7 @@ from edgecnn.training.settings import TrainOptions
 
 COLORS = {"apple": (50, 50, 200), "leaf": (50, 200, 50), "plum": (200, 50, 50)}  # blue, green, red
 PER_CLASS = 40
+SERVICE = "edgecnn-camera.service"
 T = TypeVar("T")
 
 
@@ -45,10 +46,10 @@ def frames(color: tuple[int, int, int], count: int, seed: int) -> Iterator[np.nd
         yield cv2.resize(patches, (640, 480), interpolation=cv2.INTER_NEAREST)
 
 
-def wait_for(what: Callable[[], T], timeout_s: float) -> T:
+def wait_for(what: Callable[[], T], timeout_s: float, told: Callable[[], object] = str) -> T:
     end = time.monotonic() + timeout_s
     while not (found := what()):
-        assert time.monotonic() < end, "it did not happen"
+        assert time.monotonic() < end, told()
         time.sleep(0.3)
     return found
 
@@ -113,8 +114,9 @@ def test_from_a_camera_to_home_assistant(pi: fake_pi.FakePi, broker: Broker, tmp
     assert all(len(list((data / name).glob("*.jpg"))) >= PER_CLASS for name in COLORS)
 
     small = write_small_model(tmp_path / "small.keras")
-    options = TrainOptions(str(data), "scratch", {"epochs": 8, "batch_size": 16})
-    edgecnn.train(small, tmp_path / "trained.keras", options)
+    options = TrainOptions(str(data), "scratch", {"epochs": 30, "batch_size": 16})
+    trained = edgecnn.train(small, tmp_path / "trained.keras", options)
+    assert trained.validation.accuracy_percent > 95
     edgecnn.quantize(tmp_path / "trained.keras", tmp_path / "fruit.tflite", calibration=str(data))
 
     walk = [frame for seed, color in enumerate(COLORS.values()) for frame in frames(color, 60, 100 + seed)]
@@ -135,7 +137,7 @@ def test_from_a_camera_to_home_assistant(pi: fake_pi.FakePi, broker: Broker, tmp
         seen.add(while_it_runs.get("edgecnn/garden/answer/state", ""))
         return seen >= set(COLORS)
 
-    wait_for(all_seen, 240)
+    wait_for(all_seen, 240, lambda: (seen, while_it_runs, systemd_double.log(pi.home, SERVICE)))
     (topic,) = (name for name in while_it_runs if name.startswith("homeassistant/"))
     discovery = json.loads(while_it_runs[topic])
     assert topic == "homeassistant/sensor/garden/answer/config"

@@ -112,7 +112,7 @@ except Exception as error:
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
-def test_locks_and_files(system: str, tmp_path: Path) -> None:
+def test_locks_and_files(system: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two can't hold a lock; files are replaced whole; what a killed process left is removed."""
     code = """
 import os, sys
@@ -140,10 +140,9 @@ with files.locked(place / "b"), lock.measuring(0), held(place / "run", "Another 
 with temporary.folder() as folder:
     print(Path(folder).is_dir())
 """
-    environment = {"TMPDIR": str(tmp_path / "t")}
     (tmp_path / "t").mkdir()
     (tmp_path / "work").mkdir()
-    os.environ.update(environment)
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "t"))
     done = python(system, "-c", code, str(tmp_path / "work"))
     assert done.stdout.split() == ["Another", "Another", "Another", "True"], done.stderr
 
