@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from edgecnn.html import charts
 from edgecnn.html.page import chart, facts, paragraph, table
+from edgecnn.reporting.sections import pictures
 from edgecnn.tasks.box_errors import BoxErrors
 from edgecnn.verification.record import ShownImage, Verification
 
@@ -26,8 +27,8 @@ def worst(found: Verification | None, picture: Callable[[ShownImage], str]) -> s
     """The images with most errors, truth beside the artifact's boxes."""
     if found is None or not found.worst:
         return ""
-    items = "".join(picture(image) for image in found.worst)
-    return paragraph("Left: the annotated boxes. Right: the artifact's.", "note") + f'<ul class="pictures">{items}</ul>'
+    items = [picture(image) for image in found.worst]
+    return paragraph("Left: the annotated boxes. Right: the artifact's.", "note") + pictures(found, items)
 
 
 def _kinds(errors: BoxErrors) -> list[tuple[str, str]]:

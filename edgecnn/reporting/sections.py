@@ -16,9 +16,12 @@ from edgecnn.profiling.per_op import PerOperator
 from edgecnn.profiling.text import digits
 from edgecnn.runtime.measure.latency import Latencies
 from edgecnn.runtime.model.model_file import ModelFile
+from edgecnn.runtime.model.provenance import TrainingOrigin
 from edgecnn.runtime.model.records import Share
 from edgecnn.tasks import load, task_of
 from edgecnn.verification.record import AnswerRecord, ShownImage, Verification
+
+_LABELS = 3
 
 
 def lead(file: ModelFile) -> str:
@@ -58,8 +61,8 @@ def answers(found: Verification | None) -> str:
     """Thumbnails with the artifact's answer."""
     if not found:
         return ""
-    items = [_picture(image, _said(image.artifact)) for image in found.answers]
-    return f'<ul class="pictures">{"".join(items)}</ul>'
+    note = paragraph("Left: the float model. Right: the artifact.", "note") if load(found.task).draws else ""
+    return note + pictures(found, [_picture(image, _said(image.artifact)) for image in found.answers])
 
 
 def flipped(found: Verification | None) -> str:
@@ -73,7 +76,7 @@ def flipped(found: Verification | None) -> str:
         if image.thumbnail:
             lines = f"float: {_said(image.float)}<br>artifact: {_said(image.artifact)}"
             items.append(_picture(image, lines))
-    shown = f'<ul class="pictures">{"".join(items)}</ul>'
+    shown = pictures(found, items)
     rest = len(found.flipped) - len(items)
     count = paragraph(f"{len(found.flipped)} of {found.pictures} images.")
     return count + shown + (paragraph(f"{rest} more are in the verification's JSON.", "note") if rest else "")
@@ -82,6 +85,12 @@ def flipped(found: Verification | None) -> str:
 def worst_image(image: ShownImage) -> str:
     """A thumbnail with the artifact's answer and the truth."""
     return _picture(image, f"artifact: {_said(image.artifact)}")
+
+
+def pictures(found: Verification, items: Sequence[str]) -> str:
+    """A gallery; where answers are drawn, each image is two side by side."""
+    kind = "pictures pairs" if load(found.task).draws else "pictures"
+    return f'<ul class="{kind}">{"".join(items)}</ul>'
 
 
 def _picture(image: ShownImage, lines: str) -> str:
@@ -195,7 +204,7 @@ def usage(file: ModelFile) -> str:
         ("picture", f"{window}, resized ({preprocessing.resize}) to {preprocessing.width} x {preprocessing.height}"),
         ("the model sees", f"(pixel - {_numbers(preprocessing.mean)}) / {_numbers(preprocessing.std)}"),
         ("output", f"{output.dtype} {list(output.shape)}, {task_of(contract).output_sentence(contract)}"),
-        ("labels", f"{len(contract.labels)}: {', '.join(contract.labels[:3])}, ..." if contract.labels else "none"),
+        ("labels", _few(contract.labels)),
         ("multiply-accumulates", _millions(total_macs(known(file)))),
     ]
     return facts(rows) + "".join(paragraph(sentence, "warning") for sentence in contract.assumed)
@@ -234,12 +243,31 @@ def repeat(file: ModelFile, recipe: str) -> str:
     options = ["--calibration", calibration.data, "--samples", str(calibration.samples)] if calibration else []
     options += ["--improve", source.improve.level] if source.improve else []
     weights = file.contract.model.weights or "none"
+    trained = _training(source.training) if source.training else []
     commands = (
         ["build", file.contract.name, "--weights", weights, "-o", "model.keras"],
-        ["quantize", "model.keras", "-o", file.name, "--scheme", scheme, *options],
+        *([trained] if trained else []),
+        ["quantize", "trained.keras" if trained else "model.keras", "-o", file.name, "--scheme", scheme, *options],
         ["profile", file.name, "--device", "local"],
     )
     return code("\n".join(shlex.join(["edgecnn", *words]) for words in commands))
+
+
+def _training(origin: TrainingOrigin) -> list[str]:
+    """The command with the settings that decide most; all are in the contract."""
+    settings = origin.phases[-1].settings if origin.phases else {}
+    said = [
+        word
+        for name in ("epochs", "batch_size", "augment", "seed")
+        if name in settings
+        for word in (f"--{name.replace('_', '-')}", str(settings[name]))
+    ]
+    return ["train", "model.keras", "--data", origin.data, "--strategy", origin.strategy, *said, "-o", "trained.keras"]
+
+
+def _few(labels: Sequence[str]) -> str:
+    more = ", ..." if len(labels) > _LABELS else ""
+    return f"{len(labels)}: {', '.join(labels[:_LABELS])}{more}" if labels else "none"
 
 
 def _millions(count: int) -> str:

@@ -53,6 +53,7 @@ class Task(Protocol):
             strategy's or the method's own.
         features_first: whether its last layer can be trained on features that are computed once.
         learns_from_stride: in fine-tuning blocks whose maps are all finer stay as they are; 0 for none.
+        draws: whether answers have a place in the image, where `drawn` shows them side by side.
         foreign_settings: fields of the training's settings that mean nothing here; setting one is refused.
         unsupported: names of stages that can't do with such models: "compression", "doctor", "visualize", or a method
             of compression.
@@ -65,6 +66,7 @@ class Task(Protocol):
     fits: Mapping[str, Mapping[str, Any]] = {}
     features_first: bool = True
     learns_from_stride: int = 0
+    draws: bool = False
     foreign_settings: tuple[str, ...] = ()
     unsupported: tuple[str, ...] = ()
 

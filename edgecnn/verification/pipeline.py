@@ -215,7 +215,7 @@ class _Comparison:
 
     def _thumbnail(self, picture: np.ndarray, beside: Outputs | None) -> str:
         answers = [self._expected[-1] if beside is None else beside, self._found[-1]]
-        small = thumbnail.small(picture, self._contract.preprocessing.color)
+        small = thumbnail.small(picture, self._contract.preprocessing.color, self._task.draws)
         return thumbnail.encoded(self._task.drawn(small, answers, self._contract))
 
     def _signals(self, outputs: Sequence[Outputs]) -> np.ndarray:

@@ -14,7 +14,7 @@ from edgecnn.profiling import Profile, profile
 from edgecnn.profiling.noise import Verdict
 from edgecnn.profiling.text import digits
 from edgecnn.runtime.model import model_file
-from edgecnn.runtime.model.provenance import Improvement
+from edgecnn.runtime.model.provenance import Improvement, TrainedPhase, TrainingOrigin
 from edgecnn.verification import Verification, verify
 
 VOID = {"meta", "img", "br"}
@@ -87,6 +87,17 @@ def test_the_command_to_repeat_it_has_the_level(tiny_int8: Path, tmp_path: Path,
         f"edgecnn quantize model.keras -o m.tflite --scheme int8 --calibration photos --samples 8 --improve {level}"
         in text
     )
+
+
+def test_the_commands_to_repeat_it_train_what_was_trained(tiny_int8: Path, tmp_path: Path) -> None:
+    file = model_file.read(tiny_int8)
+    phases = (TrainedPhase("head", {"epochs": 9}), TrainedPhase("finetune", {"epochs": 3, "batch_size": 8, "seed": 1}))
+    origin = TrainingOrigin("my pictures", "finetune", phases=phases)
+    provenance = dataclasses.replace(file.contract.provenance, training=origin)
+    artifact.rewrite(tmp_path / "m.tflite", file, file.contract.replace(provenance=provenance))
+    text = _checked(reporting.report(tmp_path / "m.tflite")).text
+    command = "train model.keras --data 'my pictures' --strategy finetune --epochs 3 --batch-size 8 --seed 1"
+    assert f"edgecnn {command} -o trained.keras" in text and "edgecnn quantize trained.keras -o m.tflite" in text
 
 
 def test_labels_from_outside_are_escaped(tiny_int8: Path, tmp_path: Path) -> None:

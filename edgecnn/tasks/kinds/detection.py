@@ -53,6 +53,7 @@ class Detection(Task):
     trained_output = RAW_LOGITS
     fits: Mapping[str, Mapping[str, Any]] = _FITS
     features_first = False
+    draws = True
     learns_from_stride = 16  # the blocks before know all they need from ImageNet, and half of a step is their gradients
     unsupported = ("qat",)
 
