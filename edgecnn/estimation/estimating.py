@@ -8,7 +8,7 @@ from edgecnn.estimation import graphs, known
 from edgecnn.estimation.law import Laws, NotEstimatedError, Prediction
 from edgecnn.estimation.record import Basis, Estimate
 from edgecnn.estimation.settings import EstimateSettings
-from edgecnn.estimation.work import FORMATS, Totals
+from edgecnn.estimation.work import ANSWER, FEW_CLASSES, FORMATS, Totals
 from edgecnn.models.settings import BuildSettings
 from edgecnn.runtime.model.model_file import AnyFile
 
@@ -46,6 +46,9 @@ def of_totals(model: str, number_format: str, totals: Totals, laws: Laws, left_o
         laws: of the device.
         left_out: operators that are not in the amounts.
     """
+    if _is_unpriced_answer(totals, laws):
+        left_out = tuple(sorted({*left_out, ANSWER.partition(".")[0]}))
+        totals = {form: {name: amounts[name] for name in amounts if name != ANSWER} for form, amounts in totals.items()}
     try:
         prediction = laws.predict(totals)
     except NotEstimatedError as error:
@@ -65,6 +68,12 @@ def of_totals(model: str, number_format: str, totals: Totals, laws: Laws, left_o
         energy_interval,
         left_out=left_out,
     )
+
+
+def _is_unpriced_answer(totals: Totals, laws: Laws) -> bool:
+    """Whether there is a softmax over a few classes that has no price: it takes microseconds."""
+    priced = {name for law in laws.laws.values() for name in law.prices_ns}
+    return ANSWER not in priced and 0 < sum(amounts.get(ANSWER, 0) for amounts in totals.values()) <= FEW_CLASSES
 
 
 def of_name(model: str, laws: Laws) -> tuple[Estimate, ...]:

@@ -24,6 +24,10 @@ FREE = frozenset({"RESHAPE", "SQUEEZE", "EXPAND_DIMS"})
 BEHIND = frozenset({POSTPROCESS, "CONCATENATION", "LOGISTIC"})
 """Operators of a detector that no law has a price for: estimates are without them where they stand behind its last
 convolution, and take little."""
+ANSWER = "SOFTMAX.elements"
+"""The amount of what makes probabilities of logits."""
+FEW_CLASSES = 20_000
+"""Elements that it reads and writes there; attention has more."""
 _WEIGHTED = (roles.CONVOLUTION, roles.DEPTHWISE, roles.DENSE)
 _CONVERSIONS = ("QUANTIZE", "DEQUANTIZE")
 _FORMATS = {"FLOAT32": "float32", "INT8": "int8", "UINT8": "int8"}
@@ -102,6 +106,8 @@ def _amounts(network: Network, layer: Layer) -> Iterator[tuple[str, float]]:
         yield from _convolution(layer, given, result)
     elif layer.role == roles.DENSE:
         yield from _dense(layer.cost, given, result)
+    elif layer.op == "AVERAGE_POOL_2D" and layer.window and layer.window.kernel == given.map_size:
+        yield "MEAN.elements", float(_moved(network, layer))  # a window as large as its map is the mean of it
     else:
         taps = math.prod(layer.window.kernel) if layer.window and layer.role == roles.POOLING else 1
         yield f"{layer.op}.elements", float(_moved(network, layer) + (taps - 1) * result.elements)

@@ -23,6 +23,15 @@ INT8 = Law(0.25, {"gemm.macs": 0.05}, {"gemm.macs": 5e8}, 2.0, 30.0, 0.1, 20)
 LAWS = Laws("board", "4x Core", "TFLite 9", "cpu", 4, "Somebody", {"float32": FLOAT, "int8": INT8}, ("Note.",))
 
 
+def test_probabilities_of_a_few_classes_cost_nothing_worth_a_refusal():
+    amounts = {"gemm.macs": 1e8, "SOFTMAX.elements": 2002.0}
+    made = of_totals("model", "float32", {"float32": amounts}, LAWS)
+    without = of_totals("model", "float32", {"float32": {"gemm.macs": 1e8}}, LAWS)
+    assert made.latency_ms == without.latency_ms and made.left_out == ("SOFTMAX",) and not without.left_out
+    inside = of_totals("model", "float32", {"float32": {**amounts, "SOFTMAX.elements": 1e6}}, LAWS)
+    assert inside.refusal == "SOFTMAX is no operator that was measured."
+
+
 def test_prices_times_amounts_and_the_start():
     found = LAWS.predict({"float32": {"gemm.macs": 1e8, "ADD.elements": 1e6, "operator.count": 30}})
     assert found.latency_ms == pytest.approx(1.0 + 10.0 + 2.0)

@@ -76,6 +76,18 @@ def test_pooling_reads_every_tap():
     assert work.amounts["MAX_POOL_2D.elements"] == 4 * 4 * 8 + 4 * (2 * 2 * 8)
 
 
+def test_a_window_as_large_as_its_map_is_a_mean():
+    """As TensorFlow 1's models end, whose latencies the laws were fitted to."""
+    made = Graph()
+    source = made.tensor("features", (1, 4, 4, 8), "f4")
+    options = schema.Pool2DOptionsT()
+    options.filterHeight = options.filterWidth = 4
+    options.strideH = options.strideW = 1
+    options.padding = schema.Padding.VALID
+    (work,) = works(made, [source], [made.unary("AVERAGE_POOL_2D", "pool", source, options, (1, 1, 1, 8))])
+    assert work.amounts == {"operator.count": 1, "MEAN.elements": 4 * 4 * 8 + 8}
+
+
 def test_conversions_count_inside_a_model_only():
     made = Graph()
     picture = made.tensor("picture", (1, 8, 8, 3), "u1")
