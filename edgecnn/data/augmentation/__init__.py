@@ -71,6 +71,7 @@ PRESETS = {
     "objects": _OBJECTS,
     "objects_mosaic": replace(_OBJECTS, mosaic=0.5),
     "objects_overhead": replace(_OBJECTS, upside_down=0.5),  # cells, fields from the air: no side is up
+    "objects_overhead_mosaic": replace(_OBJECTS, upside_down=0.5, mosaic=0.5),
     "mixup": Augmentation(mirror=0.5, shift=0.1, zoom=0.1, mixup=0.2),
     "cutmix": Augmentation(mirror=0.5, shift=0.1, zoom=0.1, cutmix=1.0),
     "strong_mix": Augmentation(0.5, 0.15, 0.25, 10.0, 0.2, 0.3, 0.3, mixup=0.2, cutmix=1.0),
