@@ -11,6 +11,8 @@ from .errors import RuntimeMissingError
 
 MAX_PIXELS = 1 << 28
 WHITE, GRAY, ACCENT = (255, 255, 255), (190, 190, 190), (210, 160, 40)  # blue, green, red
+CLASS_COLORS = (ACCENT, (0, 159, 230), (115, 158, 0), (167, 121, 204), (66, 228, 240), (0, 94, 213), (178, 114, 0))
+"""Of classes in turn, blue, green, red: told apart by the color-blind too (Okabe and Ito, 2008)."""
 REGION = (60, 200, 255)
 
 

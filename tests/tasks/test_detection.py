@@ -24,6 +24,7 @@ from edgecnn.runtime.model.box_decoding import (
     overlaps,
 )
 from edgecnn.runtime.model.contract import Contract, Preprocessing
+from edgecnn.runtime.opencv import CLASS_COLORS
 from edgecnn.runtime.tasks.detection import TASK, agree, in_picture
 from edgecnn.tasks import load
 from edgecnn.tasks.average_precision import coco_figures
@@ -83,6 +84,7 @@ def test_answers_in_pixels_of_the_picture() -> None:
     canvas = np.zeros((100, 100, 3), np.uint8)
     TASK.draw(canvas, answers, "", contract)
     assert canvas[10, 20:40].any(axis=1).all() and not canvas[60:90, 60:90].any()
+    assert tuple(canvas[30, 20]) == CLASS_COLORS[1] and tuple(canvas[70, 0]) == CLASS_COLORS[0]
 
 
 def test_agreement_is_of_matched_boxes() -> None:
