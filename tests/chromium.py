@@ -45,6 +45,9 @@ class Chromium:
             features=[{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}],
         )
         self.send("Page.enable")
+        # The window is the system's to focus, and keys that come before it did, or after, are lost.
+        self.send("Page.bringToFront")
+        self.send("Emulation.setFocusEmulationEnabled", enabled=True)
 
     def _launch(self, folder: Path, flags: tuple[str, ...]) -> None:
         to_browser, self._out = os.pipe()
