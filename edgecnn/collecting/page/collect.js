@@ -8,7 +8,7 @@ const images = count => count === 1 ? "1 image" : count.toLocaleString("en") + "
 const percent = share => share === null ? "" : Math.round(share * 100) + " %"; // "none of these" has none
 const KEYS = "123456789asdfghjklqetyuiopcvbm"; // n, r, w, x and z do something else
 const COLORS = ["--blue", "--orange", "--green", "--plum", "--red"];
-const RENEW_MS = 600, GRID = 60, OWN_WAITING = 32;
+const RENEW_MS = 600, REPORT_MS = 10000, GRID = 60, OWN_WAITING = 32;
 let about = null, state = null, number = 0, listed = -1, listing = false, wanted = GRID, begun = null, own = null, queue = [];
 const holds = new Map(), reports = new Map(), selected = new Set();
 
@@ -197,7 +197,7 @@ async function release(by) {
   if (each.own) { each.own.stop(); return; }
   await each.started;
   if (each.failed) return;
-  reports.set(each.burst, each.name);
+  reports.set(each.burst, {name: each.name, until: Date.now() + REPORT_MS});
   try { await post("release", {burst: each.burst}); } catch (error) { complain(error); }
 }
 function releaseAll() { for (const by of [...holds.keys()]) release(by); }
@@ -206,9 +206,9 @@ function recording() {
   $("figure").classList.toggle("on", going.length > 0);
   $("recording").hidden = !going.length;
   $("recording").textContent = going.map(each => each.name).join(", ") + " " + taken.reduce((sum, burst) => sum + burst.stored, 0);
-  for (const [id, name] of [...reports]) {
+  for (const [id, {name, until}] of [...reports]) {
     const burst = state.bursts.find(each => each.burst === id);
-    if (!burst) { reports.delete(id); continue; }
+    if (!burst) { if (Date.now() > until) reports.delete(id); continue; }  // a state from before the press may come late
     if (burst.going || burst.waiting > 0) continue;
     reports.delete(id);
     report(name, burst);
