@@ -161,6 +161,7 @@ class Chromium:
             self._process.wait()
         os.close(self._in)
         os.close(self._out)
+        self._messages.close()
 
     def __enter__(self) -> Chromium:
         return self

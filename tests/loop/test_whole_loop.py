@@ -46,7 +46,7 @@ def frames(color: tuple[int, int, int], count: int, seed: int) -> Iterator[np.nd
         yield cv2.resize(patches, (640, 480), interpolation=cv2.INTER_NEAREST)
 
 
-def wait_for(what: Callable[[], T], timeout_s: float, told: Callable[[], object] = str) -> T:
+def wait_for(what: Callable[[], T], timeout_s: float, told: Callable[[], object] = lambda: "it did not happen") -> T:
     end = time.monotonic() + timeout_s
     while not (found := what()):
         assert time.monotonic() < end, told()

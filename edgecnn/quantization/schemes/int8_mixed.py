@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from edgecnn.core.errors import QuantizationError, UsageError
 from edgecnn.float_model import keras_file
@@ -32,13 +33,18 @@ def convert(job: Job) -> bytes:
     Raises:
         QuantizationError: none of the layers is small enough to stay in float.
     """
+    return _noisiest_in_float(job, allowed=_is_small)
+
+
+def _noisiest_in_float(job: Job, **chosen: Any) -> bytes:
+    """With the layers that `mixed_precision.noisiest` finds for these arguments."""
     model, ranges = job.prepare(True)
     graph = quantize_with_ranges(model, ranges, job.io, per_channel=True)
-    numbers = mixed_precision.noisiest(job, model, graph, _is_small)
+    numbers = mixed_precision.noisiest(job, model, graph, **chosen)
     if not numbers:
         raise QuantizationError(
-            "No layer of the model can be kept in float: each candidate, or one of its consumers, has too many "
-            "weights. Name layers with --keep-float, or use --scheme int8."
+            "No layer of the model can be kept in float: each candidate is the last one, or it or one of its consumers "
+            "has too many weights. Name layers with --keep-float, or use --scheme int8."
         )
     return _with_float(job, model, ranges, numbers)
 
@@ -79,10 +85,8 @@ class Noisiest(_Configured):
     share: float = 0.5
 
     def convert(self, job: Job) -> bytes:
-        """See `edgecnn.quantization.scheme.Job`. Quantizes twice: once to find the layers."""
-        model, ranges = job.prepare(True)
-        graph = quantize_with_ranges(model, ranges, job.io, per_channel=True)
-        return _with_float(job, model, ranges, mixed_precision.noisiest(job, model, graph, share=self.share, most=None))
+        """See `convert`."""
+        return _noisiest_in_float(job, share=self.share, most=None)
 
 
 @dataclass(frozen=True)
