@@ -6,12 +6,20 @@ import os
 from pathlib import Path
 
 import pytest
+from chromium import PROGRAM
 
 # Real images and models by others, which nothing here fetches: they stay optional where everything else is required.
 SHARED = Path(os.environ.get("EDGECNN_SHARED", "/nowhere")) / "data"
 CORAL = SHARED / "coral"
 WITHOUT_SHARED = "needs real images and models by others: set EDGECNN_SHARED to their folder"
 needs_shared = pytest.mark.skipif(not CORAL.is_dir(), reason=WITHOUT_SHARED)
+
+
+# Where everything is required, its tests run, and fail without it.
+needs_chromium = pytest.mark.skipif(
+    PROGRAM is None and not os.environ.get("EDGECNN_REQUIRE_ALL"),
+    reason="needs Chromium (Debian: apt install chromium)",
+)
 
 
 def unavailable(reason: str) -> None:

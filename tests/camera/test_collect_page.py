@@ -9,17 +9,15 @@ from pathlib import Path
 
 import cv2
 import pytest
-from chromium import PROGRAM, Chromium
+from chromium import Chromium
 from collecting_doubles import Scenes, collecting, scene
+from requirements import needs_chromium
 from scenes import pan, photo
 
 from edgecnn.collecting.pictures import REVIEW, Said
 from edgecnn.collecting.store import encoded
 
-pytestmark = pytest.mark.skipif(
-    PROGRAM is None and not os.environ.get("EDGECNN_REQUIRE_ALL"),
-    reason="needs Chromium (Debian: apt install chromium)",
-)
+pytestmark = needs_chromium
 DOCS = Path(__file__).parents[2] / "docs/images"
 VIRTUAL = {"Tab": 9, "Enter": 13, "Escape": 27, " ": 32, "Delete": 46}
 INJECTED = """(() => { const script = document.createElement('script'); script.textContent = "document.title = 'owned'";

@@ -7,8 +7,9 @@ import threading
 import cv2
 import numpy as np
 import pytest
-from chromium import PROGRAM, Chromium
+from chromium import Chromium
 from collecting_doubles import Client
+from requirements import needs_chromium
 from scenes import BLUE, RED, jpeg, plain
 
 from edgecnn.camera.corrections import SentHome
@@ -90,7 +91,7 @@ def test_a_large_image_fits_into_a_message_from_a_board():
     assert max(map(len, sent)) < 1 << 20
 
 
-@pytest.mark.skipif(PROGRAM is None, reason="needs Chromium (Debian: apt install chromium)")
+@needs_chromium
 def test_by_the_keyboard(folder, color_model):
     with running(color_model, folder) as demo, Chromium(folder / "profile") as browser:
         browser.open(demo.addresses[0])

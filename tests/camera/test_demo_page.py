@@ -6,17 +6,15 @@ import time
 from pathlib import Path
 
 import pytest
-from chromium import PROGRAM, Chromium
+from chromium import Chromium
+from requirements import needs_chromium
 from scenes import GREEN, PHOTOS, RED, MjpegCamera, jpeg, photo, photo_frames, plain, write_video
 from test_demo_command import Running, sequence
 
 from edgecnn.camera.demo import Demo
 from edgecnn.camera.settings import DemoOptions
 
-REQUIRED = os.environ.get("EDGECNN_REQUIRE_ALL")
-pytestmark = pytest.mark.skipif(
-    PROGRAM is None and not REQUIRED, reason="needs Chromium (Debian: apt install chromium)"
-)
+pytestmark = needs_chromium
 DOCS = Path(__file__).parents[2] / "docs"
 TEXT = "document.getElementById('{}').textContent"
 ANSWER = TEXT.format("answer")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,16 +9,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from chromium import PROGRAM, Chromium
+from chromium import Chromium
+from requirements import needs_chromium
 from tiny_detectors import noise
 
 from edgecnn.camera.demo import Demo
 from edgecnn.camera.settings import DemoOptions
 
-pytestmark = pytest.mark.skipif(
-    PROGRAM is None and not os.environ.get("EDGECNN_REQUIRE_ALL"),
-    reason="needs Chromium (Debian: apt install chromium)",
-)
+pytestmark = needs_chromium
 PLACE = """(([x, y]) => {
   const frame = $('canvas').getBoundingClientRect();
   return [frame.left + x * frame.width, frame.top + y * frame.height];

@@ -1,7 +1,7 @@
 """Every page's Content-Security-Policy, in a real browser: what got into the page as markup would not run."""
 
-import pytest
-from chromium import PROGRAM, Chromium
+from chromium import Chromium
+from requirements import needs_chromium
 from scenes import RED, jpeg, plain
 from test_demo_command import Running
 
@@ -13,10 +13,9 @@ INJECTED = """(() => { const script = document.createElement('script'); script.t
     document.body.append(script); const image = document.createElement('img');
     image.setAttribute('onerror', "document.title = 'owned'"); image.src = 'data:,x'; document.body.append(image);
     return true })()"""
-needs_browser = pytest.mark.skipif(PROGRAM is None, reason="needs Chromium (Debian: apt install chromium)")
 
 
-@needs_browser
+@needs_chromium
 def test_a_file_page_runs_no_script_and_shows_its_images(tmp_path):
     evil = f"<img id='own' src='{PIXEL}'><img src='x' onerror=\"document.title='owned'\">"
     evil += "<script>document.title = 'owned'</script><p id='end'>end</p>"
@@ -28,7 +27,7 @@ def test_a_file_page_runs_no_script_and_shows_its_images(tmp_path):
         assert browser.run("getComputedStyle(document.body).margin") != "8px"  # the page's style is in force
 
 
-@needs_browser
+@needs_chromium
 def test_the_demo_s_page_runs_its_own_script_only(tmp_path, color_model):
     (tmp_path / "a.jpg").write_bytes(jpeg(plain(RED)))
     with Running(color_model, "--source", tmp_path / "a.jpg", "--loop") as running, Chromium(tmp_path / "p") as browser:

@@ -14,9 +14,9 @@ import cv2
 import numpy as np
 import pytest
 import tiny_models
-from chromium import PROGRAM, Chromium
+from chromium import Chromium
 from fake_pi import FakePi
-from requirements import litertjs_folder, unavailable
+from requirements import litertjs_folder, needs_chromium, unavailable
 from small_graphs import Graph
 
 from edgecnn.core.errors import DeviceError, ModelFileError, UsageError
@@ -37,7 +37,7 @@ from edgecnn.verification import verify
 from edgecnn.web import litertjs
 from edgecnn.web.addresses import is_loopback, own_address
 
-pytestmark = pytest.mark.skipif(PROGRAM is None, reason="needs Chromium (Debian: apt install chromium)")
+pytestmark = needs_chromium
 ANDROID = (
     "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Mobile Safari/537.36"
 )

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import cv2
 import pytest
-from chromium import PROGRAM
 from fake_pi import FakePi
-from requirements import litertjs_folder
+from requirements import litertjs_folder, needs_chromium
 
 from edgecnn.devices import Device, open_device
 from edgecnn.devices.ssh_device import SshDevice
@@ -40,7 +39,7 @@ def test_map_on_a_board_is_the_hosts(
         check_verification(device, tiny_detector / "d.tflite", data)
 
 
-@pytest.mark.skipif(PROGRAM is None, reason="needs Chromium (Debian: apt install chromium)")
+@needs_chromium
 def test_map_in_a_browser_is_the_hosts(tiny_detector: Path, data: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """LiteRT.js has the operator that suppresses boxes; its outputs come in the order of its own names."""
     monkeypatch.setenv(litertjs.FOLDER_VARIABLE, str(litertjs_folder()))

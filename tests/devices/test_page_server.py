@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import tiny_models
 from chromium import PROGRAM
+from requirements import needs_chromium
 
 from edgecnn.core.errors import DeviceError, EdgecnnError, ModelFileError, UsageError
 from edgecnn.devices import Listener, open_device
@@ -247,7 +248,7 @@ def test_chromium_is_found_or_named(tmp_path: Any, monkeypatch: pytest.MonkeyPat
         open_device("browser")
 
 
-@pytest.mark.skipif(PROGRAM is None, reason="needs Chromium (Debian: apt install chromium)")
+@needs_chromium
 def test_a_browser_that_nobody_sees_ends_with_edgecnn(server: PageServer) -> None:
     """However edgecnn ends: the page has lost its server."""
     browser = chromium.Chromium(str(PROGRAM), server.addresses()[0])

@@ -17,9 +17,9 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from chromium import PROGRAM, Chromium
+from chromium import Chromium
 from commands import check_clean_failure, run_cli
-from requirements import litertjs_folder
+from requirements import litertjs_folder, needs_chromium
 from tiny_models import classifier
 from web_page import Server, answers, probabilities
 
@@ -37,7 +37,6 @@ from edgecnn.web import litertjs
 
 TEMPLATES = Path(template.__file__).parent / "templates" / "web"
 HOSTILE = "</script><img src=x onerror=\"document.title='owned'\">\u202e"
-needs_browser = pytest.mark.skipif(PROGRAM is None, reason="needs Chromium (Debian: apt install chromium)")
 needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="needs Node.js (Debian: apt install nodejs)")
 
 
@@ -67,12 +66,12 @@ def page(exported: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[t
         yield browser, server
 
 
-@needs_browser
+@needs_chromium
 def test_golden_vectors_are_identical_in_the_browser(page: tuple[Chromium, Server]) -> None:
     assert page[0].run("document.getElementById('state').textContent") == "4 golden vectors: identical to the host"
 
 
-@needs_browser
+@needs_chromium
 def test_decoded_pixels_give_the_same_probabilities(page: tuple[Chromium, Server], exported: Path) -> None:
     """Of pixels that reach the page as numbers, so that no decoder is between."""
     engine = Engine(model_file.read(exported / "model.tflite"))
@@ -84,7 +83,7 @@ def test_decoded_pixels_give_the_same_probabilities(page: tuple[Chromium, Server
         assert np.abs(found - expected).max() < 1e-6
 
 
-@needs_browser
+@needs_chromium
 def test_files_give_the_same_class(page: tuple[Chromium, Server], exported: Path, tmp_path: Path) -> None:
     engine = Engine(model_file.read(exported / "model.tflite"))
     for number, example in enumerate(open_data("photos:whole").examples):
@@ -97,7 +96,7 @@ def test_files_give_the_same_class(page: tuple[Chromium, Server], exported: Path
         assert abs(found[0]["probability"] - expected["probability"]) < 0.03
 
 
-@needs_browser
+@needs_chromium
 def test_hostile_names_are_text(page: tuple[Chromium, Server]) -> None:
     browser = page[0]
     assert browser.run("document.querySelector('h1').textContent").startswith("</script><img")
@@ -107,7 +106,7 @@ def test_hostile_names_are_text(page: tuple[Chromium, Server]) -> None:
     assert "owned" not in browser.run("document.title").split("'")[0]
 
 
-@needs_browser
+@needs_chromium
 def test_no_other_script_runs(page: tuple[Chromium, Server]) -> None:
     browser = page[0]
     browser.run("document.body.insertAdjacentHTML('beforeend', '<img src=x onerror=\"window.ran = 1\">')")
@@ -118,7 +117,7 @@ def test_no_other_script_runs(page: tuple[Chromium, Server]) -> None:
     assert browser.run("fetch('http://127.0.0.1:9/').then(() => 'sent', () => 'refused')") == "refused"
 
 
-@needs_browser
+@needs_chromium
 def test_phone_and_screen_reader(page: tuple[Chromium, Server]) -> None:
     browser = page[0]
     assert browser.run("document.documentElement.scrollWidth <= innerWidth")
@@ -127,7 +126,7 @@ def test_phone_and_screen_reader(page: tuple[Chromium, Server]) -> None:
     assert any(name.startswith("Start the camera") for role, name in roles if role == "button")
 
 
-@needs_browser
+@needs_chromium
 def test_the_camera_is_classified_until_it_is_stopped(exported: Path, tmp_path: Path) -> None:
     server = Server(exported)
     flags = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
@@ -147,7 +146,7 @@ def test_the_camera_is_classified_until_it_is_stopped(exported: Path, tmp_path: 
     server.stop()
 
 
-@needs_browser
+@needs_chromium
 def test_it_works_offline_and_can_be_installed(exported: Path, tmp_path: Path) -> None:
     server = Server(exported)
     with Chromium(tmp_path / "profile") as browser:

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from chromium import PROGRAM, Chromium
+from chromium import Chromium
+from requirements import needs_chromium
 
 from edgecnn import artifact, reporting
 from edgecnn.data import open_data
@@ -25,7 +26,7 @@ from edgecnn.training.history import History
 from edgecnn.verification import verify
 
 pytest.importorskip("matplotlib")
-pytestmark = pytest.mark.skipif(PROGRAM is None, reason="needs Chromium (Debian: apt install chromium)")
+pytestmark = needs_chromium
 
 CHARTS = {"report": 5, "doctor": 5, "inspect": 4, "compare": 2, "sweep": 1, "visualize": 2, "history": 2}
 """How many charts each page has at least."""
