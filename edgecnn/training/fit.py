@@ -10,6 +10,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -87,6 +88,31 @@ def _lost_workers() -> Iterator[None]:
         ) from error
 
 
+class _Running:
+    """TensorFlow's iterator over a data set, ended with the block.
+
+    Python's frames would keep it in a traceback until the interpreter ends: then it waits for a batch that is being
+    read by Python, for ever.
+    """
+
+    def __init__(self, dataset: Any) -> None:
+        self._iterator: Any = iter(dataset)
+
+    def __enter__(self) -> Iterator[Any]:
+        return self
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        return next(self._iterator)
+
+    def __exit__(self, kind: object, error: object, frames: TracebackType | None) -> None:
+        if frames is not None:
+            traceback.clear_frames(frames)
+        self._iterator = None
+
+
 class _Fit:
     """The state of one call of `fit`."""
 
@@ -122,8 +148,8 @@ class _Fit:
         self._resume()
         hooks = keras.callbacks.CallbackList(self.callbacks, model=self.model)
         hooks.on_train_begin()
-        with events_module.writer(self.folder if is_chief() else None) as events:
-            batches = iter(_distributed(lambda: self.batches.dataset(self.done, self.total)))
+        left = _distributed(lambda: self.batches.dataset(self.done, self.total))
+        with events_module.writer(self.folder if is_chief() else None) as events, _Running(left) as batches:
             while self.done < self.total and not self.history.stopped_early:
                 self._epoch(batches, hooks)
                 events(self.history.epochs[-1])

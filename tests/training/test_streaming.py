@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import struct
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +30,34 @@ def test_streamed_training_is_that_on_decoded_images(pictures: Path, small_keras
         for how in ("cached", "streamed")
     )
     assert [each.loss for each in cached] == [each.loss for each in streamed]
+
+
+_FAILING = """
+import sys, time
+from edgecnn.training import train
+from edgecnn.training.batches import Batches
+from edgecnn.training.settings import TrainOptions
+
+arrays = Batches.arrays
+
+def slow(self, step):
+    time.sleep(4 if step > 3 else 0)
+    return arrays(self, step)
+
+def fail(stage, done, total):
+    if stage.startswith("epoch"):
+        raise RuntimeError("the first step was enough")
+
+Batches.arrays = slow
+train(sys.argv[1], TrainOptions(sys.argv[2], "scratch", {"batch_size": 16}), progress=fail)
+"""
+
+
+def test_a_program_that_fails_in_training_ends(pictures: Path, small_keras: Path) -> None:
+    """TensorFlow's iterator in a traceback would wait for a batch that Python can't read any more, for ever."""
+    command = [sys.executable, "-c", _FAILING, str(small_keras), str(pictures / "train")]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=180)
+    assert result.returncode == 1 and "RuntimeError: the first step was enough" in result.stderr
 
 
 @pytest.mark.parametrize("format", ["webdataset", "tfrecord"])
