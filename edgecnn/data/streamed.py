@@ -1,21 +1,24 @@
-"""Images that are read and decoded when they are needed, by several processes: nothing of them is kept."""
+"""Images that are read and decoded when they are needed: nothing of them is kept.
+
+Threads decode them, because OpenCV lets go of Python's lock; a process more would hold 55 MB.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from edgecnn.core.errors import CrashError, DataError, PictureError
-from edgecnn.data.dataset import DataSet, Example, ListedExamples
-from edgecnn.parallel.workers import workers
+from edgecnn.core.errors import DataError, PictureError
+from edgecnn.data.dataset import DataSet, ListedExamples
 from edgecnn.runtime.model.contract import Preprocessing
-from edgecnn.runtime.opencv import opencv
+from edgecnn.runtime.portable import usage
 from edgecnn.runtime.run.preprocess import fit
 
-_FEWEST_AT_ONCE = 8
+_MOST_THREADS = 16
 
 
 @dataclass(frozen=True)
@@ -57,20 +60,13 @@ class StreamedPictures:
         Raises:
             DataError: one can't be read any more.
         """
-        pool = workers()
-        size = max(_FEWEST_AT_ONCE, -(-len(rows) // pool.count))
-        parts = [rows[start : start + size] for start in range(0, len(rows), size)]
-        work = [([self.data.examples[int(row)] for row in part], self.preprocessing) for part in parts]
+        examples = [self.data.examples[int(row)] for row in rows]
         try:
-            decoded = [future.result() for future in [pool.submit(_decoded, each) for each in work]]
+            return np.stack(list(_threads().map(lambda each: fit(each.read(), self.preprocessing), examples)))
         except PictureError as error:
             raise DataError(f"An image of {self.data.name} can't be read any more: {error}") from error
-        except CrashError as error:
-            raise DataError(f"{self.data.name}: {error}") from error
-        return np.concatenate(decoded) if len(decoded) > 1 else decoded[0]
 
 
-def _decoded(work: tuple[Sequence[Example], Preprocessing]) -> np.ndarray:
-    opencv().setNumThreads(1)
-    examples, preprocessing = work
-    return np.stack([fit(example.read(), preprocessing) for example in examples])
+@functools.cache
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(min(usage.processors(), _MOST_THREADS), "decode")

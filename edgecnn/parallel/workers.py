@@ -75,6 +75,17 @@ class Workers:
         while waiting:
             yield waiting.popleft().result()
 
+    def rest(self) -> None:
+        """End the children that have nothing to do; others are started when they are needed."""
+        idle: list[_Child | None] = []
+        with contextlib.suppress(queue.Empty):
+            while True:
+                idle.append(self._idle.get_nowait())
+        for child in idle:
+            if child is not None:
+                child.close()
+            self._idle.put(None)
+
     def _call(self, function: Callable[[T], R], item: T) -> R:
         child = self._idle.get() or _Child()
         alive: _Child | None = None
@@ -201,6 +212,9 @@ def map_in_parallel(function: Callable[[T], R], items: Sequence[T]) -> Iterator[
     started = time.monotonic()
     for done, item in enumerate(items):
         if done and (time.monotonic() - started) / done * (len(items) - done) > _PAYS_S:
-            yield from workers().map(function, (items[left] for left in range(done, len(items))))
+            try:
+                yield from workers().map(function, (items[left] for left in range(done, len(items))))
+            finally:
+                workers().rest()  # each would hold its 55 MB
             return
         yield function(item)
