@@ -136,6 +136,7 @@ class _Fit:
         self.learner = Learner(
             trainee, settings, train.preprocessing,
             steps=self.total, batch_size=self.batches.size, teacher=teacher, task=train.task,
+            lean=settings.recompute == "always" or (settings.recompute == "auto" and train.are_streamed),
         )  # fmt: skip
         self.task = _task(trainee.network, train, validation, settings, teacher)
         self.task["callbacks"] = [callback.purpose for _, callback in self._lasting()]

@@ -10,15 +10,14 @@ from typing import Any
 import numpy as np
 
 from edgecnn import tasks
-from edgecnn.core.compat import keras_graph
 from edgecnn.core.compat.tensorflow import keras, tf
 from edgecnn.runtime.model import contract
 from edgecnn.runtime.model.contract import Preprocessing
 from edgecnn.tasks import Task
 from edgecnn.training.frozen_norms import folded
+from edgecnn.training.recomputed_norms import recomputed
 from edgecnn.training.settings import FitSettings
-
-_LAYERS = 10_007  # more than a model has; a prime, so that seeds don't meet
+from edgecnn.training.step_dropout import StepDropout
 
 
 @dataclass(frozen=True)
@@ -91,6 +90,7 @@ class Learner:
         batch_size: over all workers.
         teacher: for distillation.
         task: whose loss it is.
+        lean: whether to keep less for the backward pass, see `recomputed_norms`.
     """
 
     def __init__(
@@ -103,19 +103,21 @@ class Learner:
         batch_size: int,
         teacher: Teacher | None = None,
         task: Task | None = None,
+        lean: bool = False,
     ) -> None:
         trainee = Trainee.of(model)
         self.model, self._network = trainee.model, trainee.network
         self._loss_weights = (1.0, *trainee.auxiliary_weights)
         self.settings, self.preprocessing, self.teacher = settings, preprocessing, teacher
         self._batch_size = batch_size
+        self._lean = recomputed if lean else contextlib.nullcontext
         self._task = task or tasks.load(contract.TASK)
         self._strategy = tf.distribute.get_strategy()
         with self._strategy.scope():
             self._groups = _groups(trainee, settings, steps, self._task.own_layers(trainee.model))
             self._averages = self._copies() if settings.weight_average else []
         self.model.optimizer = self._groups[0][0]  # callbacks look for it there
-        self._dropout = _StepDropout(settings.seed)
+        self._dropout = StepDropout(settings.seed)
         self.step = tf.function(self._step)
         self.outputs = tf.function(self._outputs)
 
@@ -176,7 +178,7 @@ class Learner:
         variables = [variable for _, group in self._groups for variable in group]
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(variables)
-            with self._dropout.of(self._network, step), folded(self._network):
+            with self._dropout.of(self._network, step), folded(self._network), self._lean(self._network):
                 outputs = self._network(normalized(inputs, self.preprocessing), training=True)
             answers, *auxiliary = self._divided(outputs)
             losses = self._losses(inputs, [answers, *auxiliary], targets) * weights
@@ -251,47 +253,3 @@ def _optimizer(rate: float, variables: Sequence[Any], settings: FitSettings, ste
     optimizer.exclude_from_weight_decay(var_list=[variable for variable in variables if len(variable.shape) < 2])
     optimizer.build(variables)
     return optimizer
-
-
-class _StepDropout:
-    """Makes dropout a function of seed, layer, step and place in the whole batch.
-
-    Keras's own dropout has a hidden state that no checkpoint has, and two workers would draw the same masks.
-    """
-
-    def __init__(self, seed: int) -> None:
-        self._seed = seed
-        self._model: Any = None
-
-    def of(self, model: Any, step: Any) -> _StepDropout:
-        """For the steps traced inside a `with`."""
-        self._model, self._step = model, tf.cast(step, tf.int32)
-        return self
-
-    def __enter__(self) -> None:
-        self._originals = keras_graph.random_generators(self._model)
-        for number, (layer, _) in enumerate(self._originals):
-            masks = _Masks(((self._seed * _LAYERS + number) & 0x7FFFFFFF, self._step))
-            keras_graph.set_random_generator(layer, masks)
-
-    def __exit__(self, *_: object) -> None:
-        for layer, original in self._originals:
-            keras_graph.set_random_generator(layer, original)
-
-
-@dataclass(frozen=True)
-class _Masks:
-    """In the place of a layer's random generator."""
-
-    seed: Any
-
-    def dropout(self, inputs: Any, rate: float, noise_shape: Any = None) -> Any:
-        """As tf.nn.dropout."""
-        context = tf.distribute.get_replica_context()
-        local = inputs.shape[0]
-        shape = tf.shape(inputs) if noise_shape is None else tf.cast(noise_shape, tf.int32)
-        shape = tf.concat(([local * context.num_replicas_in_sync], shape[1:]), axis=0)
-        numbers = tf.random.stateless_uniform(shape, tf.stack(self.seed))
-        start = context.replica_id_in_sync_group * local
-        kept = tf.cast(numbers[start : start + local] >= rate, inputs.dtype)
-        return inputs * kept / (1 - rate)

@@ -10,6 +10,7 @@ import numpy as np
 from edgecnn.core.errors import DataError
 from edgecnn.data import DataSet
 from edgecnn.data.fitted import Fitted, Pictures
+from edgecnn.data.streamed import StreamedPictures
 from edgecnn.runtime.model.contract import Contract, Preprocessing
 from edgecnn.tasks import Task, task_of
 
@@ -66,6 +67,11 @@ class TrainingRows:
     def task(self) -> Task:
         """What the model is for, or what it learns from a teacher."""
         return self.lesson or task_of(self.contract)
+
+    @property
+    def are_streamed(self) -> bool:
+        """Whether images are decoded when they are needed."""
+        return isinstance(self.inputs, StreamedPictures)
 
     @property
     def preprocessing(self) -> Preprocessing | None:

@@ -83,6 +83,11 @@ class FitSettings(Settings):
         "too.",
         10_000, low=1, high=100_000_000, metavar="N",
     )  # fmt: skip
+    recompute: str = option(
+        "Compute batch norms and activations again in the backward pass instead of keeping them: about half of the "
+        "memory of a batch, a tenth more time. auto does where images are streamed.",
+        "auto", choices=("auto", "always", "never"), metavar="WHEN",
+    )  # fmt: skip
     seed: int = option("Seed for data order, augmentation and dropout.", 0, low=0, high=2**31 - 1, metavar="N")
 
     def replace(self, **changed: Any) -> FitSettings:
