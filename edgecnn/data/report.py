@@ -189,15 +189,19 @@ def _animations(data: DataSet) -> list[str]:
 def _exact(parts: Mapping[str, Part]) -> tuple[tuple[str, str], ...]:
     """Pairs over different splits with the same digest."""
     several = _repeated([digest for part in parts.values() for digest in part.digests])
-    seen: dict[str, tuple[str, str]] = {}
+    seen: dict[str, tuple[str, int]] = {}
     pairs = []
     for split, part in parts.items():
         for row, digest in enumerate(part.digests):
             if digest in several:
-                first = seen.setdefault(digest, (split, part.data.examples[row].name))
+                first = seen.setdefault(digest, (split, row))
                 if first[0] != split:
-                    pairs.append((f"{first[0]}:{first[1]}", f"{split}:{part.data.examples[row].name}"))
+                    pairs.append((_named(parts, *first), _named(parts, split, row)))
     return tuple(pairs)
+
+
+def _named(parts: Mapping[str, Part], split: str, row: int) -> str:
+    return f"{split}:{parts[split].data.examples[row].name}"
 
 
 def _repeated(digests: Sequence[str]) -> set[str]:
@@ -214,11 +218,10 @@ def _repeated(digests: Sequence[str]) -> set[str]:
 def _conflicting(parts: Mapping[str, Part]) -> tuple[tuple[str, str], ...]:
     pairs = []
     for part in parts.values():
-        several, seen = _repeated(part.digests), dict[str, Any]()
+        several, seen = _repeated(part.digests), dict[str, int]()
         for row, digest in enumerate(part.digests):
-            if digest in several:
-                example = part.data.examples[row]
-                first = seen.setdefault(digest, example)
+            if digest in several and seen.setdefault(digest, row) != row:
+                first, example = part.data.examples[seen[digest]], part.data.examples[row]
                 if (first.label, first.annotation) != (example.label, example.annotation):
                     pairs.append((first.name, example.name))
     return tuple(pairs)
@@ -237,7 +240,7 @@ def _near(
         if found is None:
             notes.append(f"{split} and train have too many images that look alike, so near duplicates are not listed.")
         for row, other in found or ():
-            pair = (f"train:{train.data.examples[row].name}", f"{split}:{part.data.examples[other].name}")
+            pair = (_named(parts, "train", row), _named(parts, split, other))
             if pair not in known:
                 pairs.append(pair)
     return tuple(pairs), tuple(notes)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import json
+from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,26 +36,31 @@ _ENTRY_BYTES = 64
 
 @dataclass
 class Contents:
-    """What one shard holds, an entry for each image.
+    """What one shard holds, a few bytes for each image.
 
     Attributes:
         offsets: where the image's file begins, in bytes.
         sizes: its bytes.
-        names: for people.
-        labels: the class: a name, or a number; None where the shard says nothing.
+        text: all names, for people, one after the other.
+        ends: where each name ends.
+        labels: number of the class in `classes`.
+        classes: those that were met: a name, or a number; None where the shard says nothing.
     """
 
-    offsets: list[int] = field(default_factory=list)
-    sizes: list[int] = field(default_factory=list)
-    names: list[str] = field(default_factory=list)
-    labels: list[str | int | None] = field(default_factory=list)
+    offsets: array[int] = field(default_factory=lambda: array("q"))
+    sizes: array[int] = field(default_factory=lambda: array("q"))
+    text: bytearray = field(default_factory=bytearray)
+    ends: array[int] = field(default_factory=lambda: array("q"))
+    labels: array[int] = field(default_factory=lambda: array("q"))
+    classes: dict[str | int | None, int] = field(default_factory=dict)
 
     def add(self, offset: int, size: int, name: str, label: str | int | None) -> None:
         """One more image."""
         self.offsets.append(offset)
         self.sizes.append(size)
-        self.names.append(printable(name))
-        self.labels.append(label)
+        self.text += printable(name).encode()
+        self.ends.append(len(self.text))
+        self.labels.append(self.classes.setdefault(label, len(self.classes)))
 
 
 @dataclass(frozen=True)
@@ -241,21 +247,30 @@ def _loaded(path: Path) -> dict[str, np.ndarray]:
         return {name: file[name] for name in file.files}
 
 
-def _columns(found: list[Contents], named: Sequence[str]) -> dict[str, np.ndarray]:
+def _columns(found: Sequence[Contents], named: Sequence[str]) -> dict[str, np.ndarray]:
     """The fields of the index."""
-    labels = [_label(label, named) for each in found for label in each.labels]
-    classes = sorted({label for label in labels if label is not None})
-    numbers: dict[str | None, int] = {name: number for number, name in enumerate(classes)}
-    names = [name.encode() for each in found for name in each.names]
+    labels = [[_label(label, named) for label in each.classes] for each in found]
+    classes = sorted({label for some in labels for label in some if label is not None})
+    numbers: dict[str | None, int] = {None: -1, **{name: number for number, name in enumerate(classes)}}
+    begins = np.cumsum([0, *(len(each.text) for each in found)])
     return {
         "shards": np.repeat(np.arange(len(found), dtype=np.int32), [len(each.offsets) for each in found]),
-        "offsets": np.array([offset for each in found for offset in each.offsets], np.int64),
-        "sizes": np.array([size for each in found for size in each.sizes], np.int64),
-        "labels": np.array([numbers.get(label, -1) for label in labels], np.int32),
+        "offsets": np.concatenate([_values(each.offsets) for each in found]),
+        "sizes": np.concatenate([_values(each.sizes) for each in found]),
+        "labels": np.concatenate(
+            [
+                np.array([numbers[label] for label in some], np.int32)[_values(each.labels)]
+                for some, each in zip(labels, found)
+            ]
+        ),
         "classes": np.frombuffer(json.dumps(classes).encode(), np.uint8),
-        "text": np.frombuffer(b"".join(names), np.uint8),
-        "ends": np.cumsum([len(name) for name in names], dtype=np.int64),
+        "text": np.frombuffer(b"".join(each.text for each in found), np.uint8),
+        "ends": np.concatenate([begin + _values(each.ends) for begin, each in zip(begins, found)]),
     }
+
+
+def _values(numbers: array[int]) -> np.ndarray:
+    return np.frombuffer(numbers, np.int64)
 
 
 def _label(label: str | int | None, named: Sequence[str]) -> str | None:

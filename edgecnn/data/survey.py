@@ -85,7 +85,10 @@ class Survey:
 
     def thumbnails_of(self, rows: np.ndarray) -> np.ndarray:
         """Of some images, uint8 (count, 16, 16)."""
-        return np.asarray(self.thumbnails[rows if self.rows is None else self.rows[rows]])
+        found = self.thumbnails
+        if isinstance(found, np.memmap) and found.filename:  # mapped anew, so that what is read stays no longer
+            found = np.memmap(found.filename, found.dtype, "r", found.offset, found.shape)
+        return np.array(found[rows if self.rows is None else self.rows[rows]])
 
     def take(self, rows: np.ndarray) -> Survey:
         """Of some of the images, in this order."""
