@@ -55,8 +55,9 @@ def noisiest(
     found, made = 0, 0.0
     for number in sorted(numbers, key=lambda number: -noise[number]):
         around = [number, *_consumers(network, number)]
-        if len(around) == 1 or not all(allowed(network, each) for each in around):
-            continue  # the last one's output is the model's, which stays as it is
+        is_last = len(around) == 1
+        if (is_last and job.io != "float32") or not all(allowed(network, each) for each in around):
+            continue  # the last one's output is the model's, whose type is asked for
         chosen.update(around)
         found, made = found + 1, made + noise[number] / noise.sum()
         if made >= share or found == most:

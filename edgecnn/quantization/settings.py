@@ -53,7 +53,8 @@ class QuantizeSettings(Settings):
     calibration: Calibration = part(Calibration)
     io: str | None = option(
         "Type of the input and output tensors.",
-        choices=("uint8", "int8", "int16", "float32"), default_help="uint8 for int8 schemes, else float32",
+        choices=("uint8", "int8", "int16", "float32"),
+        default_help="uint8 for int8 schemes, float32 for int8_mixed:SHARE% and all others",
     )  # fmt: skip
     raw: bool = option(
         "Leave non-maximum suppression out of a detector: its outputs are corrections of anchors, and scores.", False

@@ -1,7 +1,7 @@
 """int8, but the few layers that lose most stay in float: on a CPU only, for they cost conversions and float time.
 
 `int8_mixed:LAYER,LAYER` keeps the named layers in float instead, and `int8_mixed:90%` as many as make that share of the
-noise, however many and however large they are.
+noise, however many and however large they are; its input and output are float32, unless another type is asked for.
 """
 
 from __future__ import annotations
@@ -80,8 +80,9 @@ class _Configured:
 
 @dataclass(frozen=True)
 class Noisiest(_Configured):
-    """The scheme with the layers that make a share of the noise."""
+    """The scheme with the layers that make a share of the noise; to round input and output makes noise, too."""
 
+    IO: tuple[str, ...] = ("float32", "uint8", "int8")
     share: float = 0.5
 
     def convert(self, job: Job) -> bytes:
