@@ -57,8 +57,10 @@ class Batches:
 
         Inputs are (batch, ...) float32 pixel values 0..255 (or features), targets (batch, ...), weights (batch,).
         """
+        options = tf.data.Options()
+        options.autotune.enabled = False  # there is nothing to tune, and its thread lets the end wait for seconds
         steps = tf.data.Dataset.range(first, last)
-        return steps.map(self._load, num_parallel_calls=2, deterministic=True).prefetch(2)
+        return steps.map(self._load, num_parallel_calls=2, deterministic=True).prefetch(2).with_options(options)
 
     def _load(self, step: Any) -> Any:
         kinds = (self.source.inputs.dtype, *[np.float32] * 6)
