@@ -91,14 +91,17 @@ def speed(source: Path, count: int, rounds: int, steps: int) -> bool:
             rows = open_rows(str(shards), contract, images=how)[0]["train"]
             feeds[how], rates[how] = Batches(rows, settings), []
             rates[f"{how}, no training"] = []
-        learner = Learner(
-            Trainee.of(model), settings, contract.preprocessing, steps=10_000, batch_size=BATCH, teacher=None,
-            task=rows.task,
-        )  # fmt: skip
+        learners = {
+            how: Learner(
+                Trainee.of(model), settings, contract.preprocessing, steps=10_000, batch_size=BATCH, task=rows.task,
+                lean=how == "streamed",
+            )
+            for how in feeds
+        }  # fmt: skip
         for number in range(rounds + 1):  # the first one compiles
             for how, batches in feeds.items():
                 first = number * steps
-                found = timed(batches, first, steps, lambda batch: np.asarray(learner.step(*batch)))
+                found = timed(batches, first, steps, lambda batch, how=how: np.asarray(learners[how].step(*batch)))
                 alone = timed(batches, first, 4 * steps, lambda batch: None)
                 if number:
                     rates[how].append(found)
