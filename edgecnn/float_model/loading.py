@@ -130,9 +130,10 @@ def load(
         return _tflite(path, hints, like)
     if path.suffix.lower() in CONVERTERS:
         return _converted(path, trust, hints, like, progress)
+    suffixes = ", ".join((*keras_model.SUFFIXES, *CONVERTERS))
     raise ModelFileError(
-        f"{path} is no model that edgecnn converts; expected a .keras, .h5, .hdf5, float .tflite or "
-        f"{' or '.join(CONVERTERS)} file or a SavedModel folder."
+        f"{path} is no model that edgecnn converts; expected a file {suffixes} or .tflite (in float), or a SavedModel "
+        "folder."
     )
 
 
