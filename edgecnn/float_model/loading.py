@@ -132,8 +132,8 @@ def load(
         return _converted(path, trust, hints, like, progress)
     suffixes = ", ".join((*keras_model.SUFFIXES, *CONVERTERS))
     raise ModelFileError(
-        f"{path} is no model that edgecnn converts; expected a file {suffixes} or .tflite (in float), or a SavedModel "
-        "folder."
+        f"{path} is no model that edgecnn converts; expected a file that ends with {suffixes} or .tflite (in float), "
+        "or a SavedModel folder."
     )
 
 
