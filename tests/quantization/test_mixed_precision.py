@@ -154,7 +154,10 @@ def test_a_larger_share_of_the_noise_keeps_more_layers_in_float(tmp_path: Path) 
         assert file.contract.provenance.scheme == scheme
         kept.append(set(file.contract.provenance.extra["float_layers"]))
         quality.append(snr_db)
+        graph = file.model.graph
+        assert {graph.tensors[index].dtype for index in (*graph.inputs, *graph.outputs)} == {"FLOAT32"}
     assert kept[0] < kept[1] and quality[0] < quality[1]
+    assert len(kept[1]) == 5 and quality[1] > 100, "the last layer, too"
 
 
 def test_int8_mixed_without_a_float_layer_is_not_called_so(tmp_path: Path) -> None:
