@@ -131,10 +131,8 @@ def load(
     if path.suffix.lower() in CONVERTERS:
         return _converted(path, trust, hints, like, progress)
     suffixes = ", ".join((*keras_model.SUFFIXES, *CONVERTERS))
-    raise ModelFileError(
-        f"{path} is no model that edgecnn converts; expected a file that ends with {suffixes} or .tflite (in float), "
-        "or a SavedModel folder."
-    )
+    expected = f"a file that ends with {suffixes} or .tflite (in float), or a SavedModel folder"
+    raise ModelFileError(f"{path} is no model that edgecnn converts; expected {expected}.")
 
 
 def _keras_file(path: Path, trust: bool, hints: Hints, like: Contract | None) -> TraceableModel:

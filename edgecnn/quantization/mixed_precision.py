@@ -97,6 +97,22 @@ def check_layers(layers: Iterable[str], known: Collection[str]) -> None:
             )
 
 
+def with_own_weights(model: bytes, before: bytes, numbers: Iterable[int]) -> bytes:
+    """A model whose operators of these numbers have weights and biases as before they were rounded to int8's grid.
+
+    Args:
+        model: float `.tflite`, ready to be rounded.
+        before: the same model, not rounded.
+        numbers: of the operators that will compute in float.
+    """
+    network, original = FloatGraph(model), FloatGraph(before)
+    for number in network.layers.keys() & set(numbers):
+        layer = original.layers[number]
+        for tensor in (layer.weights, layer.bias):
+            network.set_values(tensor, original.values(tensor))
+    return network.to_bytes()
+
+
 def outputs(model: bytes, numbers: Sequence[int]) -> list[str]:
     """Names of operators' outputs, as the quantizer's list of exceptions wants them."""
     graph = parse(model).graph

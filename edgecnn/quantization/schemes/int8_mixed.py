@@ -51,6 +51,7 @@ def _noisiest_in_float(job: Job, **chosen: Any) -> bytes:
 
 def _with_float(job: Job, model: bytes, ranges: Ranges, numbers: list[int]) -> bytes:
     job.notes["float_layers"] = kept = mixed_precision.outputs(model, numbers)
+    model = mixed_precision.with_own_weights(model, job.model.float32, numbers)
     return quantize_with_ranges(model, ranges, job.io, per_channel=True, keep_float=kept)
 
 
