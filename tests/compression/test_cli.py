@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -157,13 +158,15 @@ def test_an_interrupted_pruning_goes_on_unless_it_is_begun_anew(folder: Path, mo
 
     monkeypatch.setattr(fine_tuner, "fit", fitted)
     assert CliRunner().invoke(cli, arguments).exit_code == 1 and not output.exists()
+    checkpoint = Path(f"{output}.training")
+    shutil.copytree(checkpoint, folder / "kept")
     run(*arguments)
     assert resumed_at[0] == 0 and resumed_at[1] > 0
 
-    resumed_at.clear()
-    assert CliRunner().invoke(cli, arguments).exit_code == 1
+    shutil.rmtree(checkpoint, ignore_errors=True)
+    shutil.move(folder / "kept", checkpoint)
     run(*arguments, "--restart")
-    assert resumed_at == [0, 0]
+    assert resumed_at[2] == 0
 
 
 def test_the_learning_rate_is_that_of_all_layers() -> None:
