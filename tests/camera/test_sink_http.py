@@ -90,24 +90,45 @@ def test_the_escape_of_labels():
     assert metric("m", "gauge", "h", [("", {"a": 'x"\\\n'}, 1)]).splitlines()[2] == r'm{a="x\"\\\n"} 1'
 
 
+def listening(port, **headers):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection.request("GET", "/events", headers=headers)
+    response = connection.getresponse()
+    assert response.headers["Content-Type"] == "text/event-stream"
+    return response
+
+
+def received(response, count):
+    """The next events, each as a mapping."""
+    lines, end = [], time.monotonic() + 20
+    while sum(not line for line in lines) < count:
+        assert time.monotonic() < end, lines  # heartbeats come for ever
+        line = response.fp.readline().decode().rstrip("\n")
+        if line.startswith(":"):  # a heartbeat, and the empty line behind it
+            response.fp.readline()
+            continue
+        lines.append(line)
+    return [dict(line.split(": ", 1) for line in part.split("\n")) for part in "\n".join(lines).strip().split("\n\n")]
+
+
 def test_server_sent_events(port):
     with Served(port) as served:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
-        connection.request("GET", "/events")
-        response = connection.getresponse()
-        assert response.headers["Content-Type"] == "text/event-stream"
+        response = listening(port)
         served.show(answer("person", 0.9, 1), answer("person", 0.9, 2), answer(HOSTILE, 0.9, 3))
-        lines = []
-        while sum(not line for line in lines) < 3:
-            line = response.fp.readline().decode().rstrip("\n")
-            if line.startswith(":"):  # a heartbeat, and the empty line behind it
-                response.fp.readline()
-                continue
-            lines.append(line)
-    events = [dict(line.split(": ", 1) for line in part.split("\n")) for part in "\n".join(lines).strip().split("\n\n")]
+        events = received(response, 3)
     assert [event["event"] for event in events] == ["answer", "seen", "answer"]
     assert [json.loads(event["data"])["frame"] for event in events] == [1, 2, 3]
     assert json.loads(events[2]["data"])["label"] == HOSTILE and [event["id"] for event in events] == ["1", "2", "3"]
+
+
+def test_a_listener_that_comes_again_misses_nothing(port):
+    """As a browser's EventSource does after a lost connection."""
+    with Served(port) as served:
+        served.show(*(answer("person", 0.9, number) for number in (1, 2, 3)))
+        assert [event["id"] for event in received(listening(port, **{"Last-Event-ID": "1"}), 2)] == ["2", "3"]
+        others = [listening(port, **{"Last-Event-ID": known}) for known in ("999", "-1", "9" * 5000, "")]
+        served.show(answer("person", 0.9, 4))
+        assert [received(each, 1)[0]["id"] for each in others] == ["4"] * 4
 
 
 def test_listeners_end_with_the_sink(port):

@@ -134,7 +134,7 @@ def test_a_training_setting_is_declared_in_one_place() -> None:
 
 def test_settings_of_training_are_offered_everywhere() -> None:
     flags = {f"--{each.key.replace('_', '-')}" for each in options(FitSettings)}
-    assert len(flags) == 17
+    assert len(flags) == 18
     for name in ("train", "prune"):
         command = cli.get_command(click.Context(cli), name)
         assert command is not None

@@ -26,6 +26,7 @@ EXAMPLE = "http:8090,host=0.0.0.0,token=~/token.txt"
 ARGUMENT = "port"
 _POLICY = "default-src 'none'; frame-ancestors 'none'"
 _KEPT = 64  # events that a listener may be behind
+_MOST_DIGITS = 18
 _HEARTBEAT_S = 1.0  # a listener hears something at least so often
 _COUNTS = ("captured", "dropped", "inferred", "corrupt")
 
@@ -69,6 +70,12 @@ class Board:
             text = f"id: {self._number}\nevent: {kind}\ndata: {json.dumps(self.last)}\n\n"
             self.events.append((self._number, text.encode()))
             self.changed.notify_all()
+
+    def number(self, known: str) -> int:
+        """Of the last event that a listener knows, by what it says, or else of the last one that there was."""
+        is_number = known.isascii() and known.isdecimal() and len(known) <= _MOST_DIGITS
+        with self.changed:
+            return min(int(known), self._number) if is_number else self._number
 
     def after(self, number: int) -> tuple[int, bytes]:
         """The events after a number, waiting a moment for one: the number of the newest, and their text."""
@@ -148,9 +155,9 @@ class _Server(WebServer):
             )
 
     def _stream(self, request: Request) -> None:
-        """Events from now on, until the listener goes or is too slow for the server's patience."""
-        request.begin("text/event-stream")
-        number = self._board.events[-1][0] if self._board.events else 0
+        """Events from now on, or after the last one that a listener knows, until it goes or is too slow for us."""
+        number = self._board.number(request.headers.get("Last-Event-ID", ""))
+        request.begin("text/event-stream")  # who sees this misses nothing any more
         while not self._board.closed:
             number, text = self._board.after(number)
             request.wfile.write(text)
