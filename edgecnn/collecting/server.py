@@ -120,13 +120,14 @@ class CollectServer(WebServer):
     def state(self) -> dict[str, Any]:
         """What changes: counts, cautions, the camera, the bursts, the training; JSON values."""
         store, recorder = self._parts.store, self._parts.recorder
+        bursts = [burst.to_json() for burst in recorder.bursts() if burst.is_recent]  # first: the counts hold theirs
         return {
             "version": store.version,
             "classes": [{"name": name, "count": count} for name, count in store.counts().items()],
             "review": store.waiting,
             "cautions": [dataclasses.asdict(each) for each in (*self._broken(), *self._warned())],
             "total": dataclasses.asdict(recorder.total),
-            "bursts": [burst.to_json() for burst in recorder.bursts() if burst.is_recent],
+            "bursts": bursts,
             "camera": self._parts.live.state(),
             "watch": self._parts.watch.is_on,
             "keep_near_duplicates": store.keep_near_duplicates,
