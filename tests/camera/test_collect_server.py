@@ -36,6 +36,18 @@ def test_the_page_needs_nothing_from_elsewhere(running):
     assert status == 200 and b"<style>\n:root" in page and b'"use strict"' in page and b'src="http' not in page
 
 
+def test_counts_hold_what_bursts_have_stored(running, monkeypatch):
+    """The page tells how many images a burst stored, and the count with them, from one state."""
+    bursts = running.recorder.bursts
+
+    def as_one_is_stored():
+        running.store.add("cat", scene(1))
+        return bursts()
+
+    monkeypatch.setattr(running.recorder, "bursts", as_one_is_stored)
+    assert running._server.state()["classes"][0] == {"name": "cat", "count": 1}
+
+
 @pytest.mark.parametrize(
     "headers",
     [
