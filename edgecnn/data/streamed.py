@@ -6,6 +6,7 @@ Threads decode them, because OpenCV lets go of Python's lock; a process more wou
 from __future__ import annotations
 
 import functools
+import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -62,11 +63,14 @@ class StreamedPictures:
         """
         examples = [self.data.examples[int(row)] for row in rows]
         try:
-            return np.stack(list(_threads().map(lambda each: fit(each.read(), self.preprocessing), examples)))
+            return np.stack(
+                list(_threads_of(os.getpid()).map(lambda each: fit(each.read(), self.preprocessing), examples))
+            )
         except PictureError as error:
             raise DataError(f"An image of {self.data.name} can't be read any more: {error}") from error
 
 
 @functools.cache
-def _threads() -> ThreadPoolExecutor:
+def _threads_of(process: int) -> ThreadPoolExecutor:
+    """This process's threads; a fork has none."""
     return ThreadPoolExecutor(min(usage.processors(), _MOST_THREADS), "decode")

@@ -115,7 +115,8 @@ def test_damaged_records_are_named(tmp_path: Path) -> None:
         writer.write(tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString())
     content = path.read_bytes()
     found = tfrecord.contents(path)
-    assert [*found.classes] == [300] and content[found.offsets[0] :][: found.sizes[0]] == b"an image"
+    assert found.classes == {300: 0} and [*found.labels] == [0]
+    assert content[found.offsets[0] :][: found.sizes[0]] == b"an image"
     random = np.random.default_rng(0)
     for number in range(300):
         damaged = bytearray(content[: random.integers(1, len(content))] if number % 3 == 0 else content)
