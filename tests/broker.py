@@ -64,7 +64,7 @@ class Broker:
         words = [program("mosquitto"), "-c", str(self.folder / "mosquitto.conf")]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(words, stdout=log, stderr=log)
-        end = time.monotonic() + 20
+        end = time.monotonic() + 120
         while time.monotonic() < end and self.process.poll() is None:
             with socket.socket() as probe:
                 if not probe.connect_ex(("127.0.0.1", self.port)):

@@ -125,7 +125,7 @@ class Chromium:
             raise RuntimeError(str(answer["exceptionDetails"]))
         return answer["result"].get("value")
 
-    def wait_for(self, script: str, timeout_s: float = 30) -> Any:
+    def wait_for(self, script: str, timeout_s: float = 120) -> Any:
         """Wait until a JavaScript expression is true, also while the page loads; returns its value."""
         script = f"(() => {{ try {{ return {script} }} catch {{ return null }} }})()"
         end = time.monotonic() + timeout_s

@@ -286,7 +286,7 @@ class FakePi:
         self._write_client_config()
 
     def _wait_until_it_listens(self) -> None:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 120
         while time.monotonic() < deadline:
             with contextlib.suppress(OSError, ValueError):
                 socket.create_connection(("127.0.0.1", self.port), timeout=1).close()

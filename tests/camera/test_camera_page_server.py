@@ -39,7 +39,7 @@ class World:
         frame = Frame(self.number, picture, "bgr", time.monotonic(), 0.0)
         self.broadcast.show(self.recognizer.answer(frame))
 
-    def get(self, path, timeout_s=30, **headers):
+    def get(self, path, timeout_s=120, **headers):
         connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=timeout_s)
         connection.request("GET", path, headers=headers)
         answer = connection.getresponse()
@@ -128,12 +128,12 @@ def test_five_viewers_one_encoding_each(patient, world):
         viewers = [threading.Thread(target=look, args=(world, answers)) for _ in range(5)]
         for viewer in viewers:
             viewer.start()
-        end = time.monotonic() + 30
+        end = time.monotonic() + 120
         while world.broadcast._waiting < 5 and time.monotonic() < end:
             time.sleep(0.005)
         world.show(plain(RED if round_number % 2 else GREEN))
         for viewer in viewers:
-            viewer.join(30)
+            viewer.join(120)
         assert [said["number"] for said, _ in answers] == [round_number] * 5
         assert len({jpeg for _, jpeg in answers}) == 1
         assert world.broadcast.encoded == round_number
@@ -273,13 +273,13 @@ def test_no_such_host(color_model):
 
 def test_connections_are_limited(world):
     crowd = [socket.create_connection(("127.0.0.1", world.server.port)) for _ in range(80)]
-    end = time.monotonic() + 15
+    end = time.monotonic() + 120
     while len(refused := select.select(crowd, [], [], 0.1)[0]) < 16 and time.monotonic() < end:
         pass
     assert len(refused) == 16 and all(viewer.recv(1) == b"" for viewer in refused)
     for viewer in crowd:
         viewer.close()
-    end = time.monotonic() + 15
+    end = time.monotonic() + 120
     while time.monotonic() < end:
         try:
             assert world.get("/about")[0].status == 200
@@ -337,7 +337,7 @@ def test_thousands_that_come_and_go_leave_nothing(world):
     for number in range(1000):
         connect(world, STARTED if number % 2 else b"").close()
     assert world.get("/about", timeout_s=10)[0].status == 200
-    end = time.monotonic() + 30
+    end = time.monotonic() + 120
     while max(now - then for now, then in zip(counts(), before)) > 3 and time.monotonic() < end:
         time.sleep(0.1)
     assert max(now - then for now, then in zip(counts(), before)) <= 3, (before, counts())
@@ -348,7 +348,7 @@ def test_a_request_that_takes_too_long_is_hung_up_on(world, monkeypatch):
     monkeypatch.setattr("edgecnn.web.web_server._REQUEST_S", 1.0)
     viewer = http.client.HTTPConnection("127.0.0.1", world.server.port, timeout=30)
     with connect(world, STARTED) as slow:
-        end = time.monotonic() + 30
+        end = time.monotonic() + 120
         while not select.select([slow], [], [], 0.05)[0] and time.monotonic() < end:
             with contextlib.suppress(OSError):
                 slow.send(b"x")

@@ -79,7 +79,7 @@ def launcher(host, script):
         path.write_text(before)
 
 
-def wait_until(true, timeout_s=30):
+def wait_until(true, timeout_s=120):
     end = time.monotonic() + timeout_s
     while not true():
         assert time.monotonic() < end

@@ -41,7 +41,7 @@ def opened(text, notes=None):
     return choice.plugin.open_sink(choice.options, Surroundings("cats and dogs", (), choice.rule, note))
 
 
-def wait_for(what, timeout_s=30):
+def wait_for(what, timeout_s=120):
     end = time.monotonic() + timeout_s
     while not (found := what()):
         assert time.monotonic() < end, "it did not happen"

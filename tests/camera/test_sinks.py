@@ -161,7 +161,7 @@ def show(delivered, *answers):
         delivered.delivery.show(each)
 
 
-def wait_until(what, timeout_s=20):
+def wait_until(what, timeout_s=120):
     end = time.monotonic() + timeout_s
     while not what():
         assert time.monotonic() < end, "it did not happen"

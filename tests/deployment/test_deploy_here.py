@@ -36,7 +36,7 @@ def answers(home: Path) -> list[str]:
     return [json.loads(line)["label"] for line in path.read_text().splitlines()] if path.exists() else []
 
 
-def wait_for(what: Callable[[], T], timeout_s: float = 90) -> T:
+def wait_for(what: Callable[[], T], timeout_s: float = 120) -> T:
     end = time.monotonic() + timeout_s
     while not (found := what()):
         assert time.monotonic() < end, "it did not happen"

@@ -202,7 +202,7 @@ def test_nothing_runs_on_after_an_interrupted_command(tiny, tmp_path, signal_num
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                                start_new_session=True, env=environment)  # fmt: skip
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while len(found := _descendants(process.pid)) < 3:  # supervisor, job, the child that measures
         assert time.monotonic() < deadline and process.poll() is None
         time.sleep(0.05)
