@@ -160,7 +160,7 @@ def compress(
     plugin = COMPRESSION.plugin(method, Method)
     chosen = options if isinstance(options, Settings) else plugin.Options(**(options or {}))
     tuning.settings(plugin.DEFAULTS)  # refuses wrong ones before the model is loaded
-    model, contract = _trained(model_file, method, tuning)
+    model, contract = _trained(model_file, tuning)
     settings = tuning.settings(plugin.DEFAULTS.replace(**task_of(contract).fits.get("compression", {})))
     keras.utils.set_random_seed(settings.seed)
     sources, report = open_rows(
@@ -191,11 +191,9 @@ def _compressed(
     return Compressed(outcome.model, contract, outcome.account, before, after, pictures, trainer.history)
 
 
-def _trained(model_file: str | Path, method: str, tuning: Tuning) -> tuple[Any, Contract]:
+def _trained(model_file: str | Path, tuning: Tuning) -> tuple[Any, Contract]:
     """A model that has learned something."""
     model, contract = loading.trainable(model_file, tuning.hints)
-    for stage in ("compression", method):
-        task_of(contract).check_supported(stage)
     contract = _named(contract, model, tuning.data)
     _check_trained(contract, model_file, tuning)
     return model, contract

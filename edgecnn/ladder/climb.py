@@ -21,7 +21,6 @@ from edgecnn.ladder.values import Climb
 from edgecnn.quantization.settings import SAMPLES, Calibration
 from edgecnn.runtime.model.model_file import ModelFile
 from edgecnn.runtime.model.provenance import Skipped, Tried
-from edgecnn.tasks import task_of
 
 _BLAMED_ON = 16  # images
 _SAME_NETWORK = ("plain", "ranges", "fast", "best")  # int8 throughout, and layer by layer what the float model is
@@ -145,7 +144,7 @@ def blame(climbed: Climb, model: Any, data: str | DataSet, *, trust: bool = Fals
     """One sentence on the noisiest layers of the best int8 artifact; empty if there is no such artifact."""
     from edgecnn.verification.doctor import Case, layer_noise
 
-    if climbed.int8 is None or "doctor" in task_of(climbed.int8.contract).unsupported:
+    if climbed.int8 is None:
         return ""
     data = data if isinstance(data, DataSet) else open_data(data).part("test", "validation")
     try:

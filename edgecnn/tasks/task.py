@@ -9,7 +9,6 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from edgecnn.core.errors import UsageError
 from edgecnn.core.options import Key, SettingError
 from edgecnn.core.registry import TASKS
 from edgecnn.core.statistics import Metric, Share
@@ -55,8 +54,6 @@ class Task(Protocol):
         learns_from_stride: in fine-tuning blocks whose maps are all finer stay as they are; 0 for none.
         draws: whether answers have a place in the image, where `drawn` shows them side by side.
         foreign_settings: fields of the training's settings that mean nothing here; setting one is refused.
-        unsupported: names of stages that can't do with such models: "compression", "doctor", "visualize", or a method
-            of compression.
     """
 
     name: str
@@ -68,7 +65,6 @@ class Task(Protocol):
     learns_from_stride: int = 0
     draws: bool = False
     foreign_settings: tuple[str, ...] = ()
-    unsupported: tuple[str, ...] = ()
 
     @property
     def device(self) -> DeviceTask:
@@ -79,15 +75,6 @@ class Task(Protocol):
     def metric(self) -> str:
         """The metric that counts."""
         return next(iter(self.titles))
-
-    def check_supported(self, stage: str) -> None:
-        """Refuse what a stage can't do with such models yet.
-
-        Raises:
-            UsageError: it can't.
-        """
-        if stage in self.unsupported:
-            raise UsageError(f"The model is {self.noun}, which {stage} does not support yet. Use a classifier.")
 
     def check_settings(self, overrides: Mapping[str, Any]) -> None:
         """Refuse settings of the training that would be ignored.

@@ -211,13 +211,8 @@ def test_figures_by_class_and_size() -> None:
     assert task.parts_agree([as_outputs(found[0][:0], 9)], [as_outputs(found[0][:0], 9)]) is None
 
 
-def test_what_a_task_cannot_do_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_task_cannot_do_is_one_sentence() -> None:
     task = load("detection")
-    for stage in ("compression", "doctor", "visualize"):
-        task.check_supported(stage)
-    monkeypatch.setattr(type(task), "unsupported", ("doctor",))
-    with pytest.raises(UsageError, match="an object detector, which doctor does not support yet"):
-        task.check_supported("doctor")
     contract = RECORD.put_into(Contract(Preprocessing(8, 8, fit="stretch"), "detection", "boxes_and_logits", ("a",)))
     with pytest.raises(UsageError, match="--augment mixup mixes images"):
         task.encoder(np.zeros((1, 1, 8), np.float32), contract, FitSettings(augment="mixup"))
@@ -262,25 +257,35 @@ def small_classifier() -> Any:
     return keras.Model(inputs, keras.layers.Dense(10, name="head")(x), name="small")
 
 
-@pytest.mark.slow
-def test_it_learns_sixteen_images(squares: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """AP50 above 0.95 on what it was trained on: annotations, targets, losses, decoding and metric fit together."""
+@pytest.fixture(scope="module")
+def learned(squares: Path) -> tuple[Path, Any]:
+    """A detector that has learned the sixteen images, as a Keras file, and its training."""
     from edgecnn.float_model import keras_file
     from edgecnn.float_model.detector import as_detector
     from edgecnn.runtime.model.records import ModelDescription
-    from edgecnn.tasks.average_precision import Matched, mean
     from edgecnn.training import TrainOptions, train
 
-    monkeypatch.setenv("EDGECNN_CACHE", str(squares / "cache"))
     described = ModelDescription("small")
     seen = Preprocessing(96, 96, mean=(127.5,) * 3, std=(127.5,) * 3, fit="stretch")
     model, contract = as_detector(small_classifier(), Contract(seen, model=described), classes=2)
-    keras_file.save(model, contract, squares / "d.keras")
+    keras_file.save(model, contract, squares / "start.keras")
     data = str(squares / "boxes.csv")
     overrides = {"epochs": 24, "batch_size": 4, "augment": "none", "learning_rate": 6e-3, "weight_average": 0.9}
-    found = train(squares / "d.keras", TrainOptions(data, "scratch", overrides, validation=data))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("EDGECNN_CACHE", str(squares / "cache"))
+        found = train(squares / "start.keras", TrainOptions(data, "scratch", overrides, validation=data))
+    keras_file.save(found.model, found.contract, squares / "d.keras")
+    return squares / "d.keras", found
+
+
+@pytest.mark.slow
+def test_it_learns_sixteen_images(squares: Path, learned: tuple[Path, Any]) -> None:
+    """AP50 above 0.95 on what it was trained on: annotations, targets, losses, decoding and metric fit together."""
+    from edgecnn.tasks.average_precision import Matched, mean
+
+    found = learned[1]
     assert found.contract.labels == ("bright", "dark") and "validation_map_percent" in found.contract.accuracy.trained
-    task, opened = load("detection"), open_data(data)
+    task, opened = load("detection"), open_data(str(squares / "boxes.csv"))
     truth_of = task.truth_of(opened, found.contract)
     assert truth_of is not None
     images = np.stack([cv2.cvtColor(each.read(), cv2.COLOR_BGR2RGB) for each in opened.examples])
@@ -289,3 +294,23 @@ def test_it_learns_sixteen_images(squares: Path, monkeypatch: pytest.MonkeyPatch
     precision, _ = Matched.of(rows, [truth_of(each) for each in opened.examples]).figures()
     assert mean(precision[:, 0]) > 0.95
     assert abs(100 * mean(precision) - found.validation.accuracy_percent) < 0.01
+
+
+@pytest.mark.slow
+def test_quantization_aware_training(squares: Path, learned: tuple[Path, Any], tmp_path: Path) -> None:
+    """The artifact has the ranges of the training, and finds what the Keras model finds."""
+    from edgecnn.compression import Tuning, compress
+    from edgecnn.float_model import keras_file
+    from edgecnn.quantization import Calibration, quantize
+    from edgecnn.verification import verify
+
+    data = str(squares / "boxes.csv")
+    overrides = {"epochs": 2, "batch_size": 4, "augment": "none"}
+    found = compress(learned[0], "qat", Tuning(data=data, validation=data, overrides=overrides))
+    assert found.after.accuracy_percent > found.before.accuracy_percent - 3
+    keras_file.save(found.model, found.contract, tmp_path / "q.keras")
+    file = quantize(tmp_path / "q.keras", tmp_path / "q.tflite", calibration=Calibration(data, 16))
+    assert file.contract.provenance.qat is True and file.contract.output == "boxes"
+    verified = verify(tmp_path / "q.tflite", str(tmp_path / "q.keras"), data)
+    assert verified.metrics["ap50"].artifact.percent > 95 and verified.drop.percent < 2
+    assert verified.parts_agree is not None and verified.parts_agree.percent == 100

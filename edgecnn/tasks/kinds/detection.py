@@ -55,7 +55,6 @@ class Detection(Task):
     features_first = False
     draws = True
     learns_from_stride = 16  # the blocks before know all they need from ImageNet, and half of a step is their gradients
-    unsupported = ("qat",)
 
     def truth_of(
         self, data: DataSet, contract: Contract, outputs: int | None = None
