@@ -100,6 +100,6 @@ def _timed(
 def _show(board: Leaderboard) -> None:
     from edgecnn.comparison import text
 
-    print_table(text.COLUMNS, list(text.rows(board)), drop_first=text.DROP_FIRST)
+    print_table(*text.table(board), drop_first=text.DROP_FIRST)
     for sentence in text.sentences(board):
         say(sentence)

@@ -84,7 +84,7 @@ def _values(result: Result) -> dict[str, Any]:
 def _show_comparison(found: ComparedRuns) -> None:
     from edgecnn.comparison import text
 
-    print_table(text.COLUMNS, list(text.rows(found.board)), drop_first=text.DROP_FIRST)
+    print_table(*text.table(found.board), drop_first=text.DROP_FIRST)
     for sentence in text.sentences(found.board):
         say(sentence)
     say(f"comparison  {found.page.resolve().as_uri()}")

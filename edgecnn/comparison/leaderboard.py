@@ -245,6 +245,8 @@ def _of_latencies(rows: Sequence[Standing], place: Place | None, by_latency: boo
 
 
 def _notes(rows: Sequence[Standing]) -> Iterator[str]:
+    if rows and all(row.accuracy is None for row in rows):
+        yield "No model has an accuracy: --verification FILE, of `edgecnn verify --json FILE` on labeled images."
     if len({row.images for row in rows if row.accuracy}) > 1:
         yield "Not all models were verified on the same images: their accuracies can't be compared with each other."
     if any(latency.kind == "too noisy" for row in rows for latency in row.latencies):

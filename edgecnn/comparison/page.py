@@ -15,7 +15,7 @@ def leaderboard_page(board: Leaderboard) -> str:
     count = len(board.rows)
     lead = f"{count} model{'s' * (count != 1)}, the best first; brackets hold 95 % intervals, of estimates 90 %."
     notes = "".join(paragraph(sentence, "note") for sentence in text.sentences(board))
-    sections = [Section("Models", table(text.COLUMNS, list(text.rows(board))) + notes)]
+    sections = [Section("Models", table(*text.table(board)) + notes)]
     return page("Comparison", lead, [*sections, *_bars(board)])
 
 

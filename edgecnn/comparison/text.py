@@ -7,12 +7,20 @@ from collections.abc import Iterator
 from edgecnn.comparison.leaderboard import Latency, Leaderboard, Standing
 from edgecnn.profiling.text import digits
 
-COLUMNS = ("model", "accuracy", "behind", "latency", "kind", "fps", "size", "device", "threads", "energy")
+_COLUMNS = ("model", "accuracy", "behind", "latency", "kind", "fps", "size", "device", "threads", "energy")
+_NOTHING = ("", "-")
 DROP_FIRST = ("energy", "threads", "device", "fps", "size", "kind")
 
 
-def rows(board: Leaderboard) -> Iterator[list[str]]:
-    """A line per model, and more for further latencies of it; see `COLUMNS`."""
+def table(board: Leaderboard) -> tuple[list[str], list[list[str]]]:
+    """Columns and rows; a column in which no model has anything is left out."""
+    filled = list(_rows(board))
+    kept = [place for place, name in enumerate(_COLUMNS) if any(row[place] not in _NOTHING for row in filled)]
+    return [_COLUMNS[place] for place in kept], [[row[place] for place in kept] for row in filled]
+
+
+def _rows(board: Leaderboard) -> Iterator[list[str]]:
+    """A line per model, and more for further latencies of it."""
     for row in board.rows:
         first, *others = row.latencies or (None,)
         yield [row.model, accuracy(row), behind(row), *_latency(first, f"{row.size_bytes / 1e6:.2f} MB")]

@@ -15,7 +15,7 @@ from edgecnn.comparison.candidate import Candidate, candidates
 from edgecnn.comparison.leaderboard import Leaderboard, leaderboard
 from edgecnn.comparison.page import leaderboard_page
 from edgecnn.comparison.settings import CompareSettings
-from edgecnn.comparison.text import rows, sentences
+from edgecnn.comparison.text import sentences, table
 from edgecnn.core.errors import UsageError
 from edgecnn.core.files import write_json
 from edgecnn.core.statistics import paired_drop, share
@@ -63,7 +63,7 @@ def test_rows_are_sorted_and_each_is_tested_against_the_first_on_the_same_images
     assert board.rows[0].behind is None and board.rows[0].accuracy == share(190, IMAGES)
     assert board.rows[1].behind == paired_drop(right[16], right[24])
     assert board.rows[2].behind == paired_drop(right[16], right[8])
-    shown = list(rows(board))
+    shown = table(board)[1]
     assert "no difference shown" in shown[1][2] and shown[2][2].endswith("points")
     assert len(board.notes) == 1 and "--measure DEVICE" in board.notes[0], "why there is no latency"
 
@@ -77,6 +77,15 @@ def test_other_images_are_not_compared_and_that_is_said(tmp_path):
 def test_a_model_without_labels_stands_last_without_accuracy(tmp_path):
     board = leaderboard([candidate(8, None, tmp_path), candidate(16, answers(20, 1), tmp_path)], CompareSettings())
     assert [row.model for row in board.rows] == ["m16", "m8"] and board.rows[1].accuracy is None
+
+
+def test_columns_in_which_nobody_has_anything_are_left_out(tmp_path):
+    board = leaderboard([candidate(8, None, tmp_path), candidate(16, None, tmp_path)], CompareSettings())
+    columns, rows = table(board)
+    assert columns == ["model", "size"] and [len(row) for row in rows] == [2, 2]
+    assert any(note.startswith("No model has an accuracy: --verification FILE") for note in board.notes)
+    board = leaderboard([candidate(8, None, tmp_path), candidate(16, answers(9, 1), tmp_path)], CompareSettings())
+    assert table(board)[0] == ["model", "accuracy", "size"]
 
 
 @pytest.mark.parametrize(
