@@ -153,7 +153,7 @@ def test_a_file_that_a_stage_would_overwrite(
     assert (folder / "trained.keras").read_bytes() == tiny_keras.read_bytes()
 
 
-def test_a_finished_run_needs_no_board(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_finished_run_needs_no_board(tmp_path: Path) -> None:
     from edgecnn.recipe import sections
     from edgecnn.recipe.stage import Context, stages_of
 
@@ -161,5 +161,8 @@ def test_a_finished_run_needs_no_board(tmp_path: Path, monkeypatch: pytest.Monke
     path.write_text(f'{MODEL}[profile]\ndevice = "nothing.invalid"\n')
     settings, text = sections.read(path)
     context = Context(settings, text, tmp_path, "r", lambda *step: None)
+    stage = next(stage for stage in stages_of(settings) if stage.name == "profile")
+    with pytest.raises(EdgecnnError, match=r"nothing\.invalid"):
+        stage.refuse(context)
     context.profile.write_text("{}")
-    next(stage for stage in stages_of(settings) if stage.name == "profile").refuse(context)
+    stage.refuse(context)
