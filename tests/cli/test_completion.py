@@ -11,6 +11,7 @@ import click
 import pytest
 from click.shell_completion import ShellComplete
 from click.testing import CliRunner
+from requirements import unavailable
 
 from edgecnn.cli import cli
 from edgecnn.core.registry import SCHEMES, TRAINING_STRATEGIES
@@ -92,7 +93,7 @@ def test_an_installed_script_is_one_that_the_shell_reads(
     assert str(script) in done.output
     assert script.read_text() == CliRunner().invoke(cli, ["completion", shell]).output
     if shutil.which(shell) is None:
-        pytest.skip(f"{shell} is not installed")
+        unavailable(f"{shell} is not installed")
     fields = {"bin": program, "script": script, "folder": script.parent, "words": "edgecnn quantize --scheme int8_p"}
     text = {"bash": BASH, "fish": FISH, "zsh": ZSH}[shell].format(**fields)
     flags = {"bash": ["--norc"], "fish": ["--no-config"], "zsh": ["-f"]}[shell]

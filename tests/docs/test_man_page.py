@@ -8,8 +8,8 @@ import subprocess
 import sys
 
 import click
-import pytest
 from documents import ROOT
+from requirements import unavailable
 
 sys.path.insert(0, str(ROOT / "tools"))
 surfaces = importlib.import_module("reference.surfaces")
@@ -37,7 +37,7 @@ def test_it_is_shipped() -> None:
 
 def test_groff_has_nothing_to_say_about_it() -> None:
     if shutil.which("groff") is None:
-        pytest.skip("groff is not installed")
+        unavailable("groff is not installed")
     done = subprocess.run(["groff", "-man", "-ww", "-Tutf8", str(PAGE)], capture_output=True, text=True, check=True)
     assert done.stderr == ""
     assert "known frame rate on your own board" in " ".join(done.stdout.split())
