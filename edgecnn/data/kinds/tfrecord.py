@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from edgecnn.core import protobuf
 from edgecnn.core.errors import DataError
 from edgecnn.data.dataset import DataSet
 from edgecnn.data.shard_files import masked_crc32c, shard_files
@@ -25,8 +26,6 @@ LABELS = ("image/class/label", "label", "image/class/index")
 NAMES = ("image/filename", "file_name", "filename", "image/key")
 _HEADER, _FOOTER = 12, 4
 _MOST_TEXT_BYTES = 1 << 20
-_VARINT, _BYTES = 0, 2
-_FIXED = {1: 8, 5: 4}
 _GZIP = b"\x1f\x8b"
 
 
@@ -113,9 +112,10 @@ def _text(data: Any, features: dict[str, Span], names: tuple[str, ...]) -> str |
 def _number(data: Any, features: dict[str, Span]) -> int | None:
     """The first of these features that is an integer: `int64_list` is field 3, its values field 1, packed or not."""
     for name in LABELS:
-        for kind, values in _fields(data, features.get(name, Span(0, 0)), 3):
-            for inner, span in _fields(data, values, 1) if kind == _BYTES else ():
-                value = span.begin if inner == _VARINT else _varint(data, span.begin, span.end)[0]
+        for values in _messages(data, features.get(name, Span(0, 0)), 3):
+            for field in _fields(data, values, 1):
+                plain = field.kind == protobuf.VARINT
+                value = field.begin if plain else protobuf.varint(data, field.begin, field.end)[0]
                 return value if value < 1 << 63 else value - (1 << 64)
     return None
 
@@ -123,10 +123,10 @@ def _number(data: Any, features: dict[str, Span]) -> int | None:
 def _features(data: Any, record: Span) -> dict[str, Span]:
     """Name -> `Feature`: Example.features (1) is a Features, whose map (1) has entries of key (1) and value (2)."""
     found = {}
-    for _, features in _fields(data, record, 1):
-        for _, entry in _fields(data, features, 1):
-            key = next((span for _, span in _fields(data, entry, 1)), Span(0, 0))
-            value = next((span for _, span in _fields(data, entry, 2)), Span(0, 0))
+    for features in _messages(data, record, 1):
+        for entry in _messages(data, features, 1):
+            key = next(_messages(data, entry, 1), Span(0, 0))
+            value = next(_messages(data, entry, 2), Span(0, 0))
             if key.end - key.begin <= _MOST_TEXT_BYTES:
                 found[bytes(data[key.begin : key.end]).decode(errors="replace")] = value
     return found
@@ -134,44 +134,14 @@ def _features(data: Any, record: Span) -> dict[str, Span]:
 
 def _first_bytes(data: Any, feature: Span) -> Span | None:
     """The first value of a `bytes_list`, which is field 1, its values field 1."""
-    lists = (values for kind, values in _fields(data, feature, 1) if kind == _BYTES)
-    spans = (span for values in lists for kind, span in _fields(data, values, 1) if kind == _BYTES)
-    return next(spans, None)
+    return next((span for values in _messages(data, feature, 1) for span in _messages(data, values, 1)), None)
 
 
-def _fields(data: Any, message: Span, wanted: int) -> Iterator[tuple[int, Span]]:
-    """Wire type and place of each field of one number; of a varint the value is the span's begin."""
-    place, end = message
-    while place < end:
-        tag, place = _varint(data, place, end)
-        number, kind = tag >> 3, tag & 7
-        if kind == _VARINT:
-            value, place = _varint(data, place, end)
-            span = Span(value, value)
-        elif kind == _BYTES:
-            size, place = _varint(data, place, end)
-            span = Span(place, place + size)
-            place += size
-        elif kind in _FIXED:
-            span = Span(place, place + _FIXED[kind])
-            place += _FIXED[kind]
-        else:
-            raise ValueError(f"a field of the unknown type {kind} at byte {place:,}")
-        if place > end:
-            raise ValueError(f"a field goes beyond its message at byte {place:,}")
-        if number == wanted:
-            yield kind, span
+def _messages(data: Any, message: Span, wanted: int) -> Iterator[Span]:
+    """Where the contents of the fields of one number lie."""
+    return (Span(field.begin, field.end) for field in _fields(data, message, wanted) if field.kind == protobuf.BYTES)
 
 
-def _varint(data: Any, place: int, end: int) -> tuple[int, int]:
-    """An integer of 7 bits a byte, and the place after it."""
-    value = 0
-    for shift in range(0, 70, 7):
-        if place >= end:
-            break
-        byte = data[place]
-        place += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, place
-    raise ValueError(f"an integer has no end at byte {place:,}")
+def _fields(data: Any, message: Span, wanted: int) -> Iterator[protobuf.Field]:
+    """The fields of one number."""
+    return (field for field in protobuf.fields(data, *message) if field.number == wanted)

@@ -7,9 +7,10 @@ are accepted (as ONNX's specification says, https://onnx.ai/onnx/repo-docs/Exter
 from __future__ import annotations
 
 import mmap
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
+from edgecnn.core import protobuf
 from edgecnn.core.errors import ModelFileError
 from edgecnn.core.text import printable
 from edgecnn.runtime.regular_file import check_regular
@@ -26,9 +27,6 @@ _INSIDE: dict[str, dict[int, str]] = {
     "tensor": {13: "entry"},
 }
 _KEY, _VALUE = 1, 2  # of an entry
-_VARINT, _BYTES = 0, 2  # protobuf's wire types
-_FIXED_BYTES = {1: 8, 5: 4}
-_VARINT_BYTES = 10
 
 
 def external_files(path: Path) -> list[Path]:
@@ -65,15 +63,17 @@ def _locations(path: Path) -> set[str]:
     if not path.stat().st_size:
         return found
     with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        waiting = [("model", 0, len(data))]
+        waiting = [("model", 0, len(data))]  # messages, by kind
         try:
             while waiting:
                 kind, *place = waiting.pop()
-                fields = [(number, start, stop) for number, start, stop in _fields(data, *place)]
+                fields = [field for field in protobuf.fields(data, *place) if field.kind == protobuf.BYTES]
                 if kind == "entry":
-                    found |= _location({number: data[start:stop] for number, start, stop in fields})
+                    found |= _location({field.number: data[field.begin : field.end] for field in fields})
                 inside = _INSIDE.get(kind, {})
-                waiting += [(inside[number], start, stop) for number, start, stop in fields if number in inside]
+                waiting += [
+                    (inside[field.number], field.begin, field.end) for field in fields if field.number in inside
+                ]
         except ValueError as error:
             raise ModelFileError(f"{path} is no valid ONNX model: {error}. Export it again.") from error
     return found
@@ -82,37 +82,3 @@ def _locations(path: Path) -> set[str]:
 def _location(entry: Mapping[int, bytes]) -> set[str]:
     """Of a key and a value."""
     return {entry.get(_VALUE, b"").decode(errors="replace")} if entry.get(_KEY) == b"location" else set()
-
-
-def _fields(data: mmap.mmap, start: int, stop: int) -> Iterator[tuple[int, int, int]]:
-    """Number, start and stop of each field of a message that has a length.
-
-    Raises:
-        ValueError: it isn't protobuf's form.
-    """
-    while start < stop:
-        tag, start = _varint(data, start, stop)
-        kind, length = tag & 7, 0
-        if kind == _VARINT:
-            _, start = _varint(data, start, stop)
-        elif kind == _BYTES:
-            length, start = _varint(data, start, stop)
-        elif kind in _FIXED_BYTES:
-            length = _FIXED_BYTES[kind]
-        else:
-            raise ValueError(f"byte {start:,} is of no known field")
-        if length > stop - start:
-            raise ValueError(f"its content ends too early, at byte {stop:,}")
-        if kind == _BYTES:
-            yield tag >> 3, start, start + length
-        start += length
-
-
-def _varint(data: mmap.mmap, start: int, stop: int) -> tuple[int, int]:
-    """The number that begins there, and where the next field does."""
-    value = 0
-    for place in range(start, min(stop, start + _VARINT_BYTES)):
-        value |= (data[place] & 0x7F) << 7 * (place - start)
-        if data[place] < 0x80:
-            return value, place + 1
-    raise ValueError(f"byte {start:,} begins a number without an end")
