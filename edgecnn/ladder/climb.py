@@ -133,10 +133,11 @@ def check(climbed: Climb, bounds: Bounds, reason: str = "") -> None:
         return
     best = max(climbed.tried, key=_merit)
     drop = f", drop {best.drop}".replace(" %", " points") if best.drop is not None else ""
+    trainable = any(isinstance(entry, Skipped) and "--train-data" in entry.reason for entry in climbed.entries)
     raise BoundNotMetError(
         f"No configuration is within {bounds}. The best is {best.configuration}: agreement {best.agreement}{drop} "
-        f"on {best.pictures} images. It was written to {climbed.path}.{reason} Relax the bound, or add "
-        "--train-data."
+        f"on {best.pictures} images. It was written to {climbed.path}.{reason} Relax the bound"
+        f"{', or add --train-data' * trainable}."
     )
 
 
