@@ -175,7 +175,7 @@ def _columns(names: Sequence[str]) -> int:
 def _whole_numbers(axes: Any, values: Sequence[float]) -> None:
     """No tick at epoch 1.5."""
     if all(float(value).is_integer() for value in values):
-        axes.xaxis.get_major_locator().set_params(integer=True, nbins=6)
+        axes.xaxis.get_major_locator().set_params(integer=True)
 
 
 def boxes(items: Sequence[tuple[tuple[float, float, float, float], str]], size: Sequence[float], label: str) -> str:

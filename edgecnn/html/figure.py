@@ -52,6 +52,7 @@ _STYLE = {
     "figure.facecolor": "none",
     "axes.facecolor": "none",
 }
+_DIGIT = 8.5  # pixels of one, at the ticks' size
 _MISSING = 'Chart not drawn ({}). Charts need Matplotlib. Install it with: pip install "edgecnn[host]"'
 _SHAPE = re.compile(r'<path id="([^"]+)" d="([^"]*)"')
 _USE = re.compile(r'<use xlink:href="#([^"]+)" x="([^"]+)" y="([^"]+)" style="([^"]*)"/>')
@@ -76,11 +77,25 @@ def drawn(draw: Callable[[Any], None], summary: str, height: int) -> str:
     with matplotlib.style.context(["default", _STYLE]), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         figure = Figure(figsize=(WIDTH / 72, height / 72), layout="constrained")
-        draw(figure.add_subplot())
+        axes = figure.add_subplot()
+        draw(axes)
+        _thin_out(axes)
         for artist in figure.findobj():
             artist.set_clip_on(False)  # a clip path would need ids, which must be unique in a page
         figure.savefig(file, format="svg", metadata={"Date": None})
     return _inline(file.getvalue(), summary, height)
+
+
+def _thin_out(axes: Any) -> None:
+    """Few enough numbers below the x axis not to meet: Matplotlib reckons with three digits."""
+    axis = axes.xaxis
+    if axes.get_xscale() != "linear" or not axis.get_ticklabels():
+        return
+    for most in range(6, 0, -1):
+        axis.get_major_locator().set_params(nbins=most)
+        labels = axis.get_major_formatter().format_ticks(axis.get_majorticklocs())
+        if sum(len(label) + 2 for label in labels) * _DIGIT <= WIDTH:
+            return
 
 
 def tagged(artist: Any, name: str) -> None:

@@ -16,6 +16,8 @@ from requirements import needs_chromium
 from edgecnn import artifact, reporting
 from edgecnn.data import open_data
 from edgecnn.devices import open_device
+from edgecnn.html import charts
+from edgecnn.html.page import chart, styled
 from edgecnn.profiling import profile
 from edgecnn.profiling.noise import Verdict
 from edgecnn.profiling.per_op import measure
@@ -28,7 +30,7 @@ from edgecnn.verification import verify
 pytest.importorskip("matplotlib")
 pytestmark = needs_chromium
 
-CHARTS = {"report": 5, "doctor": 5, "inspect": 4, "compare": 2, "sweep": 1, "visualize": 2, "history": 2}
+CHARTS = {"report": 5, "doctor": 5, "inspect": 4, "compare": 2, "sweep": 1, "visualize": 2, "history": 2, "scales": 16}
 """How many charts each page has at least."""
 PHONE, DESKTOP, PAPER = 390, 1280, 688  # CSS pixels; A4 without its margins of 14 mm is 182 mm wide
 LONG = "a_directory/" * 4 + "MobilenetV1/a_layer_whose_name_has_no_end_at_all/depthwise_convolution.tflite"
@@ -115,11 +117,22 @@ def pages(tiny_keras: Path, tiny_int8: Path, tmp_path_factory: pytest.TempPathFa
         "doctor": _doctor(tiny_keras, tiny_int8),
         "visualize": _visualize(tiny_int8),
         "history": head + History(tuple(epochs), 3)._repr_html_(),
+        "scales": head + _scales(),
         **_inspections(tiny_keras, tiny_int8),
     }
     for name, html in made.items():
         (folder / f"{name}.html").write_text(html)
     return folder
+
+
+def _scales() -> str:
+    """Charts whose numbers are long."""
+    drawn = []
+    for most in (3e-5, 0.0028, 0.003, 0.03, 12.5, 9876.5, 123_456.0, 1.2e6):
+        items = [(f"layer {number}", most / number, "some") for number in range(1, 14)]
+        drawn.append(charts.bars(items, "ms per inference", summary="all"))
+        drawn.append(charts.histogram([most / 10, most / 5, most], "latency in ms", marks=[(most / 2, "median")]))
+    return styled("".join(chart(drawing) for drawing in drawn))
 
 
 @pytest.fixture(scope="module")
@@ -180,7 +193,7 @@ def _overlapping(texts: list[dict[str, Any]]) -> list[tuple[str, str]]:
     ]
 
 
-@pytest.mark.parametrize("name", [name for name in CHARTS if name != "history"])
+@pytest.mark.parametrize("name", [name for name in CHARTS if name not in ("history", "scales")])
 def test_a_dark_page_is_printed_light_and_whole(browser: Chromium, pages: Path, name: str) -> None:
     opened(browser, pages / f"{name}.html", PAPER)
     assert browser.run(LIGHT) == "#14171a"
