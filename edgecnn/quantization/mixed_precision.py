@@ -62,7 +62,23 @@ def noisiest(
         found, made = found + 1, made + noise[number] / noise.sum()
         if made >= share or found == most:
             break
-    return sorted(chosen)
+    return sorted(chosen | _islands(network, chosen, allowed, float_output=job.io == "float32"))
+
+
+def _islands(network: FloatGraph, chosen: set[int], allowed: Allowed, *, float_output: bool) -> set[int]:
+    """The operators without weights that have chosen ones on both sides, or the float output behind them.
+
+    Such a softmax in int8 would cost two conversions, and make answers equal that differ by less than 1/256.
+    """
+    makers = {tensor: operator.index for operator in network.graph.operators for tensor in operator.outputs}
+    found: set[int] = set()
+    for operator in network.graph.operators:
+        around = {makers.get(tensor) for tensor in network.variable_inputs(operator.index)}
+        after = _consumers(network, operator.index)
+        inside = (after or float_output) and around.union(after) <= chosen | found
+        if inside and operator.index not in network.layers and allowed(network, operator.index):
+            found.add(operator.index)
+    return found
 
 
 def named(model: bytes, layers: Sequence[str]) -> list[int]:
