@@ -54,7 +54,7 @@ class Detection(Task):
     fits: Mapping[str, Mapping[str, Any]] = _FITS
     features_first = False
     draws = True
-    learns_from_stride = 16  # the blocks before know all they need from ImageNet, and half of a step is their gradients
+    learns_from_stride = 4  # the blocks before have the largest maps, and ImageNet's edges and colors do
 
     def truth_of(
         self, data: DataSet, contract: Contract, outputs: int | None = None
