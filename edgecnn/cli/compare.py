@@ -74,7 +74,7 @@ def command(
 
         write_text(html_path, leaderboard_page(board))
         note(f"Wrote {html_path}")
-    emit(board.to_dict(), json_path, lambda: _show(board))
+    emit(board.to_dict(), json_path, lambda: show(board))
 
 
 def _timed(
@@ -97,7 +97,8 @@ def _timed(
     return tuple(timed), tuple(ratios)
 
 
-def _show(board: Leaderboard) -> None:
+def show(board: Leaderboard) -> None:
+    """Print the models and what a reader should know."""
     from edgecnn.comparison import text
 
     print_table(*text.table(board), drop_first=text.DROP_FIRST)

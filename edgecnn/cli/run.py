@@ -82,11 +82,9 @@ def _values(result: Result) -> dict[str, Any]:
 
 
 def _show_comparison(found: ComparedRuns) -> None:
-    from edgecnn.comparison import text
+    from edgecnn.cli.compare import show
 
-    print_table(*text.table(found.board), drop_first=text.DROP_FIRST)
-    for sentence in text.sentences(found.board):
-        say(sentence)
+    show(found.board)
     say(f"comparison  {found.page.resolve().as_uri()}")
 
 

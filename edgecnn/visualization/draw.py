@@ -21,7 +21,7 @@ def draw(subject: Subject, picture: np.ndarray, request: Request, progress: Prog
     """Draw all panels of a request for one image, uint8 BGR of any size.
 
     Raises:
-        UsageError: the model is for a task whose answers can't be drawn yet, or a panel can't be had.
+        UsageError: a panel can't be had.
     """
     return list(_panels(subject, picture, request, progress))
 

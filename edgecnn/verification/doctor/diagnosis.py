@@ -67,7 +67,6 @@ def diagnose(
         QuantizationError: the artifact isn't made from that model.
         DataError: too few images can be read.
         OutputValueError: an output is NaN or infinite.
-        UsageError: its task has no diagnosis yet.
     """
     guard.try_out(file)  # a right digest is no signature: whoever damaged the file may have sealed it again
     progress("Reading the images and the float model", 0, 0)
