@@ -22,7 +22,7 @@ def test_a_known_kind_agrees_with_its_float_file(tmp_path: Path, name: str) -> N
     assert file.contract.output == "probabilities"
     assert file.contract.preprocessing.shape == kind.shape
     agreement = verify(output, theirs, "photos", hints=kind.said).agreement
-    assert agreement.high_percent is not None and agreement.high_percent >= (98 if name == "resnet8" else 95)
+    assert agreement.high_percent is not None and agreement.high_percent >= (98 if name == "resnet8" else 97.5)
 
 
 def test_the_softmax_behind_a_float_layer_is_float(tmp_path: Path) -> None:
