@@ -118,6 +118,7 @@ class Supervisor:
         while not self.stopping:
             unit = Unit(self.name)
             result = self._live(unit)
+            self._note(f"life {self.restarts + 1} ended: {result}")
             again = {"on-failure": result != "success", "always": True}.get(unit.one("Restart"), False)
             if self.stopping or not again:
                 self._say(ActiveState="inactive" if result == "success" or self.stopping else "failed", Result=result)
@@ -218,6 +219,10 @@ class Supervisor:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.process.pid, number)
             self.process.wait()
+
+    def _note(self, text: str) -> None:
+        with (_kept() / f"{self.name}.log").open("a") as log:
+            log.write(f"{time.strftime('%H:%M:%S')} the double of systemd: {text}\n")
 
     def _say(self, **values: object) -> None:
         self.known |= {"supervisor": os.getpid(), "NRestarts": self.restarts, **values}

@@ -39,3 +39,14 @@ def board(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
     yield home
     systemd_double.stop_all(home)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """Show what the services of a test said that failed."""
+    outcome = yield
+    report = outcome.get_result()  # type: ignore[attr-defined]
+    home = getattr(item, "funcargs", {}).get("board")
+    if report.when == "call" and report.failed and isinstance(home, Path):
+        for path in (home / ".systemd-double").glob("*.log"):
+            report.sections.append((path.name, path.read_text(errors="replace")))
