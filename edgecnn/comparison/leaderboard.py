@@ -81,6 +81,7 @@ class Standing(Record):
             the images differ, or it is the first.
         latencies: measured ones first.
         no_latency: why there is none that rows may be sorted by; empty where there is one.
+        not_estimated: why an estimate that was asked for is missing; empty where there is one, or none was asked for.
     """
 
     model: str
@@ -93,6 +94,7 @@ class Standing(Record):
     behind: Share | None = None
     latencies: tuple[Latency, ...] = ()
     no_latency: str = ""
+    not_estimated: str = ""
 
     def latency_at(self, place: Place | None) -> float:
         """Milliseconds, by which rows are sorted and left out; infinite where none is known that decides."""
@@ -153,10 +155,12 @@ def _standing(candidate: Candidate, estimates: Sequence[Estimate]) -> Standing:
     verification = candidate.verification
     measured = [_measured(profile) for profile in candidate.profiles]
     latencies = (*measured, *(each for estimate in estimates for each in _estimated(estimate)))
-    missing = "" if any(each.decides for each in latencies) else _no_latency(measured, estimates)
+    refusal = next((estimate.refusal.rstrip(".") for estimate in estimates if estimate.refusal), "")
+    missing = "" if any(each.decides for each in latencies) else _no_latency(measured, refusal)
     row = Standing(
-        candidate.name, candidate.file.sha256, len(candidate.file.data), latencies=latencies, no_latency=missing
-    )
+        candidate.name, candidate.file.sha256, len(candidate.file.data), latencies=latencies, no_latency=missing,
+        not_estimated=refusal,
+    )  # fmt: skip
     if verification is None or not verification.metrics:
         return row
     metric, values = next(iter(verification.metrics.items()))
@@ -164,14 +168,11 @@ def _standing(candidate: Candidate, estimates: Sequence[Estimate]) -> Standing:
     return replace(row, metric=metric, accuracy=values.artifact, data=verification.data, images=images)
 
 
-def _no_latency(measured: Sequence[Latency], estimates: Sequence[Estimate]) -> str:
+def _no_latency(measured: Sequence[Latency], refusal: str) -> str:
     """Why there is none that decides."""
     if measured:
         return f"it is {measured[0].kind}"
-    refusals = [estimate.refusal.rstrip(".") for estimate in estimates if estimate.refusal]
-    if refusals:
-        return f"not estimated: {refusals[0]}"
-    return _NOWHERE
+    return f"not estimated: {refusal}" if refusal else _NOWHERE
 
 
 def _measured(profile: Profile) -> Latency:
@@ -242,6 +243,8 @@ def _of_latencies(rows: Sequence[Standing], place: Place | None, by_latency: boo
             yield f"{row.model} has no latency that decides: {row.no_latency}."
         elif by_latency and row.latency_at(place) == _NOTHING:
             yield f"{row.model} has no latency{where}, so it can't be compared with the others."
+        if row.not_estimated and row.not_estimated not in row.no_latency:
+            yield f"{row.model} is not estimated: {row.not_estimated}."
 
 
 def _notes(rows: Sequence[Standing]) -> Iterator[str]:

@@ -129,7 +129,7 @@ def test_latencies_of_one_place_decide_and_what_has_none_says_why(tmp_path):
         "m8": [other],
         "m16": [other, estimated(30.0)],
         "m24": [estimated(20.0)],
-        "m32": [estimated(40.0)],
+        "m32": [estimated(40.0), refused],
         "m40": [refused],
     }
     board = leaderboard(found, CompareSettings(sort="latency"), lambda each: latency[each.name])
@@ -137,6 +137,7 @@ def test_latencies_of_one_place_decide_and_what_has_none_says_why(tmp_path):
     notes = "\n".join(board.notes)
     assert "by their latency on raspberry_pi_4 with 4 threads" in notes
     assert "m8 has no latency on raspberry_pi_4" in notes and "m40 has no latency that decides: not estimated" in notes
+    assert "m32 is not estimated: GELU is new." in notes and notes.count("GELU is new") == 2, "said once of each"
 
 
 def test_two_runs_with_the_same_file_have_a_row_each(tmp_path):
