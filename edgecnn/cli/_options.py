@@ -62,6 +62,18 @@ class Command(click.Command):
     def params(self, declared: list[Any]) -> None:
         self._declared, self._expanded = declared, None
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Of an option that another program has, suggest ours."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            word = error.option_name.lstrip("-").replace("_", "-")
+            settings = [param for param in self.params if isinstance(param, SettingOption)]
+            for param in (each for each in settings if word in each.declared.also):
+                message = f"No such option {error.option_name!r}. Did you mean {param.opts[0]!r}?"
+                raise click.NoSuchOption(error.option_name, message, ctx=ctx) from error
+            raise
+
     def invoke(self, ctx: click.Context) -> Any:
         """Hand the values over as settings objects, under the names that the command gave them."""
         refuse_overwriting(ctx)

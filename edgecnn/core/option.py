@@ -71,6 +71,7 @@ class Option:
     default_help: str
     offered: tuple[str, ...]
     writes: bool
+    also: tuple[str, ...]
     inherited: str = ""
 
     @property

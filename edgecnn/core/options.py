@@ -53,10 +53,7 @@ def option(  # noqa: PLR0913 (a declaration, read field by field)
     help: str,
     default: Any = None,
     *,
-    low: float | None = None,
-    high: float | None = None,
-    above: float | None = None,
-    below: float | None = None,
+    low: float | None = None, high: float | None = None, above: float | None = None, below: float | None = None,
     unit: str = "",
     choices: Choices = (),
     instead: Mapping[str, str] = MappingProxyType({}),
@@ -68,7 +65,8 @@ def option(  # noqa: PLR0913 (a declaration, read field by field)
     default_help: str = "",
     offered: tuple[str, ...] = EVERYWHERE,
     writes: bool = False,
-) -> Any:
+    also: tuple[str, ...] = (),
+) -> Any:  # fmt: skip
     """Declare a setting: the value of a field of a `Settings` class.
 
     Args:
@@ -86,6 +84,7 @@ def option(  # noqa: PLR0913 (a declaration, read field by field)
         default_help: what happens without a value, where the default is None.
         offered: `EVERYWHERE`, `COMMANDS` or `PROGRAMS`.
         writes: whether the value is a file that is written.
+        also: options of other programs that mean it, without the dashes; the command line suggests this one then.
     """
     declared = {name: value for name, value in locals().items() if name != "default"}
     return dataclasses.field(default=default, metadata={"option": declared})

@@ -15,7 +15,12 @@ class SplitSettings(Settings):
 
     TITLE = "Data"
 
-    data: str = option("Training set: a folder per class, shards, a manifest or a named set.", REQUIRED, metavar="DATA")
+    data: str = option(
+        "Training set: a folder per class, shards, a manifest or a named set.",
+        REQUIRED,
+        metavar="DATA",
+        also=("dataset",),
+    )
     validation: str | None = option(
         "Validation set.", metavar="DATA", default_help="a share of the training set, chosen by content"
     )

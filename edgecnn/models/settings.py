@@ -14,6 +14,7 @@ class BuildSettings(Settings):
     input_size: int | None = option(
         "Height and width of the input; the network halves them five times.",
         low=32, high=2048, unit="pixels", metavar="N", default_help="the paper's; 320 for NAME_ssd",
+        also=("image-size", "img-size", "imgsz", "resolution"),
     )  # fmt: skip
     input_width: int | None = option(
         "Width of a detector's input where it differs from the height, as for cameras of 16:9.",

@@ -14,7 +14,7 @@ class Place(Settings):
     device: str = option(
         "Device: local, browser, phone (shows a QR code), adb (Android by USB), a name from `edgecnn devices list`, or "
         "[ssh://][user@]host[:port].",
-        "local", metavar="DEVICE",
+        "local", metavar="DEVICE", also=("board", "host", "target"),
     )  # fmt: skip
     delegate: str = option(
         "Delegate that runs the operators there: cpu, edgetpu[:usb|:pci|:N] or a library.", "cpu", metavar="DELEGATE"
@@ -28,8 +28,9 @@ class ProfileSettings(Place):
     threads: tuple[int, ...] = option(
         "Number of processor threads; several, e.g. 1,2,4, give a row each.",
         (), low=1, high=256, metavar="N[,N...]", default_help="all processors, at most 4",
+        also=("num-threads",),
     )  # fmt: skip
-    runs: int = option("Number of measured inferences per row.", 100, low=1, metavar="N")
+    runs: int = option("Number of measured inferences per row.", 100, low=1, metavar="N", also=("num-runs",))
     warmup: int = option("Number of warm-up inferences before them.", 10, low=0, metavar="N")
     budget: float = option(
         "Time limit for the inferences of each row.", 60.0, above=0, unit="seconds", metavar="SECONDS"

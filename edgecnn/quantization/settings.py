@@ -22,6 +22,7 @@ class Calibration(Settings):
         "Calibration images; in a recipe with [train], its training images are the default.",
         "photos",
         key="calibration",
+        also=("calib", "representative-data", "representative-dataset"),
         metavar="DATA",
     )
     samples: int | None = option(
@@ -49,6 +50,7 @@ class QuantizeSettings(Settings):
     scheme: str = option(
         "Quantization scheme.",
         choices=SCHEMES.names, takes_argument=True, metavar="SCHEME", default_help="int8",
+        also=("dtype", "format", "precision", "type"),
     )  # fmt: skip
     calibration: Calibration = part(Calibration)
     io: str | None = option(

@@ -30,10 +30,12 @@ class FitSettings(Settings):
     TITLE = "Training"
 
     epochs: int = option("Training epochs (passes over the training set).", 10, low=1, high=100_000, metavar="N")
-    batch_size: int = option("Images per step, over all workers together.", 64, low=1, high=65_536, metavar="N")
+    batch_size: int = option(
+        "Images per step, over all workers together.", 64, low=1, high=65_536, metavar="N", also=("batch",)
+    )
     learning_rate: float = option(
         "Peak learning rate of the last layers (head); in pruning and QAT, of all layers.", 1e-3,
-        low=0, high=10, metavar="F",
+        low=0, high=10, metavar="F", also=("lr", "lr0"),
     )  # fmt: skip
     backbone_learning_rate: float | None = option(
         "Peak learning rate of all layers except the head.", low=0, high=10, metavar="F", default_help="the head's"

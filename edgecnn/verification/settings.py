@@ -11,7 +11,9 @@ from edgecnn.core.options import COMMANDS, REQUIRED, Settings, option
 class VerifySettings(Settings):
     """What an artifact is compared on, and how much it may lose."""
 
-    data: str = option("Evaluation set; with labels, accuracy is measured too.", REQUIRED, metavar="DATA")
+    data: str = option(
+        "Evaluation set; with labels, accuracy is measured too.", REQUIRED, metavar="DATA", also=("dataset",)
+    )
     samples: int | None = option(
         "Evaluate only on N of the images, balanced over the classes.", low=1, metavar="N", default_help="all"
     )

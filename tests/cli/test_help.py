@@ -141,3 +141,30 @@ def test_settings_of_training_are_offered_everywhere() -> None:
         assert flags <= {flag for param in command.params for flag in param.opts}
     hidden = [each.key for each in options(FitSettings, offered_only=False) if each.offered == PROGRAMS]
     assert hidden == ["keep_best", "save_every_steps"]
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (("demo", "m.tflite", "--camera", "0"), "'--source'"),
+        (("build", "mobilenet_v2", "--imgsz=320"), "'--input-size'"),
+        (("train", "m.keras", "--lr0", "0.1"), "'--learning-rate'"),
+        (("profile", "m.tflite", "--num_threads", "2"), "'--threads'"),
+    ],
+)
+def test_an_option_of_another_program_is_answered_with_ours(words: tuple[str, ...], meant: str) -> None:
+    done = CliRunner().invoke(cli, words)
+    assert (
+        done.exit_code == 2 and f"No such option '{words[2].partition('=')[0]}'. Did you mean {meant}?" in done.output
+    )
+
+
+def test_an_option_of_other_programs_means_one_of_ours() -> None:
+    suggested = 0
+    for path, command in _commands():
+        settings = [param for param in command.params if hasattr(param, "declared")]
+        own = {name.lstrip("-") for param in command.params for name in param.opts}
+        words = [word for param in settings for word in param.declared.also if word not in own]
+        assert len(words) == len(set(words)), path
+        suggested += len(words)
+    assert suggested > 20
