@@ -72,7 +72,7 @@ class FileOf(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generi
         if kind is None:
             self._refuse_name(str(value), param, ctx)
         elif kind.name not in self._accepts:
-            sentences = (f"{value} is {kind.words}; expected {self._expected}.", self._remedy(value, kind), self._order)
+            sentences = (f"{value} is {kind.words}; expected {self._expected}.", self._order, self._remedy(value, kind))
             self.fail(" ".join(sentence for sentence in sentences if sentence), param, ctx)
         return value
 
