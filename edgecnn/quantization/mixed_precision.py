@@ -75,7 +75,7 @@ def _islands(network: FloatGraph, chosen: set[int], allowed: Allowed, *, float_o
     for operator in network.graph.operators:
         around = {makers.get(tensor) for tensor in network.variable_inputs(operator.index)}
         after = _consumers(network, operator.index)
-        inside = (after or float_output) and around.union(after) <= chosen | found
+        inside = around and (after or float_output) and around.union(after) <= chosen | found
         if inside and operator.index not in network.layers and allowed(network, operator.index):
             found.add(operator.index)
     return found
