@@ -12,7 +12,7 @@ import numpy as np
 
 from edgecnn.core.compat.tensorflow import tf
 from edgecnn.core.errors import EdgecnnError
-from edgecnn.data.augmentation import mosaic, preset
+from edgecnn.data.augmentation import Augmentation, mosaic, preset
 from edgecnn.data.augmentation.draw import Draw, draw
 from edgecnn.tasks.encoder import Encoder
 from edgecnn.training.order import random_order, shard_order
@@ -20,7 +20,6 @@ from edgecnn.training.rows import TrainingRows
 from edgecnn.training.settings import FitSettings
 
 _CHANGES = 1  # what random numbers are for; 0 is the order's
-_PLAIN = 0.25  # share of the steps, the last ones, that has no mosaics
 
 
 @dataclass(frozen=True)
@@ -109,9 +108,7 @@ class Batches:
         height, width = self.source.inputs.shape[1:3] if self._is_pictures else (1, 1)
         random = np.random.default_rng((self.settings.seed, _CHANGES, step))
         points = self.source.task.points(self.source.truths[rows]) if self._augmentation.crop else None
-        augmentation = self._augmentation
-        if step >= (1 - _PLAIN) * self.settings.epochs * self.steps_per_epoch:
-            augmentation = dataclasses.replace(augmentation, mosaic=0)
+        augmentation = self._augmentation.at(step / (self.settings.epochs * self.steps_per_epoch))
         return draw(augmentation, self.size, height, width, random, points)
 
     @functools.cached_property
@@ -130,7 +127,7 @@ class Batches:
         return shard_order(groups, self.size, settings.shuffle_buffer, settings.seed, epoch)
 
     @property
-    def _augmentation(self) -> Any:
+    def _augmentation(self) -> Augmentation:
         return preset(self.settings.augment if self._is_pictures else "none")
 
     @property

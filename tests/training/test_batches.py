@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from edgecnn.data.augmentation import preset
 from edgecnn.runtime.model.anchors import DetectorRecord
 from edgecnn.runtime.model.contract import Contract, Preprocessing
 from edgecnn.training import FitSettings, TrainingRows
@@ -55,15 +56,24 @@ def test_targets_are_smoothed_and_weights_average_to_one() -> None:
     assert np.allclose(weights[rare], 20 / 3 / 1) and np.isclose(weights.min(), 20 / 3 / 14)
 
 
-def test_mosaics_end_with_three_quarters_of_the_steps() -> None:
-    """Their pixels are of several images."""
+def test_crops_and_mosaics_end_before_the_last_three_tenths_of_the_steps() -> None:
+    """Pixels of a mosaic are of several images; a crop's or a margin's scale is not 1."""
     truths = np.full((16, 1, 8), -1, np.float32)
     record = DetectorRecord(((2, 2, ((0.5, 0.5),)),))
     contract = record.put_into(Contract(Preprocessing(6, 6), "detection", "boxes_and_logits", ("ant",)))
     source = dataclasses.replace(numbered(16), truths=truths, contract=contract)
     batches = Batches(source, FitSettings(batch_size=8, augment="objects_mosaic", epochs=8))
-    mixed = [sum(len(np.unique(image)) > 1 for image in batches.arrays(step)[0]) for step in range(16)]
+    steps = [batches.arrays(step) for step in range(16)]
+    mixed = [sum(len(np.unique(image)) > 1 for image in inputs) for inputs, *_ in steps]
+    scaled = [int((abs(transforms[:, [0, 4]]) != 1).any(axis=1).sum()) for *_, transforms, _, _, _ in steps]
     assert sum(mixed[:12]) > 25 and sum(mixed[12:]) == 0
+    assert sum(scaled[:12]) > 25 and sum(scaled[12:]) == 0
+    assert len({tuple(row) for *_, transforms, _, _, _ in steps[12:] for row in transforms}) == 2, "mirrored or not"
+
+
+def test_a_preset_for_large_objects_is_cropped_to_the_end() -> None:
+    assert preset("objects").at(0.99) == preset("objects")
+    assert preset("objects_overhead").at(0.69).crop and not preset("objects_overhead").at(0.71).crop
 
 
 def test_fewer_pictures_than_a_batch() -> None:

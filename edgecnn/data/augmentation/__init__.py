@@ -26,8 +26,11 @@ class Augmentation:
         expand: largest factor of height and width by which a gray margin makes every third image larger, instead of a
             crop (SSD, arXiv:1512.02325, section 3.6); at least 1.
         mosaic: share of the images that are a window on four images side by side (YOLOv4, arXiv:2004.10934, section
-            3.3); none in the last quarter of the epochs, so that training ends with images as they are.
+            3.3).
         upside_down: share of the images that are flipped top to bottom.
+        whole: share of the steps, the last ones, whose images are whole: no crop, margin or mosaic. People label what
+            the edge of an image cuts off by rules of their own, or don't; a crop labels all of it, and a detector that
+            ends with crops is surer of such objects than the data is.
     """
 
     mirror: float = 0.0
@@ -43,6 +46,11 @@ class Augmentation:
     expand: float = 1.0
     mosaic: float = 0.0
     upside_down: float = 0.0
+    whole: float = 0.0
+
+    def at(self, share: float) -> Augmentation:
+        """What is left of it when a share of the steps is done, 0 to 1."""
+        return replace(self, crop=0.0, expand=1.0, mosaic=0.0) if share >= 1 - self.whole else self
 
     @property
     def moves(self) -> bool:
@@ -61,6 +69,8 @@ class Augmentation:
 
 
 _OBJECTS = Augmentation(mirror=0.5, brightness=0.12, contrast=0.3, saturation=0.3, crop=0.3, expand=1.6)
+# Cells, or fields from the air: no side is up, and many objects are cut by the edges.
+_OVERHEAD = replace(_OBJECTS, upside_down=0.5, whole=0.3)
 PRESETS = {
     "none": Augmentation(),
     "flip": Augmentation(mirror=0.5),
@@ -69,9 +79,9 @@ PRESETS = {
     "light": Augmentation(mirror=0.5, shift=0.1, zoom=0.1, brightness=0.1, contrast=0.1, saturation=0.1),
     "strong": Augmentation(0.5, 0.15, 0.25, 15.0, brightness=0.2, contrast=0.3, saturation=0.3),
     "objects": _OBJECTS,
-    "objects_mosaic": replace(_OBJECTS, mosaic=0.5),
-    "objects_overhead": replace(_OBJECTS, upside_down=0.5),  # cells, fields from the air: no side is up
-    "objects_overhead_mosaic": replace(_OBJECTS, upside_down=0.5, mosaic=0.5),
+    "objects_mosaic": replace(_OBJECTS, mosaic=0.5, whole=0.3),
+    "objects_overhead": _OVERHEAD,
+    "objects_overhead_mosaic": replace(_OVERHEAD, mosaic=0.5),
     "mixup": Augmentation(mirror=0.5, shift=0.1, zoom=0.1, mixup=0.2),
     "cutmix": Augmentation(mirror=0.5, shift=0.1, zoom=0.1, cutmix=1.0),
     "strong_mix": Augmentation(0.5, 0.15, 0.25, 10.0, 0.2, 0.3, 0.3, mixup=0.2, cutmix=1.0),
