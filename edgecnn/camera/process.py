@@ -47,5 +47,6 @@ def short_turns() -> Iterator[None]:
 
 
 def to_stderr(message: str) -> None:
-    """A line for a person on standard error."""
-    print(printable_lines(message), file=sys.stderr, flush=True)
+    """A line for a person on standard error. Whoever reads it may be gone: a sink or a camera goes on without."""
+    with contextlib.suppress(OSError):
+        print(printable_lines(message), file=sys.stderr, flush=True)

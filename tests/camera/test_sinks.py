@@ -17,8 +17,10 @@ from test_demo_command import answers as json_answers
 from test_demo_command import demo
 
 from edgecnn.camera import delivery
+from edgecnn.camera.capture import Counts
 from edgecnn.camera.demo import Demo
 from edgecnn.camera.opening import open_engine
+from edgecnn.camera.process import to_stderr
 from edgecnn.camera.remote import archive
 from edgecnn.camera.rule import Change, Rule, Trigger
 from edgecnn.camera.settings import DemoOptions
@@ -246,6 +248,27 @@ def test_what_is_refused_is_not_tried_again():
         show(delivered, answer(number=1), answer(number=2))
     assert [event.record["frame"] for event in sink.events] == [2] and sink.tries == 2
     assert delivered.notes == ["The sink jsonl double refused an event: status 400."]
+
+
+class _Gone:
+    """Standard error whose reader is gone, as after a restart of the journal."""
+
+    def write(self, text):
+        raise BrokenPipeError(32, "Broken pipe")
+
+    flush = close = lambda self: None
+
+
+def test_a_sink_goes_on_when_nobody_reads_standard_error(monkeypatch):
+    sink = SinkDouble(failures=1)
+    monkeypatch.setattr(delivery, "FIRST_PAUSE_S", 0.01)
+    monkeypatch.setattr(sys, "stderr", _Gone())
+    each = delivery.Delivery(chosen("jsonl:x.jsonl"), sink, 0.3, Counts, to_stderr)
+    for number in (1, 2, 3):
+        each.show(answer(number=number))
+    wait_until(lambda: len(sink.events) == 3)
+    each.close()
+    assert [event.record["frame"] for event in sink.events] == [1, 2, 3] and each.failed == 0 and each.sent == 3
 
 
 def test_json_lines_are_appended_and_hostile_labels_stay_text(tmp_path):

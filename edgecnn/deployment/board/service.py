@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import sys
 import threading
 import time
 from pathlib import Path
@@ -86,7 +85,7 @@ class Heart(threading.Thread):
                 beaten_at = now
                 notify.tell("WATCHDOG=1", f"STATUS={self._sentence(status)}")
             elif ready and not self._watched and now - heard_at > self._patience_s:
-                print("No answers come any more: the service ends.", file=sys.stderr, flush=True)
+                to_stderr("No answers come any more: the service ends.")
                 os._exit(_HUNG)
 
     def _sentence(self, status: dict[str, object]) -> str:
