@@ -30,7 +30,7 @@ class DemoOptions(Settings):
     source: str = option(
         "A camera (0, /dev/video0, picamera2), a video file, a folder of images, or the address of an HTTP Motion-JPEG "
         "or RTSP stream; auto finds the camera.",
-        "auto", metavar="SOURCE", also=("camera", "device", "input", "url", "video", "webcam"),
+        "auto", metavar="SOURCE", also=("camera", "input", "url", "video", "webcam"),
     )  # fmt: skip
     as_fast_as_possible: bool = option("Process every frame of a file, without waiting for its frame rate.", False)
     loop: bool = option("Restart a file or folder when it ends.", False)

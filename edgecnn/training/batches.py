@@ -107,8 +107,8 @@ class Batches:
     def _draw(self, step: int, rows: np.ndarray) -> Draw:
         height, width = self.source.inputs.shape[1:3] if self._is_pictures else (1, 1)
         random = np.random.default_rng((self.settings.seed, _CHANGES, step))
-        points = self.source.task.points(self.source.truths[rows]) if self._augmentation.crop else None
         augmentation = self._augmentation.at(step / (self.settings.epochs * self.steps_per_epoch))
+        points = self.source.task.points(self.source.truths[rows]) if augmentation.crop else None
         return draw(augmentation, self.size, height, width, random, points)
 
     @functools.cached_property
