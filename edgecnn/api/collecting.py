@@ -33,9 +33,9 @@ def collect(
         DeviceError: the board can't be reached.
         EdgecnnError: the folder can't be written, or another process collects into it.
     """
-    from edgecnn.camera.process import to_stderr
     from edgecnn.collecting.board import camera_of
     from edgecnn.collecting.collector import Collector
+    from edgecnn.core.text import to_stderr
 
     tell = announce or (lambda source, addresses: print(printable(source), *addresses, sep="\n"))
     with camera_of(device, options, to_stderr) as open_camera:

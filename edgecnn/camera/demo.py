@@ -16,7 +16,7 @@ from edgecnn.camera.delivery import Delivery, checked_choices, open_deliveries
 from edgecnn.camera.headless import JsonLines
 from edgecnn.camera.meter import HISTORY_S
 from edgecnn.camera.opening import WARMUP, open_engine
-from edgecnn.camera.process import ending_signals, short_turns, to_stderr
+from edgecnn.camera.process import ending_signals, short_turns
 from edgecnn.camera.recognize import Answer, Recognizer, View
 from edgecnn.camera.record import Recording
 from edgecnn.camera.regions import Region
@@ -26,6 +26,7 @@ from edgecnn.camera.sink_choice import Choice
 from edgecnn.camera.source import FrameSource, Wish, open_source
 from edgecnn.camera.window import Window
 from edgecnn.core.errors import UsageError
+from edgecnn.core.text import to_stderr
 from edgecnn.runtime.measure import system
 from edgecnn.runtime.tasks import task_of
 

@@ -9,7 +9,6 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from edgecnn.runtime.model.json_text import printable_lines
 from edgecnn.runtime.portable.signals import ENDING
 
 # Python lets a thread run 5 ms before another gets its turn; a page's threads would delay answers by that much.
@@ -44,9 +43,3 @@ def short_turns() -> Iterator[None]:
         yield
     finally:
         sys.setswitchinterval(before)
-
-
-def to_stderr(message: str) -> None:
-    """A line for a person on standard error. Whoever reads it may be gone: a sink or a camera goes on without."""
-    with contextlib.suppress(OSError):
-        print(printable_lines(message), file=sys.stderr, flush=True)

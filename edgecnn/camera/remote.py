@@ -18,7 +18,8 @@ from edgecnn.camera import events
 from edgecnn.camera.corrections import Corrections
 from edgecnn.camera.settings import DemoOptions
 from edgecnn.core.errors import CameraError, DeviceError, EdgecnnError, RuntimeMissingError, UsageError
-from edgecnn.devices import Note, answers, open_device, to_stderr, zipapp
+from edgecnn.core.text import to_stderr
+from edgecnn.devices import Note, answers, open_device, zipapp
 from edgecnn.devices.child import HEARTBEAT_S, Answer, Complaints, Patience, ended, lines, out_of_time
 from edgecnn.devices.ssh_client import TUNNEL_OPEN
 from edgecnn.devices.ssh_device import CACHE, SshDevice

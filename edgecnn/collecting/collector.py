@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from edgecnn.camera.opening import open_engine
-from edgecnn.camera.process import ending_signals, to_stderr
+from edgecnn.camera.process import ending_signals
 from edgecnn.camera.recognize import Recognizer
 from edgecnn.camera.source import FrameSource, Wish, open_source
 from edgecnn.collecting.live import NO_CAMERA, Live
@@ -20,6 +20,7 @@ from edgecnn.collecting.training import Training
 from edgecnn.collecting.watch import Watch
 from edgecnn.core.errors import CameraError, UsageError
 from edgecnn.core.progress import Progress, silent
+from edgecnn.core.text import to_stderr
 from edgecnn.runtime.run.interpreter import default_threads
 
 __all__ = ["Collector"]

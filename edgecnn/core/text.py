@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from collections.abc import Iterable
 
-from edgecnn.runtime.model.json_text import printable
+from edgecnn.runtime.model.json_text import printable, printable_lines
 
-__all__ = ["age", "counted", "did_you_mean", "printable", "similar"]
+__all__ = ["age", "counted", "did_you_mean", "printable", "similar", "to_stderr"]
 
 
 def counted(count: int, thing: str) -> str:
@@ -34,3 +36,9 @@ def did_you_mean(word: str, choices: Iterable[str]) -> str:
     """For example "Did you mean quantize?"; empty where nothing is similar."""
     found = similar(word, choices)
     return f"Did you mean {' or '.join(found)}?" if found else ""
+
+
+def to_stderr(message: str) -> None:
+    """A line for a person on standard error. Whoever reads it may be gone: a sink or a camera goes on without."""
+    with contextlib.suppress(OSError):
+        print(printable_lines(message), file=sys.stderr, flush=True)

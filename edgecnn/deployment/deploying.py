@@ -13,7 +13,7 @@ from typing import Any
 from edgecnn.camera.settings import DemoOptions
 from edgecnn.core.errors import DeviceError, EdgecnnError
 from edgecnn.core.files import sha256
-from edgecnn.core.text import printable
+from edgecnn.core.text import printable, to_stderr
 from edgecnn.deployment import answers
 from edgecnn.deployment.answers import State
 from edgecnn.deployment.board.places import PREFIX
@@ -21,7 +21,7 @@ from edgecnn.deployment.board.service import OPTIONS
 from edgecnn.deployment.link import Link, link
 from edgecnn.deployment.settings import Boards, LogSettings, Target
 from edgecnn.deployment.version import APP, LABELS, MODEL, Version, archive, secret_path, version
-from edgecnn.devices import Note, to_stderr
+from edgecnn.devices import Note
 from edgecnn.devices.child import lines
 from edgecnn.runtime.model.validation import Record
 from edgecnn.runtime.run.golden import GoldenResult

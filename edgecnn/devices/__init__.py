@@ -5,7 +5,6 @@ A file is a `DeviceKind`.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
@@ -14,7 +13,7 @@ import numpy as np
 
 from edgecnn.core.progress import Progress, silent
 from edgecnn.core.registry import DEVICES
-from edgecnn.runtime.model.json_text import printable_lines
+from edgecnn.core.text import to_stderr
 from edgecnn.runtime.model.model_file import AnyFile, ModelFile
 
 if TYPE_CHECKING:
@@ -91,11 +90,6 @@ class Listener:
     def __call__(self, text: str) -> None:
         """Tell a line."""
         self.note(text)
-
-
-def to_stderr(message: str) -> None:
-    """The default for notes: a line for a person on standard error."""
-    print(printable_lines(message), file=sys.stderr, flush=True)
 
 
 def unaddressed() -> dict[str, str]:

@@ -16,8 +16,8 @@ import numpy as np
 
 from edgecnn.core.errors import EdgecnnError, UsageError
 from edgecnn.core.progress import Progress, silent
-from edgecnn.core.text import counted
-from edgecnn.devices import Device, Note, open_device, to_stderr
+from edgecnn.core.text import counted, to_stderr
+from edgecnn.devices import Device, Note, open_device
 from edgecnn.estimation import known
 from edgecnn.estimation.law import Law, Laws
 from edgecnn.estimation.nnls import nonnegative_least_squares

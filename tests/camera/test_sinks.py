@@ -20,7 +20,6 @@ from edgecnn.camera import delivery
 from edgecnn.camera.capture import Counts
 from edgecnn.camera.demo import Demo
 from edgecnn.camera.opening import open_engine
-from edgecnn.camera.process import to_stderr
 from edgecnn.camera.remote import archive
 from edgecnn.camera.rule import Change, Rule, Trigger
 from edgecnn.camera.settings import DemoOptions
@@ -29,6 +28,7 @@ from edgecnn.camera.sink_choice import chosen
 from edgecnn.camera.sinks import jsonl
 from edgecnn.core.errors import EdgecnnError, UsageError
 from edgecnn.core.registry import CAMERA_SINKS
+from edgecnn.core.text import to_stderr
 
 
 @pytest.mark.parametrize(

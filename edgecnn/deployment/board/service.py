@@ -10,11 +10,11 @@ from pathlib import Path
 
 from edgecnn.camera.capture import LOST
 from edgecnn.camera.demo import Demo
-from edgecnn.camera.process import to_stderr
 from edgecnn.camera.settings import DemoOptions
 from edgecnn.camera.sink_choice import with_paths
 from edgecnn.core.errors import EdgecnnError
 from edgecnn.core.option import Option
+from edgecnn.core.text import to_stderr
 from edgecnn.deployment.board import notify
 from edgecnn.deployment.board.unit import CREDENTIALS, WATCHDOG_S
 
