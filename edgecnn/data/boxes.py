@@ -12,12 +12,14 @@ import numpy as np
 from edgecnn.core.errors import DataError
 from edgecnn.data.dataset import DataSet, FileExample
 from edgecnn.data.listing import printable
-from edgecnn.runtime.run.image_header import read_header
+from edgecnn.runtime.regular_file import check_regular
+from edgecnn.runtime.run.image_header import ImageHeader, limit_bytes, read_header
 
 TASK = "detection"
 MOST_BOXES = 10_000
 """Of one image; COCO's most are 93."""
-_HEADER_BYTES = 1 << 20
+_FIRST_BYTES = 1 << 16
+_JPEG = b"\xff\xd8\xff"
 _SLACK_PIXELS = 1.0  # VOC counts pixels from 1, and programs round: so far a box may stick out without a word
 _TINY_PIXELS = 2.0
 _SHOWN = 3
@@ -157,13 +159,24 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(shown[:_SHOWN]) + (f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else "")
 
 
-def image_size(path: Path) -> tuple[int, int] | None:
-    """Width and height of an image as it is seen, from its header; None where that can't be read."""
+def image_header(path: Path) -> ImageHeader | None:
+    """What an image file says of itself; None where that can't be read.
+
+    A JPEG says it at its beginning. Others are read whole: PNG, TIFF and WebP may say at their end how to turn them.
+    """
     try:
+        check_regular(path, limit_bytes())
         with path.open("rb") as stream:
-            header = read_header(stream.read(_HEADER_BYTES))
+            data = stream.read(_FIRST_BYTES)
+            found = read_header(data) if data.startswith(_JPEG) else None
+            return found or read_header(data + stream.read(limit_bytes()))
     except OSError:
         return None
+
+
+def image_size(path: Path) -> tuple[int, int] | None:
+    """Width and height of an image as it is seen, from its header; None where that can't be read."""
+    header = image_header(path)
     if header is None:
         return None
     return (header.height, header.width) if header.orientation >= 5 else (header.width, header.height)
@@ -225,5 +238,10 @@ def box_example(
         size: width and height that they are of.
         findings: gets what is wrong with them.
     """
-    name = printable(path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name)
+    name = example_name(path, root)
     return FileExample(path, name, annotation=findings.cleaned(boxes, *size, name))
+
+
+def example_name(path: Path, root: Path) -> str:
+    """What an image is called: its path below the data set's root."""
+    return printable(path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name)

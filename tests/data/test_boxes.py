@@ -315,3 +315,64 @@ def test_an_annotation_without_a_name_is_of_the_image_next_to_it(tmp_path: Path)
         example.path.parent.name: example.annotation.boxes[0].corners for example in open_data(str(tmp_path)).examples
     }
     assert found["train"][0] < found["val"][0]
+
+
+def test_keypoints_of_yolo_are_no_polygon(tmp_path: Path) -> None:
+    """Of a pose data set the first four numbers are the box; ten keypoints of three numbers would pass as a polygon."""
+    make("yolo", tmp_path)
+    (tmp_path / "data.yaml").write_text("train: images\nkpt_shape: [2, 3]\nnames: ['cat', 'dog']\n")
+    (tmp_path / "labels" / "a.txt").write_text("1 0.5 0.5 0.2 0.1 0.9 0.9 2 0.1 0.1 0\n")
+    (box,) = open_data(str(tmp_path)).examples[0].annotation.boxes
+    assert np.allclose(box.corners, (16, 13.5, 24, 16.5))
+
+
+def yolo_splits(folder: Path, splits: tuple[str, ...], text: str) -> Path:
+    for split in splits:
+        make("yolo", folder / split)
+        (folder / split / "data.yaml").unlink()
+    (folder / "data.yaml").write_text(f"names: [cat, dog]\n{text}")
+    return folder
+
+
+def test_validation_images_of_yolo_are_never_taken_for_training(tmp_path: Path) -> None:
+    folder = yolo_splits(tmp_path, ("trains", "valid"), "train: ../train/images\nval: ../valid/images\n")
+    with pytest.raises(DataError, match=r"data.yaml says train: ../train/images, and there are no images"):
+        open_data(str(folder))
+
+
+def test_splits_of_yolo_without_images_are_named(tmp_path: Path) -> None:
+    folder = yolo_splits(tmp_path, ("train",), "train: ../train/images\nval: ../valid/images\n")
+    data = open_data(str(folder))
+    assert len(data) == 3
+    assert any("1 splits of data.yaml have no images: val: ../valid/images" in note for note in data.notes)
+
+
+def test_what_yolo_lists_and_labels_without_an_image_is_named(tmp_path: Path) -> None:
+    make("yolo", tmp_path)
+    (tmp_path / "data.yaml").write_text("names: [cat, dog]\ntrain: train.txt\n")
+    (tmp_path / "train.txt").write_text("./images/a.png\nimages/gone.png\n\nimages/b.png\n")
+    for name in ("gone", "classes"):
+        (tmp_path / "labels" / f"{name}.txt").write_text("cat\n")
+    data = open_data(str(tmp_path))
+    assert [example.path.name for example in data.examples] == ["a.png", "b.png"]
+    assert any("1 images that train.txt lists aren't there: images/gone.png" in note for note in data.notes)
+    assert any("1 label files are of images that aren't there: gone.txt" in note for note in data.notes)
+
+
+def test_annotations_of_images_that_coco_does_not_list_are_named(tmp_path: Path) -> None:
+    write_images(tmp_path)
+    values = coco()
+    values["annotations"][0]["image_id"] = "a-17"
+    (tmp_path / "a.json").write_text(json.dumps(values))
+    assert any("image_ids of annotations are of no image in `images`" in note and "a-17" in note
+               for note in open_data(str(tmp_path)).notes)  # fmt: skip
+
+
+def test_what_voc_lists_otherwise_is_named(tmp_path: Path) -> None:
+    make("voc", tmp_path)
+    (tmp_path / "ImageSets" / "Main").mkdir(parents=True)
+    (tmp_path / "ImageSets" / "Main" / "train.txt").write_text("a\ngone\n")
+    data = open_data(str(tmp_path))
+    assert {name: len(each) for name, each in data.splits.items()} == {"train": 1}
+    assert any("1 images that ImageSets lists aren't there, the first is gone" in note for note in data.notes)
+    assert any("2 images are in no list of ImageSets and are left out, b first" in note for note in data.notes)

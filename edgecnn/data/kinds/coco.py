@@ -13,7 +13,8 @@ from typing import Any
 
 from edgecnn.core.errors import DataError, RecordError
 from edgecnn.data.annotated import ANNOTATION_FOLDERS, COCO, ImageIndex, annotation_format, coco_files
-from edgecnn.data.boxes import Box, Findings, box_data, box_data_of_splits, box_example
+from edgecnn.data.box_orientation import annotated_example
+from edgecnn.data.boxes import Box, Findings, box_data, box_data_of_splits
 from edgecnn.data.dataset import DataSet, FileExample
 from edgecnn.data.layout import split_named
 from edgecnn.data.listing import printable
@@ -88,6 +89,9 @@ def _data(values: Any, path: Path, index: ImageIndex, name: str, split: str) -> 
             findings.add("annotations have no bbox and are left out", str(row["image_id"]))
         else:
             boxes.setdefault(row["image_id"], []).append(_box(row, names))
+    listed = {image["id"] for image in values["images"]}
+    for orphan in sorted(str(image) for image in boxes if image not in listed):
+        findings.add("image_ids of annotations are of no image in `images`; they are left out", orphan)
     examples, missing = [], []
     for image in values["images"]:
         found = index.find(str(image["file_name"]), path, split)
@@ -96,7 +100,7 @@ def _data(values: Any, path: Path, index: ImageIndex, name: str, split: str) -> 
         else:
             own = boxes.get(image["id"], [])
             size = float(image["width"]), float(image["height"])
-            examples.append(box_example(found, index.root, own, size, findings))
+            examples.append(annotated_example(found, index.root, own, size, findings))
     notes = [*findings.notes(name)]
     if missing:
         notes.append(f"{name}: {len(missing)} images of the annotations aren't there, the first is {missing[0]}.")

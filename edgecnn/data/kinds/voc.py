@@ -12,7 +12,8 @@ from xml.etree.ElementTree import Element
 
 from edgecnn.core.errors import DataError
 from edgecnn.data.annotated import VOC, ImageIndex, annotation_format, voc_files
-from edgecnn.data.boxes import Box, Findings, box_data, box_example, image_size
+from edgecnn.data.box_orientation import annotated_example
+from edgecnn.data.boxes import Box, Findings, box_data, image_size
 from edgecnn.data.dataset import DataSet, FileExample
 from edgecnn.data.layout import TRAIN, VALIDATION, split_named
 from edgecnn.data.listing import printable
@@ -46,8 +47,11 @@ def open_data(spec: str) -> DataSet:
     if len({example.name for example in found.values()}) < len(found):
         raise DataError(f"{spec}: two of the {len(files)} .xml files are of the same image; expected one per image.")
     classes = {box.label for example in found.values() for box in example.annotation.boxes}
+    lists = _lists(root)
     data = box_data(spec, found.values(), classes, notes)
-    return dataclasses.replace(data, splits=_splits(data, found, root))
+    splits = _splits(data, found, lists)
+    unlike = _unlike_lists(spec, lists, found) if splits else []
+    return dataclasses.replace(data, splits=splits, notes=(*data.notes, *unlike))
 
 
 def _example(path: Path, index: ImageIndex, findings: Findings) -> FileExample | None:
@@ -59,7 +63,7 @@ def _example(path: Path, index: ImageIndex, findings: Findings) -> FileExample |
         findings.add("annotations are of images that aren't there", printable(path.name))
         return None
     boxes = [_box(each, path) for each in root.iter("object")]
-    return box_example(image, index.root, boxes, _size(root, image), findings)
+    return annotated_example(image, index.root, boxes, _size(root, image), findings)
 
 
 def _image(root: Element, path: Path, index: ImageIndex) -> Path | None:
@@ -92,11 +96,25 @@ def _box(each: Element, path: Path) -> Box:
     return Box(label, (corners[0], corners[1], corners[2], corners[3]), difficult=difficult)
 
 
-def _splits(data: DataSet, found: dict[Path, FileExample], root: Path) -> dict[str, DataSet]:
+def _unlike_lists(spec: str, lists: list[tuple[str, set[str]]], found: dict[Path, FileExample]) -> list[str]:
+    """What `ImageSets/Main` lists and isn't there, and the other way around."""
+    listed, there = {stem for _, stems in lists for stem in stems}, {path.stem for path in found}
+    notes = []
+    if listed - there:
+        first = printable(min(listed - there))
+        notes.append(f"{spec}: {len(listed - there)} images that ImageSets lists aren't there, the first is {first}.")
+    if listed and there - listed:
+        first = printable(min(there - listed))
+        notes.append(
+            f"{spec}: {len(there - listed)} images are in no list of ImageSets and are left out, {first} first."
+        )
+    return notes
+
+
+def _splits(data: DataSet, found: dict[Path, FileExample], lists: list[tuple[str, set[str]]]) -> dict[str, DataSet]:
     """As `ImageSets/Main` lists them, or as the folders of the images are called."""
-    listed = _lists(root)
-    if listed:
-        members = {split: [each for path, each in found.items() if path.stem in stems] for split, stems in listed}
+    if lists:
+        members = {split: [each for path, each in found.items() if path.stem in stems] for split, stems in lists}
     else:
         folders = {path: split_named(path.parent.name) for path in found}
         named = sorted({split for split in folders.values() if split})

@@ -6,7 +6,8 @@ of the image and x, y the center; a polygon instead of a box becomes the box aro
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from edgecnn.core.errors import DataError
@@ -22,6 +23,7 @@ SYNTAX = "a data.yaml of YOLO, or a folder with one"
 _KEYS = {"train": TRAIN, "val": VALIDATION, "valid": VALIDATION, "validation": VALIDATION, "test": TEST}
 _MOST_BYTES = 64 << 20
 _NAME_FILES = ("classes.txt", "obj.names", "labels/classes.txt")
+_BOX_NUMBERS = 4
 _IMAGES, _LABELS = "images", "labels"
 
 
@@ -44,12 +46,15 @@ def open_data(spec: str) -> DataSet:
     _, root = annotation_format(spec) or ("", path.parent)
     described = path if path.is_file() else data_yaml(root)
     values = read_flat_yaml(described) if described else {}
-    names = _names(values, root)
-    splits = _splits(values, root)
-    if not splits:
-        return _read(root, ImageIndex(root).paths, names, spec)
-    found = {split: _read(root, paths, names, f"{spec}: {split}") for split, paths in splits.items()}
-    return next(iter(found.values())) if len(found) == 1 else box_data_of_splits(spec, found)
+    names, findings = _names(values, root), Findings()
+    splits = _splits(values, root, findings)
+    numbers = _BOX_NUMBERS if "kpt_shape" in values else None  # keypoints follow, in a pose data set
+    named = {split: f"{spec}: {split}" for split in splits} or {"": spec}
+    splits = splits or {"": list(ImageIndex(root).paths)}
+    found = {split: _read(root, paths, names, named[split], numbers) for split, paths in splits.items()}
+    _find_labels_without_image([path for paths in splits.values() for path in paths], root, findings)
+    data = next(iter(found.values())) if len(found) == 1 else box_data_of_splits(spec, found)
+    return replace(data, notes=(*findings.notes(spec), *data.notes))
 
 
 def _names(values: dict[str, Value], root: Path) -> list[str]:
@@ -69,27 +74,46 @@ def _names(values: dict[str, Value], root: Path) -> list[str]:
     return [printable(line.strip()) for line in _text(file).splitlines() if line.strip()] if file else []
 
 
-def _splits(values: dict[str, Value], root: Path) -> dict[str, list[Path]]:
-    """Images of each split that data.yaml names; of the folders of that name where it names none that is there."""
+def _splits(values: dict[str, Value], root: Path, findings: Findings) -> dict[str, list[Path]]:
+    """Images of each split that data.yaml names; of the folders of that name where it names none that is there.
+
+    Raises:
+        DataError: the validation or test images that data.yaml names are there, and the training images are not.
+    """
     base = values.get("path")
     roots = [root / base, root, root.parent / base] if isinstance(base, str) and base else [root]
     found: dict[str, list[Path]] = {}
+    missing: dict[str, str] = {}
     for key, split in _KEYS.items():
         given = values.get(key, "")
-        places = [place for text in ([given] if isinstance(given, str) else given) if text for place in [str(text)]]
-        paths = [path for place in places for path in _images_of(place, roots)]
+        places = [str(text) for text in ([given] if isinstance(given, str) else given) if text]
+        paths = [path for place in places for path in _images_of(place, roots, findings)]
         if paths and split not in found:
             found[split] = paths
-    if found:
-        return found
-    for folder in sorted(each for place in (root, root / _IMAGES) if place.is_dir() for each in place.iterdir()):
-        name = split_named(folder.name) if folder.is_dir() else None
+        elif places and not paths:
+            missing[split] = f"{key}: {places[0]}"
+    if found and TRAIN in missing:
+        raise DataError(
+            f"{root}: data.yaml says {printable(missing[TRAIN])}, and there are no images; expected a folder, or a "
+            "text file that lists images, below that of data.yaml."
+        )
+    for folder in [] if found else _folders(root):
+        name = split_named(folder.name)
         if name and name not in found and (paths := list(ImageIndex(folder).paths)):
             found[name] = paths
+    for split, said in missing.items():
+        if split not in found:
+            findings.add("splits of data.yaml have no images", printable(said))
     return found
 
 
-def _images_of(place: str, roots: list[Path]) -> Iterator[Path]:
+def _folders(root: Path) -> list[Path]:
+    return sorted(
+        each for place in (root, root / _IMAGES) if place.is_dir() for each in place.iterdir() if each.is_dir()
+    )
+
+
+def _images_of(place: str, roots: list[Path], findings: Findings) -> Iterator[Path]:
     """Images of a folder, or those that a text file lists; `../train/images` is written by Roboflow for its own."""
     inside = place.replace("\\", "/")
     while inside.startswith("../"):
@@ -100,11 +124,22 @@ def _images_of(place: str, roots: list[Path]) -> Iterator[Path]:
     if target.is_dir():
         yield from ImageIndex(target).paths
         return
-    for line in _text(target).splitlines():
-        listed = line.strip()
-        path = next((each for root in (target.parent, *roots) if listed and (each := root / listed).is_file()), None)
-        if path is not None:
+    for listed in filter(None, map(str.strip, _text(target).splitlines())):
+        path = next((each for root in (target.parent, *roots) if (each := root / listed).is_file()), None)
+        if path is None:
+            findings.add(f"images that {printable(target.name)} lists aren't there", printable(listed))
+        else:
             yield path
+
+
+def _find_labels_without_image(images: list[Path], root: Path, findings: Findings) -> None:
+    """Text files in folders of labels of whose name no image is."""
+    folders = {_labels(image).parent for image in images if _labels(image).parent != image.parent}
+    stems = {image.stem for image in (*images, *ImageIndex(root).paths)} | {Path(name).stem for name in _NAME_FILES}
+    for folder in sorted(folders):
+        for text in sorted(folder.glob("*.txt")):
+            if text.stem not in stems:
+                findings.add("label files are of images that aren't there", printable(text.name))
 
 
 def _text(path: Path) -> str:
@@ -114,20 +149,20 @@ def _text(path: Path) -> str:
         raise DataError(f"Can't read {path}: {error.strerror}.") from error
 
 
-def _read(root: Path, paths: tuple[Path, ...] | list[Path], names: list[str], name: str) -> DataSet:
+def _read(root: Path, paths: Sequence[Path], names: list[str], name: str, numbers: int | None) -> DataSet:
     findings = Findings()
-    examples = [example for path in paths if (example := _example(path, root, names, findings))]
+    examples = [example for path in paths if (example := _example(path, root, names, numbers, findings))]
     return box_data(name, examples, names, findings.notes(name))
 
 
-def _example(path: Path, root: Path, names: list[str], findings: Findings) -> FileExample | None:
+def _example(path: Path, root: Path, names: list[str], numbers: int | None, findings: Findings) -> FileExample | None:
     size = image_size(path)
     if size is None:
         findings.add("images have no readable header and are left out", printable(path.name))
         return None
     labels = _labels(path)
     lines = _text(labels).splitlines() if labels.is_file() else []
-    boxes = [_box(line, size, names, labels, row) for row, line in enumerate(lines, 1) if line.strip()]
+    boxes = [_box(line, size, names, numbers, labels, row) for row, line in enumerate(lines, 1) if line.strip()]
     return box_example(path, root, boxes, size, findings)
 
 
@@ -140,10 +175,10 @@ def _labels(image: Path) -> Path:
     return Path(*parts).with_suffix(".txt")
 
 
-def _box(line: str, size: tuple[int, int], names: list[str], path: Path, row: int) -> Box:
+def _box(line: str, size: tuple[int, int], names: list[str], numbers: int | None, path: Path, row: int) -> Box:
     try:
         number, *values = line.split()
-        shares = [float(value) for value in values]
+        shares = [float(value) for value in values[:numbers]]
         index = int(float(number))
     except ValueError as error:
         raise DataError(f"{path}, line {row}: {error}; expected class x y width height.") from error

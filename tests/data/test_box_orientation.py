@@ -1,0 +1,126 @@
+"""Boxes of pictures that EXIF turns land on the same pixels as the object, whatever the labeling program saw."""
+
+from __future__ import annotations
+
+import json
+import struct
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from PIL.ImageOps import exif_transpose
+
+from edgecnn.data import open_data
+
+WIDTH, HEIGHT = 48, 32
+STORED = (6, 4, 22, 12)
+_ORIENTATION = 0x0112
+
+
+def write_turned(path: Path, orientation: int, size: tuple[int, int] = (WIDTH, HEIGHT), **options: Any) -> Image.Image:
+    """A black picture with a white object at `STORED`, to be turned as EXIF says; returns it as it is seen."""
+    pixels = np.zeros((size[1], size[0], 3), np.uint8)
+    left, top, right, bottom = STORED
+    pixels[top:bottom, left:right] = 255
+    exif = Image.Exif()
+    exif[_ORIENTATION] = orientation
+    Image.fromarray(pixels).save(path, exif=exif, **options)
+    return exif_transpose(Image.open(path))
+
+
+def annotate(kind: str, folder: Path, image: str, size: tuple[int, int], corners: Any) -> None:
+    """In COCO's or Pascal VOC's format; `size` and `corners` as the labeling program saw them."""
+    left, top, right, bottom = corners
+    if kind == "coco":
+        values = {
+            "images": [{"id": 1, "file_name": image, "width": size[0], "height": size[1]}],
+            "annotations": [{"image_id": 1, "category_id": 1, "bbox": [left, top, right - left, bottom - top]}],
+            "categories": [{"id": 1, "name": "cat"}],
+        }
+        (folder / "a.json").write_text(json.dumps(values))
+        return
+    box = f"<xmin>{left}</xmin><ymin>{top}</ymin><xmax>{right}</xmax><ymax>{bottom}</ymax>"
+    (folder / "a.xml").write_text(
+        f"<annotation><filename>{image}</filename><size><width>{size[0]}</width><height>{size[1]}</height></size>"
+        f"<object><name>cat</name><bndbox>{box}</bndbox></object></annotation>"
+    )
+
+
+def white(picture: np.ndarray) -> tuple[int, int, int, int]:
+    """Left, top, right, bottom of the object."""
+    rows, columns = np.nonzero(picture[..., 0] > 128)
+    return columns.min(), rows.min(), columns.max() + 1, rows.max() + 1
+
+
+@pytest.mark.parametrize("kind", ["coco", "voc"])
+@pytest.mark.parametrize("orientation", [5, 6, 7, 8])
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp"])
+def test_annotated_as_stored(tmp_path: Path, kind: str, orientation: int, suffix: str) -> None:
+    write_turned(tmp_path / f"a{suffix}", orientation, quality=100)
+    annotate(kind, tmp_path, f"a{suffix}", (WIDTH, HEIGHT), STORED)
+    data = open_data(str(tmp_path))
+    (example,) = data.examples
+    assert example.annotation.boxes[0].corners == pytest.approx(white(example.read()))
+    assert (example.annotation.width, example.annotation.height) == (HEIGHT, WIDTH)
+    assert any("1 images are annotated as they are stored" in note and f"a{suffix}" in note for note in data.notes)
+
+
+@pytest.mark.parametrize("kind", ["coco", "voc"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("scale", [1, 4])
+def test_annotated_as_seen(tmp_path: Path, kind: str, orientation: int, scale: int) -> None:
+    """Also at another resolution than that of the file."""
+    seen = write_turned(tmp_path / "a.png", orientation)
+    corners = [scale * int(each) for each in white(np.asarray(seen))]
+    annotate(kind, tmp_path, "a.png", (scale * seen.width, scale * seen.height), corners)
+    data = open_data(str(tmp_path))
+    assert data.examples[0].annotation.boxes[0].corners == pytest.approx(corners)
+    assert not data.notes
+
+
+@pytest.mark.parametrize("kind", ["coco", "voc"])
+def test_other_proportions_are_named(tmp_path: Path, kind: str) -> None:
+    write_turned(tmp_path / "a.png", 1)
+    annotate(kind, tmp_path, "a.png", (WIDTH, 2 * HEIGHT), STORED)
+    data = open_data(str(tmp_path))
+    assert any("1 images have other proportions than their annotations say" in note for note in data.notes)
+    assert data.examples[0].annotation.sizes() == [(8 / 64, 16 / 48)]
+
+
+def one_block_png(path: Path, width: int, height: int) -> None:
+    """All pixels in one IDAT chunk, as several programs write it; OpenCV and Pillow write many small ones."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I4s", len(content), kind) + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    pixels = np.random.default_rng(0).integers(0, 256, (height, 1 + 3 * width), np.uint8)
+    pixels[:, 0] = 0
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+    data = chunk(b"IDAT", zlib.compress(pixels.tobytes(), 0))
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + header + data + chunk(b"IEND", b""))
+
+
+def test_a_large_png_is_not_left_out(tmp_path: Path) -> None:
+    """Its one chunk is longer than what a look at the beginning of a file sees."""
+    (tmp_path / "images").mkdir()
+    (tmp_path / "labels").mkdir()
+    one_block_png(tmp_path / "images" / "a.png", 900, 600)
+    assert (tmp_path / "images" / "a.png").stat().st_size > 1 << 20
+    (tmp_path / "labels" / "a.txt").write_text("0 0.5 0.5 0.2 0.1\n")
+    (example,) = open_data(str(tmp_path)).examples
+    assert example.annotation.boxes[0].corners == pytest.approx((360, 270, 540, 330))
+    assert example.read().shape == (600, 900, 3)
+
+
+def test_yolo_of_a_large_turned_webp(tmp_path: Path) -> None:
+    """WebP says at its end how to turn it; shares are of what is seen."""
+    (tmp_path / "images").mkdir()
+    (tmp_path / "labels").mkdir()
+    write_turned(tmp_path / "images" / "a.webp", 6, lossless=True)
+    (tmp_path / "labels" / "a.txt").write_text("0 0.5 0.5 0.25 0.5\n")
+    (example,) = open_data(str(tmp_path)).examples
+    assert (example.annotation.width, example.annotation.height) == (HEIGHT, WIDTH)
+    assert example.annotation.boxes[0].corners == pytest.approx((12, 12, 20, 36))
