@@ -25,10 +25,12 @@ if TYPE_CHECKING:
     from edgecnn.api import demo as demo
     from edgecnn.api import deploy as deploy
     from edgecnn.api import diagnose as diagnose
+    from edgecnn.api import draw_boxes as draw_boxes
     from edgecnn.api import estimate as estimate
     from edgecnn.api import examine_data as examine_data
     from edgecnn.api import export as export
     from edgecnn.api import inspect as inspect
+    from edgecnn.api import label as label
     from edgecnn.api import list_deployments as list_deployments
     from edgecnn.api import list_devices as list_devices
     from edgecnn.api import list_models as list_models
@@ -68,10 +70,12 @@ __all__ = [
     "demo",
     "deploy",
     "diagnose",
+    "draw_boxes",
     "estimate",
     "examine_data",
     "export",
     "inspect",
+    "label",
     "list_deployments",
     "list_devices",
     "list_models",

@@ -9,6 +9,7 @@ import pytest
 from skimage import data
 
 import edgecnn
+import edgecnn.api
 from edgecnn.core.errors import EdgecnnError
 
 
@@ -31,6 +32,12 @@ def test_no_module_hides_a_function() -> None:
     """The packages are nouns: `edgecnn.quantize` is the function, whatever was imported before."""
     names = {module.name for module in pkgutil.iter_modules(edgecnn.__path__)}
     assert not names & set(edgecnn.__all__)
+
+
+def test_every_function_is_at_the_top() -> None:
+    functions = {name for name in edgecnn.api.__all__ if not isinstance(getattr(edgecnn.api, name), type)}
+    assert functions == {name for name in functions if getattr(edgecnn, name) is getattr(edgecnn.api, name)}
+    assert functions <= set(dir(edgecnn))
 
 
 @pytest.mark.parametrize(

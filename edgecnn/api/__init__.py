@@ -26,7 +26,7 @@ from edgecnn.api.checking import (
     verify,
 )
 from edgecnn.api.collecting import collect
-from edgecnn.api.data import examine_data, make_shards
+from edgecnn.api.data import draw_boxes, examine_data, make_shards
 from edgecnn.api.deploying import control_deployment, deploy, list_deployments, write_container
 from edgecnn.api.labeling import label
 from edgecnn.api.looking import (
@@ -71,6 +71,7 @@ __all__ = [
     "demo",
     "deploy",
     "diagnose",
+    "draw_boxes",
     "estimate",
     "examine_data",
     "export",

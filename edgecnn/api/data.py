@@ -72,3 +72,25 @@ def make_shards(
     from edgecnn.data.shard_writing import write_shards
 
     return write_shards(open_data(str(data)), folder, ShardSettings(format, size_mb, seed), progress_or(progress))
+
+
+def draw_boxes(data: str | Path, folder: str | Path, *, most: int = 24) -> tuple[str, ...]:
+    """Write copies of some images, PNG, with each annotated box drawn in; crowds and difficult objects are gray.
+
+    Args:
+        data: `DATA` with boxes.
+        folder: for the copies; is made where it doesn't exist.
+        most: how many images.
+
+    Returns:
+        Paths of the files.
+
+    Raises:
+        UsageError: the data has no boxes.
+        DataError: there is no such data.
+        EdgecnnError: a file can't be written.
+    """
+    from edgecnn.data import open_data
+    from edgecnn.data.box_pictures import draw_boxes as stage
+
+    return stage(open_data(str(data)), folder, most)

@@ -28,11 +28,19 @@ POSITION = 25
 @click.option("--shards", type=OutputFile(), metavar="FOLDER",
               help="Write the images as shards into this folder, which must be new or empty.")  # fmt: skip
 @options_of(ShardSettings, "how", partial=True)
+@click.option("--draw", type=OutputFile(), metavar="FOLDER",
+              help="Folder for copies of up to 24 images with their boxes drawn in.")  # fmt: skip
 @click.option("--ray", metavar="ADDRESS|auto", help="Look at the images on all machines of a Ray cluster.")
 @json_option
 @wide_option
 def command(
-    data: str, splits: dict[str, Any], shards: str | None, how: dict[str, Any], ray: str | None, json_path: str | None
+    data: str,
+    splits: dict[str, Any],
+    shards: str | None,
+    how: dict[str, Any],
+    draw: str | None,
+    ray: str | None,
+    json_path: str | None,
 ) -> None:
     """Show what is in a data set: counts, images that can't be read, duplicates, imbalance; or make shards of it.
 
@@ -43,16 +51,18 @@ def command(
     \b
     Examples:
       edgecnn data my-pictures
+      edgecnn data my-boxes --draw look
       edgecnn data my-pictures --shards shards --format webdataset --size-mb 100
       edgecnn data 'shards/train-*.tar' --ray auto
     """
-    _check({**splits, **({"ray": ray} if ray else {})}, shards, how)
+    _check({**splits, **({"ray": ray} if ray else {}), **({"draw": draw} if draw else {})}, shards, how)
     if shards is not None:
         written = _written(data, shards, how)
         emit(written.to_dict(), json_path, lambda: _show_written(written))
     else:
+        drawn = _drawn(data, draw) if draw else ()
         report = _examined(data, splits, ray)
-        emit({"data": data, **report.to_dict()}, json_path, lambda: _show(report))
+        emit({"data": data, **report.to_dict(), "drawn": list(drawn)}, json_path, lambda: _show(report, draw, drawn))
 
 
 def _check(report: dict[str, Any], shards: str | None, how: dict[str, Any]) -> None:
@@ -63,6 +73,13 @@ def _check(report: dict[str, Any], shards: str | None, how: dict[str, Any]) -> N
             f"{flag(next(iter(report)))} can't be used with --shards, which keeps the splits that the data itself has. "
             "Remove one of them."
         )
+
+
+def _drawn(data: str, folder: str) -> tuple[str, ...]:
+    from edgecnn.data import open_data
+    from edgecnn.data.box_pictures import draw_boxes
+
+    return draw_boxes(open_data(data), folder)
 
 
 def _examined(data: str, splits: dict[str, Any], ray: str | None) -> DataReport:
@@ -88,16 +105,19 @@ def _written(data: str, folder: str, how: dict[str, Any]) -> WrittenShards:
         progress.close()
 
 
-def _show(report: DataReport) -> None:
+def _show(report: DataReport, folder: str | None, drawn: tuple[str, ...]) -> None:
     names = sorted({name for counts in report.counts.values() for name in counts})
     rows = [(name, *(f"{counts.get(name, 0):,}" for counts in report.counts.values())) for name in names]
     total = ("all", *(f"{sum(counts.values()):,}" for counts in report.counts.values()))
     if names:
-        print_table(("class", *report.counts), [*rows, total])
+        print_table(("objects" if report.of_objects else "class", *report.counts), [*rows, total])
     if report.typical_px:
         say(f"The shorter side of the images is typically {report.typical_px} px.")
     for sentence in report.warnings() or ["No problem was found."]:
-        say(f"{sentence[:1].upper()}{sentence[1:]}")
+        begins_with_a_name = any(mark in sentence.split()[0] for mark in "./\\")
+        say(sentence if begins_with_a_name else f"{sentence[:1].upper()}{sentence[1:]}")
+    if drawn:
+        say(f"{counted(len(drawn), 'image')} with boxes in {folder}.")
 
 
 def _show_written(written: WrittenShards) -> None:

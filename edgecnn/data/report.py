@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from edgecnn.core.text import counted
-from edgecnn.data.boxes import Boxes
+from edgecnn.data.boxes import TASK, Boxes
 from edgecnn.data.dataset import DataSet, Example, FileExample
 from edgecnn.data.look_alikes import look_alikes
 from edgecnn.data.survey import Survey
@@ -36,6 +36,7 @@ class DataReport(Record):
         classes_not_trained: classes of the validation or test split that have no training image.
         typical_px: median of the shorter side of the training images.
         notes: further sentences for the user.
+        of_objects: whether the counts are of objects, of which an image may have several.
     """
 
     DERIVED = ("imbalance",)
@@ -50,6 +51,7 @@ class DataReport(Record):
     classes_not_trained: tuple[str, ...] = ()
     typical_px: int = 0
     notes: tuple[str, ...] = field(default=())
+    of_objects: bool = False
 
     @property
     def imbalance(self) -> float:
@@ -83,10 +85,8 @@ class DataReport(Record):
         if tiny:
             found.append(f"{counted(len(tiny), 'image')} smaller than half of the model's input: {_list(tiny)}.")
         if self.imbalance > IMBALANCE:
-            found.append(
-                f"the largest class has {self.imbalance:.0f} times as many images as the smallest; --class-weights "
-                "balances them."
-            )
+            unit, remedy = ("objects", "") if self.of_objects else ("images", "; --class-weights balances them")
+            found.append(f"the largest class has {self.imbalance:.0f} times as many {unit} as the smallest{remedy}.")
         return [*found, *self.notes]
 
 
@@ -135,6 +135,7 @@ def examine(parts: Mapping[str, Part], side: int = 0, notes: tuple[str, ...] = (
         classes_not_trained=tuple(sorted(others - trained.keys())),
         typical_px=_typical(train.survey),
         notes=(*not_searched, *_notes(parts, side), *notes),
+        of_objects=train.data.task == TASK,
     )
 
 

@@ -31,6 +31,23 @@ CORNERS = (
     ("bbox_left", "bbox_top", "bbox_right", "bbox_bottom"),
 )
 """What the columns of a box's corners are called, left, top, right and bottom."""
+_BOXES = frozenset(
+    {"bbox", "bboxes", "box", "boxes", "bounding_box", "bndbox", "polygon", "polygons", "segmentation", "rle"}
+    | {
+        "bbox_x",
+        "bbox_y",
+        "bbox_w",
+        "bbox_h",
+        "bbox_width",
+        "bbox_height",
+        "x_center",
+        "y_center",
+        "xcenter",
+        "ycenter",
+    }
+    | {name for corners in CORNERS for name in corners}
+)
+"""Columns that only a table of objects has."""
 _SEPARATORS = ",;\t|"
 _MAX_BYTES = 512 << 20
 _HEADER_BYTES = 1 << 14
@@ -156,6 +173,21 @@ def refuse_missing(paths: Sequence[Path], names: Sequence[str], spec: str) -> No
         raise DataError(
             f"{spec}: {len(missing)} of {len(paths)} files don't exist or are not regular files (the first is "
             f"{missing[0]}). Paths are relative to the folder of {Path(spec).name}."
+        )
+
+
+def refuse_boxes(names: Mapping[int, str], header: Sequence[str], spec: str) -> None:
+    """Refuse columns of boxes that are written otherwise than by their corners; they would be images of one class each.
+
+    Raises:
+        DataError: there are some.
+    """
+    pair = {"x", "y"} if {"x", "y"} <= set(names.values()) else set()
+    found = [header[number] for number, name in names.items() if name in _BOXES | pair]
+    if found:
+        raise DataError(
+            f"{spec} seems to have boxes, in {', '.join(found)}; expected the columns path,label,xmin,ymin,xmax,ymax, "
+            "a row per object. To classify whole images, remove those columns."
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from .errors import RuntimeMissingError
 
 MAX_PIXELS = 1 << 28
-WHITE, GRAY, ACCENT = (255, 255, 255), (190, 190, 190), (210, 160, 40)  # blue, green, red
+WHITE, GRAY, BLACK, ACCENT = (255, 255, 255), (190, 190, 190), (0, 0, 0), (210, 160, 40)  # blue, green, red
 CLASS_COLORS = (ACCENT, (0, 159, 230), (115, 158, 0), (167, 121, 204), (66, 228, 240), (0, 94, 213), (178, 114, 0))
 """Of classes in turn, blue, green, red: told apart by the color-blind too (Okabe and Ito, 2008)."""
 REGION = (60, 200, 255)
@@ -44,13 +45,30 @@ def shade(canvas: np.ndarray, top: int, bottom: int | None = None) -> None:
 
 
 def write_text(
-    canvas: np.ndarray, text: str, place: tuple[int, int], height: float, color: tuple[int, int, int] = WHITE
+    canvas: np.ndarray,
+    text: str,
+    place: tuple[int, int],
+    height: float,
+    color: tuple[int, int, int] = WHITE,
+    outlined: bool = False,
 ) -> None:
-    """Write text whose baseline begins at `place`, (column, row), with lines `height` pixels apart."""
+    """Write text whose baseline begins at `place`, (column, row), with lines `height` pixels apart.
+
+    Outlined in black it is legible on any picture.
+    """
     cv2 = opencv()
     scale = height / 28  # Hershey's capitals are about 22 pixels high at scale 1
     thickness = max(1, round(scale * 2))
-    cv2.putText(canvas, ascii_text(text), place, cv2.FONT_HERSHEY_SIMPLEX, scale, color, thickness, cv2.LINE_AA)
+    strokes = [(BLACK, 3 * thickness)] if outlined else []
+    for stroke, width in (*strokes, (color, thickness)):
+        cv2.putText(canvas, ascii_text(text), place, cv2.FONT_HERSHEY_SIMPLEX, scale, stroke, width, cv2.LINE_AA)
+
+
+def draw_box(canvas: np.ndarray, corners: Sequence[int], text: str, color: tuple[int, int, int]) -> None:
+    """A box with text above its upper left corner, or in it at the image's upper edge; left, top, right, bottom."""
+    unit, (left, top, right, bottom) = unit_of(canvas), corners
+    opencv().rectangle(canvas, (left, top), (right, bottom), color, max(1, unit // 6))
+    write_text(canvas, text, (left, max(top - unit // 4, unit)), unit * 0.8, outlined=True)
 
 
 def ascii_text(text: str) -> str:

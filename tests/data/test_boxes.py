@@ -376,3 +376,40 @@ def test_what_voc_lists_otherwise_is_named(tmp_path: Path) -> None:
     assert {name: len(each) for name, each in data.splits.items()} == {"train": 1}
     assert any("1 images that ImageSets lists aren't there, the first is gone" in note for note in data.notes)
     assert any("2 images are in no list of ImageSets and are left out, b first" in note for note in data.notes)
+
+
+@pytest.mark.parametrize("columns", ["x,y,w,h", "x,y,width,height", "xmin,ymin,width,height", "x_center,y_center,w,h"])
+def test_a_table_of_boxes_is_never_one_of_classes(tmp_path: Path, columns: str) -> None:
+    """Left and top, or the center: only the one who wrote it knows."""
+    write_images(tmp_path)
+    (tmp_path / "t.csv").write_text(f"path,label,{columns}\na.png,cat,4,3,16,15\nb.png,dog,0,0,9,9\n")
+    with pytest.raises(DataError, match=r"seems to have boxes, in .*expected the columns path,label,xmin,ymin,xmax"):
+        open_data(str(tmp_path / "t.csv"))
+
+
+def test_a_column_of_boxes_is_refused(tmp_path: Path) -> None:
+    write_images(tmp_path)
+    (tmp_path / "t.csv").write_text('path,bbox,label\na.png,"[4, 3, 16, 15]",cat\nb.png,"[0, 0, 9, 9]",dog\n')
+    with pytest.raises(DataError, match="seems to have boxes, in bbox"):
+        open_data(str(tmp_path / "t.csv"))
+
+
+def test_a_table_in_shares(tmp_path: Path) -> None:
+    write_images(tmp_path)
+    (tmp_path / "t.csv").write_text(
+        "path,label,xmin,ymin,xmax,ymax\na.png,cat,0.1,0.1,0.5,0.6\nb.png,cat,0,0,1,1\nc.png\n"
+    )
+    data = open_data(str(tmp_path / "t.csv"))
+    assert [each.annotation.boxes[0].corners for each in data.examples[:2]] == [
+        pytest.approx((4, 3, 20, 18)), (0, 0, 40, 30)]  # fmt: skip
+    assert any("taken as shares of the image" in note for note in data.notes)
+
+
+def test_a_table_that_says_the_size(tmp_path: Path) -> None:
+    """Boxes of an image that was made smaller since; without a size they are of the image as it is."""
+    write_images(tmp_path)
+    (tmp_path / "t.csv").write_text(
+        "path,width,height,label,xmin,ymin,xmax,ymax\na.png,80,60,cat,8,6,40,36\nb.png,,,cat,8,6,40,30\n"
+    )
+    found = [each.annotation.sizes() for each in open_data(str(tmp_path / "t.csv")).examples]
+    assert found == [[(0.5, 0.4)], [(0.8, 0.8)]]

@@ -20,6 +20,7 @@ from edgecnn.data.table import (
     plain,
     read_table,
     records,
+    refuse_boxes,
     refuse_missing,
     refuse_splits,
 )
@@ -70,6 +71,7 @@ def _columns(header: Sequence[str], rows: Rows, spec: str) -> tuple[int, int | N
         number: name for number, name in names.items() if number != path and name and not name.startswith("unnamed")
     }
     refuse_splits(rest, rows, spec)
+    refuse_boxes(rest, header, spec)
     label = only(rest, LABELS, header, spec, "label")
     others = [
         header[number] for number, name in rest.items() if name not in ("id", "index", "width", "height", *SPLITS)

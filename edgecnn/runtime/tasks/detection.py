@@ -12,7 +12,7 @@ from ..model.box_decoding import detections, of_outputs, overlaps
 from ..model.contract import Contract, Preprocessing
 from ..model.foreign_detector import ordered
 from ..model.label_file import check_count
-from ..opencv import CLASS_COLORS, opencv, unit_of, write_text
+from ..opencv import CLASS_COLORS, draw_box
 from . import Answer, DeviceTask, Outputs, check_finite
 from .classification import sigmoid
 
@@ -136,14 +136,12 @@ class Detection(DeviceTask):
 
     def draw(self, canvas: np.ndarray, answers: Sequence[Answer], caption: str, contract: Contract) -> None:
         """Each box in its class's color, with its label, the object's number where it has one, and its score."""
-        unit, (height, width) = unit_of(canvas), canvas.shape[:2]
+        height, width = canvas.shape[:2]
         for answer in answers:
-            left, top, right, bottom = in_picture(answer["box"], contract.preprocessing, height, width)
-            color = CLASS_COLORS[answer["index"] % len(CLASS_COLORS)]
-            opencv().rectangle(canvas, (left, top), (right, bottom), color, max(1, unit // 6))
             number = f" #{answer['track']}" if answer.get("track") else ""
             text = f"{answer['label']}{number} {answer['probability']:.0%}"
-            write_text(canvas, text, (left, max(top - unit // 4, unit)), unit * 0.8)
+            corners = in_picture(answer["box"], contract.preprocessing, height, width)
+            draw_box(canvas, corners, text, CLASS_COLORS[answer["index"] % len(CLASS_COLORS)])
 
 
 TASK = Detection()

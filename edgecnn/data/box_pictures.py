@@ -1,0 +1,57 @@
+"""Images with the boxes of their annotations drawn in, so that a person sees whether they fit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from edgecnn.core.errors import EdgecnnError, PictureError, UsageError
+from edgecnn.data.boxes import TASK, Boxes
+from edgecnn.data.dataset import DataSet
+from edgecnn.runtime.opencv import CLASS_COLORS, GRAY, draw_box, opencv
+
+
+def draw_boxes(data: DataSet, folder: str | Path, most: int = 24) -> tuple[str, ...]:
+    """Write copies of some images, PNG, with each box in its class's color; crowds and difficult objects are gray.
+
+    Args:
+        data: with boxes.
+        folder: is made where it doesn't exist; what is in it stays, but for files of the same names.
+        most: how many images; which ones depends on their names only.
+
+    Returns:
+        Paths of the files. An image that can't be read has none.
+
+    Raises:
+        UsageError: the data has no boxes.
+        EdgecnnError: a file can't be written.
+    """
+    if data.task != TASK:
+        raise UsageError(f"{data.name} has no boxes to draw; expected COCO, Pascal VOC, YOLO or a table of boxes.")
+    chosen = data.sample(most)
+    drawn = []
+    for number, example in enumerate(chosen.examples):
+        try:
+            canvas = example.read().copy()
+        except PictureError:
+            continue
+        _draw(canvas, example.annotation, data.classes)
+        path = Path(folder) / f"{number}_{Path(example.name).stem}.png"
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(opencv().imencode(".png", canvas)[1].tobytes())
+        except OSError as error:
+            raise EdgecnnError(f"Can't write {path}: {error.strerror}.") from error
+        drawn.append(str(path))
+    return tuple(drawn)
+
+
+def _draw(canvas: np.ndarray, boxes: Boxes, classes: tuple[str, ...]) -> None:
+    height, width = canvas.shape[:2]
+    across, down = width / boxes.width, height / boxes.height
+    for box in boxes.boxes:
+        left, right = (round(edge * across) for edge in box.corners[::2])
+        top, bottom = (round(edge * down) for edge in box.corners[1::2])
+        color = GRAY if box.ignored else CLASS_COLORS[classes.index(box.label) % len(CLASS_COLORS)]
+        draw_box(canvas, (left, top, right, bottom), box.label, color)
