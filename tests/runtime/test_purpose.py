@@ -68,6 +68,7 @@ def test_what_is_no_classifier_is_named(
     assert "These commands accept it: `edgecnn inspect` (also with --target), `profile` and `compile`" in str(
         caught.value
     )
+    assert ("the four outputs of TFLite_Detection_PostProcess, or" in str(caught.value)) == ("object detection" in said)
     found = model_file.any_from_bytes(data, "m.tflite")
     assert type(found) is AnyFile and found.sha256
 

@@ -8,15 +8,21 @@ from .graph import Graph, Tensor
 
 COMMANDS = "These commands accept it: `edgecnn inspect` (also with --target), `profile` and `compile`"
 _DETECTION = "TFLite_Detection_PostProcess"
+_READ_DETECTORS = (
+    f"the four outputs of {_DETECTION}, or boxes and scores with their anchors in the "
+    "metadata; export it as one of these"
+)
 _TOKENS = ("INT32", "INT64")
 
 
 def refusal(graph: Graph, name: str, *, is_detector: bool = False) -> str:
     """Why a graph can't be used as an image classifier, and which commands take it; empty if it can.
 
-    Of what is a detector, only the input is looked at.
+    Of what is a detector, only the input is looked at; of what looks like one, it is said which detectors are read.
     """
     reason = _input(graph) or ("" if is_detector else _output(graph))
+    if "object detection" in reason:
+        reason += f". Detectors that edgecnn reads have {_READ_DETECTORS}"
     return f"{name} is not an image classifier: it {reason}. {COMMANDS}." if reason else ""
 
 
