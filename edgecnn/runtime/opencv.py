@@ -15,6 +15,7 @@ WHITE, GRAY, BLACK, ACCENT = (255, 255, 255), (190, 190, 190), (0, 0, 0), (210, 
 CLASS_COLORS = (ACCENT, (0, 159, 230), (115, 158, 0), (167, 121, 204), (66, 228, 240), (0, 94, 213), (178, 114, 0))
 """Of classes in turn, blue, green, red: told apart by the color-blind too (Okabe and Ito, 2008)."""
 REGION = (60, 200, 255)
+_LUMA, _MIDDLE = (0.114, 0.587, 0.299), 100  # ITU-R BT.601; so bright a ground needs dark text
 
 
 def opencv() -> Any:
@@ -45,30 +46,37 @@ def shade(canvas: np.ndarray, top: int, bottom: int | None = None) -> None:
 
 
 def write_text(
-    canvas: np.ndarray,
-    text: str,
-    place: tuple[int, int],
-    height: float,
-    color: tuple[int, int, int] = WHITE,
-    outlined: bool = False,
+    canvas: np.ndarray, text: str, place: tuple[int, int], height: float, color: tuple[int, int, int] = WHITE
 ) -> None:
-    """Write text whose baseline begins at `place`, (column, row), with lines `height` pixels apart.
-
-    Outlined in black it is legible on any picture.
-    """
+    """Write text whose baseline begins at `place`, (column, row), with lines `height` pixels apart."""
+    scale, thickness = _font(height)
     cv2 = opencv()
-    scale = height / 28  # Hershey's capitals are about 22 pixels high at scale 1
-    thickness = max(1, round(scale * 2))
-    strokes = [(BLACK, 3 * thickness)] if outlined else []
-    for stroke, width in (*strokes, (color, thickness)):
-        cv2.putText(canvas, ascii_text(text), place, cv2.FONT_HERSHEY_SIMPLEX, scale, stroke, width, cv2.LINE_AA)
+    cv2.putText(canvas, ascii_text(text), place, cv2.FONT_HERSHEY_SIMPLEX, scale, color, thickness, cv2.LINE_AA)
 
 
 def draw_box(canvas: np.ndarray, corners: Sequence[int], text: str, color: tuple[int, int, int]) -> None:
-    """A box with text above its upper left corner, or in it at the image's upper edge; left, top, right, bottom."""
-    unit, (left, top, right, bottom) = unit_of(canvas), corners
-    opencv().rectangle(canvas, (left, top), (right, bottom), color, max(1, unit // 6))
-    write_text(canvas, text, (left, max(top - unit // 4, unit)), unit * 0.8, outlined=True)
+    """A box, and text on a ground of its color above it, or in it at the image's upper edge.
+
+    Args:
+        canvas: is drawn on.
+        corners: left, top, right, bottom in pixels.
+        text: of one line; none where it is empty.
+        color: blue, green, red.
+    """
+    cv2, unit, (left, top, right, bottom) = opencv(), unit_of(canvas), corners
+    cv2.rectangle(canvas, (left, top), (right, bottom), color, max(1, unit // 6))
+    if not text:
+        return
+    (width, height), below = cv2.getTextSize(ascii_text(text), cv2.FONT_HERSHEY_SIMPLEX, *_font(0.8 * unit))
+    place = max(0, min(left, canvas.shape[1] - width)), max(top - below, height + below)
+    cv2.rectangle(canvas, (place[0], place[1] - height - below // 2), (place[0] + width, place[1] + below), color, -1)
+    write_text(canvas, text, place, 0.8 * unit, BLACK if np.dot(color, _LUMA) > _MIDDLE else WHITE)
+
+
+def _font(height: float) -> tuple[float, int]:
+    """Scale and thickness of strokes for lines of that height."""
+    scale = height / 28  # Hershey's capitals are about 22 pixels high at scale 1
+    return scale, max(1, round(scale * 2))
 
 
 def ascii_text(text: str) -> str:

@@ -137,7 +137,7 @@ class Detection(DeviceTask):
     def draw(self, canvas: np.ndarray, answers: Sequence[Answer], caption: str, contract: Contract) -> None:
         """Each box in its class's color, with its label, the object's number where it has one, and its score."""
         height, width = canvas.shape[:2]
-        for answer in answers:
+        for answer in reversed(answers):  # the surest one is on top
             number = f" #{answer['track']}" if answer.get("track") else ""
             text = f"{answer['label']}{number} {answer['probability']:.0%}"
             corners = in_picture(answer["box"], contract.preprocessing, height, width)
