@@ -12,8 +12,9 @@ from pathlib import Path
 
 from edgecnn.data.boxes import Box, Findings, box_example, example_name, image_header
 from edgecnn.data.dataset import FileExample
+from edgecnn.runtime.run.image_header import JPEG, PNG, TIFF, WEBP
 
-_TRANSPOSED = 5  # the orientations from here on exchange rows and columns
+_BY_EXIF = (JPEG, PNG, TIFF, WEBP)  # other kinds say in themselves how they are turned, and all programs do it
 _SAME_SHAPE = 0.02
 _ROUNDED_PIXELS = 2
 _TURNED = "images are annotated as they are stored, not turned as their EXIF says; their boxes are turned"
@@ -36,17 +37,13 @@ def annotated_example(
     A size that is the stored image's, and not that of the image as it is seen, says how the boxes have to be turned.
     """
     header = image_header(path)
-    if header is not None:
-        stored = (header.width, header.height)
-        seen = stored[::-1] if header.orientation >= _TRANSPOSED else stored
-        name = example_name(path, root)
-        if _same_shape(size, seen):
-            pass
-        elif header.orientation >= _TRANSPOSED and _same_shape(size, stored):
+    if header is not None and boxes and not _same_shape(size, header.seen):
+        stored, turns = (header.width, header.height), header.kind in _BY_EXIF and header.orientation in _PLACES
+        if turns and _same_shape(size, stored):
             boxes, size = [_turned(box, size, header.orientation) for box in boxes], (size[1], size[0])
-            findings.add(_TURNED, name)
-        elif boxes:
-            findings.add(_OTHER_SHAPE, name)
+            findings.add(_TURNED, example_name(path, root))
+        else:
+            findings.add(_OTHER_SHAPE, example_name(path, root))
     return box_example(path, root, boxes, size, findings)
 
 

@@ -177,9 +177,7 @@ def image_header(path: Path) -> ImageHeader | None:
 def image_size(path: Path) -> tuple[int, int] | None:
     """Width and height of an image as it is seen, from its header; None where that can't be read."""
     header = image_header(path)
-    if header is None:
-        return None
-    return (header.height, header.width) if header.orientation >= 5 else (header.width, header.height)
+    return None if header is None else header.seen
 
 
 def box_data(

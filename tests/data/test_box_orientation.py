@@ -5,19 +5,27 @@ from __future__ import annotations
 import json
 import struct
 import zlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, features
 from PIL.ImageOps import exif_transpose
 
 from edgecnn.data import open_data
+from edgecnn.data.boxes import image_size
+from edgecnn.runtime.run.image_header import read_header
+from edgecnn.runtime.run.preprocess import read_picture
 
 WIDTH, HEIGHT = 48, 32
 STORED = (6, 4, 22, 12)
 _ORIENTATION = 0x0112
+
+
+LOSSLESS = {".jpg": {"quality": 100}, ".webp": {"lossless": True}, ".avif": {"quality": 100}}
 
 
 def write_turned(path: Path, orientation: int, size: tuple[int, int] = (WIDTH, HEIGHT), **options: Any) -> Image.Image:
@@ -57,9 +65,9 @@ def white(picture: np.ndarray) -> tuple[int, int, int, int]:
 
 @pytest.mark.parametrize("kind", ["coco", "voc"])
 @pytest.mark.parametrize("orientation", [5, 6, 7, 8])
-@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp"])
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif"])
 def test_annotated_as_stored(tmp_path: Path, kind: str, orientation: int, suffix: str) -> None:
-    write_turned(tmp_path / f"a{suffix}", orientation, quality=100)
+    write_turned(tmp_path / f"a{suffix}", orientation, **LOSSLESS.get(suffix, {}))
     annotate(kind, tmp_path, f"a{suffix}", (WIDTH, HEIGHT), STORED)
     data = open_data(str(tmp_path))
     (example,) = data.examples
@@ -124,3 +132,42 @@ def test_yolo_of_a_large_turned_webp(tmp_path: Path) -> None:
     (example,) = open_data(str(tmp_path)).examples
     assert (example.annotation.width, example.annotation.height) == (HEIGHT, WIDTH)
     assert example.annotation.boxes[0].corners == pytest.approx((12, 12, 20, 36))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif", ".avif"])
+def test_the_size_is_that_of_the_decoded_image(tmp_path: Path, suffix: str, orientation: int) -> None:
+    """AVIF's mirrors don't lay it on its side, and TIFF's orientation does."""
+    if suffix == ".avif" and not features.check("avif"):
+        pytest.skip("this Pillow can't write AVIF")
+    write_turned(tmp_path / f"a{suffix}", orientation, **LOSSLESS.get(suffix, {}))
+    assert image_size(tmp_path / f"a{suffix}") == read_picture(tmp_path / f"a{suffix}").shape[1::-1]
+
+
+def test_the_size_of_a_tiff_whose_tile_is_larger(tmp_path: Path) -> None:
+    """Decoding takes the whole tile, but the image is smaller."""
+    cv2.imwrite(str(tmp_path / "a.tif"), np.zeros((20, 30, 3), np.uint8))
+    data = bytearray((tmp_path / "a.tif").read_bytes())
+    header = read_header(bytes(data))
+    assert header is not None and header.seen == (30, 20)
+    header = replace(header, decoded_rows=400)
+    assert header.seen == (30, 20) and header.memory_bytes == 30 * 400 * header.bytes_per_pixel
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("is_declared", [True, False])
+def test_a_clear_tiff_is_turned_once(tmp_path: Path, orientation: int, is_declared: bool) -> None:
+    """Its object is dark, and what is clear around it becomes white, also where no tag says what the fourth is."""
+    pixels = np.zeros((HEIGHT, WIDTH, 4), np.uint8)
+    left, top, right, bottom = STORED
+    pixels[top:bottom, left:right, 3] = 255
+    picture = Image.fromarray(pixels)
+    exif = picture.getexif()
+    exif[_ORIENTATION] = orientation
+    picture.save(tmp_path / "a.tif", exif=exif)
+    if not is_declared:
+        extra_samples, sample_format = struct.pack("<HHII", 338, 3, 1, 2), struct.pack("<HHII", 339, 3, 1, 1)
+        content = (tmp_path / "a.tif").read_bytes()
+        assert extra_samples in content
+        (tmp_path / "a.tif").write_bytes(content.replace(extra_samples, sample_format))
+    assert white(255 - read_picture(tmp_path / "a.tif")) == white(np.asarray(exif_transpose(picture))[..., 3:])

@@ -100,7 +100,8 @@ def _by_opencv(data: bytes, header: ImageHeader, name: str) -> tuple[np.ndarray 
         with complaints:
             layered = cv2.imdecode(array, cv2.IMREAD_UNCHANGED) if header.transparent else None
             if layered is not None and layered.ndim == 3 and layered.shape[2] == 4 and not header.premultiplied:
-                return _upright(_over_white(layered), header.orientation), complaints.text()
+                left_to_turn = 1 if header.kind == TIFF else header.orientation  # libtiff turns it upright itself
+                return _upright(_over_white(layered), left_to_turn), complaints.text()
             picture = cv2.imdecode(array, cv2.IMREAD_COLOR)
             if picture is not None and layered is not None:
                 picture = _without_layer(picture, layered, data, header, name)

@@ -32,7 +32,8 @@ _JPEG_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _JPEG_PROGRESSIVE = (0xC2, 0xC6, 0xCA, 0xCE)
 _JPEG_NO_LENGTH = (0x01, 0xD8)
 _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
-_EXTRA_SAMPLES, _PHOTOMETRIC = 338, 262
+_ORIENTATION, _EXTRA_SAMPLES, _PHOTOMETRIC = 274, 338, 262
+_COUNTERCLOCKWISE = (1, 8, 3, 6)  # EXIF's orientation by quarter turns of ISO/IEC 23008-12, "irot"
 _RGB = 2
 _META_BYTES = 1 << 20
 
@@ -46,9 +47,10 @@ class ImageHeader:
         width: columns, as stored.
         height: rows, as stored.
         bytes_per_pixel: of memory at the peak of decoding, measured with OpenCV 5.
-        orientation: 1 to 8, as EXIF numbers them.
+        orientation: 1 to 8, as EXIF numbers them; 2 for any mirror of AVIF.
         transparent: whether pixels may be transparent.
         premultiplied: whether the decoder gives colors that are multiplied with their opacity (TIFF).
+        decoded_rows: that decoding takes, where they are more than the image has.
     """
 
     kind: str
@@ -58,11 +60,17 @@ class ImageHeader:
     orientation: int = 1
     transparent: bool = False
     premultiplied: bool = False
+    decoded_rows: int = 0
+
+    @property
+    def seen(self) -> tuple[int, int]:
+        """Width and height of the image as it is seen."""
+        return (self.height, self.width) if self.orientation >= 5 else (self.width, self.height)
 
     @property
     def memory_bytes(self) -> int:
         """About what decoding takes at its peak."""
-        return self.width * self.height * self.bytes_per_pixel
+        return self.width * max(self.height, self.decoded_rows) * self.bytes_per_pixel
 
 
 def limit_bytes() -> int:
@@ -234,8 +242,9 @@ def _tiff(data: bytes) -> ImageHeader:
     rows = max(height, -(-tile // max(width, 1)))  # a tile may be larger than the image
     says_so = tags.get(_EXTRA_SAMPLES) in (1, 2)
     transparent = says_so or (_EXTRA_SAMPLES not in tags and tags.get(_PHOTOMETRIC) == _RGB and channels == 4)
-    # libtiff turns the image upright itself.
-    return ImageHeader(TIFF, width, rows, bytes_per_pixel, transparent=transparent, premultiplied=says_so)
+    orientation = tags.get(_ORIENTATION, 1)
+    upright = orientation if 1 <= orientation <= 8 else 1
+    return ImageHeader(TIFF, width, height, bytes_per_pixel, upright, transparent, says_so, rows)
 
 
 def _pnm(data: bytes) -> ImageHeader | None:
@@ -255,8 +264,11 @@ def _iso_media(data: bytes) -> ImageHeader | None:
     if kind is None or not sizes:
         return None
     width, height = max(sizes, key=lambda size: size[0] * size[1])
-    turned = any(box in data[:_META_BYTES] for box in (b"irot", b"imir"))
-    return ImageHeader(kind, width, height, 18, 6 if turned else 1, transparent=True)
+    rotation = re.search(rb"irot(.)", data[:_META_BYTES], re.DOTALL)
+    orientation = _COUNTERCLOCKWISE[rotation[1][0] & 3] if rotation else 1
+    if orientation == 1 and b"imir" in data[:_META_BYTES]:
+        orientation = 2
+    return ImageHeader(kind, width, height, 18, orientation, transparent=True)
 
 
 def _jpeg_2000(data: bytes) -> ImageHeader | None:
