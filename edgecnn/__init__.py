@@ -12,6 +12,7 @@ from edgecnn.core.version import __version__
 
 if TYPE_CHECKING:
     from edgecnn.api import Classifier as Classifier
+    from edgecnn.api import Detector as Detector
     from edgecnn.api import Hints as Hints
     from edgecnn.api import build as build
     from edgecnn.api import calibrate_device as calibrate_device
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from edgecnn.api import list_devices as list_devices
     from edgecnn.api import list_models as list_models
     from edgecnn.api import load as load
+    from edgecnn.api import load_detector as load_detector
     from edgecnn.api import make_shards as make_shards
     from edgecnn.api import measure_receptive_fields as measure_receptive_fields
     from edgecnn.api import profile as profile
@@ -56,6 +58,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Classifier",
+    "Detector",
     "Hints",
     "__version__",
     "build",
@@ -80,6 +83,7 @@ __all__ = [
     "list_devices",
     "list_models",
     "load",
+    "load_detector",
     "make_shards",
     "measure_receptive_fields",
     "profile",

@@ -12,6 +12,7 @@ progress bar in a notebook; elsewhere `progress` is a function of (stage, done, 
 
 from __future__ import annotations
 
+from edgecnn.api.answering import Classifier, Detector, load, load_detector
 from edgecnn.api.checking import (
     calibrate_device,
     check_device,
@@ -30,11 +31,9 @@ from edgecnn.api.data import draw_boxes, examine_data, make_shards
 from edgecnn.api.deploying import control_deployment, deploy, list_deployments, write_container
 from edgecnn.api.labeling import label
 from edgecnn.api.looking import (
-    Classifier,
     compare_models,
     demo,
     inspect,
-    load,
     measure_receptive_fields,
     report,
     set_rejection,
@@ -58,6 +57,7 @@ from edgecnn.core.hints import Hints
 
 __all__ = [
     "Classifier",
+    "Detector",
     "Hints",
     "build",
     "calibrate_device",
@@ -81,6 +81,7 @@ __all__ = [
     "list_devices",
     "list_models",
     "load",
+    "load_detector",
     "make_shards",
     "measure_receptive_fields",
     "profile",

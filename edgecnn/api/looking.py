@@ -1,22 +1,15 @@
-"""What a model answers, costs and sees: what `classify`, `inspect`, `visualize`, `report` and `demo` do."""
+"""What a model costs and sees: what `open-set`, `inspect`, `visualize`, `report` and `demo` do."""
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from edgecnn.api.notebook import progress_or
 from edgecnn.core.hints import NO_HINTS, Hints
 from edgecnn.core.progress import Progress
-from edgecnn.runtime.model.contract import Contract
 from edgecnn.runtime.model.json_text import printable
-from edgecnn.runtime.process import guard
-from edgecnn.runtime.run.answers import answer
-from edgecnn.runtime.run.engine import Engine
 from edgecnn.runtime.run.preprocess import read_picture
 
 if TYPE_CHECKING:
@@ -29,34 +22,6 @@ if TYPE_CHECKING:
     from edgecnn.verification import Verification
     from edgecnn.visualization.panel import Panel
     from edgecnn.visualization.settings import Request
-
-
-class Classifier:
-    """A `.tflite` model that is ready to use."""
-
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
-
-    @property
-    def contract(self) -> Contract:
-        """How images become its input, its labels, where it came from, what was measured."""
-        return self.engine.contract
-
-    def classify(self, image: str | Path | np.ndarray, count: int = 5) -> list[dict[str, Any]]:
-        """The best classes, best first: dictionaries with index, label, id and probability.
-
-        Where the contract rejects the image, "none of these" comes before them, with the index -1 and no probability.
-
-        Args:
-            image: an image file, or uint8 (height, width, 3) in red-green-blue order.
-            count: how many classes.
-
-        Raises:
-            PictureError: the image can't be read.
-        """
-        if isinstance(image, np.ndarray):
-            return answer(self.engine, image, count, order="rgb")
-        return answer(self.engine, read_picture(image), count)
 
 
 def set_rejection(
@@ -83,27 +48,6 @@ def set_rejection(
     from edgecnn.open_set import set_rejection as stage
 
     return stage(model, output, settings, hints=hints, progress=progress_or(progress))
-
-
-def load(
-    path: str | Path, *, labels: str | Path | None = None, threads: int | None = None, hints: Hints = NO_HINTS
-) -> Classifier:
-    """Open a `.tflite` model, ours or by others.
-
-    Args:
-        path: the file.
-        labels: class names, one per line, for a model that has none.
-        threads: processor threads; by default all processors, at most 4.
-        hints: what else is known of a model by others.
-
-    Raises:
-        ModelFileError: the file is missing, damaged or of another kind.
-        CrashError: the runtime can't take it; found out in a child process, so that this one lives on.
-    """
-    said = hints if labels is None else dataclasses.replace(hints, labels=Path(labels))
-    file = said.read(path)
-    guard.try_out(file)
-    return Classifier(Engine(file, threads))
 
 
 def inspect(model: str | Path, *, input_size: int | None = None, trust: bool = False) -> Report:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import tiny_detectors
 
+import edgecnn
 from edgecnn import reporting
 from edgecnn.compression import Tuning, compress
 from edgecnn.core.errors import UsageError
@@ -20,6 +21,7 @@ from edgecnn.estimation.settings import EstimateSettings
 from edgecnn.float_model import keras_file
 from edgecnn.quantization import Calibration, quantize
 from edgecnn.runtime.model import model_file
+from edgecnn.runtime.run.boxes import detect_files
 from edgecnn.tasks.raw_boxes import check_teacher
 from edgecnn.verification import verify
 from edgecnn.verification.doctor import Case
@@ -119,3 +121,21 @@ def test_a_teacher_has_the_same_anchors(tiny_detector: Path) -> None:
     check_teacher(contract, contract)
     with pytest.raises(UsageError, match="classes"):
         check_teacher(contract, contract.replace(labels=("dog",)))
+
+
+def test_from_python(tiny_detector: Path, tmp_path: Path) -> None:
+    """The same boxes as of `edgecnn detect`, from a file and from an array; each kind of model has its own function."""
+    picture = tiny_detectors.noise(np.random.default_rng(1))
+    cv2.imwrite(str(tmp_path / "a.png"), picture)
+    model = tiny_detector / "d.tflite"
+    detector = edgecnn.load_detector(model)
+    found = detector.detect(tmp_path / "a.png", threshold=0, most=7)
+    assert found == detect_files(model_file.read(model), [str(tmp_path / "a.png")], 0, 7)[0]["boxes"]
+    assert found == detector.detect(picture[..., ::-1], threshold=0, most=7)
+    assert len(found) == 7 and {"label", "probability", "box", "pixels"} <= set(found[0])
+    with pytest.raises(UsageError, match=r"d\.tflite is a model for detection; open it with edgecnn\.load_detector"):
+        edgecnn.load(model)
+    edgecnn.quantize(edgecnn.build("mobilenet_v1", input_size=32, width=0.25, classes=5), tmp_path / "c.tflite",
+                     scheme="float32")  # fmt: skip
+    with pytest.raises(UsageError, match=r"c\.tflite is a model for classification; open it with edgecnn\.load\("):
+        edgecnn.load_detector(tmp_path / "c.tflite")
