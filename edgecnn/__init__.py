@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from edgecnn.api import check_device as check_device
     from edgecnn.api import check_target as check_target
     from edgecnn.api import collect as collect
+    from edgecnn.api import compare as compare
     from edgecnn.api import compare_latency as compare_latency
     from edgecnn.api import compare_models as compare_models
     from edgecnn.api import compile_for_target as compile_for_target
@@ -66,6 +67,7 @@ __all__ = [
     "check_device",
     "check_target",
     "collect",
+    "compare",
     "compare_latency",
     "compare_models",
     "compile_for_target",

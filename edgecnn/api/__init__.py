@@ -27,6 +27,7 @@ from edgecnn.api.checking import (
     verify,
 )
 from edgecnn.api.collecting import collect
+from edgecnn.api.comparing import compare
 from edgecnn.api.data import draw_boxes, examine_data, make_shards
 from edgecnn.api.deploying import control_deployment, deploy, list_deployments, write_container
 from edgecnn.api.labeling import label
@@ -64,6 +65,7 @@ __all__ = [
     "check_device",
     "check_target",
     "collect",
+    "compare",
     "compare_latency",
     "compare_models",
     "compile_for_target",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -16,9 +14,7 @@ from edgecnn.comparison.settings import CompareSettings
 from edgecnn.estimation.settings import EstimateSettings
 
 if TYPE_CHECKING:
-    from edgecnn.comparison.candidate import Candidate
     from edgecnn.comparison.leaderboard import Leaderboard
-    from edgecnn.profiling.compare import Comparison
 
 GROUP = "Look inside"
 POSITION = 325
@@ -58,16 +54,17 @@ def command(
       edgecnn compare a.tflite b.tflite --board raspberry_pi_4
       edgecnn compare a.tflite b.tflite --measure pi4 --sort latency
     """
-    from edgecnn.comparison.candidate import candidates
-    from edgecnn.comparison.leaderboard import leaderboard
-    from edgecnn.estimation import estimate, known
+    from edgecnn.comparison.comparing import compare_candidates
+    from edgecnn.core.progress import Terminal
 
-    found = candidates(models, verifications, profiles)
-    estimated = place.is_given and not (measure and place == EstimateSettings(threads=place.threads))
-    if estimated:
-        known.chosen(place)  # refused here, it costs no measurement
-    found, ratios = _timed(found, measure, place.threads) if measure else (found, ())
-    board = leaderboard(found, settings, lambda each: estimate(each.file, place) if estimated else (), ratios)
+    progress = Terminal()
+    try:
+        board = compare_candidates(
+            models, settings, place, verifications=verifications, profiles=profiles, measure=measure,
+            progress=progress, note=progress.between(note),
+        )  # fmt: skip
+    finally:
+        progress.close()
     if html_path:
         from edgecnn.comparison.page import leaderboard_page
         from edgecnn.core.files import write_text
@@ -75,26 +72,6 @@ def command(
         write_text(html_path, leaderboard_page(board))
         note(f"Wrote {html_path}")
     emit(board.to_dict(), json_path, lambda: show(board))
-
-
-def _timed(
-    found: Sequence[Candidate], device: str, threads: int | None
-) -> tuple[tuple[Candidate, ...], tuple[Comparison, ...]]:
-    """The models with profiles of the device, and ratios to the first one from interleaved runs."""
-    from edgecnn.core.progress import Terminal
-    from edgecnn.devices import open_device
-    from edgecnn.profiling import profile
-    from edgecnn.profiling.compare import compare
-
-    progress = Terminal()
-    try:
-        with open_device(device, progress.between(note), progress) as opened:
-            profiles = [profile(each.file, opened, threads=threads) for each in found]
-            ratios = [compare(found[0].file, each.file, opened, threads=threads) for each in found[1:]]
-    finally:
-        progress.close()
-    timed = (replace(each, profiles=(made, *each.profiles)) for each, made in zip(found, profiles))
-    return tuple(timed), tuple(ratios)
 
 
 def show(board: Leaderboard) -> None:

@@ -11,6 +11,7 @@ import pytest
 import tiny_models
 from commands import check_clean_failure, run_cli
 
+import edgecnn
 from edgecnn.comparison.candidate import Candidate, candidates
 from edgecnn.comparison.leaderboard import Leaderboard, leaderboard
 from edgecnn.comparison.page import leaderboard_page
@@ -194,6 +195,8 @@ def test_the_command_over_folders_of_runs(tmp_path):
     board = Leaderboard.from_dict(json.loads((tmp_path / "c.json").read_text()))
     assert [row.model for row in board.rows] == ["run16", "run8"] and board.rows[1].behind.percent == 35.0
     assert done.stdout.index("run16") < done.stdout.index("run8") and (tmp_path / "c.html").exists()
+    again = edgecnn.compare(sorted(tmp_path.glob("run*")), tmp_path / "python.html", max_size_mb=50)
+    assert again == board and (tmp_path / "python.html").read_text() == (tmp_path / "c.html").read_text()
     empty = tmp_path / "empty"
     empty.mkdir()
     assert "holds no .tflite file" in check_clean_failure(run_cli("compare", empty), 2)
