@@ -86,11 +86,10 @@ def draw_boxes(data: str | Path, folder: str | Path, *, most: int = 24) -> tuple
         Paths of the files.
 
     Raises:
-        UsageError: the data has no boxes.
+        UsageError: the data has no boxes, or the folder is inside of it.
         DataError: there is no such data.
         EdgecnnError: a file can't be written.
     """
-    from edgecnn.data import open_data
     from edgecnn.data.box_pictures import draw_boxes as stage
 
-    return stage(open_data(str(data)), folder, most)
+    return stage(str(data), folder, most)

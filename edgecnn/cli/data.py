@@ -76,10 +76,9 @@ def _check(report: dict[str, Any], shards: str | None, how: dict[str, Any]) -> N
 
 
 def _drawn(data: str, folder: str) -> tuple[str, ...]:
-    from edgecnn.data import open_data
     from edgecnn.data.box_pictures import draw_boxes
 
-    return draw_boxes(open_data(data), folder)
+    return draw_boxes(data, folder)
 
 
 def _examined(data: str, splits: dict[str, Any], ray: str | None) -> DataReport:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from edgecnn.comparison.candidate import Candidate, candidates
 from edgecnn.comparison.leaderboard import Leaderboard, leaderboard
 from edgecnn.comparison.settings import CompareSettings
+from edgecnn.core.errors import UsageError
 from edgecnn.core.progress import Progress, silent
 from edgecnn.core.text import to_stderr
 from edgecnn.estimation import estimate, known
@@ -43,9 +44,11 @@ def compare_candidates(
         note: told what a person who waits wants to know.
 
     Raises:
-        UsageError: a folder holds no artifact, or a result is of none of the models.
+        UsageError: there are no models, a folder holds no artifact, or a result is of none of the models.
         EdgecnnError: a file is damaged, nobody has measured the board, or the device can't be reached.
     """
+    if not models:
+        raise UsageError("There are no models to compare; expected .tflite files or folders of runs.")
     found = candidates(*([str(path) for path in paths] for paths in (models, verifications, profiles)))
     ratios: tuple[Comparison, ...] = ()
     estimated = place.is_given and not (measure and place == EstimateSettings(threads=place.threads))

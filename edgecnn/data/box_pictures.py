@@ -7,16 +7,16 @@ from pathlib import Path
 import numpy as np
 
 from edgecnn.core.errors import EdgecnnError, PictureError, UsageError
+from edgecnn.data import open_data
 from edgecnn.data.boxes import TASK, Boxes
-from edgecnn.data.dataset import DataSet
 from edgecnn.runtime.opencv import CLASS_COLORS, GRAY, draw_box, opencv
 
 
-def draw_boxes(data: DataSet, folder: str | Path, most: int = 24) -> tuple[str, ...]:
+def draw_boxes(spec: str, folder: str | Path, most: int = 24) -> tuple[str, ...]:
     """Write copies of some images, PNG, with each box in its class's color; crowds and difficult objects are gray.
 
     Args:
-        data: with boxes.
+        spec: a data set with boxes.
         folder: is made where it doesn't exist; what is in it stays, but for files of the same names.
         most: how many images; which ones depends on their names only.
 
@@ -24,11 +24,17 @@ def draw_boxes(data: DataSet, folder: str | Path, most: int = 24) -> tuple[str, 
         Paths of the files. An image that can't be read has none.
 
     Raises:
-        UsageError: the data has no boxes.
+        UsageError: the data has no boxes, or the folder is inside of it.
+        DataError: there is no such data.
         EdgecnnError: a file can't be written.
     """
+    data = open_data(spec)
+    if Path(spec).is_dir() and Path(folder).resolve().is_relative_to(Path(spec).resolve()):
+        raise UsageError(
+            f"{folder} is inside the data set {spec}, of which the copies would be images. Give a folder elsewhere."
+        )
     if data.task != TASK:
-        raise UsageError(f"{data.name} has no boxes to draw; expected COCO, Pascal VOC, YOLO or a table of boxes.")
+        raise UsageError(f"{spec} has no boxes to draw; expected COCO, Pascal VOC, YOLO or a table of boxes.")
     chosen = data.sample(most)
     drawn = []
     for number, example in enumerate(chosen.examples):

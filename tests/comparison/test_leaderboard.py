@@ -197,6 +197,8 @@ def test_the_command_over_folders_of_runs(tmp_path):
     assert done.stdout.index("run16") < done.stdout.index("run8") and (tmp_path / "c.html").exists()
     again = edgecnn.compare(sorted(tmp_path.glob("run*")), tmp_path / "python.html", max_size_mb=50)
     assert again == board and (tmp_path / "python.html").read_text() == (tmp_path / "c.html").read_text()
+    with pytest.raises(UsageError, match="no models to compare"):
+        edgecnn.compare([])
     empty = tmp_path / "empty"
     empty.mkdir()
     assert "holds no .tflite file" in check_clean_failure(run_cli("compare", empty), 2)

@@ -12,8 +12,9 @@ import cv2
 import numpy as np
 import pytest
 
-from edgecnn.core.errors import DataError
+from edgecnn.core.errors import DataError, UsageError
 from edgecnn.data import open_data
+from edgecnn.data.box_pictures import draw_boxes
 from edgecnn.data.boxes import Boxes
 from edgecnn.data.kind import data_kinds, kind_of
 
@@ -413,3 +414,12 @@ def test_a_table_that_says_the_size(tmp_path: Path) -> None:
     )
     found = [each.annotation.sizes() for each in open_data(str(tmp_path / "t.csv")).examples]
     assert found == [[(0.5, 0.4)], [(0.8, 0.8)]]
+
+
+def test_nothing_is_drawn_into_the_data(tmp_path: Path) -> None:
+    """The copies would be images of it from then on."""
+    make("yolo", tmp_path / "set")
+    with pytest.raises(UsageError, match="inside the data set"):
+        draw_boxes(str(tmp_path / "set"), tmp_path / "set" / "images" / "look")
+    assert len(draw_boxes(str(tmp_path / "set"), tmp_path / "look", most=2)) == 2
+    assert len(open_data(str(tmp_path / "set"))) == 3
