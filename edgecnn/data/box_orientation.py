@@ -17,7 +17,9 @@ from edgecnn.runtime.run.image_header import JPEG, PNG, TIFF, WEBP
 _BY_EXIF = (JPEG, PNG, TIFF, WEBP)  # other kinds say in themselves how they are turned, and all programs do it
 _SAME_SHAPE = 0.02
 _ROUNDED_PIXELS = 2
+_SLOPPY = 0.05  # so far a box drawn by hand may reach beyond the image that it was drawn on
 _TURNED = "images are annotated as they are stored, not turned as their EXIF says; their boxes are turned"
+_OTHER_SIZE = "images have another size than their annotations say; boxes are taken as pixels of the image"
 _OTHER_SHAPE = "images have other proportions than their annotations say; boxes are taken as shares of the image"
 
 # Place in the stored image -> place in the image that is seen, both as shares. JEITA CP-3451, "Orientation".
@@ -35,16 +37,30 @@ def annotated_example(
     """An image with boxes whose annotations say the image's size; arguments and errors as of `box_example`.
 
     A size that is the stored image's, and not that of the image as it is seen, says how the boxes have to be turned.
+    Where boxes reach beyond the size that is said, but not beyond the image, that size is wrong and they are in pixels.
     """
     header = image_header(path)
-    if header is not None and boxes and not _same_shape(size, header.seen):
-        stored, turns = (header.width, header.height), header.kind in _BY_EXIF and header.orientation in _PLACES
-        if turns and _same_shape(size, stored):
+    if header is not None and boxes:
+        name, stored, turns = example_name(path, root), (header.width, header.height), header.kind in _BY_EXIF
+        holds = _holds(size, boxes, _SLOPPY)
+        if holds and _same_shape(size, header.seen):
+            pass
+        elif holds and turns and header.orientation in _PLACES and _same_shape(size, stored):
             boxes, size = [_turned(box, size, header.orientation) for box in boxes], (size[1], size[0])
-            findings.add(_TURNED, example_name(path, root))
-        else:
-            findings.add(_OTHER_SHAPE, example_name(path, root))
+            findings.add(_TURNED, name)
+        elif _holds(header.seen, boxes):
+            size = header.seen
+            findings.add(_OTHER_SIZE, name)
+        elif not _same_shape(size, header.seen):
+            findings.add(_OTHER_SHAPE, name)
     return box_example(path, root, boxes, size, findings)
+
+
+def _holds(size: tuple[float, float], boxes: Sequence[Box], slack: float = 0.0) -> bool:
+    """Whether no box reaches beyond the right and lower edge, but for rounding and a share of the size."""
+    return all(
+        side <= most * (1 + slack) + _ROUNDED_PIXELS for box in boxes for side, most in zip(box.corners[2:], size)
+    )
 
 
 def _same_shape(one: tuple[float, float], other: tuple[float, float]) -> bool:

@@ -90,12 +90,37 @@ def test_annotated_as_seen(tmp_path: Path, kind: str, orientation: int, scale: i
 
 
 @pytest.mark.parametrize("kind", ["coco", "voc"])
-def test_other_proportions_are_named(tmp_path: Path, kind: str) -> None:
+@pytest.mark.parametrize(
+    "size", [(HEIGHT, WIDTH), (WIDTH, 2 * HEIGHT), (12, 8)], ids=["exchanged", "other proportions", "beyond it"]
+)
+def test_a_wrong_size_is_named(tmp_path: Path, kind: str, size: tuple[int, int]) -> None:
+    """The boxes hold in the image: they are its pixels, as other programs take them, which look at no size."""
     write_turned(tmp_path / "a.png", 1)
-    annotate(kind, tmp_path, "a.png", (WIDTH, 2 * HEIGHT), STORED)
+    annotate(kind, tmp_path, "a.png", size, STORED)
+    data = open_data(str(tmp_path))
+    assert any("1 images have another size than their annotations say" in note for note in data.notes)
+    assert data.examples[0].annotation.boxes[0].corners == STORED
+    assert data.examples[0].annotation.sizes() == [(8 / HEIGHT, 16 / WIDTH)]
+
+
+@pytest.mark.parametrize("kind", ["coco", "voc"])
+def test_other_proportions_are_named(tmp_path: Path, kind: str) -> None:
+    """What lies beyond the image can't be its pixels."""
+    write_turned(tmp_path / "a.png", 1)
+    annotate(kind, tmp_path, "a.png", (200, 200), (100, 50, 150, 150))
     data = open_data(str(tmp_path))
     assert any("1 images have other proportions than their annotations say" in note for note in data.notes)
-    assert data.examples[0].annotation.sizes() == [(8 / 64, 16 / 48)]
+    assert data.examples[0].annotation.sizes() == [(0.5, 0.25)]
+
+
+@pytest.mark.parametrize("orientation", [5, 6, 7, 8])
+def test_boxes_beyond_the_stored_image_are_of_the_seen_one(tmp_path: Path, orientation: int) -> None:
+    """The size is the stored image's, the boxes were drawn on the turned one."""
+    write_turned(tmp_path / "a.jpg", orientation, quality=100)
+    corners = (2, 30, 20, 46)
+    annotate("voc", tmp_path, "a.jpg", (WIDTH, HEIGHT), corners)
+    annotation = open_data(str(tmp_path)).examples[0].annotation
+    assert annotation.boxes[0].corners == corners and (annotation.width, annotation.height) == (HEIGHT, WIDTH)
 
 
 def one_block_png(path: Path, width: int, height: int) -> None:
