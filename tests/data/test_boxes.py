@@ -406,6 +406,16 @@ def test_a_table_in_shares(tmp_path: Path) -> None:
     assert any("taken as shares of the image" in note for note in data.notes)
 
 
+def test_shares_ask_for_no_size(tmp_path: Path) -> None:
+    write_images(tmp_path)
+    (tmp_path / "t.csv").write_text(
+        "path,width,height,label,xmin,ymin,xmax,ymax\na.png,9,900,cat,0.1,0.1,0.5,0.6\nb.png,9,900,cat,0,0,1,1\n"
+    )
+    data = open_data(str(tmp_path / "t.csv"))
+    assert data.examples[0].annotation.boxes[0].corners == pytest.approx((4, 3, 20, 18))
+    assert not any("proportions" in note or "another size" in note for note in data.notes)
+
+
 def test_a_table_that_says_the_size(tmp_path: Path) -> None:
     """Boxes of an image that was made smaller since; without a size they are of the image as it is."""
     write_images(tmp_path)

@@ -79,9 +79,10 @@ def _data(spec: str, boxes: dict[str, list[Box]], said: dict[str, tuple[float, f
         if seen is None:
             findings.add("images have no readable header and are left out", printable(text))
             continue
-        size = said.get(text, seen) if min(said.get(text, seen)) > 0 else seen
-        scaled = [_in_pixels(box, size) for box in own] if are_shares else own
-        examples.append(annotated_example(paths[text], root, scaled, size, findings))
+        size = said.get(text, seen)
+        if are_shares:
+            own, size = [_in_pixels(box, seen) for box in own], seen
+        examples.append(annotated_example(paths[text], root, own, size if min(size) > 0 else seen, findings))
     classes = {box.label for own in boxes.values() for box in own}
     return box_data(spec, examples, classes, [*findings.notes(spec), *notes])
 
