@@ -241,6 +241,16 @@ def test_damaged_json_is_one_sentence(tmp_path: Path, change: Any) -> None:
         open_data(str(tmp_path / "a.json"))
 
 
+@pytest.mark.parametrize(("part", "key"), [("annotations", "bbox"), ("images", "width")])
+def test_a_number_without_end_is_one_sentence(tmp_path: Path, part: str, key: str) -> None:
+    write_images(tmp_path)
+    values = coco()
+    values[part][0][key] = [int("9" * 400), 0, 1, 1] if key == "bbox" else int("9" * 400)
+    (tmp_path / "a.json").write_text(json.dumps(values))
+    with pytest.raises(DataError, match="is not COCO's format"):
+        open_data(str(tmp_path))
+
+
 def test_other_files_are_refused(tmp_path: Path) -> None:
     write_images(tmp_path)
     for name, text, reason in (
@@ -259,7 +269,8 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("line", "reason"), [("7 0.5 0.5 0.1 0.1", "class is 7"), ("0 0.5 0.5", "2 numbers"),
-                                              ("0 a b c d", "could not convert")])  # fmt: skip
+                                              ("0 a b c d", "could not convert"),
+                                              ("1e999 0.5 0.5 0.1 0.1", "infinity")])  # fmt: skip
 def test_damaged_lines_of_yolo(tmp_path: Path, line: str, reason: str) -> None:
     make("yolo", tmp_path)
     (tmp_path / "labels" / "a.txt").write_text(f"0 0.5 0.5 0.1 0.1\n{line}\n")

@@ -14,7 +14,7 @@ import pytest
 from fuzzing import mutate, obeyed, running, sandbox
 from fuzzing.sandbox import Outcome
 
-CASES = {"board": 12, "data": 30, "image": 40, "model": 60, "record": 40, "text": 40}
+CASES = {"board": 12, "boxes": 40, "data": 30, "image": 40, "model": 60, "record": 40, "text": 40}
 """How many cases of each target are run here; those that need TensorFlow are left to `tools/fuzz`."""
 
 

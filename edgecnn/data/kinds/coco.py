@@ -73,7 +73,7 @@ def _read(path: Path, index: ImageIndex, name: str, split: str) -> DataSet:
         raise DataError(f"Can't read the annotations {path}: {error}") from error
     try:
         return _data(values, path, index, name, split)
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
         raise DataError(
             f"{path} is not COCO's format: {printable(repr(error))[:200]}. Expected the keys images, annotations and "
             "categories, and bbox as left, top, width, height in pixels."

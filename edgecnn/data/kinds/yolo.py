@@ -180,7 +180,7 @@ def _box(line: str, size: tuple[int, int], names: list[str], numbers: int | None
         number, *values = line.split()
         shares = [float(value) for value in values[:numbers]]
         index = int(float(number))
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:  # the class may be infinite
         raise DataError(f"{path}, line {row}: {error}; expected class x y width height.") from error
     if names and not 0 <= index < len(names):
         raise DataError(
