@@ -21,9 +21,7 @@ from edgecnn.runtime.tasks import task_of
 _OPENS = {"classify": "load", "detect": "load_detector"}
 
 
-class Classifier:
-    """A `.tflite` model that is ready to use."""
-
+class _Model:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
 
@@ -31,6 +29,10 @@ class Classifier:
     def contract(self) -> Contract:
         """How images become its input, its labels, where it came from, what was measured."""
         return self.engine.contract
+
+
+class Classifier(_Model):
+    """A `.tflite` model that is ready to use."""
 
     def classify(self, image: str | Path | np.ndarray, count: int = 5) -> list[dict[str, Any]]:
         """The best classes, best first: dictionaries with index, label, id and probability.
@@ -44,21 +46,12 @@ class Classifier:
         Raises:
             PictureError: the image can't be read.
         """
-        if isinstance(image, np.ndarray):
-            return answer(self.engine, image, count, order="rgb")
-        return answer(self.engine, read_picture(image), count)
+        picture, order = _picture(image)
+        return answer(self.engine, picture, count, order)
 
 
-class Detector:
+class Detector(_Model):
     """A `.tflite` object detector that is ready to use."""
-
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
-
-    @property
-    def contract(self) -> Contract:
-        """How images become its input, its labels, where it came from, what was measured."""
-        return self.engine.contract
 
     def detect(
         self, image: str | Path | np.ndarray, *, threshold: float = 0.3, most: int = 100
@@ -75,9 +68,13 @@ class Detector:
         Raises:
             PictureError: the image can't be read.
         """
-        if isinstance(image, np.ndarray):
-            return detect(self.engine, image, threshold, most, order="rgb")
-        return detect(self.engine, read_picture(image), threshold, most)
+        picture, order = _picture(image)
+        return detect(self.engine, picture, threshold, most, order)
+
+
+def _picture(image: str | Path | np.ndarray) -> tuple[np.ndarray, str]:
+    """The image, and the order of its channels."""
+    return (image, "rgb") if isinstance(image, np.ndarray) else (read_picture(image), "bgr")
 
 
 def load(
@@ -93,7 +90,7 @@ def load(
 
     Raises:
         ModelFileError: the file is missing, damaged or of another kind.
-        UsageError: it is an object detector, which `load_detector` opens.
+        UsageError: it is for another task; the message names the function that opens it.
         CrashError: the runtime can't take it; found out in a child process, so that this one lives on.
     """
     return Classifier(_engine(path, labels, threads, hints, "classify"))
@@ -102,19 +99,7 @@ def load(
 def load_detector(
     path: str | Path, *, labels: str | Path | None = None, threads: int | None = None, hints: Hints = NO_HINTS
 ) -> Detector:
-    """Open a `.tflite` object detector, ours or by others.
-
-    Args:
-        path: the file.
-        labels: class names, one per line, for a model that has none.
-        threads: processor threads; by default all processors, at most 4.
-        hints: what else is known of a model by others.
-
-    Raises:
-        ModelFileError: the file is missing, damaged or of another kind.
-        UsageError: it is no object detector; `load` opens classifiers.
-        CrashError: the runtime can't take it; found out in a child process, so that this one lives on.
-    """
+    """Open a `.tflite` object detector, ours or by others; arguments and errors as of `load`."""
     return Detector(_engine(path, labels, threads, hints, "detect"))
 
 

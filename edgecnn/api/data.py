@@ -88,7 +88,7 @@ def draw_boxes(data: str | Path, folder: str | Path, *, most: int = 24) -> tuple
     Raises:
         UsageError: the data has no boxes, or the folder is inside of it.
         DataError: there is no such data.
-        EdgecnnError: a file can't be written.
+        PictureError: a file can't be written.
     """
     from edgecnn.data.box_pictures import draw_boxes as stage
 

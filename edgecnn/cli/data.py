@@ -55,7 +55,8 @@ def command(
       edgecnn data my-pictures --shards shards --format webdataset --size-mb 100
       edgecnn data 'shards/train-*.tar' --ray auto
     """
-    _check({**splits, **({"ray": ray} if ray else {}), **({"draw": draw} if draw else {})}, shards, how)
+    others = {name: value for name, value in (("ray", ray), ("draw", draw)) if value}
+    _check({**splits, **others}, shards, how)
     if shards is not None:
         written = _written(data, shards, how)
         emit(written.to_dict(), json_path, lambda: _show_written(written))

@@ -41,11 +41,12 @@ def annotated_example(
     """
     header = image_header(path)
     if header is not None and boxes:
-        name, stored, turns = example_name(path, root), (header.width, header.height), header.kind in _BY_EXIF
+        name, stored = example_name(path, root), (header.width, header.height)
+        lies = header.kind in _BY_EXIF and header.orientation in _PLACES
         holds = _holds(size, boxes, _SLOPPY)
         if holds and _same_shape(size, header.seen):
             pass
-        elif holds and turns and header.orientation in _PLACES and _same_shape(size, stored):
+        elif holds and lies and _same_shape(size, stored):
             boxes, size = [_turned(box, size, header.orientation) for box in boxes], (size[1], size[0])
             findings.add(_TURNED, name)
         elif _holds(header.seen, boxes):

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from edgecnn.core.errors import EdgecnnError, PictureError, UsageError
+from edgecnn.core.errors import PictureError, UsageError
 from edgecnn.data import open_data
 from edgecnn.data.boxes import TASK, Boxes
-from edgecnn.runtime.opencv import CLASS_COLORS, GRAY, draw_box, opencv
+from edgecnn.runtime.opencv import CLASS_COLORS, GRAY, draw_box
+from edgecnn.runtime.run.boxes import write_drawn
 
 
 def draw_boxes(spec: str, folder: str | Path, most: int = 24) -> tuple[str, ...]:
@@ -26,30 +27,23 @@ def draw_boxes(spec: str, folder: str | Path, most: int = 24) -> tuple[str, ...]
     Raises:
         UsageError: the data has no boxes, or the folder is inside of it.
         DataError: there is no such data.
-        EdgecnnError: a file can't be written.
+        PictureError: a file can't be written.
     """
-    data = open_data(spec)
     if Path(spec).is_dir() and Path(folder).resolve().is_relative_to(Path(spec).resolve()):
         raise UsageError(
             f"{folder} is inside the data set {spec}, of which the copies would be images. Give a folder elsewhere."
         )
+    data = open_data(spec)
     if data.task != TASK:
         raise UsageError(f"{spec} has no boxes to draw; expected COCO, Pascal VOC, YOLO or a table of boxes.")
-    chosen = data.sample(most)
     drawn = []
-    for number, example in enumerate(chosen.examples):
+    for number, example in enumerate(data.sample(most).examples):
         try:
             canvas = example.read().copy()
         except PictureError:
             continue
         _draw(canvas, example.annotation, data.classes)
-        path = Path(folder) / f"{number}_{Path(example.name).stem}.png"
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(opencv().imencode(".png", canvas)[1].tobytes())
-        except OSError as error:
-            raise EdgecnnError(f"Can't write {path}: {error.strerror}.") from error
-        drawn.append(str(path))
+        drawn.append(write_drawn(canvas, folder, number, example.name))
     return tuple(drawn)
 
 

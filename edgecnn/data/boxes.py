@@ -13,13 +13,12 @@ from edgecnn.core.errors import DataError
 from edgecnn.data.dataset import DataSet, FileExample
 from edgecnn.data.listing import printable
 from edgecnn.runtime.regular_file import check_regular
-from edgecnn.runtime.run.image_header import ImageHeader, limit_bytes, read_header
+from edgecnn.runtime.run.image_header import JPEG, ImageHeader, limit_bytes, read_header
 
 TASK = "detection"
 MOST_BOXES = 10_000
 """Of one image; COCO's most are 93."""
 _FIRST_BYTES = 1 << 16
-_JPEG = b"\xff\xd8\xff"
 _SLACK_PIXELS = 1.0  # VOC counts pixels from 1, and programs round: so far a box may stick out without a word
 _TINY_PIXELS = 2.0
 _SHOWN = 3
@@ -168,8 +167,8 @@ def image_header(path: Path) -> ImageHeader | None:
         check_regular(path, limit_bytes())
         with path.open("rb") as stream:
             data = stream.read(_FIRST_BYTES)
-            found = read_header(data) if data.startswith(_JPEG) else None
-            return found or read_header(data + stream.read(limit_bytes()))
+            found = read_header(data)
+            return found if found and found.kind == JPEG else read_header(data + stream.read(limit_bytes()))
     except OSError:
         return None
 

@@ -31,21 +31,11 @@ CORNERS = (
     ("bbox_left", "bbox_top", "bbox_right", "bbox_bottom"),
 )
 """What the columns of a box's corners are called, left, top, right and bottom."""
-_BOXES = frozenset(
-    {"bbox", "bboxes", "box", "boxes", "bounding_box", "bndbox", "polygon", "polygons", "segmentation", "rle"}
-    | {
-        "bbox_x",
-        "bbox_y",
-        "bbox_w",
-        "bbox_h",
-        "bbox_width",
-        "bbox_height",
-        "x_center",
-        "y_center",
-        "xcenter",
-        "ycenter",
-    }
-    | {name for corners in CORNERS for name in corners}
+_BOXES = (
+    *("bbox", "bboxes", "box", "boxes", "bounding_box", "bndbox", "polygon", "polygons", "segmentation", "rle"),
+    *("bbox_x", "bbox_y", "bbox_w", "bbox_h", "bbox_width", "bbox_height"),
+    *("x_center", "y_center", "xcenter", "ycenter"),
+    *(name for corners in CORNERS for name in corners),
 )
 """Columns that only a table of objects has."""
 _SEPARATORS = ",;\t|"
@@ -182,8 +172,8 @@ def refuse_boxes(names: Mapping[int, str], header: Sequence[str], spec: str) -> 
     Raises:
         DataError: there are some.
     """
-    pair = {"x", "y"} if {"x", "y"} <= set(names.values()) else set()
-    found = [header[number] for number, name in names.items() if name in _BOXES | pair]
+    known = (*_BOXES, "x", "y") if {"x", "y"} <= set(names.values()) else _BOXES
+    found = [header[number] for number, name in names.items() if name in known]
     if found:
         raise DataError(
             f"{spec} seems to have boxes, in {', '.join(found)}; expected the columns path,label,xmin,ymin,xmax,ymax, "

@@ -60,13 +60,11 @@ def draw_box(canvas: np.ndarray, corners: Sequence[int], text: str, color: tuple
     Args:
         canvas: is drawn on.
         corners: left, top, right, bottom in pixels.
-        text: of one line; none where it is empty.
+        text: of one line.
         color: blue, green, red.
     """
     cv2, unit, (left, top, right, bottom) = opencv(), unit_of(canvas), corners
     cv2.rectangle(canvas, (left, top), (right, bottom), color, max(1, unit // 6))
-    if not text:
-        return
     (width, height), below = cv2.getTextSize(ascii_text(text), cv2.FONT_HERSHEY_SIMPLEX, *_font(0.8 * unit))
     place = max(0, min(left, canvas.shape[1] - width)), max(top - below, height + below)
     cv2.rectangle(canvas, (place[0], place[1] - height - below // 2), (place[0] + width, place[1] + below), color, -1)

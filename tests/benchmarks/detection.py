@@ -58,12 +58,11 @@ PLAIN = {
 def held_out(source: Path, folder: Path, fold: str) -> str:
     """The same data set, with links to its folders and splits of its own; the new folder."""
     data = open_data(str(source))
-    own = {} if fold != OWN else {id(each): split for split, part in data.splits.items() for each in part.examples}
+    learned = {example.name for example in data.part("train").examples}
     lists: dict[str, list[str]] = {"train": [], "val": [], "test": []}
     for example, digest in zip(data.examples, data.digests()):
         if fold == OWN:
-            learned = own[id(example)] == "train"
-            split = "test" if not learned else "val" if fraction(digest) < VALIDATION else "train"
+            split = "test" if example.name not in learned else "val" if fraction(digest) < VALIDATION else "train"
         else:
             share = (fraction(digest) - int(fold) / FOLDS) % 1
             split = "test" if share < TEST else "val" if share < TEST + VALIDATION else "train"

@@ -23,8 +23,6 @@ from edgecnn.runtime.run.preprocess import read_picture
 WIDTH, HEIGHT = 48, 32
 STORED = (6, 4, 22, 12)
 _ORIENTATION = 0x0112
-
-
 LOSSLESS = {".jpg": {"quality": 100}, ".webp": {"lossless": True}, ".avif": {"quality": 100}}
 
 
@@ -172,8 +170,7 @@ def test_the_size_is_that_of_the_decoded_image(tmp_path: Path, suffix: str, orie
 def test_the_size_of_a_tiff_whose_tile_is_larger(tmp_path: Path) -> None:
     """Decoding takes the whole tile, but the image is smaller."""
     cv2.imwrite(str(tmp_path / "a.tif"), np.zeros((20, 30, 3), np.uint8))
-    data = bytearray((tmp_path / "a.tif").read_bytes())
-    header = read_header(bytes(data))
+    header = read_header((tmp_path / "a.tif").read_bytes())
     assert header is not None and header.seen == (30, 20)
     header = replace(header, decoded_rows=400)
     assert header.seen == (30, 20) and header.memory_bytes == 30 * 400 * header.bytes_per_pixel

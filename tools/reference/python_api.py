@@ -45,7 +45,8 @@ def _function(name: str, function: Any, level: int = 2) -> str:
 
 def _class(name: str, kind: type) -> str:
     parts = [f"## {name}", *_documented(docstrings.parse(kind.__doc__))]
-    for member, value in vars(kind).items():
+    members = {member: value for each in reversed(kind.__mro__) for member, value in vars(each).items()}
+    for member, value in members.items():
         if member.startswith("_"):
             continue
         if isinstance(value, property):

@@ -134,12 +134,13 @@ def _images_of(place: str, roots: list[Path], findings: Findings) -> Iterator[Pa
 
 def _find_labels_without_image(images: list[Path], root: Path, findings: Findings) -> None:
     """Text files in folders of labels of whose name no image is."""
-    folders = {_labels(image).parent for image in images if _labels(image).parent != image.parent}
-    stems = {image.stem for image in (*images, *ImageIndex(root).paths)} | {Path(name).stem for name in _NAME_FILES}
-    for folder in sorted(folders):
-        for text in sorted(folder.glob("*.txt")):
-            if text.stem not in stems:
-                findings.add("label files are of images that aren't there", printable(text.name))
+    folders = {labels.parent for image in images if (labels := _labels(image)).parent != image.parent}
+    stems = {image.stem for image in images} | {Path(name).stem for name in _NAME_FILES}
+    lonely = [text for folder in sorted(folders) for text in sorted(folder.glob("*.txt")) if text.stem not in stems]
+    others = {image.stem for image in ImageIndex(root).paths} if lonely else set()
+    for text in lonely:
+        if text.stem not in others:
+            findings.add("label files are of images that aren't there", printable(text.name))
 
 
 def _text(path: Path) -> str:

@@ -54,20 +54,25 @@ def detect_files(
     def look(number: int, picture: np.ndarray) -> dict[str, Any]:
         found: dict[str, Any] = {"boxes": detect(engine, picture, threshold, most)}
         if folder is not None:
-            name = f"{number}_{Path(paths[number]).stem}.png"
-            found["drawn"] = _drawn(engine, picture, found["boxes"], Path(folder), name)
+            canvas = picture.copy()
+            engine.task.draw(canvas, found["boxes"], engine.task.caption(found["boxes"]), engine.contract)
+            found["drawn"] = write_drawn(canvas, folder, number, paths[number])
         return found
 
     return for_each(paths, look)
 
 
-def _drawn(engine: Engine, picture: np.ndarray, answers: list[Answer], folder: Path, name: str) -> str:
-    canvas = picture.copy()
-    engine.task.draw(canvas, answers, engine.task.caption(answers), engine.contract)
+def write_drawn(canvas: np.ndarray, folder: str | Path, number: int, name: str) -> str:
+    """Write what was drawn on a copy of the image `name`, the `number`th, as PNG; the path.
+
+    Raises:
+        PictureError: it can't be written.
+    """
+    path = Path(folder) / f"{number}_{Path(name).stem}.png"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         _, encoded = opencv().imencode(".png", canvas)
-        (folder / name).write_bytes(encoded.tobytes())
+        path.write_bytes(encoded.tobytes())
     except OSError as error:
-        raise PictureError(f"Can't write {folder / name}: {error.strerror}.") from error
-    return str(folder / name)
+        raise PictureError(f"Can't write {path}: {error.strerror}.") from error
+    return str(path)

@@ -32,7 +32,7 @@ _JPEG_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _JPEG_PROGRESSIVE = (0xC2, 0xC6, 0xCA, 0xCE)
 _JPEG_NO_LENGTH = (0x01, 0xD8)
 _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
-_ORIENTATION, _EXTRA_SAMPLES, _PHOTOMETRIC = 274, 338, 262
+_EXTRA_SAMPLES, _PHOTOMETRIC = 338, 262
 _COUNTERCLOCKWISE = (1, 8, 3, 6)  # EXIF's orientation by quarter turns of ISO/IEC 23008-12, "irot"
 _RGB = 2
 _META_BYTES = 1 << 20
@@ -242,9 +242,8 @@ def _tiff(data: bytes) -> ImageHeader:
     rows = max(height, -(-tile // max(width, 1)))  # a tile may be larger than the image
     says_so = tags.get(_EXTRA_SAMPLES) in (1, 2)
     transparent = says_so or (_EXTRA_SAMPLES not in tags and tags.get(_PHOTOMETRIC) == _RGB and channels == 4)
-    orientation = tags.get(_ORIENTATION, 1)
-    upright = orientation if 1 <= orientation <= 8 else 1
-    return ImageHeader(TIFF, width, height, bytes_per_pixel, upright, transparent, says_so, rows)
+    orientation = exif_orientation(data)  # EXIF is a TIFF without an image
+    return ImageHeader(TIFF, width, height, bytes_per_pixel, orientation, transparent, says_so, rows)
 
 
 def _pnm(data: bytes) -> ImageHeader | None:
