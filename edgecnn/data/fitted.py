@@ -25,7 +25,6 @@ from edgecnn.data.settings import SplitSettings
 from edgecnn.data.streamed import StreamedPictures
 from edgecnn.data.survey import Look, Survey, in_chunks, kept_survey
 from edgecnn.runtime.model.contract import Preprocessing
-from edgecnn.runtime.opencv import opencv
 from edgecnn.runtime.run.preprocess import fit
 
 _FORMAT = 2
@@ -157,7 +156,6 @@ def _build(data: DataSet, preprocessing: Preprocessing, folder: Path, progress: 
 
 def _decoded(work: tuple[Sequence[Example], Preprocessing]) -> tuple[np.ndarray, list[Look]]:
     """Images, zeros for unreadable ones, and what is seen of them."""
-    opencv().setNumThreads(1)
     examples, preprocessing = work
     pictures, looks = np.zeros((len(examples), *preprocessing.shape), np.uint8), []
     for row, example in enumerate(examples):

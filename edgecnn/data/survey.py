@@ -203,7 +203,6 @@ def in_chunks(
 
 
 def _look(chunk: tuple[Sequence[Readable], Any]) -> list[Look]:
-    opencv().setNumThreads(1)
     return [_looked_at(example) for example in chunk[0]]
 
 

@@ -36,7 +36,7 @@ _PAYS_S = 1.0  # of work that is left; to start children takes half as long
 _HELPER: contextvars.ContextVar[Executor | None] = contextvars.ContextVar("helper", default=None)
 _SIZE = struct.Struct("<Q")
 _START = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from edgecnn.parallel.workers import serve; serve()"
-_ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+_ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "OPENCV_FOR_THREADS_NUM": "1"}
 
 
 class Workers:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -102,6 +103,27 @@ def test_good_pictures_are_what_the_runtime_makes_of_them(corrupt: Path) -> None
     for place, row in enumerate(rows):
         expected = fit(read_picture(corrupt / data.examples[row].name), INPUT)
         assert (cached.pictures[row] == expected).all() and (again[place] == expected).all(), data.examples[row].name
+
+
+def test_a_callers_opencv_is_left_alone(corrupt: Path) -> None:
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(2)
+    try:
+        cv2.GaussianBlur(photo(1, 2000, 2000), (9, 9), 2)  # starts threads, which a fork doesn't have
+        part(corrupt)
+        assert cv2.getNumThreads() == 2
+        child = os.fork()  # as the data loaders of other libraries do
+        if child == 0:
+            status = 1
+            try:
+                signal.alarm(60)
+                os.environ["EDGECNN_CACHE"] = str(corrupt.with_name("cold"))
+                status = int(not part(corrupt).survey.errors)
+            finally:
+                os._exit(status)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    finally:
+        cv2.setNumThreads(before)
 
 
 def test_decoded_once(corrupt: Path) -> None:
