@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shlex
 import sys
 from collections.abc import Callable
@@ -134,17 +135,24 @@ class SettingOption(click.Option):
 
     def __init__(self, declared: Option, group: str, *, several: bool = False) -> None:
         self.declared = declared
+        self._joins = declared.several and not declared.repeated and not several
         name = flag(declared.key)
         if declared.kind == "bool":
             name = f"{name}/--no-{name[2:]}" if declared.default is True else name
             kind: dict[str, Any] = {"is_flag": True, "default": None}
         else:
-            kind = {"type": _Value(declared), "metavar": _metavar(declared), "multiple": several or declared.repeated}
+            multiple = several or declared.several
+            kind = {"type": _Value(declared), "metavar": _metavar(declared), "multiple": multiple}
         # The second name is the value's; it can't meet that of another group's setting or of an argument.
         super().__init__(
             [name, f"{group}__{declared.key}"],
             required=declared.required, help=_help(declared), **kind,
         )  # fmt: skip
+
+    def type_cast_value(self, ctx: click.Context, value: Any) -> Any:
+        """Also `--only a --only b` for `--only a,b`: of two lists none is lost."""
+        found = super().type_cast_value(ctx, value)
+        return tuple(itertools.chain.from_iterable(found)) if self._joins else found
 
 
 def _metavar(declared: Option) -> str:

@@ -14,8 +14,8 @@ from edgecnn.visualization.surest_box import surest_box
 
 
 def grad_cam(subject: Subject, fitted: np.ndarray, classes: list[int], layer: str | None = None) -> Panel:
-    """Grad-CAM for each class, over the last feature map or a layer that is named; of a detector for the surest box of
-    each class, over the map that found it.
+    """Grad-CAM for each class, over the last feature map or a layer that is named; of a detector what supports the
+    surest box of each class, over a map that has some cells across it.
     """
     row = subject.layer(layer) if layer else subject.report.last_map
     title = "Grad-CAM: what supports the class"
@@ -31,18 +31,19 @@ def grad_cam(subject: Subject, fitted: np.ndarray, classes: list[int], layer: st
             heat = subject.class_activation(fitted, index, row)
             scaled = heat / (heat.max() or 1.0)
             drawn = images.over(picture, scaled)
-            where = _peak(scaled) if box is None else f"{box.score:.0%}, found on {row.layer.name}; {_peak(scaled)}"
+            where = _peak(scaled) if box is None else f"score {box.score:.0%}; {row.layer.name}, {_peak(scaled)}"
             caption = subject.contract.label(index)
             drawings.append(Drawing(f"gradcam_{index}", box.on(drawn) if box else drawn, caption, where))
     except (UsageError, ModelFileError) as error:
         return Panel("gradcam", title, missing=str(error))
     size = f"{row.layer.name} ({row.output_shape[1]} x {row.output_shape[2]})"
-    mapped = "the map that found the box" if has_boxes else size
-    note = (
-        f"The channels of {mapped}, weighted by how much each raises the class's score "
-        "(Selvaraju et al. 2017), over the image in gray. Bright places support the class. The map is coarse and "
-        "drawn smoothly."
-    )
+    weighed = f"The channels of {size}, weighted by how much each raises the class's score (Selvaraju et al. 2017)"
+    if has_boxes:
+        weighed = (
+            "The values of a feature map, each weighted by how much it raises the score of this box, the surest of its "
+            "class (Zhao and Chan 2023)"
+        )
+    note = f"{weighed}, over the image in gray. Bright places support the class. The map is coarse and drawn smoothly."
     return Panel("gradcam", title, drawings, note, images.scale_bar("nothing", "most"), width="17rem")
 
 

@@ -51,7 +51,11 @@ def html(subject: Subject, fitted: np.ndarray, name: str, panels: Sequence[Panel
     """The page."""
     answers = subject.answers(fitted)
     drawn = _answered(subject, fitted)
-    said = chart(_classes(answers)) if answers else paragraph("The model is sure of nothing in it.", "note")
+    said = (
+        chart(_classes(answers, subject.task.device.followed))
+        if answers
+        else paragraph("The model is sure of nothing in it.", "note")
+    )
     top = (
         '<div style="display:flex;flex-wrap:wrap;gap:1.5rem;align-items:center;margin-top:1.5rem">'
         f'<div style="width:14rem">{images.image(drawn, f"{name}, as the model receives it")}</div>'
@@ -74,9 +78,10 @@ def _answered(subject: Subject, fitted: np.ndarray) -> np.ndarray:
     return subject.task.drawn(blue_first, [found], subject.contract)[:, :, ::-1]
 
 
-def _classes(answers: Sequence[dict[str, Any]]) -> str:
+def _classes(answers: Sequence[dict[str, Any]], boxes: bool) -> str:
     items = [(answer["label"], 100 * answer["probability"], f"{answer['probability']:.1%}") for answer in answers]
-    return charts.bars(items, "probability in percent", summary=f"The {len(items)} most probable classes", limit=100)
+    axis, summary = ("score", "surest boxes") if boxes else ("probability", "most probable classes")
+    return charts.bars(items, f"{axis} in percent", summary=f"The {len(items)} {summary}", limit=100)
 
 
 def _panel(panel: Panel) -> str:

@@ -16,7 +16,7 @@ class Request(Settings):
     """What to draw; without `panels`, all that the other settings allow."""
 
     panels: tuple[str, ...] = option(
-        "Draw only this panel; repeatable.",
+        "Draw only these panels.",
         (),
         key="only",
         choices=PANELS,

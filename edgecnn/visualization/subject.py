@@ -85,7 +85,11 @@ class KerasSubject(Subject):
         return name, self._layer(name).get_weights()[0]
 
     def class_activation(self, fitted: np.ndarray, index: int, row: LayerReport) -> np.ndarray:
-        """Grad-CAM: Selvaraju et al., ICCV 2017, equations 1 and 2; the score is the logit, or the log probability."""
+        """Grad-CAM: Selvaraju et al., ICCV 2017, equations 1 and 2; the score is the logit, or the log probability.
+
+        Of a detector every place counts with its own gradient, of the surest box's logit: Zhao and Chan, ODAM, ICLR
+        2023, equation 4 without its smoothing. The mean gradient would weigh all objects of the class alike.
+        """
         from edgecnn.core.compat.tensorflow import keras, tf
 
         part = keras.Model(self.model.inputs, [self._layer(row.layer.name).output, *self.model.outputs])
@@ -94,8 +98,10 @@ class KerasSubject(Subject):
             tape.watch(picture)  # so that what is computed from it is recorded, frozen weights or not
             maps, *outputs = part(picture, training=False)
             score = class_score(outputs[-1][0], index, self.contract.output)
-        weights = tf.reduce_mean(tape.gradient(score, maps), axis=(1, 2))[0]
-        result: np.ndarray = tf.nn.relu(tf.reduce_sum(maps[0] * weights, axis=-1)).numpy()
+        weights = tape.gradient(score, maps)
+        if not self.task.device.followed:
+            weights = tf.reduce_mean(weights, axis=(1, 2), keepdims=True)
+        result: np.ndarray = tf.nn.relu(tf.reduce_sum(maps * weights, axis=-1))[0].numpy()
         return result
 
 

@@ -1,4 +1,4 @@
-"""The box that a detector is surest of for a class, and the feature map that found it."""
+"""The box that a detector is surest of for a class, and a feature map that is fine enough to show what supports it."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from edgecnn.runtime.opencv import opencv
 from edgecnn.visualization.base import Subject
 
 _COLOR = (255, 255, 255)
+_CELLS = 4  # of a map, along the shorter side of a box, so that its parts can be told apart
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class SurestBox:
     """One detection.
 
     Attributes:
-        row: the feature map that the heads read there.
+        row: the coarsest feature map that has some cells across the box; not after the one that found it.
         box: y0, x0, y1, x1 as shares of the input.
         score: 0 to 1.
     """
@@ -51,7 +52,13 @@ def surest_box(subject: Subject, fitted: np.ndarray, index: int) -> SurestBox:
     counts = np.cumsum([rows * columns * len(sizes) for rows, columns, sizes in record.levels])
     level = int(np.searchsorted(counts, anchor, side="right"))
     box = np.clip(corners(corrections, record)[anchor], 0, 1)
-    return SurestBox(_map_of(subject, level), box, float(scores[anchor, index]))
+    return SurestBox(_map_of(subject, _fine_level(record, level, box)), box, float(scores[anchor, index]))
+
+
+def _fine_level(record: DetectorRecord, found: int, box: np.ndarray) -> int:
+    height, width = box[2] - box[0], box[3] - box[1]
+    cells = [min(rows * height, columns * width) for rows, columns, _ in record.levels[: found + 1]]
+    return max((level for level, across in enumerate(cells) if across >= _CELLS), default=0)
 
 
 def _map_of(subject: Subject, level: int) -> LayerReport:

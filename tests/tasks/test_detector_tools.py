@@ -21,6 +21,7 @@ from edgecnn.estimation.settings import EstimateSettings
 from edgecnn.float_model import keras_file
 from edgecnn.quantization import Calibration, quantize
 from edgecnn.runtime.model import model_file
+from edgecnn.runtime.model.anchors import DetectorRecord
 from edgecnn.runtime.run.boxes import detect_files
 from edgecnn.tasks.raw_boxes import check_teacher
 from edgecnn.verification import verify
@@ -28,7 +29,8 @@ from edgecnn.verification.doctor import Case
 from edgecnn.visualization import page
 from edgecnn.visualization.draw import draw
 from edgecnn.visualization.settings import Request
-from edgecnn.visualization.subject import open_subject
+from edgecnn.visualization.subject import KerasSubject, open_subject
+from edgecnn.visualization.surest_box import surest_box
 
 LEVELS = 6
 
@@ -74,10 +76,37 @@ def test_levels_and_gradients_of_a_box(tiny_detector: Path, tmp_path: Path, name
     assert abs(max(each["best_score"] for each in values) - answers[0]["probability"]) < step
     assert [each["anchor_sides_px"][0] for each in values] == sorted(each["anchor_sides_px"][0] for each in values)
     if name == "d.keras":
-        assert len(panels["gradcam"].drawings) == 2 and "found on" in panels["gradcam"].drawings[0].detail
+        assert len(panels["gradcam"].drawings) == 2 and "score" in panels["gradcam"].drawings[0].detail
     else:
         assert "Give the .keras file" in panels["gradcam"].missing
     page.write(tmp_path / "page.html", subject, subject.fitted(picture), "0.png", list(panels.values()))
+
+
+def test_what_supports_a_box_is_where_its_score_comes_from(tiny_detector: Path) -> None:
+    """The heads look at three by three cells of a map; nothing else can support a box that they find there."""
+    subject = open_subject(str(tiny_detector / "d.keras"))
+    assert isinstance(subject, KerasSubject)
+    record = DetectorRecord.read(subject.contract)
+    firsts = np.cumsum([0, *(rows * columns * len(sizes) for rows, columns, sizes in record.levels)])
+    elsewhere = 0
+    for path in sorted((tiny_detector / "images").glob("*.png")):
+        fitted = subject.fitted(cv2.imread(str(path)))
+        anchor = int(subject.anchor_outputs(fitted)[1][:, 0].argmax())
+        level = int(np.searchsorted(firsts, anchor, side="right")) - 1
+        rows, columns, sizes = record.levels[level]
+        if rows * columns == 1:
+            continue
+        row, column = divmod((anchor - firsts[level]) // len(sizes), columns)
+        read = subject.model.get_layer(f"level{level}_class_depthwise_conv").input
+        [name] = [layer.name for layer in subject.model.layers if layer.output is read]
+        heat = subject.class_activation(fitted, 0, subject.layer(name))
+        assert heat.shape == (rows, columns)
+        far = np.ones_like(heat, bool)
+        far[max(0, row - 1) : row + 2, max(0, column - 1) : column + 2] = False
+        assert not heat[far].any()
+        elsewhere += far.sum()
+        assert surest_box(subject, fitted, 0).row.output_shape[1] >= rows, "a finer map, or the one that found it"
+    assert elsewhere > 0
 
 
 def test_the_report_shows_what_the_boxes_get_wrong(tiny_detector: Path) -> None:
