@@ -22,7 +22,6 @@ _FIRST_BYTES = 1 << 16
 _SLACK_PIXELS = 1.0  # VOC counts pixels from 1, and programs round: so far a box may stick out without a word
 _TINY_PIXELS = 2.0
 _SHOWN = 3
-_FEW = 20  # objects, of which a median says little
 
 
 @dataclass(frozen=True)
@@ -85,19 +84,6 @@ def box_sizes(data: DataSet) -> np.ndarray:
             f"{data.name} has no boxes to fit anchors to; expected COCO, Pascal VOC, YOLO or a table of boxes."
         )
     return np.array(sizes)
-
-
-def size_spread(data: DataSet) -> float | None:
-    """By how much of it half of the objects miss the median side of their class; the side is the root of a box's area
-    as a share of its image. None if no class has enough objects.
-    """
-    sides: dict[str, list[float]] = {}
-    for example in data.examples:
-        if isinstance(example.annotation, Boxes):
-            for label, (height, width) in zip(example.annotation.labels, example.annotation.sizes()):
-                sides.setdefault(label, []).append(math.sqrt(height * width))
-    misses = [np.abs(np.divide(each, np.median(each)) - 1) for each in sides.values() if len(each) >= _FEW]
-    return float(np.median(np.concatenate(misses))) if misses else None
 
 
 @dataclass

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from edgecnn.core.text import counted
-from edgecnn.data.boxes import TASK, Boxes, size_spread
+from edgecnn.data.boxes import TASK, Boxes
 from edgecnn.data.dataset import DataSet, Example, FileExample
 from edgecnn.data.look_alikes import look_alikes
 from edgecnn.data.survey import Survey
@@ -18,8 +18,6 @@ from edgecnn.runtime.model.validation import Record
 
 TINY = 0.5
 IMBALANCE = 10.0
-ONE_DISTANCE = 0.1
-"""See `size_spread`: cells in a microscope (bccd) have 0.08, raccoons in photographs 0.15, objects of COCO 0.57."""
 _SHOWN = 5
 
 
@@ -180,13 +178,6 @@ def _notes(parts: Mapping[str, Part], side: int) -> tuple[str, ...]:
     moving = sorted({name for part in parts.values() for name in _animations(part.data)})
     if moving:
         found.append(f"{counted(len(moving), 'animated GIF')}: only the first frame is used: {_list(moving)}.")
-    spread = size_spread(parts["train"].data)
-    if spread is not None and spread < ONE_DISTANCE:
-        found.append(
-            f"half of the objects are within {spread:.0%} of the median side of their class, as things are that "
-            "a camera sees from one distance. If no side of the images is up (cells, parts on a belt, fields from the "
-            "air), train with --augment objects_overhead."
-        )
     return tuple(found)
 
 

@@ -15,10 +15,8 @@ import pytest
 from edgecnn.core.errors import DataError, UsageError
 from edgecnn.data import open_data
 from edgecnn.data.box_pictures import draw_boxes
-from edgecnn.data.boxes import Boxes, size_spread
-from edgecnn.data.examination import examine_data
+from edgecnn.data.boxes import Boxes
 from edgecnn.data.kind import data_kinds, kind_of
-from edgecnn.data.settings import SplitSettings
 
 WIDTH, HEIGHT = 40, 30
 OBJECTS = {"a.png": [("cat", 4, 3, 20, 18), ("dog", 10, 6, 30, 27)], "b.png": [("dog", 0, 0, 40, 30)], "c.png": []}
@@ -446,29 +444,3 @@ def test_nothing_is_drawn_into_the_data(tmp_path: Path) -> None:
         draw_boxes(str(tmp_path / "set"), tmp_path / "set" / "images" / "look")
     assert len(draw_boxes(str(tmp_path / "set"), tmp_path / "look", most=2)) == 2
     assert len(open_data(str(tmp_path / "set"))) == 3
-
-
-@pytest.mark.parametrize(
-    ("sides", "spread"),
-    [
-        ([10] * 30, 0.0),
-        ([9] * 10 + [10] * 10 + [11] * 10, 0.1),
-        ([5] * 10 + [10] * 10 + [20] * 10, 0.5),
-        ([10] * 19, None),
-    ],
-)
-def test_how_much_the_objects_of_a_class_differ_in_size(tmp_path: Path, sides: list[int], spread: float | None) -> None:
-    write_images(tmp_path, ["a.png"])
-    dogs = [("dog", 0, 0, 40, 30)] * 3  # too few to say anything
-    boxes = [("cat", n % 7, n % 5, n % 7 + side, n % 5 + side) for n, side in enumerate(sides)]
-    rows = "".join(f"a.png,{','.join(map(str, box))}\n" for box in (*boxes, *dogs))
-    (tmp_path / "t.csv").write_text("path,label,xmin,ymin,xmax,ymax\n" + rows)
-    found = size_spread(open_data(str(tmp_path / "t.csv")))
-    assert found == (None if spread is None else pytest.approx(spread))
-
-
-@pytest.mark.skipif(not REAL.is_dir(), reason="the collection of real data is not at hand")
-@pytest.mark.parametrize(("name", "told"), [("bccd", True), ("raccoon", False), ("coco", False)])
-def test_cells_are_seen_from_one_distance(name: str, told: bool) -> None:
-    report = examine_data(SplitSettings(str(REAL / name)))
-    assert any("--augment objects_overhead" in sentence for sentence in report.warnings()) == told
