@@ -12,7 +12,7 @@ import click
 
 from edgecnn.cli._arguments import SUGGESTED, completed
 from edgecnn.cli._outputs import refuse_overwriting
-from edgecnn.core.option import Option, SettingError
+from edgecnn.core.option import Key, Option, SettingError
 from edgecnn.core.options import Settings, optional, options
 
 if TYPE_CHECKING:
@@ -135,14 +135,13 @@ class SettingOption(click.Option):
 
     def __init__(self, declared: Option, group: str, *, several: bool = False) -> None:
         self.declared = declared
-        self._joins = declared.several and not declared.repeated and not several
+        self._several = several or declared.repeated
         name = flag(declared.key)
         if declared.kind == "bool":
             name = f"{name}/--no-{name[2:]}" if declared.default is True else name
             kind: dict[str, Any] = {"is_flag": True, "default": None}
         else:
-            multiple = several or declared.several
-            kind = {"type": _Value(declared), "metavar": _metavar(declared), "multiple": multiple}
+            kind = {"type": _Value(declared), "metavar": _metavar(declared), "multiple": True}
         # The second name is the value's; it can't meet that of another group's setting or of an argument.
         super().__init__(
             [name, f"{group}__{declared.key}"],
@@ -150,9 +149,21 @@ class SettingOption(click.Option):
         )  # fmt: skip
 
     def type_cast_value(self, ctx: click.Context, value: Any) -> Any:
-        """Also `--only a --only b` for `--only a,b`: of two lists none is lost."""
+        """No value is lost in silence: `--only a --only b` is `--only a,b`, and of one value there may be no second.
+
+        Raises:
+            SettingError: there are two.
+        """
         found = super().type_cast_value(ctx, value)
-        return tuple(itertools.chain.from_iterable(found)) if self._joins else found
+        if not self.multiple or self._several:
+            return found
+        if self.declared.several:
+            return tuple(itertools.chain.from_iterable(found))
+        first, *others = value or (None,)
+        if any(other != first for other in others):
+            received = ", then ".join(repr(str(each)) for each in value)
+            raise SettingError(Key(self.declared.key), f" is given {len(value)} times: {received}. Give it once.")
+        return found[0] if found else None
 
 
 def _metavar(declared: Option) -> str:

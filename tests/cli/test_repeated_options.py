@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
-from edgecnn.cli import inspect, profile, visualize
+from edgecnn.cli import build, cli, inspect, profile, visualize
+from edgecnn.core.option import SettingError
 
 
 @pytest.mark.parametrize(
@@ -33,3 +35,22 @@ def test_no_value_is_lost(command, words: list[str], key: str, expected: tuple, 
     params = command.make_context(command.name or "", [*given, *words]).params
     [found] = [value for name, value in params.items() if name.endswith(f"__{key}")]
     assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--data", "cats", "--data", "dogs"], "--data is given 2 times: 'cats', then 'dogs'. Give it once."),
+        (["--data", "a", "--batch-size", "4", "--batch-size", "9"], "--batch-size is given 2 times: '4', then '9'."),
+    ],
+)
+def test_the_first_of_two_is_not_passed_over(words: list[str], message: str, tmp_path: Path) -> None:
+    (tmp_path / "m.keras").touch()
+    done = CliRunner().invoke(cli, ["train", str(tmp_path / "m.keras"), "-o", str(tmp_path / "x"), *words])
+    assert isinstance(done.exception, SettingError)
+    assert done.exception.spelled(lambda key: f"--{key.replace('_', '-')}").startswith(message)
+
+
+def test_the_same_twice_is_once() -> None:
+    params = build.command.make_context("build", ["mobilenet_v2", "--classes", "3", "--classes", "3"]).params
+    assert [value for name, value in params.items() if name.endswith("__classes")] == [3]
