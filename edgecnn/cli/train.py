@@ -145,7 +145,7 @@ def _show(output: str, trained: Trained) -> None:
         for phase in trained.phases
     ]
     metric = trained.record().metric
-    columns = ("phase", "epochs", "best", f"validation {metric}", "time", "processor time")
+    columns = ("phase", "epochs", "kept", f"validation {metric}", "time", "processor time")
     print_table(columns, rows, drop_first=("processor time", "time"))
     test = f", test {metric} {trained.test.accuracy_percent:.2f} %" if trained.test else ""
     say(f"{output}: validation {metric} {trained.validation.accuracy_percent:.2f} %{test}.")

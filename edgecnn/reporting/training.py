@@ -57,7 +57,7 @@ def compressed(steps: Sequence[CompressionStep]) -> str:
 
 def _curves(phase: PhaseRecord, metric: str) -> str:
     epochs = phase.history.epochs
-    heading = f"<h3>Phase {escape(phase.name)}: {len(epochs)} epochs, the best was {phase.history.best_epoch}</h3>"
+    heading = f"<h3>Phase {escape(phase.name)}: {len(epochs)} epochs, of which {phase.history.best_epoch} is kept</h3>"
     drawn = curves(epochs, metric)
     note = paragraph(
         "The training figures are measured on augmented images, and their loss with smoothed labels.", "note"

@@ -33,11 +33,13 @@ class Score:
         accuracy_percent: the task's first metric, in percent: of a classifier top-1.
         confusion: int64 (classes, classes), images by true class (rows) and answer (columns); None where a task has
             no such thing.
+        standard_error_percent: of the metric, as the images are a sample; 0 where a task doesn't say.
     """
 
     loss: float
     accuracy_percent: float
     confusion: np.ndarray | None = None
+    standard_error_percent: float = 0.0
 
 
 class Task(Protocol):

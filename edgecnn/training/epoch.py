@@ -19,6 +19,7 @@ class Epoch(Record):
         validation_accuracy_percent: the task's metric.
         learning_rate: of the head, at the end of the epoch.
         wall_s: time of the epoch with its validation, in this process.
+        standard_error_percent: of the metric on the validation images; 0 where the task doesn't say.
     """
 
     epoch: int
@@ -28,3 +29,4 @@ class Epoch(Record):
     validation_accuracy_percent: float
     learning_rate: float
     wall_s: float
+    standard_error_percent: float = 0.0

@@ -25,7 +25,7 @@ from edgecnn.training.checkpoint import Checkpoint
 from edgecnn.training.distribution import from_chief, is_chief, local_worker, whole_batch_norms
 from edgecnn.training.epoch import Epoch
 from edgecnn.training.evaluate import Score, score
-from edgecnn.training.history import History
+from edgecnn.training.history import History, best_of, kept_of
 from edgecnn.training.learner import Learner, Teacher, Trainee
 from edgecnn.training.rows import TrainingRows
 from edgecnn.training.settings import FitSettings
@@ -215,21 +215,21 @@ class _Fit:
             measured.accuracy_percent,
             self.learner.learning_rate,
             wall_s,
+            measured.standard_error_percent,
         )
 
     def _close_epoch(self, record: Epoch) -> None:
         self.sums = np.zeros(2)
         epochs = (*self.history.epochs, record)
-        # of equals the first: max keeps it
-        best = max(epochs, key=lambda epoch: epoch.validation_accuracy_percent)
-        stopped = bool(self.settings.patience) and record.epoch - best.epoch >= self.settings.patience
+        kept, waited = kept_of(epochs), record.epoch - best_of(epochs).epoch
+        stopped = bool(self.settings.patience) and waited >= self.settings.patience
         self.history = dataclasses.replace(
             self.history,
             epochs=epochs,
-            best_epoch=best.epoch,
+            best_epoch=kept.epoch,
             stopped_early=stopped and record.epoch < self.settings.epochs,
         )
-        if self.settings.keep_best and best is record:
+        if self.settings.keep_best and kept is record:
             self.best = self.model.get_weights()
 
     def _lasting(self) -> list[tuple[int, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from edgecnn.html.page import styled
@@ -16,7 +17,7 @@ class History(Record):
 
     Attributes:
         epochs: in order.
-        best_epoch: number of the epoch with the best validation accuracy.
+        best_epoch: number of the epoch that is kept, see `kept_of`.
         stopped_early: whether patience ended it.
         resumed_at_step: where a run that had been interrupted went on; 0 if it ran in one go.
         wall_s: time in this process.
@@ -36,5 +37,23 @@ class History(Record):
 
     @property
     def best(self) -> Epoch:
-        """The best epoch."""
+        """The epoch that is kept."""
         return self.epochs[self.best_epoch - 1]
+
+
+def best_of(epochs: Sequence[Epoch]) -> Epoch:
+    """The first one with the best metric on the validation images."""
+    return max(epochs, key=lambda epoch: epoch.validation_accuracy_percent)
+
+
+def kept_of(epochs: Sequence[Epoch]) -> Epoch:
+    """The last one that is within a standard error of the best; the best itself where the task tells none.
+
+    The best of many epochs is also the luckiest on a few validation images. What these can't tell apart, the schedule
+    does: later weights are an average over lower learning rates. (The one-standard-error rule of Breiman et al.,
+    Classification and Regression Trees, 1984, section 3.4.3, which takes the simplest model where this takes the last.)
+    """
+    best = best_of(epochs)
+    enough = best.validation_accuracy_percent - best.standard_error_percent
+    later = [epoch for epoch in epochs[best.epoch :] if epoch.validation_accuracy_percent >= enough]
+    return later[-1] if later and best.standard_error_percent else best

@@ -27,7 +27,7 @@ from edgecnn.runtime.model.contract import Contract, Preprocessing
 from edgecnn.runtime.opencv import CLASS_COLORS
 from edgecnn.runtime.tasks.detection import TASK, agree, in_picture
 from edgecnn.tasks import load
-from edgecnn.tasks.average_precision import coco_figures
+from edgecnn.tasks.average_precision import Matched, coco_figures
 from edgecnn.tasks.box_targets import BoxTargets, moved
 from edgecnn.training import FitSettings
 
@@ -157,6 +157,23 @@ def test_cocos_figures_are_pycocotools(case: Any) -> None:
     assert coco_figures(found, truths) == pytest.approx(case["figures"], abs=1e-6)
 
 
+def test_the_standard_error_is_how_far_other_images_of_the_kind_are_off() -> None:
+    """Detectors that find each of 40 objects with a chance of 0.6; the jackknife knows one draw, the spread all."""
+    drawn, told = [], []
+    for seed in range(60):
+        random = np.random.default_rng(seed)
+        truth = np.array([[0.1, 0.1, 0.5, 0.5, 0, 0, 100, 100]], np.float32)
+        found = [
+            np.array([[place, place, place + 0.4, place + 0.4, 0, random.uniform(0.1, 1)]], np.float32)
+            for place in np.where(random.uniform(size=40) < 0.6, 0.1, 0.55)
+        ]
+        matched = Matched.of(found, [truth] * 40)
+        drawn.append(matched.figures()[0].mean())
+        told.append(matched.standard_error())
+    assert 0.8 < np.sqrt(np.mean(np.square(told))) / np.std(drawn, ddof=1) < 1.25
+    assert Matched.of(found[:1], [truth]).standard_error() == 0
+
+
 def test_losses_are_their_definitions() -> None:
     from edgecnn.tasks import box_losses
     from edgecnn.training import settings
@@ -281,7 +298,7 @@ def learned(squares: Path) -> tuple[Path, Any]:
 @pytest.mark.slow
 def test_it_learns_sixteen_images(squares: Path, learned: tuple[Path, Any]) -> None:
     """AP50 above 0.95 on what it was trained on: annotations, targets, losses, decoding and metric fit together."""
-    from edgecnn.tasks.average_precision import Matched, mean
+    from edgecnn.tasks.average_precision import mean
 
     found = learned[1]
     assert found.contract.labels == ("bright", "dark") and "validation_map_percent" in found.contract.accuracy.trained

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -19,8 +20,11 @@ from edgecnn.core.errors import EdgecnnError, UsageError
 from edgecnn.float_model import keras_file
 from edgecnn.models.heads import with_dense_head
 from edgecnn.runtime.model.contract import Contract, Preprocessing
+from edgecnn.tasks import Score, task_of
 from edgecnn.training import FitSettings, Teacher, TrainingRows, open_rows
+from edgecnn.training.epoch import Epoch
 from edgecnn.training.fit import fit
+from edgecnn.training.history import kept_of
 from edgecnn.training.learner import Learner, Trainee
 from edgecnn.training.model import block_count, blocks_from, unfreeze
 
@@ -218,6 +222,41 @@ def test_stops_early_and_keeps_the_best_epoch() -> None:
     assert history.best.validation_accuracy_percent == max(accuracies)
     answers = model.predict(blobs(seed=1).inputs, verbose=0).argmax(axis=1)
     assert np.isclose(100 * (answers == blobs(seed=1).truths).mean(), max(accuracies))
+
+
+@pytest.mark.parametrize(
+    ("error", "accuracies", "kept"),
+    [
+        (0.0, [50, 70, 69, 70], 2),  # without an error the first of the best
+        (2.0, [50, 70, 69, 67], 3),
+        (2.0, [50, 70, 65, 68], 4),
+        (2.0, [50, 70, 65, 60], 2),
+        (9.0, [66, 67, 68, 70], 4),
+        (9.0, [70], 1),
+    ],
+)
+def test_the_last_epoch_within_a_standard_error_is_kept(error: float, accuracies: list[float], kept: int) -> None:
+    epochs = [Epoch(n + 1, 1.0, 50.0, 1.0, each, 1e-3, 1.0, error) for n, each in enumerate(accuracies)]
+    assert kept_of(epochs).epoch == kept
+
+
+def test_the_weights_of_the_kept_epoch_are_the_models() -> None:
+    """As told by a task with a standard error of 100 %: the last ones, though an earlier epoch was better."""
+    seen: list[tuple[float, list[np.ndarray]]] = []
+
+    class Unsure(type(task_of(THREE))):  # type: ignore[misc]
+        def score(self, *given: Any) -> Score:
+            found = super().score(*given)
+            seen.append((found.accuracy_percent, model.get_weights()))
+            return dataclasses.replace(found, standard_error_percent=100.0)
+
+    model, validation = linear(), blobs(seed=1)
+    noise = dataclasses.replace(blobs(), truths=np.random.default_rng(3).integers(0, 3, 200))
+    unsure = dataclasses.replace(validation, lesson=Unsure())
+    settings = FitSettings(epochs=6, batch_size=20, learning_rate=0.3, augment="none", warmup=0.0)
+    history = fit(model, noise, unsure, settings)
+    assert history.best_epoch == 6 and max(seen, key=lambda each: each[0])[0] > seen[-1][0]
+    assert all(np.array_equal(*pair) for pair in zip(model.get_weights(), seen[-1][1]))
 
 
 def test_divergence_is_one_sentence() -> None:

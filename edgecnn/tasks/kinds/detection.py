@@ -173,8 +173,9 @@ class Detection(Task):
     def score(self, outputs: Outputs, truths: np.ndarray, contract: Contract) -> Score:
         """Mean average precision and loss, of what `condensed` leaves."""
         found = [of_outputs([values[row] for values in outputs[:4]]) for row in range(len(truths))]
-        precision, _ = Matched.of(found, [rows[rows[:, 4] != NO_CLASS] for rows in truths]).figures()
-        return Score(float(np.mean(outputs[4])), 100 * max(mean(precision), 0.0))
+        images = Matched.of(found, [rows[rows[:, 4] != NO_CLASS] for rows in truths])
+        percent = 100 * max(mean(images.figures()[0]), 0.0)
+        return Score(float(np.mean(outputs[4])), percent, standard_error_percent=100 * images.standard_error())
 
     def teacher_order(self, student: Contract, teacher: Contract) -> tuple[int, ...] | None:
         """As they are; see `raw_boxes.check_teacher`."""
