@@ -17,7 +17,8 @@ class History(Record):
 
     Attributes:
         epochs: in order.
-        best_epoch: number of the epoch that is kept, see `kept_of`.
+        best_epoch: number of the epoch that is kept: the first of the best by the validation metric; where that has a
+            standard error, the last one within it.
         stopped_early: whether patience ended it.
         resumed_at_step: where a run that had been interrupted went on; 0 if it ran in one go.
         wall_s: time in this process.
