@@ -90,6 +90,16 @@ class Command(click.Command):
                 raise Interrupted(shlex.join(["edgecnn", *_without_restart(sys.argv[1:])])) from stopped
             raise
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Without what is given and holds one value; click, which hears all values, would offer it again."""
+        given = {
+            name
+            for param in self.params
+            if isinstance(param, SettingOption) and param.single and _is_given(ctx, param)
+            for name in param.opts
+        }
+        return [item for item in super().shell_complete(ctx, incomplete) if item.value not in given]
+
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """A part for each title of settings, after those without."""
         parts: dict[str, list[tuple[str, str]]] = {"": []}
@@ -114,6 +124,10 @@ class Interrupted(KeyboardInterrupt):
         self.resume = resume
 
 
+def _is_given(ctx: click.Context, param: click.Parameter) -> bool:
+    return ctx.get_parameter_source(str(param.name)) is click.core.ParameterSource.COMMANDLINE
+
+
 def _without_restart(words: list[str]) -> list[str]:
     return [word for word in words if word != "--restart"]
 
@@ -131,11 +145,13 @@ class SettingOption(click.Option):
 
     Attributes:
         declared: the setting.
+        single: whether it holds one value.
     """
 
     def __init__(self, declared: Option, group: str, *, several: bool = False) -> None:
         self.declared = declared
-        self._several = several or declared.repeated
+        self.single = not (several or declared.several)
+        self._joins = declared.several and not (several or declared.repeated)
         name = flag(declared.key)
         if declared.kind == "bool":
             name = f"{name}/--no-{name[2:]}" if declared.default is True else name
@@ -155,10 +171,10 @@ class SettingOption(click.Option):
             SettingError: there are two.
         """
         found = super().type_cast_value(ctx, value)
-        if not self.multiple or self._several:
-            return found
-        if self.declared.several:
+        if self._joins:
             return tuple(itertools.chain.from_iterable(found))
+        if self.is_flag or not self.single:
+            return found
         first, *others = value or (None,)
         if any(other != first for other in others):
             received = ", then ".join(repr(str(each)) for each in value)

@@ -59,6 +59,8 @@ def test_commands_options_and_values_are_completed(tmp_path: Path, monkeypatch: 
     assert completed("build", "--weights", "im") == ["imagenet", "<file>"]
     assert completed("profile", "m") == completed("report", "m.tflite", "-o", "m") == ["<file>"]
     assert completed("train", "--epochs", "") == []
+    assert completed("train", "--epochs", "3", "--epoch") == [] != completed("train", "--epoch")
+    assert completed("visualize", "m", "--only", "levels", "--on") == ["--only"]
 
 
 def test_every_value_of_every_option_can_be_completed_without_an_error() -> None:

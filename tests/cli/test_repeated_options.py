@@ -52,5 +52,5 @@ def test_the_first_of_two_is_not_passed_over(words: list[str], message: str, tmp
 
 
 def test_the_same_twice_is_once() -> None:
-    params = build.command.make_context("build", ["mobilenet_v2", "--classes", "3", "--classes", "3"]).params
+    params = build.command.make_context("build", ["mobilenet_v2", "-o", "x", "--classes", "3", "--classes", "3"]).params
     assert [value for name, value in params.items() if name.endswith("__classes")] == [3]
