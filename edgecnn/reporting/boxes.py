@@ -7,7 +7,7 @@ from collections.abc import Callable
 from edgecnn.html import charts
 from edgecnn.html.page import chart, facts, paragraph, table
 from edgecnn.reporting.sections import pictures
-from edgecnn.tasks.box_errors import BoxErrors
+from edgecnn.tasks.box_errors import FALSE, BoxErrors
 from edgecnn.verification.record import ShownImage, Verification
 
 _DRAWN, _MATRIX = 6, 12  # classes
@@ -20,6 +20,8 @@ def boxes(found: Verification | None) -> str:
         return ""
     errors = found.errors
     sure = "Boxes with a score of 0.5 or more, by the object that they overlap (TIDE, arXiv:2008.08115)."
+    if errors.kinds.get(FALSE):
+        sure += " Where no object is annotated there may be one that nobody labeled: the images with most errors tell."
     return facts(_kinds(errors)) + paragraph(sure, "note") + _curves(errors) + _confusion(errors)
 
 

@@ -121,6 +121,7 @@ def test_the_report_shows_what_the_boxes_get_wrong(tiny_detector: Path) -> None:
     shown = [cv2.imdecode(np.frombuffer(base64.b64decode(each.thumbnail), np.uint8), 1) for each in found.worst]
     assert all(each.shape[1] == 2 * each.shape[0] for each in shown), "the truth beside the answer"
     html = reporting.report(tiny_detector / "d.tflite", found)
+    assert ("nobody labeled" in html) == (found.errors.kinds["nothing"] > 0)
     assert 'class="pictures pairs"' in html and 'class="pictures"' not in html, "two images are not cut to a square"
     assert "Precision by recall at an overlap of 0.5" in html and "Images on which most boxes are wrong" in html
 
