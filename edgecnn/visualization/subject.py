@@ -88,7 +88,7 @@ class KerasSubject(Subject):
         """Grad-CAM: Selvaraju et al., ICCV 2017, equations 1 and 2; the score is the logit, or the log probability.
 
         Of a detector every place counts with its own gradient, of the surest box's logit: Zhao and Chan, ODAM, ICLR
-        2023, equation 4 without its smoothing. The mean gradient would weigh all objects of the class alike.
+        2023, without its smoothing. The mean gradient would weigh all objects of the class alike.
         """
         from edgecnn.core.compat.tensorflow import keras, tf
 
