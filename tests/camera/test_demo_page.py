@@ -48,20 +48,24 @@ def spoken(browser):
 
 
 def test_sequence_of_labels_in_the_accessible_text(browser, photo_demo):
-    """Reads the page as a screen reader does, for more than one round of the video."""
+    """Reads the page as a screen reader does, until more than one round of the video was read without a gap: a machine
+    that does much else may keep the reader from a photograph's three seconds.
+    """
+    names = list(PHOTOS)
+
+    def is_round(rounds):
+        first = names.index(rounds[0]) if rounds else 0
+        return rounds == [names[(first + step) % len(names)] for step in range(len(names) + 1)]
+
     browser.open(photo_demo.address)
     browser.wait_for(ANSWER)
     seen, end = [], time.monotonic() + 90
-    while len(sequence(seen)) <= len(PHOTOS) and time.monotonic() < end:
+    while not is_round(sequence(seen)[-len(names) - 1 :]) and time.monotonic() < end:
         said = spoken(browser)
         name = next((name for name, known in PHOTOS.items() if any(k.startswith(said) for k in known) and said), None)
         if name:
             seen.append(name)
-    rounds = sequence(seen)
-    names = list(PHOTOS)
-    first = names.index(rounds[0])
-    assert len(rounds) > len(PHOTOS)
-    assert rounds == [names[(first + step) % len(names)] for step in range(len(rounds))]
+    assert is_round(sequence(seen)[-len(names) - 1 :]), sequence(seen)
     # The live region tells a change of the answer, and nothing in between.
     assert browser.run(TEXT.format("spoken")) in {label for known in PHOTOS.values() for label in known} | {"not sure"}
 
