@@ -87,8 +87,11 @@ def in_order(executor: Executor, job: Job, payloads: Sequence[Any]) -> Iterator[
             yield found[position]
 
 
-ONE_THREAD = {
-    **{"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"},
-    **{"OMP_NUM_THREADS": "1", "OPENCV_FOR_THREADS_NUM": "1"},
-}
+ONE_THREAD = dict.fromkeys(
+    (
+        *("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"),
+        *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OPENCV_FOR_THREADS_NUM"),
+    ),
+    "1",
+)
 """Environment of a worker that shares its machine: sums don't depend on how many processors that has."""

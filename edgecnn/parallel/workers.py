@@ -26,7 +26,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import IO, Any, TypeVar
 
 from edgecnn.core.errors import CrashError
-from edgecnn.parallel.executor import Executor, in_order
+from edgecnn.parallel.executor import ONE_THREAD, Executor, in_order
 from edgecnn.runtime.portable import usage
 
 T = TypeVar("T")
@@ -36,7 +36,6 @@ _PAYS_S = 1.0  # of work that is left; to start children takes half as long
 _HELPER: contextvars.ContextVar[Executor | None] = contextvars.ContextVar("helper", default=None)
 _SIZE = struct.Struct("<Q")
 _START = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from edgecnn.parallel.workers import serve; serve()"
-_ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "OPENCV_FOR_THREADS_NUM": "1"}
 
 
 class Workers:
@@ -109,7 +108,7 @@ class _Child:
             [sys.executable, "-c", _START, json.dumps(sys.path)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={**os.environ, **_ONE_THREAD},
+            env={**os.environ, **ONE_THREAD},
         )
         self._input: Any = self._process.stdin
         self._output: Any = self._process.stdout
