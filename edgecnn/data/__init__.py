@@ -11,7 +11,8 @@ from pathlib import Path
 from edgecnn.core import file_kind
 from edgecnn.core.errors import DataError
 from edgecnn.core.text import did_you_mean
-from edgecnn.data.dataset import DataSet, Example, FileExample, class_indices, readable
+from edgecnn.data.class_names import class_indices
+from edgecnn.data.dataset import DataSet, Example, FileExample, readable
 from edgecnn.data.kind import data_kinds, kind_of, named_sets
 
 __all__ = ["DataSet", "Example", "FileExample", "class_indices", "open_data", "readable"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import re
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 from edgecnn.core.errors import DataError, PictureError, UsageError
 from edgecnn.core.files import sha256
 from edgecnn.core.progress import Progress, silent
-from edgecnn.runtime.model.contract import Contract
 from edgecnn.runtime.regular_file import read_regular
 from edgecnn.runtime.run.image_header import is_animated_gif, limit_bytes
 
@@ -184,10 +182,12 @@ class DataSet:
             return tuple(pool.map(lambda example: example.sha256(), self.examples))
 
     def digest(self) -> str:
-        """One digest of the names and contents."""
+        """One digest of all images and what is said of each: name, label, annotation, and split."""
+        split_of = {example.name: split for split, part in self.splits.items() for example in part.examples}
         found = hashlib.sha256()
         for digest, example in zip(self.digests(), self.examples):
-            found.update(f"{digest}  {example.name}\n".encode())
+            said = (example.name, example.label, example.annotation, split_of.get(example.name, ""))
+            found.update(f"{digest}  {said!r}\n".encode())
         return found.hexdigest()
 
 
@@ -223,73 +223,3 @@ def readable(data: DataSet, skipped: Callable[[Example, PictureError], None]) ->
         raise DataError(
             f"None of the {len(data)} images of {data.name} can be read. Check the files, or give other images."
         )
-
-
-def class_indices(data: DataSet, contract: Contract, outputs: int | None = None) -> dict[str, int]:
-    """The model's output index of each class of the data set.
-
-    A class matches a label by WordNet id, by name (case, spaces, `_` and `-` don't matter; any of a label's
-    comma-separated synonyms), or by index.
-
-    Args:
-        data: the data set.
-        contract: the model's.
-        outputs: how many outputs the model has, for a contract without labels; an index above is refused.
-
-    Raises:
-        DataError: some class matches no label; the message names them.
-    """
-    lookup = {_plain(label_id): index for index, label_id in reversed(list(enumerate(contract.label_ids)))}
-    for index, label in reversed(list(enumerate(contract.labels))):
-        for synonym in (label, *label.split(",")):
-            lookup.setdefault(_plain(synonym), index)
-    count = len(contract.labels) or outputs
-    found = {name: _find(name, lookup, count) for name in data.classes}
-    missing = [name for name, index in found.items() if index is None]
-    if missing and not contract.labels and all(name.isdecimal() for name in data.classes):
-        raise DataError(_beyond_the_outputs(data, missing, outputs or 0))
-    if missing and not contract.labels:
-        raise DataError(
-            f"The model has no labels, so its outputs can't be compared with the classes of {data.name}: "
-            f"{', '.join(missing[:5])}{' ...' if len(missing) > 5 else ''}. Give the labels with --labels FILE, or "
-            "name the classes by index."
-        )
-    if missing:
-        known = ", ".join(contract.labels[:3])
-        raise DataError(
-            f"{len(missing)} of {len(data.classes)} classes of {data.name} match none of the model's "
-            f"{len(contract.labels)} labels: {', '.join(missing[:5])}{' ...' if len(missing) > 5 else ''}. "
-            f"Expected each class to be a WordNet ID, an index or a label (first labels: {known})."
-        )
-    return {name: index for name, index in found.items() if index is not None}
-
-
-def _find(name: str, lookup: dict[str, int], count: int | None) -> int | None:
-    index = lookup.get(_plain(name))
-    if index is None and name.isdecimal() and (count is None or int(name) < count):
-        return int(name)
-    return index
-
-
-def _beyond_the_outputs(data: DataSet, missing: Sequence[str], outputs: int) -> str:
-    return (
-        f"{data.name} has the class {missing[0]}, but the model's {outputs} outputs are numbered 0 to "
-        f"{outputs - 1}. Without labels, a folder's number is taken as the number of an output. If the folder "
-        "names are class names, give them with --labels FILE: one name per line, in output order. Keras's order "
-        f"is {in_keras_order(data.classes)}."
-    )
-
-
-def keras_order(classes: Iterable[str]) -> tuple[str, ...]:
-    """As Keras numbers the folders it trains on: sorted as text, so that 10 comes before 2."""
-    return tuple(sorted(classes))
-
-
-def in_keras_order(classes: Iterable[str]) -> str:
-    """The first few, for people."""
-    ordered = keras_order(classes)
-    return ", ".join(ordered[:5]) + (", ..." if len(ordered) > 5 else "")
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[\s_\-]+", " ", name).strip().casefold()

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from edgecnn.core.statistics import in_top
-from edgecnn.data.dataset import in_keras_order, keras_order
+from edgecnn.data.class_names import in_keras_order, keras_order
 
 
 def folder_order_doubts(classes: Mapping[str, int], truth: Sequence[int], scores: np.ndarray) -> tuple[str, ...]:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from edgecnn.core.errors import DataError, UsageError
-from edgecnn.data import class_indices, open_data
+from edgecnn.data import DataSet, FileExample, class_indices, open_data
+from edgecnn.data.boxes import Box, Boxes
 from edgecnn.runtime.model.contract import Contract, Preprocessing
 
 
@@ -39,6 +40,18 @@ def test_sample_takes_as_many_as_asked_for_though_a_manifest_repeats_a_picture(t
     assert [len(data.sample(count)) for count in (1, 2, 3)] == [1, 2, 3]
     with pytest.raises(UsageError, match="at least 1"):
         data.sample(0)
+
+
+def test_the_digest_tells_of_labels_boxes_and_splits(tmp_path: Path) -> None:
+    before = open_data(manifest(tmp_path, "a.jpg,ant", "b.jpg,bee")).digest()
+    assert open_data(manifest(tmp_path, "a.jpg,ant", "b.jpg,bee")).digest() == before
+    assert open_data(manifest(tmp_path, "a.jpg,bee", "b.jpg,ant")).digest() != before
+    boxes = [
+        FileExample(tmp_path / "a.jpg", "a.jpg", None, Boxes(9, 9, (Box("ant", (0, 0, right, 9)),))) for right in (8, 9)
+    ]
+    assert DataSet("d", boxes[:1]).digest() != DataSet("d", boxes[1:]).digest()
+    split = [DataSet("d", boxes[:1], splits={name: DataSet(name, boxes[:1])}) for name in ("train", "test")]
+    assert split[0].digest() != split[1].digest()
 
 
 def test_a_class_called_by_a_raised_digit_is_no_index(tmp_path: Path) -> None:
