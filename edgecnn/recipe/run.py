@@ -141,19 +141,24 @@ def _naming(stage: Stage) -> Iterator[None]:
         raise type(error)(f"[{stage.name}] {error}") from error
 
 
+def fingerprint(stage: Stage, context: Context) -> str:
+    """Of all that a stage depends on: it is done again where this changes."""
+    basis = {"edgecnn": __version__, "inputs": stage.inputs(context)}
+    return files.sha256(json.dumps(basis, sort_keys=True, default=digest).encode())
+
+
 def _bring_up_to_date(stage: Stage, context: Context) -> bool:
     """Do a stage unless it is done; returns whether it was done now."""
-    basis = {"edgecnn": __version__, "inputs": stage.inputs(context)}
-    fingerprint = files.sha256(json.dumps(basis, sort_keys=True).encode())
+    basis = fingerprint(stage, context)
     state = read_state(context.folder / STATE)
     done = state.get(stage.name, {})
-    if done.get("fingerprint") == fingerprint and done.get("outputs") == _digests(stage, context):
+    if done.get("fingerprint") == basis and done.get("outputs") == _digests(stage, context):
         context.progress(f"{stage.name}: done before", 0, 0)
         return False
     context.progress(stage.name, 0, 0)
     with _naming(stage):
         stage.work(context)
-    state[stage.name] = {"fingerprint": fingerprint, "outputs": _digests(stage, context)}
+    state[stage.name] = {"fingerprint": basis, "outputs": _digests(stage, context)}
     files.write_json(context.folder / STATE, state)
     return True
 

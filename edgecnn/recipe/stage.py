@@ -147,7 +147,10 @@ class Stage(abc.ABC):
 
     @abc.abstractmethod
     def inputs(self, context: Context) -> Any:
-        """What it depends on besides the program: JSON values, with the digests of files and data sets."""
+        """What it depends on besides the program: JSON values, with the digests of files and data sets.
+
+        A `Path` stands for what is in the file.
+        """
 
     @abc.abstractmethod
     def outputs(self, context: Context) -> list[Path]:
@@ -226,11 +229,3 @@ def digest(path: str | Path) -> str:
         parts = (part for part in sorted(path.rglob("*")) if part.is_file())
         return files.sha256("".join(f"{digest(part)} {part.name}" for part in parts).encode())
     return files.file_sha256(path) if path.is_file() else "missing"
-
-
-def data_digest(spec: str, samples: int | None = None, seed: int = 0) -> str:
-    """Of the images and labels of a data set, or of a sample of it."""
-    from edgecnn.data import open_data
-
-    data = open_data(spec)
-    return (data if samples is None else data.sample(samples, seed)).digest()

@@ -13,7 +13,7 @@ from edgecnn.core.errors import BoundNotMetError
 from edgecnn.core.options import Settings, changes, option, options
 from edgecnn.data.settings import SplitSettings
 from edgecnn.recipe.section import Recipe
-from edgecnn.recipe.stage import Context, Stage, data_digest, digest
+from edgecnn.recipe.stage import Context, Stage, digest
 
 
 @dataclass(frozen=True)
@@ -84,8 +84,10 @@ class Compress(Stage):
         return [spec for spec in (tuning.data, tuning.validation, tuning.test) if spec]
 
     def inputs(self, context: Context) -> Any:
+        from edgecnn.data import open_data
+
         tuning = dataclasses.asdict(tuning_of(self._settings, context.recipe))
-        data = [data_digest(spec) for spec in self._data(context)]
+        data = [open_data(spec).digest() for spec in self._data(context)]
         # The bound is held against the stored result: to change it trains nothing again.
         return [digest(context.model_before(self)), dataclasses.asdict(self._step), tuning, data]
 

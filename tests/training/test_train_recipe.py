@@ -11,12 +11,14 @@ from commands import run_cli
 
 from edgecnn.core.errors import RecipeError, UsageError
 from edgecnn.core.hints import Hints
+from edgecnn.core.progress import silent
 from edgecnn.data.split import open_splits
 from edgecnn.encoders import EncoderHints
 from edgecnn.float_model import keras_file
 from edgecnn.recipe.held_out import held_out_data
-from edgecnn.recipe.run import run
+from edgecnn.recipe.run import fingerprint, run
 from edgecnn.recipe.sections import read, recipe_model, sections
+from edgecnn.recipe.stage import Context, stages_of
 from edgecnn.runtime.model import model_file
 from edgecnn.training import FitSettings, TrainOptions
 from edgecnn.training.settings import LessonSettings
@@ -45,6 +47,23 @@ def test_training_is_a_stage_that_is_not_repeated(small_keras: Path, pictures: P
     assert run(recipe, folder=tmp_path / "out").ran == ()
     recipe.write_text(recipe.read_text().replace("epochs = 2", "epochs = 3"))
     assert run(recipe, folder=tmp_path / "out").ran[0] == "train"
+
+
+def test_what_files_say_is_part_of_a_stage(small_keras: Path, pictures: Path, tmp_path: Path) -> None:
+    """Names of the teacher's classes: another order of them trains again."""
+    names, recipe = tmp_path / "names.txt", tmp_path / "taught.toml"
+    names.write_text("ant\nbee\ncat\n")
+    text = RECIPE.format(model=small_keras, data=pictures)
+    taught = f'epochs = 1\nteacher = "{small_keras}"\nteacher_labels = "{names}"\n'
+    recipe.write_text(text.replace("epochs = 2\n", taught))
+    ran = []
+    for order in ("ant\nbee\ncat\n", "ant\nbee\ncat\n", "cat\nbee\nant\n"):
+        names.write_text(order)
+        found, _ = read(recipe)
+        context = Context(found, text, tmp_path / "out", "taught", silent)
+        stage = next(stage for stage in stages_of(found) if stage.name == "train")
+        ran.append(fingerprint(stage, context))
+    assert ran[0] == ran[1] != ran[2]
 
 
 def test_a_wrong_key_names_the_choices(small_keras: Path, pictures: Path, tmp_path: Path) -> None:

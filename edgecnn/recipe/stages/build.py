@@ -71,11 +71,14 @@ class Build(Stage):
         weights.check(spec(name), name, str(self._settings.build.get("weights", BuildSettings.weights)))
 
     def inputs(self, context: Context) -> Any:
+        from edgecnn.data import open_data
         from edgecnn.weights import own_files
 
         weights = self._settings.build.get("weights", BuildSettings.weights)
         own_file = " ".join(map(digest, own_files(weights)))
-        return [dataclasses.asdict(self._settings), own_file]
+        boxes = self._settings.build.get("anchors_from")
+        of_anchors = open_data(str(boxes)).part("train").digest() if boxes else ""
+        return [dataclasses.asdict(self._settings), own_file, of_anchors]
 
     def outputs(self, context: Context) -> list[Path]:
         return [context.built]

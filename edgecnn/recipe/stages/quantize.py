@@ -11,7 +11,7 @@ from edgecnn.quantization.settings import QuantizeSettings
 from edgecnn.recipe.held_out import training_data
 from edgecnn.recipe.known_labels import expected_outputs
 from edgecnn.recipe.section import Recipe, Section
-from edgecnn.recipe.stage import Context, Stage, data_digest, digest
+from edgecnn.recipe.stage import Context, Stage, digest
 from edgecnn.runtime.model.label_file import read_labels
 
 POSITION = 50
@@ -36,16 +36,13 @@ class Quantize(Stage):
             read_labels(labels, expected_outputs(context.recipe))
 
     def inputs(self, context: Context) -> Any:
-        calibration = self._settings.calibration
-        data = data_digest(calibration.data, calibration.samples, calibration.seed)
-        settings = {**dataclasses.asdict(self._settings), "hints": self._hints()}
-        return [settings, digest(context.float_model), context.trust, data]
+        from edgecnn.data import open_data
 
-    def _hints(self) -> dict[str, Any]:
-        """What was said of a model by others; of the labels, their file's content."""
-        hints = self._settings.hints
-        labels = digest(hints.labels) if hints.labels else None
-        return {**dataclasses.asdict(hints), "labels": labels}
+        calibration = self._settings.calibration
+        data = open_data(calibration.data).part("train")
+        if calibration.samples is not None:
+            data = data.sample(calibration.samples, calibration.seed)
+        return [dataclasses.asdict(self._settings), digest(context.float_model), context.trust, data.digest()]
 
     def outputs(self, context: Context) -> list[Path]:
         return [context.quantized]

@@ -12,7 +12,7 @@ from typing import Any
 from edgecnn.core import files
 from edgecnn.core.errors import RecordError, UsageError
 from edgecnn.recipe.section import Recipe, Section
-from edgecnn.recipe.stage import Context, Stage, check_model_file, data_digest, digest
+from edgecnn.recipe.stage import Context, Stage, check_model_file, digest
 from edgecnn.runtime.model.json_text import parse_json
 from edgecnn.training.settings import TrainOptions
 
@@ -51,7 +51,9 @@ class Train(Stage):
         return [spec for spec in own if spec]
 
     def inputs(self, context: Context) -> Any:
-        data = [data_digest(spec) for spec in self._data()]
+        from edgecnn.data import open_data
+
+        data = [open_data(spec).digest() for spec in self._data()]
         teacher = self._options.teacher
         options, before = dataclasses.asdict(self._options), context.model_before(self)
         return [options, digest(before), digest(teacher) if teacher else "", data]

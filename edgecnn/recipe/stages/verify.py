@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edgecnn import artifact
 from edgecnn.core import files
@@ -16,10 +16,13 @@ from edgecnn.core.options import option
 from edgecnn.recipe.held_out import held_out_data
 from edgecnn.recipe.known_labels import expected_contract
 from edgecnn.recipe.section import Recipe, Section
-from edgecnn.recipe.stage import Context, Stage, data_digest, digest
+from edgecnn.recipe.stage import Context, Stage, digest
 from edgecnn.runtime.model.contract import Contract, Preprocessing
 from edgecnn.runtime.model.label_file import read_labels
 from edgecnn.verification.settings import VerifySettings
+
+if TYPE_CHECKING:
+    from edgecnn.data import DataSet
 
 POSITION = 60
 
@@ -85,14 +88,20 @@ class Verify(Stage):
         if self._settings is None:
             return models
         # The bounds are held against the stored result: to change one measures nothing again.
-        measured = (self._settings.data, self._settings.samples)
-        return [measured, data_digest(*measured), *models]
+        return [self._settings.data, self._settings.samples, self._images(self._settings).digest(), *models]
+
+    @staticmethod
+    def _images(settings: VerifySettings) -> DataSet:
+        """What is measured on."""
+        from edgecnn.data import open_data
+
+        data = open_data(settings.data).part("test", "validation")
+        return data if settings.samples is None else data.sample(settings.samples)
 
     def outputs(self, context: Context) -> list[Path]:
         return [context.artifact, context.verification] if self._settings else [context.artifact]
 
     def work(self, context: Context) -> None:
-        from edgecnn.data import open_data
         from edgecnn.runtime.model import model_file
         from edgecnn.verification import verify
 
@@ -100,8 +109,7 @@ class Verify(Stage):
         if self._settings is None:
             artifact.rewrite(context.artifact, file, file.contract)
             return
-        data = open_data(self._settings.data).part("test", "validation")
-        data = data if self._settings.samples is None else data.sample(self._settings.samples)
+        data = self._images(self._settings)
         hints = Hints(input_size=context.recipe.keys_of("quantize").get("input_size"))
         found = verify(file, context.float_model, data, trust=context.trust, hints=hints, progress=context.progress)
         files.write_json(context.verification, found.to_dict())
