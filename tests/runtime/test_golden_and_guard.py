@@ -6,6 +6,7 @@ import ctypes
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +54,14 @@ def test_replay_passes_here_and_notices_a_changed_output(tiny_int8: Path) -> Non
     result = golden.compare(engine, [(outputs[0], outputs[0]), (outputs[1], changed)])
     assert (result.count, result.identical, result.max_steps) == (2, 1, 3)
     assert result.max_difference == pytest.approx(3 * engine.output.scale, rel=1e-4)
+
+
+@pytest.mark.parametrize("fill", [lambda output: 0, lambda output: np.iinfo(output.dtype).max], ids=["zeros", "most"])
+def test_a_device_that_computes_nothing_does_not_pass(tiny_int8: Path, fill: Callable[[np.ndarray], int]) -> None:
+    """All of its classes share the first place."""
+    engine = Engine(model_file.read(tiny_int8))
+    dead = golden.replay(engine, lambda tensors: (np.full_like(each, fill(each)) for each in engine.run(tensors)))
+    assert dead.same_answer == 0 and not dead.passed
 
 
 def test_a_file_without_vectors_says_so(tiny_int8: Path) -> None:

@@ -126,13 +126,17 @@ class Classification(DeviceTask):
         return best(values, contract, count)
 
     def same(self, expected: Outputs, found: Outputs, contract: Contract) -> bool:
-        """Whether the best class is the same; also where it shares the first place, as rounded scores do."""
+        """Whether the best class is the same; also where it shares the first place, as rounded scores do.
+
+        What shares it must have been near it: a device that computes nothing puts all classes there.
+        """
         if contract.output in _EXCLUSIVE:
             check_finite([*expected, *found])
             first, second = expected[0].reshape(-1), found[0].reshape(-1)
         else:
             first, second = self.interpret(expected, contract), self.interpret(found, contract)
-        return bool(second[first.argmax()] == second.max())
+        best = second == second.max()
+        return bool(best[first.argmax()] and first[best].min() >= (first.min() + first.max()) / 2)
 
     def caption(self, answers: Sequence[Answer]) -> str:
         """The best class."""
