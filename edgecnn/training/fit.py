@@ -279,7 +279,11 @@ def _task(
         digest.update(np.ascontiguousarray(array).tobytes())
     digest.update(bytes(layer.trainable for layer in model.submodules if hasattr(layer, "trainable")))
     labels = hashlib.sha256(train.truths.tobytes() + validation.truths.tobytes()).hexdigest()
-    task = {"settings": dataclasses.asdict(settings), "model": digest.hexdigest(), "labels": labels}
+    # The contract says what the network sees (mean and std) and what its outputs mean (a detector's anchors).
+    contract = train.contract
+    read = [repr((contract.preprocessing, contract.task, contract.output, contract.extra))]
+    read += [repr((teacher.preprocessing, teacher.order))] if teacher else []
+    task = {"settings": dataclasses.asdict(settings), "model": digest.hexdigest(), "labels": labels, "read": read}
     return {**task, "data": [train.key, validation.key]}
 
 

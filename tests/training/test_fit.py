@@ -149,6 +149,12 @@ def test_another_task_does_not_take_up_the_checkpoint(tmp_path: Path) -> None:
     fit(linear(), blobs(), blobs(seed=1), settings, folder=tmp_path)
     assert fit(linear(), blobs(), blobs(seed=1), settings, folder=tmp_path).resumed_at_step == 6
     assert fit(linear(), blobs(seed=5), blobs(seed=1), settings, folder=tmp_path).resumed_at_step == 0
+    for changed in (  # what the network sees, and what a detector's outputs are corrections of
+        THREE.replace(preprocessing=dataclasses.replace(THREE.preprocessing, mean=(0.0,), std=(255.0,))),
+        THREE.replace(extra={"anchors": [1, 2]}),
+    ):
+        rows = [dataclasses.replace(blobs(seed=seed), contract=changed) for seed in (0, 1)]
+        assert fit(linear(), *rows, settings, folder=tmp_path).resumed_at_step == 0
     (tmp_path / "checkpoint.npz").write_bytes(b"PK not a checkpoint")
     assert fit(linear(), blobs(), blobs(seed=1), settings, folder=tmp_path).resumed_at_step == 0
 
