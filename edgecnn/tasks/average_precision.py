@@ -184,7 +184,8 @@ class Matched:
             return 0.0
         group = np.arange(self.images) % groups
         left = np.array([mean(self.figures((group != each).astype(int))[0]) for each in range(groups)])
-        return float(np.sqrt((groups - 1) * left.var()))
+        known = left[left > _NOTHING]  # without the others no object is left, which says nothing of the mean
+        return float(np.sqrt((len(known) - 1) * known.var())) if len(known) else 0.0
 
 
 def _of_class(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,15 +54,15 @@ class BoxFigures:
         metrics = [Metric(*(self._interval(values[:, model, place]) for model in (0, 1))) for place in (0, 1)]
         return metrics[0], metrics[1], self._interval(values[:, 0, 0] - values[:, 1, 0])
 
-    def details(self, labels: Sequence[str]) -> dict[str, Metric]:
+    def details(self, label_of: Callable[[int], str]) -> dict[str, Metric]:
         """Average precision of each class that has objects, then of each size of objects.
 
         Args:
-            labels: names of the classes, by number.
+            label_of: the name of a class by its number.
         """
         precision = [_by_class(self.whole, each) for each in self.counts]  # draws of class -> (models,)
         found = {
-            f"AP of {labels[label]}": self._metric([each.get(label, _NEVER) for each in precision])
+            f"AP of {label_of(label)}": self._metric([each.get(label, _NEVER) for each in precision])
             for label in precision[0]
         }
         for size, pair in zip(SIZES, self.by_size):
@@ -94,4 +94,4 @@ def _by_class(pair: tuple[Matched, Matched], counts: np.ndarray) -> dict[int, np
     """Average precision of both models by class, -1 without objects."""
     each = [dict(zip(matched.classes, matched.figures(counts)[0])) for matched in pair]
     classes = sorted({*each[0], *each[1]})
-    return {label: np.array([mean(own[label]) if label in own else 0.0 for own in each]) for label in classes}
+    return {label: np.array([mean(own[label]) if label in own else -1.0 for own in each]) for label in classes}

@@ -14,7 +14,7 @@ from edgecnn.tasks.box_targets import NO_CLASS
 
 COLUMNS = 8
 """Of a truth: y0, x0, y1, x1 as shares of the model's input, class, flag (see `average_precision`), height and width of
-the image in pixels."""
+what the input shows of the image, padding included, in the image's pixels."""
 
 
 def truth_rows(boxes: Boxes, indices: Mapping[str, int], preprocessing: Preprocessing) -> np.ndarray:
@@ -23,7 +23,7 @@ def truth_rows(boxes: Boxes, indices: Mapping[str, int], preprocessing: Preproce
     top, left = (boxes.height - rows) / 2, (boxes.width - columns) / 2
     found = np.zeros((max(len(boxes.boxes), 1), COLUMNS), np.float32)
     found[:, 4] = NO_CLASS
-    found[:, 6:] = boxes.height, boxes.width
+    found[:, 6:] = rows, columns
     for row, box in zip(found, boxes.boxes):
         x0, y0, x1, y1 = box.corners
         row[:4] = (y0 - top) / rows, (x0 - left) / columns, (y1 - top) / rows, (x1 - left) / columns

@@ -14,6 +14,7 @@ from edgecnn.core.errors import UsageError
 from edgecnn.data import open_data
 from edgecnn.data.augmentation import preset
 from edgecnn.data.augmentation.draw import draw
+from edgecnn.data.boxes import Box, Boxes
 from edgecnn.runtime.model.anchors import DetectorRecord
 from edgecnn.runtime.model.box_decoding import (
     as_outputs,
@@ -28,7 +29,8 @@ from edgecnn.runtime.opencv import CLASS_COLORS
 from edgecnn.runtime.tasks.detection import TASK, agree, in_picture
 from edgecnn.tasks import load
 from edgecnn.tasks.average_precision import Matched, coco_figures
-from edgecnn.tasks.box_targets import BoxTargets, moved
+from edgecnn.tasks.box_targets import NO_CLASS, BoxTargets, moved
+from edgecnn.tasks.box_truths import truth_rows
 from edgecnn.training import FitSettings
 
 HERE = Path(__file__).parent
@@ -172,6 +174,40 @@ def test_the_standard_error_is_how_far_other_images_of_the_kind_are_off() -> Non
         told.append(matched.standard_error())
     assert 0.8 < np.sqrt(np.mean(np.square(told))) / np.std(drawn, ddof=1) < 1.25
     assert Matched.of(found[:1], [truth]).standard_error() == 0
+    background = truth.copy()
+    background[:, 4] = NO_CLASS
+    few = Matched.of(found[:20], [truth, *[background] * 19])
+    assert few.standard_error() < 0.1  # all objects are in one image: that there are none without it is no figure
+
+
+def test_half_of_the_surest_boxes_are_found_again_however_sure() -> None:
+    contract = Contract(Preprocessing(8, 8, fit="stretch"), "detection", "boxes", ("cat", "dog"))
+    places = np.array([[0.2 * n, 0.1, 0.2 * n + 0.15, 0.5, n % 2, 0.12 - 0.01 * n] for n in range(5)], np.float32)
+    expected = as_outputs(places, 10)
+    shifted = places + np.array([0.01, 0, 0.01, 0, 0, 0.02], np.float32)
+    two, three = (np.concatenate((shifted[:count], places[count:, [1, 0, 3, 2, 4, 5]])) for count in (2, 3))
+    found = [as_outputs(rows, 10) for rows in (places, shifted, three, two, places[:0])]
+    assert [TASK.same(expected, each, contract) for each in found] == [True, True, True, False, False]
+
+
+def test_a_class_that_only_one_model_sees_and_no_image_has_is_left_out() -> None:
+    """The float model is hardly sure of a dog, the artifact sees none; and a contract may name no classes."""
+    truths = [np.array([[0.1, 0.1, 0.5, 0.5, 0, 0, 100, 100]], np.float32)] * 5
+    cat, dog = [0.1, 0.1, 0.5, 0.5, 0, 0.9], [0.6, 0.6, 0.9, 0.9, 1, 0.02]
+    expected = [as_outputs(np.array([cat, dog], np.float32), 25)] * 5
+    found = [as_outputs(np.array([cat], np.float32), 25)] * 5
+    contract = Contract(Preprocessing(8, 8, fit="stretch"), "detection", "boxes", ("cat", "dog"))
+    assert [*load("detection").details(expected, found, truths, contract)] == ["AP of cat", "AP of medium objects"]
+    assert "AP of 0" in load("detection").details(expected, found, truths, contract.replace(labels=()))
+
+
+@pytest.mark.parametrize("fit", ["stretch", "pad", "crop"])
+def test_an_object_is_as_large_as_in_its_image(fit: str) -> None:
+    """34 x 34 pixels are medium, however the image comes into the input."""
+    boxes = Boxes(640, 480, (Box("a", (300, 200, 334, 234)),))
+    rows = truth_rows(boxes, {"a": 0}, Preprocessing(320, 320, fit=fit))
+    figures = coco_figures([np.append(rows[:, :5], [[0.9]], axis=1)], [rows])
+    assert (figures["APs"], figures["APm"], figures["APl"]) == (-1, 1, -1)
 
 
 def test_losses_are_their_definitions() -> None:

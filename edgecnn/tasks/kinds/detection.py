@@ -246,7 +246,7 @@ class Detection(Task):
     ) -> dict[str, Metric]:
         """Average precision by class and by size of the objects."""
         figures = self._figures(expected, found, truths, sizes=True)
-        return figures.details([contract.label(number) for number in range(len(contract.labels))])
+        return figures.details(contract.label)
 
     @staticmethod
     def _figures(
