@@ -318,6 +318,37 @@ def test_names_of_yolo_may_hold_a_number_sign(tmp_path: Path) -> None:
     assert set(open_data(str(folder)).classes) == {"sign #1", "b # c"}
 
 
+@pytest.mark.parametrize(
+    ("text", "classes"),
+    [
+        ("['cat, big', 'dog', 'eel']", ["cat, big", "dog", "eel"]),
+        ("[no, 010]", ["no", "010"]),
+        ('["caf\\u00e9", "a \\"b\\""]', ["caf\u00e9", 'a "b"']),
+        ("\n- cat: tabby\n- dog\n", ["", "dog"]),
+        ("\n  1: 'dog, big'\n  0: 1e3\n", ["1e3", "dog, big"]),
+    ],
+)
+def test_names_of_yolo_are_as_they_are_written(tmp_path: Path, text: str, classes: list[str]) -> None:
+    folder = make("yolo", tmp_path)
+    (folder / "data.yaml").write_text(f"train: images\nnames: {text}\n")
+    assert sorted(open_data(str(folder)).classes) == sorted(classes)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("names: [cat, dog\n", r"is no YAML: line 2: expected ',' or '\]'"),
+        ("names: [cat, dog]\n- 3\n", "is no YAML: line 2: "),
+        ("names: " + "[" * 5000, "is no YAML"),
+    ],
+)
+def test_a_damaged_data_yaml_is_named_with_its_line(tmp_path: Path, text: str, said: str) -> None:
+    folder = make("yolo", tmp_path)
+    (folder / "data.yaml").write_text(text)
+    with pytest.raises(DataError, match=said):
+        open_data(str(folder))
+
+
 def test_an_annotation_without_a_name_is_of_the_image_next_to_it(tmp_path: Path) -> None:
     """Both splits have images of the same names, as cameras give them."""
     for split, corners in (("train", (4, 3, 20, 18)), ("val", (10, 6, 30, 27))):
