@@ -23,7 +23,7 @@ from edgecnn.core.progress import Progress, silent
 from edgecnn.data.dataset import DataSet, Example, ListedExamples
 from edgecnn.data.settings import SplitSettings
 from edgecnn.data.streamed import StreamedPictures
-from edgecnn.data.survey import Look, Survey, in_chunks, kept_survey
+from edgecnn.data.survey import Look, Survey, in_chunks, kept_survey, readable_here
 from edgecnn.runtime.model.contract import Preprocessing
 from edgecnn.runtime.run.preprocess import fit
 
@@ -134,7 +134,7 @@ def survey_of(data: DataSet, digests: Sequence[str], progress: Progress = silent
 
 def _key(digests: Sequence[str], preprocessing: Preprocessing) -> str:
     """Mean and std don't matter: the images are kept as pixel values."""
-    fields = {**dataclasses.asdict(preprocessing), "mean": 0, "std": 0, "format": _FORMAT}
+    fields = {**dataclasses.asdict(preprocessing), "mean": 0, "std": 0, "format": _FORMAT, "readable": readable_here()}
     return sha256("\n".join((json.dumps(fields, sort_keys=True), *digests)).encode())
 
 

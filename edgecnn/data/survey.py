@@ -6,6 +6,7 @@ import dataclasses
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -13,10 +14,12 @@ import numpy as np
 
 from edgecnn.core.cache import cached
 from edgecnn.core.errors import CrashError, DataError, PictureError
+from edgecnn.core.files import sha256
 from edgecnn.core.progress import Progress, silent
 from edgecnn.core.rows_file import write_rows
 from edgecnn.parallel.workers import map_in_parallel
 from edgecnn.runtime.opencv import opencv
+from edgecnn.runtime.run.image_header import limit_bytes
 
 THUMBNAIL = 16
 _CHUNK = 64
@@ -131,6 +134,11 @@ class Survey:
         (folder / "errors.json").write_text(json.dumps(errors))
 
 
+def readable_here() -> str:
+    """What decides whether an image can be read, besides its content; where it changes, all are tried again."""
+    return f"up to {limit_bytes()} bytes, HEIC {find_spec('pillow_heif') is not None}"
+
+
 def kept_survey(examples: Sequence[Readable], key: str, name: str, progress: Progress = silent) -> Survey:
     """Read every image once; or find what was seen before.
 
@@ -143,6 +151,8 @@ def kept_survey(examples: Sequence[Readable], key: str, name: str, progress: Pro
     Raises:
         DataError: a decoder crashed, or the cache can't be written.
     """
+
+    key = sha256(f"{key}  {readable_here()}".encode())
 
     def look() -> Iterator[Look]:
         done = 0
