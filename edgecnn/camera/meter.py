@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -37,7 +38,7 @@ class Meter:
 
     def remember(self, label: str, best: dict[str, Any]) -> None:
         """Put the best class, or "" for none, into the strip of the last minute: the surest answer of each second."""
-        second = int(time.monotonic() - self._start)
+        second = self.second()
         entry = {"second": second, "label": label, "index": best["index"], "probability": best["probability"]}
         with self._lock:
             known = self._history.get(second)
@@ -46,6 +47,14 @@ class Meter:
                 known["probability"] or 0,
             ):
                 self._history[second] = entry
+            self._history.pop(second - HISTORY_S - 1, None)
+
+    def remember_objects(self, now: Mapping[str, int]) -> None:
+        """Put objects in sight, by label, into the strip of the last minute: the most of each in that second."""
+        second = self.second()
+        with self._lock:
+            known = self._history.setdefault(second, {"second": second, "now": {}})["now"]
+            known.update({label: max(count, known.get(label, 0)) for label, count in now.items()})
             self._history.pop(second - HISTORY_S - 1, None)
 
     def history(self) -> list[dict[str, Any]]:

@@ -177,7 +177,9 @@ class Recognizer(threading.Thread):
         }
         sure = bool(classes) and (is_rejected(classes) or classes[0]["probability"] >= self._threshold)
         self.meter.add(done, latency_ms, stages)
-        if classes:
+        if scene:
+            self.meter.remember_objects(scene.now)
+        elif classes:
             self.meter.remember(str(classes[0]["label"]) if sure else "", classes[0])
         return Answer(frame, classes, sure, latency_ms, stages, task, contract, scene)
 

@@ -6,7 +6,10 @@ lower edge is: there it stands on the ground.
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
 import math
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -182,6 +185,7 @@ class Counter:
 
     def __init__(self, regions: Sequence[Region] = ()) -> None:
         self.regions = check_all(regions)
+        self._changes = threading.Lock()
         self._passed: dict[Region, dict[str, Counts]] = {}
         self._last: dict[tuple[Region, int], tuple[int, Point, float]] = {}
 
@@ -191,7 +195,19 @@ class Counter:
         Raises:
             UsageError: names are not different, or there are too many.
         """
-        self.regions = check_all(regions)
+        with self._changes:
+            self.regions = check_all(regions)
+
+    def add(self, region: Region) -> None:
+        """One more, with a name that none of the others has: "line 1".
+
+        Raises:
+            UsageError: there are too many.
+        """
+        with self._changes:
+            names = {each.name for each in self.regions}
+            free = next(name for number in itertools.count(1) if (name := f"{region.kind} {number}") not in names)
+            self.regions = check_all((*self.regions, dataclasses.replace(region, name=free)))
 
     def __call__(self, objects: Sequence[tuple[int, str, Point]], seen: Counts, at: float) -> Scene:
         """Count at one frame.

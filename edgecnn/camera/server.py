@@ -39,7 +39,7 @@ class PageServer(WebServer):
         status: what is to be said when no image comes: JSON values.
         host: address to listen on; other than loopback a token is needed.
         port: None takes the first free one from 8000.
-        counter: whose lines and zones the page may replace; None where nothing is counted.
+        counter: whose lines and zones the page may change; None where nothing is counted.
         corrections: where images go whose answer is wrong; None for nowhere.
 
     Raises:
@@ -139,11 +139,16 @@ def describe(answer: Answer) -> dict[str, Any]:
 
 
 def _drawn(counter: Counter, body: bytes) -> list[dict[str, Any]]:
-    """Lines and zones from a JSON list, see `Region.to_json`; those that are counted from now on."""
+    """Lines and zones from JSON, see `Region.to_json`: a list is what is counted from now on, one without a name comes
+    to those that others have drawn.
+    """
     values = json.loads(body)
-    if not isinstance(values, list):
-        raise UsageError("expected a list of lines and zones.")
-    counter.replace([Region.from_json(value) for value in values])
+    if isinstance(values, dict):
+        counter.add(Region.from_json({**values, "name": "new"}))
+    elif isinstance(values, list):
+        counter.replace([Region.from_json(value) for value in values])
+    else:
+        raise UsageError("expected a line or zone, or a list of them.")
     return [region.to_json() for region in counter.regions]
 
 

@@ -71,7 +71,8 @@ class DemoOptions(Settings):
         0.3, low=0, high=60, unit="seconds", key="smooth", metavar="SECONDS",
     )  # fmt: skip
     threshold: float = option(
-        'Probability below which the answer is shown as "not sure"; boxes of a lower one are not shown.',
+        'Probability below which the answer is shown as "not sure". A detector\'s object is shown from this score on; '
+        "while it is followed, down to 0.1.",
         0.3,
         low=0,
         high=1,

@@ -110,6 +110,16 @@ def test_what_is_no_region_is_one_sentence(option: str, text: str, said: str) ->
     assert message.startswith(f"--{option}") and said in message and "\n" not in message
 
 
+def test_one_that_is_drawn_comes_to_those_of_others() -> None:
+    counter = Counter([Region(LINE, "line 1", DOOR.points)])
+    counter.add(Region(LINE, "new", DOOR.points))
+    counter.add(Region(ZONE, "new", YARD.points))
+    assert [region.name for region in counter.regions] == ["line 1", "line 2", "zone 1"]
+    counter.replace([Region(LINE, f"line {number}", DOOR.points) for number in range(MOST)])
+    with pytest.raises(UsageError, match="expected at most"):
+        counter.add(DOOR)
+
+
 def test_regions_travel_to_a_board() -> None:
     options = DemoOptions(model="m.tflite", lines=("a=0,0,1,1", "0,1,1,0"), zones=("0,0,1,0,1,1",))
     assert [(region.kind, region.name) for region in options.regions] == [

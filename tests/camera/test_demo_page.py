@@ -1,6 +1,7 @@
 """The page in a real browser, over a real demo of the photographs. EDGECNN_WRITE_SCREENSHOT=1 renews docs/demo.png."""
 
 import os
+import signal
 import threading
 import time
 from pathlib import Path
@@ -148,9 +149,25 @@ def test_reconnects_by_itself(browser, color_model, tmp_path, port):
         running.end()
     browser.wait_for(f"{TEXT.format('state')} === 'reconnecting'")
     assert "Trying again" in browser.run(TEXT.format("notice"))
+    assert browser.run("document.title") == "edgecnn demo" and browser.run(TEXT.format("fps")) == "\u2013"
+    assert browser.run("document.getElementById('canvas').getAttribute('aria-label')").endswith("no connection")
     with Running(*command) as running:
         running.line("Open in a browser")
         browser.wait_for(f"{TEXT.format('state')} === 'live'")
+
+
+def test_a_silent_server_is_not_live(browser, color_model, tmp_path):
+    """As where Wi-Fi is lost: no connection is refused, and nothing comes."""
+    (tmp_path / "a.jpg").write_bytes(jpeg(plain(RED)))
+    with Running(color_model, "--source", tmp_path / "a.jpg", "--loop") as running:
+        browser.open(running.line(r"Open in a browser: (\S+)").group(1))
+        browser.wait_for(f"{ANSWER} === 'red'")
+        running.process.send_signal(signal.SIGSTOP)
+        try:
+            browser.wait_for(f"{TEXT.format('state')} === 'reconnecting'")
+        finally:
+            running.process.send_signal(signal.SIGCONT)
+        browser.wait_for(f"{TEXT.format('state')} === 'live' && document.title.startsWith('red')")
 
 
 def test_says_when_the_camera_is_gone_and_goes_on_when_it_is_back(browser, color_model, port):

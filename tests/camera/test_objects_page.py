@@ -83,6 +83,13 @@ def test_boxes_are_drawn_and_regions_by_the_mouse(browser: Chromium, demo: Demo)
     zone = regions(browser, 3)[2]
     assert (zone["kind"], len(zone["points"])) == ("zone", 3)
     browser.wait_for("last.objects.zones['zone 1']")
+    browser.wait_for("[...history.values()].some(entry => entry.now && total(entry.now))")
+    strip = browser.run("$('strip').getAttribute('aria-label')")
+    assert all(f"{label} " in strip for label in browser.run("Object.keys(last.objects.now)"))
+    assert "objects in sight, at most " in browser.run("$('most').textContent")
+
+    browser.run("last.regions = []; send({kind: 'line', points: [[0.1, 0.5], [0.9, 0.5]]})")  # a page that is behind
+    assert [each["name"] for each in regions(browser, 4)] == ["a", "line 1", "zone 1", "line 2"]
 
     browser.run("$('clear').click()")
     assert regions(browser, 0) == []

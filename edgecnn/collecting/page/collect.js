@@ -8,8 +8,9 @@ const images = count => count === 1 ? "1 image" : count.toLocaleString("en") + "
 const percent = share => share === null ? "" : Math.round(share * 100) + " %"; // "none of these" has none
 const KEYS = "123456789asdfghjklqetyuiopcvbm"; // n, r, w, x and z do something else
 const COLORS = ["--blue", "--orange", "--green", "--plum", "--red"];
+const SILENCE_MS = 3000; // the server says something every second
 const RENEW_MS = 600, REPORT_MS = 10000, GRID = 60, OWN_WAITING = 32;
-let about = null, state = null, number = 0, listed = -1, listing = false, wanted = GRID, begun = null, own = null, queue = [];
+let about = null, state = null, number = 0, listed = -1, listing = false, wanted = GRID, begun = null, own = null, queue = [], reached = true, heard = 0;
 const holds = new Map(), reports = new Map(), selected = new Set();
 
 // What the server is asked for, and told.
@@ -24,6 +25,8 @@ async function send(path, body, fields, type = "application/json") {
   const answer = await fetch(to(path, fields), {method: "POST", headers: {"Content-Type": type}, body});
   if (!answer.ok) throw new Error(await answer.text() || answer.statusText);
   const result = await answer.json();
+  heard = performance.now();
+  reached = true;
   show(result.state);
   return result;
 }
@@ -46,23 +49,31 @@ function complain(error) { say(error.message === "Failed to fetch" ? "The server
 
 async function watch() {
   for (let failures = 0; ;) {
-    if (document.hidden) { await new Promise(done => document.addEventListener("visibilitychange", done, {once: true})); continue; }
+    if (document.hidden) { await new Promise(done => document.addEventListener("visibilitychange", done, {once: true})); heard = performance.now(); continue; }
     try {
       if (!about) await meet();
       const data = await (await get("frame", {after: number})).arrayBuffer();
       const size = new DataView(data).getUint32(0);
       const told = JSON.parse(new TextDecoder().decode(new Uint8Array(data, 4, size)));
       failures = 0;
+      heard = performance.now();
+      reached = true;
       if (data.byteLength > 4 + size) await paint(told, new Blob([new Uint8Array(data, 4 + size)], {type: "image/jpeg"}));
       show(told.state);
     } catch (error) {
       about = null;
       if (error.refused) { pill("bad", "refused"); notice(error.message); return; }
-      if (++failures > 1) { pill("bad", "reconnecting"); notice("The server doesn't answer. Trying again."); }
+      if (++failures > 1) lost();
       await sleep(Math.min(250 * 2 ** failures, 3000));
     }
   }
 }
+function lost() {
+  reached = false;
+  if (state) show(state); else silent();
+}
+function silent() { pill("bad", "reconnecting"); notice("The server doesn't answer. Trying again."); }
+setInterval(() => { if (about && reached && !document.hidden && performance.now() - heard > SILENCE_MS) lost(); }, 500);
 async function meet() {
   about = await (await get("about")).json();
   $("where").textContent = [about.data, about.state.camera.source, about.model].filter(Boolean).join(" · ");
@@ -105,7 +116,8 @@ function notice(text) {
 function show(next) {
   state = next;
   const camera = state.camera;
-  if (own) { pill(holds.size ? "recording" : "live", holds.size ? "recording" : "this device"); notice(""); }
+  if (!reached) silent();
+  else if (own) { pill(holds.size ? "recording" : "live", holds.size ? "recording" : "this device"); notice(""); }
   else if (camera.state === "none") { pill("wait", "no camera"); notice($("own").hidden ? "No camera.\nUpload images." : "No camera.\nUpload images, or use this device's camera."); }
   else if (camera.state === "lost") { pill("bad", "camera lost"); notice("The camera is gone. Looking for it again.\n" + camera.message); }
   else if (camera.state === "failed") { pill("bad", "failed"); notice(camera.message); }
@@ -203,8 +215,8 @@ async function release(by) {
 function releaseAll() { for (const by of [...holds.keys()]) release(by); }
 function recording() {
   const going = [...holds.values()], taken = going.map(each => each.own ? each.own.tally : state.bursts.find(burst => burst.burst === each.burst)).filter(Boolean);
-  $("figure").classList.toggle("on", going.length > 0);
-  $("recording").hidden = !going.length;
+  $("figure").classList.toggle("on", reached && going.length > 0);
+  $("recording").hidden = !reached || !going.length;
   $("recording").textContent = going.map(each => each.name).join(", ") + " " + taken.reduce((sum, burst) => sum + burst.stored, 0);
   for (const [id, {name, until}] of [...reports]) {
     const burst = state.bursts.find(each => each.burst === id);
