@@ -37,22 +37,17 @@ class Latency(Record):
         latency_ms: median of the measured runs, or the estimate.
         kind: "measured", "estimated", "too noisy" (measured) or "emulated".
         interval_ms: of the median, or of the estimate.
+        fps: inferences a second, one after another: as measured, or 1000 by the estimate.
         energy_mj: of one inference, where an estimate says it.
     """
-
-    DERIVED = ("fps",)
 
     device: str
     threads: int
     latency_ms: Positive
     interval_ms: tuple[Positive, Positive]
     kind: str
+    fps: Positive
     energy_mj: float | None = None
-
-    @property
-    def fps(self) -> float:
-        """Inferences a second, one after another."""
-        return round(1000 / self.latency_ms, 3)
 
     @property
     def place(self) -> Place:
@@ -178,15 +173,24 @@ def _no_latency(measured: Sequence[Latency], refusal: str) -> str:
 def _measured(profile: Profile) -> Latency:
     best = profile.best
     kind = "emulated" if profile.emulated else "too noisy" if best.noise.too_noisy else "measured"
-    median = best.measurement.latency_ms.median
-    return Latency(profile.device, best.measurement.threads, median, best.median_interval_ms, kind)
+    measured = best.measurement
+    return Latency(
+        profile.device, measured.threads, measured.latency_ms.median, best.median_interval_ms, kind,
+        measured.throughput_fps,
+    )  # fmt: skip
 
 
 def _estimated(estimate: Estimate) -> Iterator[Latency]:
     if estimate.latency_ms is not None and estimate.interval_ms is not None:
         threads = estimate.basis.threads
         yield Latency(
-            estimate.device, threads, estimate.latency_ms, estimate.interval_ms, "estimated", estimate.energy_mj
+            estimate.device,
+            threads,
+            estimate.latency_ms,
+            estimate.interval_ms,
+            "estimated",
+            round(1000 / estimate.latency_ms, 3),
+            estimate.energy_mj,
         )
 
 

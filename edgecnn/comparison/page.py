@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from edgecnn.comparison import text
 from edgecnn.comparison.leaderboard import Leaderboard
+from edgecnn.core.text import counted
 from edgecnn.html import charts
 from edgecnn.html.page import Section, chart, page, paragraph, table
 
@@ -20,11 +21,11 @@ def leaderboard_page(board: Leaderboard) -> str:
 
 
 def _bars(board: Leaderboard) -> Sequence[Section]:
-    """Latencies by device and kind, so that estimates never stand among measurements."""
+    """Latencies by device, threads and kind: only those of one place can be compared, and no estimate with them."""
     groups: dict[str, list[tuple[str, float, str]]] = {}
     for row in board.rows:
         for latency in row.latencies:
-            title = f"Latency on {latency.device}, {latency.kind}"
+            title = f"Latency on {latency.device}, {counted(latency.threads, 'thread')}, {latency.kind}"
             groups.setdefault(title, []).append((row.model, latency.latency_ms, text.milliseconds(latency)))
     return [
         Section(title, chart(charts.bars(items, "milliseconds", summary=f"{title}, of each model")))

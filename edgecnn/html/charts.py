@@ -35,6 +35,7 @@ def histogram(values: Sequence[float], label: str, *, marks: Sequence[tuple[floa
     def draw(axes: Any) -> None:
         tagged(axes.stairs(counts, edges, fill=True, color=SERIES[0]), "bar")
         axes.grid(visible=False, axis="x")
+        axes.yaxis.get_major_locator().set_params(integer=True)
         axes.set_xlim(low, high)
         for row, (value, name) in enumerate(marks):
             _mark(axes, value, name, row, right=value > (low + high) / 2)

@@ -104,9 +104,9 @@ class Report:
 
     @property
     def last_map(self) -> LayerReport | None:
-        """The last layer with a feature map of more than one position."""
+        """The last layer of the smallest feature map with more than one position: of a detector, of its last level."""
         maps = [row for row in self.by_name if len(row.output_shape) == 4 and math.prod(row.output_shape[1:3]) > 1]
-        return maps[-1] if maps else None
+        return min(reversed(maps), key=lambda row: math.prod(row.output_shape[1:3]), default=None)
 
     @property
     def regular_macs(self) -> int:

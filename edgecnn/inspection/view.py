@@ -187,7 +187,7 @@ def comparison_rows(values: dict[str, Any]) -> list[list[str]]:
         ratio = "" if entry["ratio"] is None else f"{entry['ratio']:.2f} x"
         table.append([name, shown(entry["first"]), shown(entry["second"]), ratio])
     fields = [pair(field) if field else "?" for field in values["receptive_field"]]
-    return [*table, ["receptive field of the last map", *fields, ""]]
+    return [*table, ["receptive field of the last map, px", *fields, ""]]
 
 
 def stage_rows(values: dict[str, Any]) -> list[list[str]]:

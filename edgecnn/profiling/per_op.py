@@ -97,7 +97,7 @@ class PerOperator(Record):
             f"{self.whole_ms:.3f} ms ({self.difference:+.1%})."
         ]
         if self.clock == "processor":
-            lines[0] += " Both are processor time; the table above shows wall time."
+            lines[0] += " Both are processor time; a latency is wall time."
         if not any(row.latency_ms for row in self.operators):
             lines = [f"The whole model takes {self.whole_ms:.3f} ms; none of its operators can be timed individually."]
         elif abs(self.difference) > MAX_DIFFERENCE:

@@ -163,7 +163,11 @@ def test_threads_of_a_measurement_ask_for_no_estimate(tmp_path):
 def test_the_page_marks_estimates(tmp_path):
     found = [candidate(8, answers(120, 1), tmp_path), candidate(24, answers(190, 2), tmp_path)]
     page = leaderboard_page(leaderboard(found, CompareSettings(), lambda each: [estimated(12.0)]))
-    assert "Latency on raspberry_pi_4, estimated" in page and "no difference" not in page and "<script" not in page
+    assert (
+        "Latency on raspberry_pi_4, 4 threads, estimated" in page
+        and "no difference" not in page
+        and "<script" not in page
+    )
 
 
 def test_records_are_matched_by_the_digest_of_the_file(tmp_path):
