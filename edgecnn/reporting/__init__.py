@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from edgecnn.core import files
+from edgecnn.core.errors import UsageError
 from edgecnn.core.hints import NO_HINTS, Hints
 from edgecnn.estimation import Estimate
 from edgecnn.html.page import Section, cards, page
@@ -55,8 +56,10 @@ def report(  # noqa: PLR0913 (the parts of a page)
 
     Raises:
         ModelFileError: the artifact is damaged, or its outputs aren't those of its task.
+        UsageError: the verification or a profile is of another file.
     """
     file = hints.read(artifact)
+    _refuse_others(file, verification, profiles)
     Interface(file)  # refuses what is no classifier, or not the contract's
     sections = [
         *_quality(file, verification),
@@ -66,6 +69,21 @@ def report(  # noqa: PLR0913 (the parts of a page)
     ]
     top = cards(parts.figures(file, verification, profiles))
     return page(f"{file.contract.name}: {file.name}", parts.lead(file), sections, top=top)
+
+
+def _refuse_others(file: ModelFile, verification: Verification | None, profiles: Sequence[Profile]) -> None:
+    if verification and verification.model_sha256 != file.sha256 and file.contract.accuracy != verification.summary():
+        _refuse("verification", verification.model, file)  # a recipe writes what it verified into the artifact
+    for profile in profiles:
+        if profile.model.sha256 != file.sha256:
+            _refuse("profile", profile.model.name, file)
+
+
+def _refuse(what: str, measured: str, file: ModelFile) -> None:
+    raise UsageError(
+        f"The {what} is of another file, {measured}: its digest is not that of {file.name}. Measure this file, or "
+        "give the file that was measured."
+    )
 
 
 def _quality(file: ModelFile, verification: Verification | None) -> list[Section]:

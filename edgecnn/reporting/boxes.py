@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from edgecnn.html import charts
+from edgecnn.html.figure import SERIES
 from edgecnn.html.page import chart, facts, paragraph, table
 from edgecnn.reporting.sections import pictures
 from edgecnn.tasks.box_errors import FALSE, BoxErrors
 from edgecnn.verification.record import ShownImage, Verification
 
-_DRAWN, _MATRIX = 6, 12  # classes
+_DRAWN, _MATRIX = len(SERIES), 12  # classes
 _LISTED = 10
 
 
@@ -25,11 +26,11 @@ def boxes(found: Verification | None) -> str:
     return facts(_kinds(errors)) + paragraph(sure, "note") + _curves(errors) + _confusion(errors)
 
 
-def worst(found: Verification | None, picture: Callable[[ShownImage], str]) -> str:
+def worst(found: Verification | None, picture: Callable[[ShownImage, Verification], str]) -> str:
     """The images with most errors, truth beside the artifact's boxes."""
     if found is None or not found.worst:
         return ""
-    items = [picture(image) for image in found.worst]
+    items = [picture(image, found) for image in found.worst]
     return paragraph("Left: the annotated boxes. Right: the artifact's.", "note") + pictures(found, items)
 
 

@@ -45,12 +45,12 @@ def figures(file: ModelFile, found: Verification | None, profiles: Sequence[Prof
             yield f"{metric.artifact.percent:.1f} %", _title(found, name), before
     for profile in profiles[:2]:
         measurement = profile.best.measurement
-        emulated = (
-            "emulated, not representative of a real board"
-            if profile.emulated
-            else f"{digits(measurement.throughput_fps)} fps"
-        )
-        yield f"{digits(measurement.latency_ms.median)} ms", f"median on {device_name(profile)}", emulated
+        detail = f"{digits(measurement.throughput_fps)} fps"
+        if profile.emulated:
+            detail = "emulated, not representative of a real board"
+        elif profile.best.noise.too_noisy:
+            detail += ", too noisy to rely on"
+        yield f"{digits(measurement.latency_ms.median)} ms", f"median on {device_name(profile)}", detail
 
 
 def _title(found: Verification, metric: str) -> str:
@@ -62,7 +62,7 @@ def answers(found: Verification | None) -> str:
     if not found:
         return ""
     note = paragraph("Left: the float model. Right: the artifact.", "note") if load(found.task).draws else ""
-    return note + pictures(found, [_picture(image, _said(image.artifact)) for image in found.answers])
+    return note + pictures(found, [_picture(image, _said(image.artifact, found)) for image in found.answers])
 
 
 def flipped(found: Verification | None) -> str:
@@ -74,7 +74,7 @@ def flipped(found: Verification | None) -> str:
     items = []
     for image in found.flipped:
         if image.thumbnail:
-            lines = f"float: {_said(image.float)}<br>artifact: {_said(image.artifact)}"
+            lines = f"float: {_said(image.float, found)}<br>artifact: {_said(image.artifact, found)}"
             items.append(_picture(image, lines))
     shown = pictures(found, items)
     rest = len(found.flipped) - len(items)
@@ -82,9 +82,9 @@ def flipped(found: Verification | None) -> str:
     return count + shown + (paragraph(f"{rest} more are in the verification's JSON.", "note") if rest else "")
 
 
-def worst_image(image: ShownImage) -> str:
+def worst_image(image: ShownImage, found: Verification) -> str:
     """A thumbnail with the artifact's answer and the truth."""
-    return _picture(image, f"artifact: {_said(image.artifact)}")
+    return _picture(image, f"artifact: {_said(image.artifact, found)}")
 
 
 def pictures(found: Verification, items: Sequence[str]) -> str:
@@ -101,8 +101,10 @@ def _picture(image: ShownImage, lines: str) -> str:
     )
 
 
-def _said(answer: AnswerRecord) -> str:
-    share = "" if answer.probability is None else f" <small>{100 * answer.probability:.0f} %</small>"
+def _said(answer: AnswerRecord, found: Verification) -> str:
+    """The answer; its probability where it is about one class, and not about boxes of which each has its own."""
+    known = answer.probability is not None and not load(found.task).draws
+    share = f" <small>{100 * answer.probability:.0f} %</small>" if known and answer.probability is not None else ""
     return f"{escape(answer.label)}{share}"
 
 

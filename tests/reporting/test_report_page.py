@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
 from edgecnn import artifact, reporting
+from edgecnn.core.errors import UsageError
 from edgecnn.data import open_data
 from edgecnn.profiling import Profile, profile
 from edgecnn.profiling.noise import Verdict
 from edgecnn.profiling.text import digits
 from edgecnn.runtime.model import model_file
 from edgecnn.runtime.model.provenance import Improvement, TrainedPhase, TrainingOrigin
+from edgecnn.tasks.box_errors import BoxErrors
 from edgecnn.verification import Verification, verify
 
 VOID = {"meta", "img", "br"}
@@ -105,6 +108,30 @@ def test_labels_from_outside_are_escaped(tiny_int8: Path, tmp_path: Path) -> Non
     evil = ("<script>alert(1)</script>", "b", "c", "d", "e")
     artifact.rewrite(tmp_path / "m.tflite", file, file.contract.replace(labels=evil))
     assert "<script>alert" in _checked(reporting.report(tmp_path / "m.tflite")).text
+
+
+def test_what_was_measured_of_another_file_is_refused(
+    tiny_int8: Path, records: tuple[Verification, Profile], tmp_path: Path
+) -> None:
+    """But for the artifact into which a recipe wrote what it verified."""
+    file = model_file.read(tiny_int8)
+    written = artifact.rewrite(tmp_path / "a.tflite", file, file.contract.replace(accuracy=records[0].summary()))
+    other = artifact.rewrite(tmp_path / "b.tflite", file, file.contract.replace(labels=tuple("abcde")))
+    assert written.sha256 != file.sha256 and reporting.report(tmp_path / "a.tflite", records[0], [])
+    for verification, profiles in ((records[0], []), (None, [records[1]])):
+        with pytest.raises(UsageError, match=rf"of another file, .*: its digest is not that of {other.name}"):
+            reporting.report(tmp_path / "b.tflite", verification, profiles)
+
+
+def test_a_detector_of_many_classes_has_a_page(tmp_path: Path, tiny_detector: Path) -> None:
+    """Curves of the most frequent four; the others are in the JSON. Boxes have scores of their own, the image none."""
+    found = verify(tiny_detector / "d.tflite", tiny_detector / "d.keras", open_data(str(tiny_detector / "images")))
+    confusion = tuple(tuple(int(row == column) for column in range(8)) for row in range(8))
+    curves = dict.fromkeys("abcdefg", (1.0, 0.5))
+    many = BoxErrors(tuple(curves), {"right": 7}, confusion, (0.0, 1.0), curves)
+    page = _checked(reporting.report(tiny_detector / "d.tflite", dataclasses.replace(found, errors=many), []))
+    assert "The 3 other classes are in the verification's JSON" in page.text
+    assert not re.search(r"artifact: [^<]*\d %", page.text)
 
 
 def test_emulated_times_are_marked(tiny_int8: Path, records: tuple[Verification, Profile]) -> None:
