@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ WHITE, GRAY, BLACK, ACCENT = (255, 255, 255), (190, 190, 190), (0, 0, 0), (210, 
 CLASS_COLORS = (ACCENT, (0, 159, 230), (115, 158, 0), (167, 121, 204), (66, 228, 240), (0, 94, 213), (178, 114, 0))
 """Of classes in turn, blue, green, red: told apart by the color-blind too (Okabe and Ito, 2008)."""
 REGION = (60, 200, 255)
+_LETTERS = str.maketrans({"ß": "ss", "æ": "ae", "ø": "o", "œ": "oe", "ł": "l", "đ": "d", "ð": "d", "þ": "th"})
 _LUMA, _MIDDLE = (0.114, 0.587, 0.299), 100  # ITU-R BT.601; so bright a ground needs dark text
 
 
@@ -78,5 +80,6 @@ def _font(height: float) -> tuple[float, int]:
 
 
 def ascii_text(text: str) -> str:
-    """OpenCV's fonts know ASCII only."""
-    return text.encode("ascii", "replace").decode()
+    """OpenCV's fonts know ASCII only: letters lose their accents, and what is still none becomes "?"."""
+    plain = unicodedata.normalize("NFKD", text.translate(_LETTERS))
+    return "".join(each for each in plain if not unicodedata.combining(each)).encode("ascii", "replace").decode()
