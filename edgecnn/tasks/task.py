@@ -55,6 +55,7 @@ class Task(Protocol):
         features_first: whether its last layer can be trained on features that are computed once.
         learns_from_stride: in fine-tuning blocks whose maps are all finer stay as they are; 0 for none.
         draws: whether answers have a place in the image, where `drawn` shows them side by side.
+        part: what an answer has several of, "box"; empty where an answer is one thing.
         foreign_settings: fields of the training's settings that mean nothing here; setting one is refused.
     """
 
@@ -66,6 +67,7 @@ class Task(Protocol):
     features_first: bool = True
     learns_from_stride: int = 0
     draws: bool = False
+    part: str = ""
     foreign_settings: tuple[str, ...] = ()
 
     @property
@@ -314,7 +316,7 @@ class Task(Protocol):
         return {}
 
     def parts_agree(self, expected: Sequence[Outputs], found: Sequence[Outputs]) -> Share | None:
-        """Share of the parts of answers (boxes) that agree; None where an answer is one thing."""
+        """Share of the parts of answers (boxes) that agree; None where there are none, or an answer is one thing."""
         return None
 
     def right(self, found: Sequence[Outputs], truths: Sequence[Truth], contract: Contract) -> np.ndarray | None:

@@ -56,6 +56,7 @@ class Batches:
 
         Inputs are (batch, ...) float32 pixel values 0..255 (or features), targets (batch, ...), weights (batch,).
         """
+        self._encoder  # noqa: B018 (what it refuses is said here, and not inside of TensorFlow)
         options = tf.data.Options()
         options.autotune.enabled = False  # there is nothing to tune, and its thread lets the end wait for seconds
         steps = tf.data.Dataset.range(first, last)

@@ -229,6 +229,12 @@ class _Comparison:
         device = self._task.device
         return share(sum(is_rejected(device.answered(each, self._contract, 1)) for each in self._found), self.count)
 
+    def _remarks(self, better: BetterInput | None) -> list[str]:
+        found = [better.sentence()] if better else []
+        if self._task.part and self._task.parts_agree(self._expected, self._found) is None:
+            found.append(f"No {self._task.part} of either model has a score of 0.5: their agreement says nothing.")
+        return found
+
     def result(self, better: BetterInput | None, **about: Any) -> Verification:
         """The record."""
         metrics: dict[str, Metric] = {}
@@ -254,7 +260,7 @@ class _Comparison:
             snr_db=sqnr_db(self._signals(self._expected), self._signals(self._found)),
             calibrated_on=self._calibrated_on,
             trained_on=self._training.count,
-            notes=(*self._training.notes(), *doubts, *([better.sentence()] if better else [])),
+            notes=(*self._training.notes(), *doubts, *self._remarks(better)),
             better_input=better,
             right=None if right is None else base64.b64encode(np.packbits(right).tobytes()).decode(),
             confidence=confidence,
@@ -287,6 +293,8 @@ def check_bounds(found: Verification, max_drop: float | None, min_agreement: flo
         problems.append(f"{load(found.task).titles[metric]} drops by {drop} points; expected at most {max_drop}")
     if min_agreement is not None and found.agreement.percent < min_agreement:
         problems.append(f"agreement is {found.agreement}; expected at least {min_agreement} %")
+    if min_agreement is not None and load(found.task).part and found.parts_agree is None:
+        problems.append(f"no {load(found.task).part} has a score of 0.5 or more, so that the agreement says nothing")
     if found.golden and not found.golden.passed:
         problems.append("the golden vectors give other outputs than on the machine that made the artifact")
     if problems:

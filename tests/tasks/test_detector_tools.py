@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import tiny_detectors
 import edgecnn
 from edgecnn import reporting
 from edgecnn.compression import Tuning, compress
-from edgecnn.core.errors import UsageError
+from edgecnn.core.errors import BoundNotMetError, UsageError
 from edgecnn.data import open_data
 from edgecnn.estimation import estimate, text
 from edgecnn.estimation.settings import EstimateSettings
@@ -22,9 +23,12 @@ from edgecnn.float_model import keras_file
 from edgecnn.quantization import Calibration, quantize
 from edgecnn.runtime.model import model_file
 from edgecnn.runtime.model.anchors import DetectorRecord
+from edgecnn.runtime.model.box_decoding import as_outputs
+from edgecnn.runtime.model.contract import Contract, Preprocessing
 from edgecnn.runtime.run.boxes import detect_files
+from edgecnn.tasks import load
 from edgecnn.tasks.raw_boxes import check_teacher
-from edgecnn.verification import verify
+from edgecnn.verification import check_bounds, verify
 from edgecnn.verification.doctor import Case
 from edgecnn.visualization import page
 from edgecnn.visualization.draw import draw
@@ -169,3 +173,22 @@ def test_from_python(tiny_detector: Path, tmp_path: Path) -> None:
                      scheme="float32")  # fmt: skip
     with pytest.raises(UsageError, match=r"c\.tflite is a model for classification; open it with edgecnn\.load\("):
         edgecnn.load_detector(tmp_path / "c.tflite")
+
+
+def test_agreement_without_any_sure_box_says_nothing(tiny_detector: Path) -> None:
+    """Where both models answer "nothing" on each image."""
+    found = verify(tiny_detector / "d.tflite", tiny_detector / "d.keras", open_data(str(tiny_detector / "images")))
+    check_bounds(found, None, 0)
+    nothing = dataclasses.replace(found, parts_agree=None)
+    with pytest.raises(
+        BoundNotMetError, match=r"no box has a score of 0.5 or more, so that the agreement says nothing"
+    ):
+        check_bounds(nothing, None, 0)
+
+
+def test_counts_in_words_are_of_all_sure_boxes() -> None:
+    task = load("detection")
+    rows = np.array([[0.01 * n, 0.1, 0.01 * n + 0.05, 0.5, 0, 0.9 - 0.01 * n] for n in range(60)], np.float32)
+    contract = Contract(Preprocessing(8, 8, fit="stretch"), "detection", "boxes", ("cat",))
+    sure = int((rows[:, 5] >= 0.5).sum())
+    assert task.headline(as_outputs(rows, 60), contract)["label"] == f"{sure} cat" and sure > 30

@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from edgecnn.core.errors import UsageError
 from edgecnn.data.augmentation import preset
 from edgecnn.runtime.model.anchors import DetectorRecord
 from edgecnn.runtime.model.contract import Contract, Preprocessing
@@ -79,3 +80,11 @@ def test_a_preset_for_large_objects_is_cropped_to_the_end() -> None:
 def test_fewer_pictures_than_a_batch() -> None:
     batches = Batches(numbered(5), FitSettings(batch_size=64), 0, 2)
     assert (batches.size, batches.steps_per_epoch) == (4, 1)
+
+
+def test_what_the_encoder_refuses_is_said_in_its_own_words() -> None:
+    """And not with the frames of TensorFlow's graph around it."""
+    contract = Contract(Preprocessing(8, 8), "detection", "boxes_and_logits", ("cat",))
+    source = dataclasses.replace(numbered(), contract=contract)
+    with pytest.raises(UsageError, match=r"^--augment mixup mixes images"):
+        Batches(source, FitSettings(batch_size=5, augment="mixup")).dataset(0, 1)

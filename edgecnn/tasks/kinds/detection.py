@@ -23,7 +23,7 @@ from edgecnn.runtime.model.anchors import DetectorRecord
 from edgecnn.runtime.model.box_decoding import as_outputs, of_outputs
 from edgecnn.runtime.model.contract import Contract, Preprocessing
 from edgecnn.runtime.tasks import Answer, Outputs
-from edgecnn.runtime.tasks.detection import BOXES, RAW_LOGITS, RAW_SCORES, agree, matched
+from edgecnn.runtime.tasks.detection import BOXES, RAW_LOGITS, RAW_SCORES, SURE, agree, matched
 from edgecnn.tasks import raw_boxes
 from edgecnn.tasks.average_precision import Matched, mean
 from edgecnn.tasks.box_errors import RIGHT, BoxErrors, box_errors, of_image
@@ -54,6 +54,7 @@ class Detection(Task):
     fits: Mapping[str, Mapping[str, Any]] = _FITS
     features_first = False
     draws = True
+    part = "box"
     learns_from_stride = 4  # the blocks before have the largest maps, and ImageNet's edges and colors do
 
     def truth_of(
@@ -272,8 +273,9 @@ class Detection(Task):
         return box_errors(each, truths, contract.labels) if contract.labels else None
 
     def drawn(self, picture: np.ndarray, answers: Sequence[Outputs], contract: Contract) -> np.ndarray:
-        """Boxes of each answer that are sure enough to be shown."""
-        return raw_boxes.side_by_side(picture, [of_outputs([*each]) for each in answers], contract)
+        """Boxes of each answer that have a score of 0.5 or more: those that are compared."""
+        found = [of_outputs([*each]) for each in answers]
+        return raw_boxes.side_by_side(picture, [rows[rows[:, 5] >= SURE] for rows in found], contract)
 
     def perfect(self, truth: Truth) -> Outputs:
         """The boxes that count, with a score of 1."""
@@ -282,7 +284,8 @@ class Detection(Task):
 
     def headline(self, outputs: Outputs, contract: Contract) -> Answer:
         """All that the model is sure of, in one answer with the surest's class."""
-        answers = self.device.answers(of_outputs([*outputs]), contract, 20)
+        rows = of_outputs([*outputs])
+        answers = self.device.answers(rows[rows[:, 5] >= SURE], contract, len(rows))
         if not answers:
             return {"index": -1, "label": "nothing", "probability": 0.0}
         return {**answers[0], "label": self.device.caption(answers)}
