@@ -25,6 +25,7 @@ FAMILY = "ssd"
 STYLE = Style("relu6", momentum=0.9)  # follows within an epoch of a small data set; the average of weights smooths it
 EXTRAS = (512, 256, 256, 128)  # channels of the maps behind the backbone's, each of half the size
 LEVELS = 6
+_MOST_HALVINGS = 12
 RATIOS = (1.0, 2.0, 1 / 2, 3.0, 1 / 3)
 OVERLAP = 0.5  # above which the less sure of two boxes goes: 0.6 keeps doubles, 0.4 loses neighbors (blood cells)
 
@@ -109,9 +110,9 @@ def feature_maps(backbone: Any, first_stride: int) -> list[Any]:
         shape = layer.output_shape if isinstance(layer.output_shape, tuple) else ()
         if len(shape) != 4 or None in shape[1:] or isinstance(layer, keras.layers.ZeroPadding2D):
             continue
-        stride = 2 ** round(math.log2(height / shape[1]))
-        if (shape[1], shape[2]) == (math.ceil(height / stride), math.ceil(width / stride)) and min(shape[1:3]) > 1:
-            found[stride] = layer.output
+        fitting = [2**power for power in range(_MOST_HALVINGS) if _cells(height, width, 2**power) == shape[1:3]]
+        if fitting and min(shape[1:3]) > 1:
+            found[fitting[0]] = layer.output
     chosen = [tensor for stride, tensor in sorted(found.items()) if stride >= first_stride]
     if not chosen or first_stride not in found:
         strides = ", ".join(map(str, sorted(found))) or "none"
@@ -119,7 +120,16 @@ def feature_maps(backbone: Any, first_stride: int) -> list[Any]:
             f"{backbone.name} has feature maps of the strides {strides} at {height} x {width} pixels; a detector needs "
             f"one of stride {first_stride}."
         )
+    if len(chosen) < LEVELS - len(EXTRAS):
+        raise UsageError(
+            f"{backbone.name} has {len(chosen)} feature map of stride {first_stride} or more at {height} x {width} "
+            f"pixels; a detector needs {LEVELS - len(EXTRAS)} with more than one cell. Use a larger --input-size."
+        )
     return chosen[:LEVELS]
+
+
+def _cells(height: int, width: int, stride: int) -> tuple[int, int]:
+    return math.ceil(height / stride), math.ceil(width / stride)
 
 
 def _smaller(x: Any, filters: int, name: str) -> Any:

@@ -175,3 +175,18 @@ def test_k_means_finds_clusters() -> None:
     centers = np.array([(0.1, 0.1), (0.1, 0.4), (0.5, 0.3)])
     sizes = np.concatenate([random.normal(center, center / 30, (50, 2)) for center in centers])
     assert np.allclose(k_means(sizes, 3, random), centers, rtol=0.03)
+
+
+@pytest.mark.parametrize("size", [40, 65, 66, 96])
+def test_no_map_is_lost_at_odd_sizes(size: int) -> None:
+    """A map of 3 cells of 65 pixels has the stride 32, not 16."""
+    for name in ("mobilenet_v2_ssd", "efficientnet_lite0_ssd"):
+        model, contract = build_model(name, input_size=size, classes=2)
+        assert model.count_params() == build_model(name, input_size=128, classes=2)[0].count_params()
+        levels = DetectorRecord.read(contract).levels
+        assert [level[0] for level in levels] == sorted((level[0] for level in levels), reverse=True)
+
+
+def test_an_input_of_too_few_cells_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"1 feature map of stride 16 or more at 32 x 32 pixels.*larger --input-size"):
+        build_model("mobilenet_v2_ssd", input_size=32, classes=2)
