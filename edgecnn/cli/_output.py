@@ -12,6 +12,7 @@ import click
 
 from edgecnn.cli._outputs import OutputFile
 from edgecnn.core.layout import Table, terminal_width, wrapped
+from edgecnn.core.text import counted
 from edgecnn.runtime.model.json_text import escape_json, printable, printable_lines
 
 if TYPE_CHECKING:
@@ -178,8 +179,7 @@ def show_data_report(report: DataReport) -> None:
         few = sorted(counts.items(), key=lambda item: item[1])[:1]
         if not few:
             continue  # images without labels
-        note(
-            f"{split}: {sum(counts.values())} images of {len(counts)} classes; the smallest class is {few[0][0]} "
-            f"({few[0][1]})."
-        )
+        what = f"{counted(report.images[split], 'image')}, with objects of" if report.of_objects else "images of"
+        total = "" if report.of_objects else f"{sum(counts.values())} "
+        note(f"{split}: {total}{what} {len(counts)} classes; the smallest class is {few[0][0]} ({few[0][1]}).")
     show_notes(report.warnings())

@@ -111,6 +111,8 @@ def _show(report: DataReport, folder: str | None, drawn: tuple[str, ...]) -> Non
     total = ("all", *(f"{sum(counts.values()):,}" for counts in report.counts.values()))
     if names:
         print_table(("objects" if report.of_objects else "class", *report.counts), [*rows, total])
+    if report.of_objects:
+        say("Images: " + ", ".join(f"{count:,} {split}" for split, count in report.images.items()) + ".")
     if report.typical_px:
         say(f"The shorter side of the images is typically {report.typical_px} px.")
     for sentence in report.warnings() or ["No problem was found."]:

@@ -44,7 +44,7 @@ POSITION = 30
 @json_option
 @wide_option
 def command(model: str, output: str, options: TrainOptions, qat: bool, restart: bool, json_path: str | None) -> None:
-    """Train MODEL (.keras or .h5) on DATA and write the model of the best epoch.
+    """Train MODEL (.keras or .h5) on DATA and write the model of the epoch that validates best.
 
     An interrupted run resumes when the same command is given again; its checkpoint and TensorBoard log are in the
     folder FILE.training. Settings that are not given are the strategy's own.

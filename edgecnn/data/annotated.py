@@ -10,8 +10,11 @@ from pathlib import Path, PurePosixPath
 from edgecnn.core.errors import DataError
 from edgecnn.data.layout import split_named
 from edgecnn.data.listing import images_below, is_junk, printable
+from edgecnn.runtime.run.image_header import SUFFIXES
 
 COCO, VOC, YOLO = "coco", "voc", "yolo"
+NAME_FILES = ("classes.txt", "obj.names", "labels/classes.txt")
+"""Of YOLO's classes, where no data.yaml names them."""
 ANNOTATION_FOLDERS = ("annotations", "annotation")
 _SNIFFED_BYTES = 1 << 16
 _SNIFFED_FILES = 50
@@ -64,7 +67,7 @@ def coco_files(folder: Path) -> list[Path]:
 
 def voc_files(folder: Path) -> list[Path]:
     """The XML files of a folder that may be Pascal VOC's annotations; the first one is."""
-    files = [path for place in _places(folder) for path in sorted(place.glob("*.xml"))]
+    files = [path for place in _places(folder) for path in sorted(place.iterdir()) if path.suffix.lower() == ".xml"]
     return files if any(b"<annotation" in _beginning(path) for path in files[:_SNIFFED_FILES]) else []
 
 
@@ -80,10 +83,18 @@ def is_data_yaml(path: Path) -> bool:
 
 
 def _is_yolo(folder: Path) -> bool:
-    """It has a data.yaml, or text files in folders `labels` beside `images`."""
-    if data_yaml(folder):
+    """It has a data.yaml, text files beside images and names of classes, or text files in `labels` beside `images`."""
+    if data_yaml(folder) or _has_texts_beside(folder):
         return True
     return any((place / "images").is_dir() and _has_texts(place / "labels") for place in _places(folder))
+
+
+def _has_texts_beside(folder: Path) -> bool:
+    """As labelImg writes them."""
+    if not any((folder / name).is_file() for name in NAME_FILES):
+        return False
+    stems = {path.stem for path in folder.glob("*.txt")}
+    return any(path.stem in stems and path.suffix.lower() in SUFFIXES for path in folder.iterdir())
 
 
 def _has_texts(labels: Path) -> bool:

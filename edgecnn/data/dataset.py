@@ -172,7 +172,7 @@ class DataSet:
         counts = ", ".join(f"{name} ({len(data)})" for name, data in self.splits.items())
         chosen = self.splits[found]
         said = f"{self.name} has the splits {counts}; its {found} images are used."
-        return dataclasses.replace(chosen, notes=(said, *chosen.notes))
+        return dataclasses.replace(chosen, notes=tuple(dict.fromkeys((said, *self.notes, *chosen.notes))))
 
     def digests(self, progress: Progress = silent) -> tuple[str, ...]:
         """SHA-256 of each image, in order."""

@@ -38,12 +38,14 @@ def _examined(settings: SplitSettings, progress: Progress) -> DataReport:
     if data.task or len(data.classes) > 1:
         splits = open_splits(
             settings.data, validation=settings.validation, test=settings.test, share=settings.validation_share,
-            progress=progress,
+            may_be_empty=True, progress=progress,
         ).named()  # fmt: skip
     else:
         splits = {"train": data}
     parts = {}
     for name, split in splits.items():
+        if not len(split) and name != "train":
+            continue
         digests = split.digests(progress)
         parts[name] = Part(split, digests, survey_of(split, digests, progress))
     return examine(parts)

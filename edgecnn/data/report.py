@@ -37,6 +37,7 @@ class DataReport(Record):
         typical_px: median of the shorter side of the training images.
         notes: further sentences for the user.
         of_objects: whether the counts are of objects, of which an image may have several.
+        images: how many can be read, by split.
     """
 
     DERIVED = ("imbalance",)
@@ -52,6 +53,7 @@ class DataReport(Record):
     typical_px: int = 0
     notes: tuple[str, ...] = field(default=())
     of_objects: bool = False
+    images: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def imbalance(self) -> float:
@@ -136,6 +138,7 @@ def examine(parts: Mapping[str, Part], side: int = 0, notes: tuple[str, ...] = (
         typical_px=_typical(train.survey),
         notes=(*not_searched, *_notes(parts, side), *notes),
         of_objects=train.data.task == TASK,
+        images={name: len(part.data) - len(part.survey.errors) for name, part in parts.items()},
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 from edgecnn.core.errors import DataError
@@ -41,6 +42,7 @@ def open_splits(
     test: str | None = None,
     share: float = SplitSettings.validation_share,
     labeled: bool = True,
+    may_be_empty: bool = False,
     progress: Progress = silent,
 ) -> Splits:
     """Open a data set for training.
@@ -53,6 +55,7 @@ def open_splits(
         share: of the training images that validate; an image is among them if the first 32 bits of its
             SHA-256, as a fraction, are below it.
         labeled: whether labels are needed.
+        may_be_empty: whether there may be no training or no validation image.
         progress: told how much of large data was looked at.
 
     Raises:
@@ -70,7 +73,8 @@ def open_splits(
     else:
         held = _labeled(_evaluation(validation, data, "validation"), labeled)
         held_digests = held.digests(progress)
-    _refuse_empty(spec, train, held)
+    if not may_be_empty:
+        _refuse_empty(spec, train, held)
     test = test or (None if "test" in data.splits else _official_test(spec))
     tested = _labeled(_evaluation(test, data, "test"), labeled) if test or "test" in data.splits else None
     return Splits(train, held, tested, (digests, held_digests))
@@ -95,7 +99,8 @@ def _training_part(data: DataSet) -> DataSet:
             f"{data.name} has the splits {', '.join(data.splits)}, but no training images; expected a folder "
             "named train."
         )
-    return data.splits.get("train", data)
+    train = data.splits.get("train", data)
+    return dataclasses.replace(train, notes=tuple(dict.fromkeys((*data.notes, *train.notes))))
 
 
 def _evaluation(spec: str | None, data: DataSet, split: str) -> DataSet:

@@ -203,7 +203,7 @@ class _Fit:
         if not self.history.epochs:
             return text
         seconds = float(np.mean([record.wall_s for record in self.history.epochs])) * (self.settings.epochs - epoch + 1)
-        return f"{text} (best {self.history.best.validation_accuracy_percent:.1f} %, {_duration(seconds)} in total)"
+        return f"{text} (kept {self.history.best.validation_accuracy_percent:.1f} %, {_duration(seconds)} in total)"
 
     def _record(self, number: int, measured: Score, wall_s: float) -> Epoch:
         pictures = self.per_epoch * self.batches.size

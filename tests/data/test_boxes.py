@@ -421,6 +421,48 @@ def test_what_voc_lists_otherwise_is_named(tmp_path: Path) -> None:
     assert any("2 images are in no list of ImageSets and are left out, b first" in note for note in data.notes)
 
 
+@pytest.mark.parametrize(
+    "lines", ["\ufeffa\r\nb d\r\n", "a.png\nb d.png", "JPEGImages/a.png\nJPEGImages/b d.png\n", "a -1\nb d"]
+)
+def test_lists_of_voc_as_people_write_them(tmp_path: Path, lines: str) -> None:
+    """With a suffix, a folder, blanks in names, a flag as in the lists of one class, a BOM."""
+    make("voc", tmp_path)
+    for path in (tmp_path / "JPEGImages" / "b.png", tmp_path / "Annotations" / "b.xml"):
+        path.rename(path.with_stem("b d"))
+    (tmp_path / "ImageSets" / "Main").mkdir(parents=True)
+    (tmp_path / "ImageSets" / "Main" / "train.txt").write_bytes(lines.encode())
+    (tmp_path / "ImageSets" / "Main" / "val.txt").write_text("c\n")
+    data = open_data(str(tmp_path))
+    assert {name: len(each) for name, each in data.splits.items()} == {"train": 2, "validation": 1}
+    assert not any("ImageSets" in note for note in data.notes)
+
+
+def test_a_list_of_voc_of_which_nothing_is_there_is_refused(tmp_path: Path) -> None:
+    make("voc", tmp_path)
+    (tmp_path / "ImageSets" / "Main").mkdir(parents=True)
+    (tmp_path / "ImageSets" / "Main" / "train.txt").write_text("x1\nx2\n")
+    with pytest.raises(DataError, match=r"none of the 2 train images that ImageSets/Main lists is there.*'x1'"):
+        open_data(str(tmp_path))
+    (tmp_path / "ImageSets" / "Main" / "train.txt").unlink()
+    (tmp_path / "ImageSets" / "Main" / "test.txt").write_text("a\n")
+    assert [*open_data(str(tmp_path)).splits] == ["test"]  # which is never trained on
+
+
+def test_upper_case_and_files_side_by_side(tmp_path: Path) -> None:
+    """Annotations as cameras' programs name them, and as labelImg writes those of YOLO."""
+    folder = make("voc", tmp_path / "voc")
+    for path in [*folder.rglob("*.xml")]:
+        path.rename(path.with_suffix(".XML"))
+    assert len(open_data(str(folder))) == 3 and open_data(str(folder)).classes == ("cat", "dog")
+    beside = tmp_path / "beside"
+    write_images(beside)
+    (beside / "classes.txt").write_text("cat\ndog\n")
+    for name, boxes in OBJECTS.items():
+        (beside / name).with_suffix(".txt").write_text(yolo(boxes))
+    found = open_data(str(beside))
+    assert found.task == "detection" and found.classes == ("cat", "dog") and len(found) == 3
+
+
 @pytest.mark.parametrize("columns", ["x,y,w,h", "x,y,width,height", "xmin,ymin,width,height", "x_center,y_center,w,h"])
 def test_a_table_of_boxes_is_never_one_of_classes(tmp_path: Path, columns: str) -> None:
     """Left and top, or the center: only the one who wrote it knows."""

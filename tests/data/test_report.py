@@ -14,9 +14,11 @@ import pytest
 
 from edgecnn.core.errors import DataError
 from edgecnn.data import open_data
-from edgecnn.data.fitted import fitted
+from edgecnn.data.examination import examine_data
+from edgecnn.data.fitted import fitted, survey_of
 from edgecnn.data.look_alikes import look_alikes
 from edgecnn.data.report import DataReport, Part, examine
+from edgecnn.data.settings import SplitSettings
 from edgecnn.data.survey import Survey, difference_hash
 from edgecnn.runtime.model.contract import Preprocessing
 from edgecnn.runtime.run.preprocess import fit, read_picture
@@ -220,4 +222,43 @@ def test_boxes_are_counted_by_class(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         parts[split] = Part(data, digests, fitted(data, digests, Preprocessing(32, 32)).survey)
     report = examine(parts)
     assert report.counts == {"train": {"cat": 2}, "validation": {"dog": 2}}
+    assert report.images == {"train": 1, "validation": 1}
     assert report.classes_not_trained == ("dog",)
+
+
+def test_notes_on_the_whole_set_are_told_where_it_has_splits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EDGECNN_CACHE", str(tmp_path / "cache"))
+    random = np.random.default_rng(0)
+    for folder in ("JPEGImages", "Annotations", "ImageSets/Main"):
+        (tmp_path / "set" / folder).mkdir(parents=True)
+    for name in "ab":
+        cv2.imwrite(
+            str(tmp_path / "set" / "JPEGImages" / f"{name}.png"), random.integers(0, 255, (40, 40, 3), np.uint8)
+        )
+        box = "<bndbox><xmin>2</xmin><ymin>2</ymin><xmax>30</xmax><ymax>30</ymax></bndbox>"
+        (tmp_path / "set" / "Annotations" / f"{name}.xml").write_text(
+            f"<annotation><filename>{name}.png</filename><object><name>cat</name>{box}</object></annotation>"
+        )
+    (tmp_path / "set" / "ImageSets" / "Main" / "train.txt").write_text("a\ngone\n")
+    (tmp_path / "set" / "ImageSets" / "Main" / "val.txt").write_text("b\n")
+    report = examine_data(SplitSettings(str(tmp_path / "set")))
+    assert report.images == {"train": 1, "validation": 1}
+    assert any("1 images that ImageSets lists aren't there, the first is gone" in each for each in report.warnings())
+    (tmp_path / "set" / "ImageSets" / "Main" / "val.txt").unlink()
+    few = examine_data(SplitSettings(str(tmp_path / "set"), validation_share=1e-9))
+    assert few.images == {"train": 1}, "no image validates, which is no reason to say nothing"
+
+
+def test_what_was_refused_is_tried_again_under_another_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EDGECNN_CACHE", str(tmp_path / "cache"))
+    counts = []  # a file that is small itself: its digest is known either way
+    for name, side in (("cat/a", 32), ("cat/b", 900), ("dog/c", 32)):
+        (tmp_path / "set" / name).parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(tmp_path / "set" / f"{name}.png"), np.full((side, side, 3), ord(name[-1]), np.uint8))
+    for limit in ("1", "512"):
+        monkeypatch.setenv("EDGECNN_MAX_IMAGE_MB", limit)
+        data = open_data(str(tmp_path / "set"))
+        survey = fitted(data, data.digests(), Preprocessing(32, 32)).survey
+        seen = survey_of(data, data.digests())
+        counts.append((len(survey.errors), len(seen.errors)))
+    assert counts == [(1, 1), (0, 0)]

@@ -7,7 +7,7 @@ written: VOC itself counts pixels from 1, most programs from 0, and nothing says
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from xml.etree.ElementTree import Element
 
 from edgecnn.core.errors import DataError
@@ -47,7 +47,7 @@ def open_data(spec: str) -> DataSet:
     if len({example.name for example in found.values()}) < len(found):
         raise DataError(f"{spec}: two of the {len(files)} .xml files are of the same image; expected one per image.")
     classes = {box.label for example in found.values() for box in example.annotation.boxes}
-    lists = _lists(root)
+    lists = _lists(root, {path.stem for path in found})
     data = box_data(spec, found.values(), classes, notes)
     splits = _splits(data, found, lists)
     unlike = _unlike_lists(spec, lists, found) if splits else []
@@ -120,21 +120,40 @@ def _splits(data: DataSet, found: dict[Path, FileExample], lists: list[tuple[str
         named = sorted({split for split in folders.values() if split})
         members = {split: [found[path] for path, its in folders.items() if its == split] for split in named}
     parts = {split: sorted(each, key=lambda one: one.name) for split, each in members.items() if each}
-    if TRAIN not in parts:
+    if lists and (not parts or (TRAIN in dict(lists) and TRAIN not in parts)):
+        split, stems = next(each for each in lists if each[0] not in parts)
+        raise DataError(
+            f"{data.name}: none of the {len(stems)} {split} images that ImageSets/Main lists is there; the first is "
+            f"{printable(min(stems, default=''))!r}. Expected names of annotated images, one per line. Correct the "
+            "list, or remove the folder ImageSets."
+        )
+    if TRAIN not in parts and not lists:
         return {}
     return {split: data.with_examples(examples) for split, examples in parts.items()}
 
 
-def _lists(root: Path) -> list[tuple[str, set[str]]]:
-    """Split and names of its images; `trainval` is for training where no `train` is there."""
+def _lists(root: Path, there: set[str]) -> list[tuple[str, set[str]]]:
+    """Split and names of its images; `trainval` is for training where no `train` is there.
+
+    Args:
+        root: folder with `ImageSets`.
+        there: names of the annotated images, without suffix.
+    """
     found: dict[str, set[str]] = {}
     for path in sorted((root / "ImageSets" / "Main").glob("*.txt")):
         split = TRAIN if path.stem == "trainval" else split_named(path.stem)
         if split and not (path.stem == "trainval" and split in found):
             try:
-                text = read_regular(path, _MOST_LIST_BYTES).decode("utf-8", "replace")
+                text = read_regular(path, _MOST_LIST_BYTES).decode("utf-8-sig", "replace")
             except OSError as error:
                 raise DataError(f"Can't read the list {path}: {error.strerror}.") from error
-            found[split] = {line.split()[0] for line in text.splitlines() if line.strip()}
+            found[split] = {_stem(line.strip(), there) for line in text.splitlines() if line.strip()}
     order = (TRAIN, VALIDATION)
     return sorted(found.items(), key=lambda item: order.index(item[0]) if item[0] in order else len(order))
+
+
+def _stem(line: str, there: set[str]) -> str:
+    """The name in a line of a list, which may have blanks, a suffix, a folder, or a flag of a class behind it."""
+    names = (line, line.split()[0])
+    forms = [form for name in names for form in (name, PurePosixPath(name).stem)]
+    return next((form for form in forms if form in there), line)

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from edgecnn.core.errors import DataError
-from edgecnn.data.annotated import YOLO, ImageIndex, annotation_format, data_yaml, is_data_yaml
+from edgecnn.data.annotated import NAME_FILES, YOLO, ImageIndex, annotation_format, data_yaml, is_data_yaml
 from edgecnn.data.boxes import Box, Findings, box_data, box_data_of_splits, box_example, image_size
 from edgecnn.data.dataset import DataSet, FileExample
 from edgecnn.data.flat_yaml import Value, read_flat_yaml
@@ -22,7 +22,6 @@ from edgecnn.runtime.regular_file import read_regular
 SYNTAX = "a data.yaml of YOLO, or a folder with one"
 _KEYS = {"train": TRAIN, "val": VALIDATION, "valid": VALIDATION, "validation": VALIDATION, "test": TEST}
 _MOST_BYTES = 64 << 20
-_NAME_FILES = ("classes.txt", "obj.names", "labels/classes.txt")
 _BOX_NUMBERS = 4
 _IMAGES, _LABELS = "images", "labels"
 
@@ -70,7 +69,7 @@ def _names(values: dict[str, Value], root: Path) -> list[str]:
         return [printable(numbered.get(number, str(number))) for number in range(max(numbered, default=-1) + 1)]
     if isinstance(names, list):
         return list(map(printable, names))
-    file = next((root / name for name in _NAME_FILES if (root / name).is_file()), None)
+    file = next((root / name for name in NAME_FILES if (root / name).is_file()), None)
     return [printable(line.strip()) for line in _text(file).splitlines() if line.strip()] if file else []
 
 
@@ -135,7 +134,7 @@ def _images_of(place: str, roots: list[Path], findings: Findings) -> Iterator[Pa
 def _find_labels_without_image(images: list[Path], root: Path, findings: Findings) -> None:
     """Text files in folders of labels of whose name no image is."""
     folders = {labels.parent for image in images if (labels := _labels(image)).parent != image.parent}
-    stems = {image.stem for image in images} | {Path(name).stem for name in _NAME_FILES}
+    stems = {image.stem for image in images} | {Path(name).stem for name in NAME_FILES}
     lonely = [text for folder in sorted(folders) for text in sorted(folder.glob("*.txt")) if text.stem not in stems]
     others = {image.stem for image in ImageIndex(root).paths} if lonely else set()
     for text in lonely:
