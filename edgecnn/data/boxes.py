@@ -18,6 +18,8 @@ from edgecnn.runtime.run.image_header import JPEG, ImageHeader, limit_bytes, rea
 TASK = "detection"
 MOST_BOXES = 10_000
 """Of one image; COCO's most are 93."""
+MOST_SHARE = 1.05
+"""Of a box's corner, in shares of its image: some stick out a little. Boxes in pixels are larger."""
 _FIRST_BYTES = 1 << 16
 _SLACK_PIXELS = 1.0  # VOC counts pixels from 1, and programs round: so far a box may stick out without a word
 _TINY_PIXELS = 2.0
@@ -196,7 +198,7 @@ def box_data(
         splits: that it has by itself.
 
     Raises:
-        DataError: it has no images, or no boxes.
+        DataError: it has no images, no boxes, or boxes that are shares where pixels are expected.
     """
     found = sorted(examples, key=lambda example: example.name)
     notes = list(notes)
@@ -205,6 +207,12 @@ def box_data(
     used = {label for example in found for label in example.annotation.labels}
     if not used:
         raise DataError(f"{name} has no boxes in the annotations of its {len(found)} images. {' '.join(notes)}".strip())
+    boxes = [box for example in found for box in example.annotation.boxes]
+    if max(max(box.corners) for box in boxes) <= MOST_SHARE:
+        raise DataError(
+            f"{name}: no corner of its {len(boxes)} boxes is beyond {MOST_SHARE} pixels; they seem to be shares of the "
+            "image. Multiply them by its width and height."
+        )
     unused = sorted(set(classes) - used)
     if unused:
         notes.append(f"{name}: no boxes of the classes {_listed(unused)}.")

@@ -52,10 +52,9 @@ def open_splits(
             official test images.
         validation: another `DATA` to validate on; by default a share of the training images.
         test: another `DATA` to test on at the end.
-        share: of the training images that validate; an image is among them if the first 32 bits of its
-            SHA-256, as a fraction, are below it.
+        share: of the training images that validate: those whose SHA-256 is a smaller `fraction`.
         labeled: whether labels are needed.
-        may_be_empty: whether there may be no training or no validation image.
+        may_be_empty: whether no image may train, or validate.
         progress: told how much of large data was looked at.
 
     Raises:
@@ -73,15 +72,18 @@ def open_splits(
     else:
         held = _labeled(_evaluation(validation, data, "validation"), labeled)
         held_digests = held.digests(progress)
-    if not may_be_empty:
-        _refuse_empty(spec, train, held)
+    _refuse_empty(spec, train, held, may_be_empty)
+    tested = _tested(spec, data, test)
+    return Splits(train, held, tested and _labeled(tested, labeled), (digests, held_digests))
+
+
+def _tested(spec: str, data: DataSet, test: str | None) -> DataSet | None:
     test = test or (None if "test" in data.splits else _official_test(spec))
-    tested = _labeled(_evaluation(test, data, "test"), labeled) if test or "test" in data.splits else None
-    return Splits(train, held, tested, (digests, held_digests))
+    return _evaluation(test, data, "test") if test or "test" in data.splits else None
 
 
-def _refuse_empty(spec: str, train: DataSet, held: DataSet) -> None:
-    if not len(train) or not len(held):
+def _refuse_empty(spec: str, train: DataSet, held: DataSet, may_be_empty: bool) -> None:
+    if not may_be_empty and not (len(train) and len(held)):
         raise DataError(
             f"{spec} is split into {len(train)} training images and {len(held)} validation images; expected at "
             "least one of each. Give more images, another --validation-share, or --validation DATA."

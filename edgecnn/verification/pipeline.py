@@ -284,17 +284,16 @@ def check_bounds(found: Verification, max_drop: float | None, min_agreement: flo
     Raises:
         BoundNotMetError: one is not met, a golden vector differs, or a drop was asked for without labels.
     """
-    problems = []
+    problems, task = [], load(found.task)
     if max_drop is not None and found.drop is None:
         problems.append(f"--max-drop {max_drop} needs labels, but {found.data} has none (use --min-agreement)")
     elif max_drop is not None and found.drop is not None and found.drop.percent > max_drop:
         drop = str(found.drop).replace(" %", "")
-        metric = load(found.task).metric
-        problems.append(f"{load(found.task).titles[metric]} drops by {drop} points; expected at most {max_drop}")
+        problems.append(f"{task.titles[task.metric]} drops by {drop} points; expected at most {max_drop}")
     if min_agreement is not None and found.agreement.percent < min_agreement:
         problems.append(f"agreement is {found.agreement}; expected at least {min_agreement} %")
-    if min_agreement is not None and load(found.task).part and found.parts_agree is None:
-        problems.append(f"no {load(found.task).part} has a score of 0.5 or more, so that the agreement says nothing")
+    if min_agreement is not None and task.part and found.parts_agree is None:
+        problems.append(f"no {task.part} has a score of 0.5 or more, so that the agreement says nothing")
     if found.golden and not found.golden.passed:
         problems.append("the golden vectors give other outputs than on the machine that made the artifact")
     if problems:

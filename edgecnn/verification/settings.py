@@ -22,11 +22,13 @@ class VerifySettings(Settings):
         metavar="DATA", default_help="none", offered=COMMANDS,
     )  # fmt: skip
     max_drop: float | None = option(
-        "Maximum top-1 drop in percentage points; needs labels. If the drop is larger, the exit status is 1.",
+        "Maximum drop of top-1 accuracy (of a detector mAP) in percentage points; needs labels. If the drop is "
+        "larger, the exit status is 1.",
         low=-100, high=100, metavar="POINTS",
     )  # fmt: skip
     min_agreement: float | None = option(
-        "Minimum top-1 agreement with the float model, in percent. If it is smaller, the exit status is 1.",
+        "Minimum share of images on which the float model gives the same answer, in percent. If it is smaller, the "
+        "exit status is 1.",
         low=0, high=100, metavar="PERCENT",
     )  # fmt: skip
 

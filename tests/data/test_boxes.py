@@ -227,7 +227,6 @@ def test_xml_of_strangers(tmp_path: Path, text: str, reason: str) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"annotations": [{"image_id": 7, "category_id": 99, "bbox": [1, 2, 3, 4]}]},
         {"annotations": [{"image_id": 7, "category_id": 3, "bbox": [1, 2]}]},
         {"annotations": {"a": 1}},
         {"categories": [{"id": 3}]},
@@ -409,6 +408,43 @@ def test_annotations_of_images_that_coco_does_not_list_are_named(tmp_path: Path)
     (tmp_path / "a.json").write_text(json.dumps(values))
     assert any("image_ids of annotations are of no image in `images`" in note and "a-17" in note
                for note in open_data(str(tmp_path)).notes)  # fmt: skip
+
+
+def test_what_coco_s_exporters_write_otherwise(tmp_path: Path) -> None:
+    """Ids as texts, no sizes, two categories of a name; a category that isn't declared is named."""
+    write_images(tmp_path)
+    values = coco()
+    for annotation in values["annotations"]:
+        annotation["image_id"] = str(annotation["image_id"])
+    for image in values["images"]:
+        del image["width"], image["height"]
+    values["categories"].append({"id": 9, "name": "dog"})
+    (tmp_path / "a.json").write_text(json.dumps(values))
+    data = open_data(str(tmp_path))
+    assert sum(len(example.annotation.boxes) for example in data.examples) == 3
+    assert data.examples[0].annotation.width == WIDTH
+    assert any("several categories are called dog; they are one class" in note for note in data.notes)
+    values["annotations"][0]["category_id"] = 0
+    (tmp_path / "a.json").write_text(json.dumps(values))
+    with pytest.raises(DataError, match="annotation 0 has the category_id 0; categories declares 3, 5, 9"):
+        open_data(str(tmp_path))
+
+
+@pytest.mark.parametrize("kind", ["coco", "voc"])
+def test_shares_instead_of_pixels_are_refused(tmp_path: Path, kind: str) -> None:
+    make(kind, tmp_path)
+    if kind == "coco":
+        path = tmp_path / "annotations" / "instances_default.json"
+        values = json.loads(path.read_text())
+        for annotation in values["annotations"]:
+            annotation["bbox"] = [0.1, 0.2, 0.3, 0.4]
+        path.write_text(json.dumps(values))
+    else:
+        for name, boxes in OBJECTS.items():
+            text = voc(name, [(label, 0.1, 0.2, 0.6, 1.0) for label, *_ in boxes])
+            (tmp_path / "Annotations" / name).with_suffix(".xml").write_text(text)
+    with pytest.raises(DataError, match=r"boxes is beyond 1.05 pixels; they seem to be shares"):
+        open_data(str(tmp_path))
 
 
 def test_what_voc_lists_otherwise_is_named(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 from edgecnn.core.errors import DataError, RecordError
 from edgecnn.data.annotated import ANNOTATION_FOLDERS, COCO, ImageIndex, annotation_format, coco_files
 from edgecnn.data.box_orientation import annotated_example
-from edgecnn.data.boxes import Box, Findings, box_data, box_data_of_splits
+from edgecnn.data.boxes import Box, Findings, box_data, box_data_of_splits, image_size
 from edgecnn.data.dataset import DataSet, FileExample
 from edgecnn.data.layout import split_named
 from edgecnn.data.listing import printable
@@ -82,15 +82,15 @@ def _read(path: Path, index: ImageIndex, name: str, split: str) -> DataSet:
 
 def _data(values: Any, path: Path, index: ImageIndex, name: str, split: str) -> DataSet:
     names = {row["id"]: printable(str(row["name"])) for row in values["categories"]}
-    boxes: dict[Any, list[Box]] = {}
+    boxes: dict[str, list[Box]] = {}  # by the image's id as text: some programs write 1 here and "1" there
     findings = Findings()
     for row in values["annotations"]:
         if "bbox" not in row:
             findings.add("annotations have no bbox and are left out", str(row["image_id"]))
         else:
-            boxes.setdefault(row["image_id"], []).append(_box(row, names))
-    listed = {image["id"] for image in values["images"]}
-    for orphan in sorted(str(image) for image in boxes if image not in listed):
+            boxes.setdefault(str(row["image_id"]), []).append(_box(row, names, path))
+    listed = {str(image["id"]) for image in values["images"]}
+    for orphan in sorted(image for image in boxes if image not in listed):
         findings.add("image_ids of annotations are of no image in `images`; they are left out", orphan)
     examples, missing = [], []
     for image in values["images"]:
@@ -98,23 +98,41 @@ def _data(values: Any, path: Path, index: ImageIndex, name: str, split: str) -> 
         if found is None:
             missing.append(printable(str(image["file_name"])))
         else:
-            own = boxes.get(image["id"], [])
-            size = float(image["width"]), float(image["height"])
+            own, size = boxes.get(str(image["id"]), []), _size(image, found)
+            if size is None:
+                findings.add("images have no readable header and are left out", printable(found.name))
+                continue
             examples.append(annotated_example(found, index.root, own, size, findings))
     notes = [*findings.notes(name)]
+    twice = [label for label, count in Counter(names.values()).items() if count > 1]
+    if twice:
+        notes.append(f"{name}: several categories are called {', '.join(twice[:3])}; they are one class.")
     if missing:
         notes.append(f"{name}: {len(missing)} images of the annotations aren't there, the first is {missing[0]}.")
     _refuse_doubles(examples, name)
     return box_data(name, examples, _classes(values, names, boxes), notes)
 
 
-def _box(row: Mapping[str, Any], names: Mapping[Any, str]) -> Box:
+def _size(image: Mapping[str, Any], path: Path) -> tuple[float, float] | None:
+    """Width and height as they are written; of the image itself where they are missing; None where neither is known."""
+    if "width" in image and "height" in image:
+        return float(image["width"]), float(image["height"])
+    return image_size(path)
+
+
+def _box(row: Mapping[str, Any], names: Mapping[Any, str], path: Path) -> Box:
+    if row["category_id"] not in names:
+        known = ", ".join(printable(str(number)) for number in [*names][:10])
+        raise DataError(
+            f"{path}: annotation {printable(str(row.get('id')))[:40]} has the category_id "
+            f"{printable(str(row['category_id']))[:40]}; categories declares {known}{', ...' * (len(names) > 10)}."
+        )
     left, top, width, height = map(float, row["bbox"])
     crowd = bool(row.get("iscrowd", 0))
     return Box(names[row["category_id"]], (left, top, left + width, top + height), crowd, bool(row.get("ignore", 0)))
 
 
-def _classes(values: Any, names: Mapping[Any, str], boxes: Mapping[Any, list[Box]]) -> set[str]:
+def _classes(values: Any, names: Mapping[Any, str], boxes: Mapping[str, list[Box]]) -> set[str]:
     """All that are declared, but for the one without boxes that is over all others (Roboflow writes such)."""
     used = {box.label for own in boxes.values() for box in own}
     parents = {str(row.get("supercategory")) for row in values["categories"]}

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from edgecnn.core.errors import DataError
 from edgecnn.data.box_orientation import annotated_example
-from edgecnn.data.boxes import Box, Findings, box_data, image_size
+from edgecnn.data.boxes import MOST_SHARE, Box, Findings, box_data, image_size
 from edgecnn.data.dataset import DataSet
 from edgecnn.data.listing import printable
 from edgecnn.data.table import (
@@ -71,9 +71,9 @@ def _data(spec: str, boxes: dict[str, list[Box]], said: dict[str, tuple[float, f
     root, findings, examples, notes = Path(spec).parent, Findings(), [], []
     paths = {text: located(root, text) for text in boxes}
     refuse_missing(list(paths.values()), [printable(text) for text in paths], spec)
-    are_shares = all(abs(corner) <= 1 for own in boxes.values() for box in own for corner in box.corners)
+    are_shares = all(abs(corner) <= MOST_SHARE for own in boxes.values() for box in own for corner in box.corners)
     if are_shares:
-        notes.append(f"{spec}: no corner is above 1; they are taken as shares of the image.")
+        notes.append(f"{spec}: no corner is above {MOST_SHARE}; they are taken as shares of the image.")
     for text, own in boxes.items():
         seen = image_size(paths[text])
         if seen is None:

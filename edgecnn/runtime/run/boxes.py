@@ -69,6 +69,8 @@ def write_drawn(canvas: np.ndarray, folder: str | Path, number: int, name: str) 
         PictureError: it can't be written.
     """
     path = Path(folder) / f"{number}_{Path(name).stem}.png"
+    if path.parent.is_file():
+        raise PictureError(f"Can't write drawings into {folder}: it is a file. Give a folder.")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _, encoded = opencv().imencode(".png", canvas)
