@@ -55,9 +55,9 @@ LIGHT = "getComputedStyle(document.documentElement).getPropertyValue('--ground')
 
 def _report(keras: Path, int8: Path, folder: Path) -> str:
     file = model_file.read(int8)
-    artifact.rewrite(folder / "named.tflite", file, file.contract.replace(labels=(LONG, "b", "c", "d", "e")))
-    found = verify(int8, keras, open_data("photos:test").sample(12))
-    measured = profile(int8, threads=1, runs=20)
+    file = artifact.rewrite(folder / "named.tflite", file, file.contract.replace(labels=(LONG, "b", "c", "d", "e")))
+    found = verify(file, keras, open_data("photos:test").sample(12))
+    measured = profile(folder / "named.tflite", threads=1, runs=20)
     row = dataclasses.replace(measured.rows[0], noise=Verdict(True, ("Runs differ.",), ("Others ran.",)))
     windows = tuple(Window(float(end), 100.0 - end, 10.0, 12.0, 50.0 + end, 1500.0 + end) for end in range(1, 20))
     minutes = Sustained("m", "pi", "cpu", 4, 20.0, windows, 99.0, 83.0, 0.16, (), False)
