@@ -34,6 +34,7 @@ from edgecnn.verification.cautions import TrainingImages
 from edgecnn.verification.input_check import BetterInput, Reference, better_input
 from edgecnn.verification.record import AnswerRecord, ShownImage, Verification
 from edgecnn.verification.reference import open_reference
+from edgecnn.verification.remarks import remarks
 
 _BATCH = 32
 _FLIPPED_SHOWN, _ANSWERS_SHOWN = 24, 12
@@ -185,7 +186,7 @@ class _Comparison:
             self._calibrated_on += digest[:16] in self._used
             self._training.look_up(digest)
             if not self._task.agrees(expected, found, self._contract):
-                self.flipped.append(self._shown(example, picture, len(self.flipped)))
+                self.flipped.append(self._shown(example, picture, len(self.flipped), flipped=True))
             if (self.count - 1) % self._step == 0:
                 self.answers.append(self._shown(example, picture, len(self.answers)))
             self._judge(example, picture)
@@ -198,13 +199,12 @@ class _Comparison:
         shown = self._shown(example, picture, 0, self._task.perfect(self._truths[-1]))
         self._worst = sorted([*self._worst, (-mistakes, self.count, shown)], key=lambda each: each[:2])[:_ANSWERS_SHOWN]
 
-    def _shown(self, example: Example, picture: np.ndarray, before: int, beside: Outputs | None = None) -> ShownImage:
-        """The image that was added last; in the thumbnail the artifact's answer stands beside the float model's."""
+    def _shown(
+        self, example: Example, picture: np.ndarray, before: int, beside: Outputs | None = None, flipped: bool = False
+    ) -> ShownImage:
+        """The image that was added last, both answers side by side; of a flipped one the best classes, which differ."""
         truth = self._truths[-1] if self._truth_of else None
-        expected, found = (
-            AnswerRecord.from_dict(self._task.headline(outputs[-1], self._contract))
-            for outputs in (self._expected, self._found)
-        )
+        expected, found = self._answered(self._contract.replace(rejection=None) if flipped else self._contract)
         return ShownImage(
             name=example.name,
             truth=None if truth is None else self._task.truth_name(truth, self._contract),
@@ -212,6 +212,10 @@ class _Comparison:
             artifact=found,
             thumbnail=self._thumbnail(picture, beside) if before < _FLIPPED_SHOWN else None,
         )
+
+    def _answered(self, contract: Any) -> list[AnswerRecord]:
+        told = (self._task.headline(each[-1], contract) for each in (self._expected, self._found))
+        return [*map(AnswerRecord.from_dict, told)]
 
     def _thumbnail(self, picture: np.ndarray, beside: Outputs | None) -> str:
         answers = [self._expected[-1] if beside is None else beside, self._found[-1]]
@@ -229,12 +233,6 @@ class _Comparison:
         device = self._task.device
         return share(sum(is_rejected(device.answered(each, self._contract, 1)) for each in self._found), self.count)
 
-    def _remarks(self, better: BetterInput | None) -> list[str]:
-        found = [better.sentence()] if better else []
-        if self._task.part and self._task.parts_agree(self._expected, self._found) is None:
-            found.append(f"No {self._task.part} of either model has a score of 0.5: their agreement says nothing.")
-        return found
-
     def result(self, better: BetterInput | None, **about: Any) -> Verification:
         """The record."""
         metrics: dict[str, Metric] = {}
@@ -250,17 +248,19 @@ class _Comparison:
             compared = (self._expected, self._found, self._truths, self._contract)
             metrics, drop = self._task.metrics(*compared)
             details = self._task.details(*compared)
+        snr_db = sqnr_db(self._signals(self._expected), self._signals(self._found))
+        parts_agree = self._task.parts_agree(self._expected, self._found)
         return Verification(
             pictures=self.count,
             metrics=metrics,
             details=details,
             drop=drop,
-            parts_agree=self._task.parts_agree(self._expected, self._found),
+            parts_agree=parts_agree,
             agreement=share(self.count - len(self.flipped), self.count),
-            snr_db=sqnr_db(self._signals(self._expected), self._signals(self._found)),
+            snr_db=snr_db,
             calibrated_on=self._calibrated_on,
             trained_on=self._training.count,
-            notes=(*self._training.notes(), *doubts, *self._remarks(better)),
+            notes=(*self._training.notes(), *doubts, *remarks(self._task, parts_agree, snr_db, better)),
             better_input=better,
             right=None if right is None else base64.b64encode(np.packbits(right).tobytes()).decode(),
             confidence=confidence,

@@ -13,7 +13,7 @@ import pytest
 
 from edgecnn import artifact
 from edgecnn.core.compat.tensorflow import keras
-from edgecnn.core.errors import DataError, QuantizationError
+from edgecnn.core.errors import DataError, QuantizationError, UsageError
 from edgecnn.data import open_data
 from edgecnn.float_model import keras_file
 from edgecnn.quantization import Calibration, quantize
@@ -168,3 +168,9 @@ def test_wrong_float_model_and_too_few_pictures_are_said(tiny_keras: Path, tmp_p
     cv2.imwrite(str(few / "a.png"), np.zeros((32, 32, 3), np.uint8))
     with pytest.raises(DataError, match="expected at least 8"):
         examined(model_file.read(tmp_path / "m.tflite"), tiny_keras, few)
+
+
+def test_what_calculates_in_float_has_nothing_to_diagnose(tiny_keras: Path, tmp_path: Path) -> None:
+    quantize(tiny_keras, tmp_path / "f.tflite", scheme="float16")
+    with pytest.raises(UsageError, match=r"f.tflite is float16: its activations are float"):
+        diagnose(model_file.read(tmp_path / "f.tflite"), str(tiny_keras), open_data("photos:test").sample(12))

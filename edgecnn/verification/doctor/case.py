@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from edgecnn import artifact
-from edgecnn.core.errors import DataError
+from edgecnn.core.errors import DataError, UsageError
 from edgecnn.core.hints import NO_HINTS, Hints
 from edgecnn.core.statistics import sqnr_db
 from edgecnn.data import DataSet, Example, open_data, readable
@@ -37,6 +37,7 @@ from edgecnn.runtime.tasks import Outputs, check_finite
 from edgecnn.tasks import task_of
 from edgecnn.verification.doctor.layers import LayerNoise
 
+_IN_FLOAT = ("float16", "float32", "float32_sparse")
 LEAST_PICTURES = 8
 
 
@@ -102,7 +103,13 @@ class Case:
 
         Raises:
             DataError: there are too few images to measure on some and calibrate on others.
+            UsageError: the artifact calculates in float: there is nothing to diagnose.
         """
+        if file.contract.provenance.scheme in _IN_FLOAT:
+            raise UsageError(
+                f"{file.name} is {file.contract.provenance.scheme}: its activations are float, so that no layer adds "
+                "noise of its own. The doctor diagnoses schemes of integers; use verify."
+            )
         if isinstance(against, (str, Path)):
             source = load(against, trust=trust, hints=hints, like=file.contract)
         else:
@@ -117,7 +124,8 @@ class Case:
         read = [(example, picture) for example, picture in readable(data, lambda example, why: None)]
         if len(read) < LEAST_PICTURES:
             raise DataError(
-                f"{data.name} has {len(read)} readable images; expected at least {LEAST_PICTURES}. Give more images."
+                f"{data.name} has {len(read)} readable images; expected at least {LEAST_PICTURES}. Give more images, "
+                "or more --samples of them."
             )
         fitted = np.stack([fit(picture, source.contract.preprocessing) for _, picture in read])
         examples = [example for example, _ in read]
