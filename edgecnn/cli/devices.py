@@ -71,8 +71,13 @@ def add(name: str, target: str, ssh_config: str | None) -> None:
         edgecnn devices add firefox browser://own
     """
     from edgecnn.devices import known
+    from edgecnn.estimation import known as laws
 
-    known.add(known.Entry(name, target, ssh_config))
+    entry, before = known.Entry(name, target, ssh_config), known.entries().get(name)
+    known.add(entry)
+    if before is not None and before != entry:
+        forgotten = " Its calibration, of another board, is forgotten." if laws.forget(name) else ""
+        say(f"{name} was {before.target} before.{forgotten}")
     say(f"Added {name} to {known.path()}. Next: edgecnn devices check {shlex.quote(name)}")
 
 

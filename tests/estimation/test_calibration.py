@@ -132,6 +132,16 @@ def test_a_removed_device_leaves_no_law(tmp_path, monkeypatch):
     assert not known.of_device("pi4") and not known.path_of("pi4").exists()
 
 
+def test_a_name_that_is_given_to_another_board_leaves_no_law(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    added = lambda target: CliRunner().invoke(cli, ["devices", "add", "pi4", target])  # noqa: E731
+    assert added("pi@old-board").exit_code == 0
+    known.keep("pi4", known.of_board("raspberry_pi_4")[0])
+    assert "before" not in added("pi@old-board").output and known.of_device("pi4")
+    assert "pi4 was pi@old-board before. Its calibration, of another board, is forgotten" in added("pi@new").output
+    assert not known.of_device("pi4")
+
+
 def test_an_edge_tpu_is_refused_before_anything_is_sent():
     with open_device("local") as device, pytest.raises(UsageError, match="can't be timed apart"):
         calibrate(device, "edgetpu:usb")
