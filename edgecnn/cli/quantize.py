@@ -188,6 +188,8 @@ def _sentence(file: ModelFile, output: str) -> str:
     provenance, interface = file.contract.provenance, Interface(file)
     calibration = provenance.calibration
     on = f", calibrated on {calibration.samples} images of {calibration.data}" if calibration else ""
+    if provenance.qat:
+        on = ", with the activation ranges that were trained"
     taken, given = interface.input.dtype.name, " and ".join(sorted({info.dtype.name for info in interface.outputs}))
     types = f"{taken} input and output" if taken == given else f"{taken} input, {given} output"
     return f"{output}: {provenance.scheme}, {types}, {len(file.data) / 1e6:.2f} MB{on}."

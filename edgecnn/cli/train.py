@@ -144,7 +144,15 @@ def _show(output: str, trained: Trained) -> None:
         )
         for phase in trained.phases
     ]
+    from edgecnn.training.distill import NAME
+
     metric = trained.record().metric
+    percents = [phase.history.best.validation_accuracy_percent for phase in trained.phases if phase.name != NAME]
+    if percents and max(percents) > percents[-1]:
+        note(
+            f"Note: an earlier phase reached {max(percents):.2f} % on the validation images, and the last one, which "
+            f"is written, {percents[-1]:.2f} %. Lower the learning rates, or train the head alone (--strategy head)."
+        )
     columns = ("phase", "epochs", "kept", f"validation {metric}", "time", "processor time")
     print_table(columns, rows, drop_first=("processor time", "time"))
     test = f", test {metric} {trained.test.accuracy_percent:.2f} %" if trained.test else ""

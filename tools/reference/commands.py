@@ -61,7 +61,7 @@ def _help(text: str) -> list[str]:
     for block in re.split(r"\n\n|\n(?=\x08\n)", inspect.cleandoc(text)):
         if block.startswith("\b\n"):
             title, _, body = block[2:].partition("\n")
-            body = inspect.cleandoc(f"\n{body}")
+            body = re.sub(r" *\\\n *", " ", inspect.cleandoc(f"\n{body}"))  # `wrapped` breaks lines itself
             commands = [re.split(r" {2,}", line, maxsplit=1) for line in body.splitlines()]
             examples = [(line[0], line[1] if len(line) > 1 else "") for line in commands]
             shown = markdown.console(examples) if title.startswith("Example") else f"```text\n{body}\n```"
