@@ -179,7 +179,8 @@ def show_data_report(report: DataReport) -> None:
         few = sorted(counts.items(), key=lambda item: item[1])[:1]
         if not few:
             continue  # images without labels
-        what = f"{counted(report.images[split], 'image')}, with objects of" if report.of_objects else "images of"
-        total = "" if report.of_objects else f"{sum(counts.values())} "
-        note(f"{split}: {total}{what} {len(counts)} classes; the smallest class is {few[0][0]} ({few[0][1]}).")
+        what = f"{sum(counts.values())} images"
+        if report.of_objects:
+            what = f"{counted(report.images[split], 'image')}, with objects"
+        note(f"{split}: {what} of {len(counts)} classes; the smallest class is {few[0][0]} ({few[0][1]}).")
     show_notes(report.warnings())

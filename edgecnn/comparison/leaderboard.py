@@ -71,7 +71,7 @@ class Standing(Record):
         data: DATA that it was verified on.
         metric: what `accuracy` is, for example "top1"; empty where the model was not verified with labels.
         accuracy: of the artifact, with its 95 % interval.
-        images: digest of the images; only equal ones can be compared.
+        images: digest of the images and their labels or boxes; only equal ones can be compared.
         behind: points of accuracy less than the first row's, on the same images, with the paired interval; None where
             the images differ, or it is the first.
         latencies: measured ones first.

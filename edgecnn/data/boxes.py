@@ -207,10 +207,10 @@ def box_data(
     used = {label for example in found for label in example.annotation.labels}
     if not used:
         raise DataError(f"{name} has no boxes in the annotations of its {len(found)} images. {' '.join(notes)}".strip())
-    boxes = [box for example in found for box in example.annotation.boxes]
-    if max(max(box.corners) for box in boxes) <= MOST_SHARE:
+    if not any(max(box.corners) > MOST_SHARE for example in found for box in example.annotation.boxes):
+        count = sum(len(example.annotation.boxes) for example in found)
         raise DataError(
-            f"{name}: no corner of its {len(boxes)} boxes is beyond {MOST_SHARE} pixels; they seem to be shares of the "
+            f"{name}: no corner of its {count} boxes is beyond {MOST_SHARE} pixels; they seem to be shares of the "
             "image. Multiply them by its width and height."
         )
     unused = sorted(set(classes) - used)

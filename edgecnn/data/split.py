@@ -73,13 +73,12 @@ def open_splits(
         held = _labeled(_evaluation(validation, data, "validation"), labeled)
         held_digests = held.digests(progress)
     _refuse_empty(spec, train, held, may_be_empty)
-    tested = _tested(spec, data, test)
-    return Splits(train, held, tested and _labeled(tested, labeled), (digests, held_digests))
+    return Splits(train, held, _tested(spec, data, test, labeled), (digests, held_digests))
 
 
-def _tested(spec: str, data: DataSet, test: str | None) -> DataSet | None:
+def _tested(spec: str, data: DataSet, test: str | None, labeled: bool) -> DataSet | None:
     test = test or (None if "test" in data.splits else _official_test(spec))
-    return _evaluation(test, data, "test") if test or "test" in data.splits else None
+    return _labeled(_evaluation(test, data, "test"), labeled) if test or "test" in data.splits else None
 
 
 def _refuse_empty(spec: str, train: DataSet, held: DataSet, may_be_empty: bool) -> None:

@@ -35,7 +35,7 @@ def histogram(values: Sequence[float], label: str, *, marks: Sequence[tuple[floa
     def draw(axes: Any) -> None:
         tagged(axes.stairs(counts, edges, fill=True, color=SERIES[0]), "bar")
         axes.grid(visible=False, axis="x")
-        axes.yaxis.get_major_locator().set_params(integer=True)
+        _whole_numbers(axes.yaxis, counts.tolist())
         axes.set_xlim(low, high)
         for row, (value, name) in enumerate(marks):
             _mark(axes, value, name, row, right=value > (low + high) / 2)
@@ -118,7 +118,7 @@ def lines(x_values: Sequence[float], series: Sequence[tuple[str, Sequence[float]
             (line,) = axes.plot(x_values, finite, label=_short(name, 42), **style)
             tagged(line, "curve")
         axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
-        _whole_numbers(axes, x_values)
+        _whole_numbers(axes.xaxis, x_values)
         _name_axes(axes, x_label, y_label)
         if len(series) > 1:
             axes.figure.legend(loc="outside upper left", ncols=_columns([name for name, _ in series]))
@@ -173,10 +173,10 @@ def _columns(names: Sequence[str]) -> int:
     return len(names) if sum(8 * len(name) + 50 for name in names) < WIDTH else 1
 
 
-def _whole_numbers(axes: Any, values: Sequence[float]) -> None:
+def _whole_numbers(axis: Any, values: Sequence[float]) -> None:
     """No tick at epoch 1.5."""
     if all(float(value).is_integer() for value in values):
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axis.get_major_locator().set_params(integer=True)
 
 
 def boxes(items: Sequence[tuple[tuple[float, float, float, float], str]], size: Sequence[float], label: str) -> str:

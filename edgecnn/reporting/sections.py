@@ -103,8 +103,9 @@ def _picture(image: ShownImage, lines: str) -> str:
 
 def _said(answer: AnswerRecord, found: Verification) -> str:
     """The answer; its probability where it is about one class, and not about boxes of which each has its own."""
-    known = answer.probability is not None and not load(found.task).draws
-    share = f" <small>{100 * answer.probability:.0f} %</small>" if known and answer.probability is not None else ""
+    share = ""
+    if answer.probability is not None and not load(found.task).draws:
+        share = f" <small>{100 * answer.probability:.0f} %</small>"
     return f"{escape(answer.label)}{share}"
 
 

@@ -65,7 +65,7 @@ class Verification(WithMetrics):
         model_sha256: digest of the artifact.
         against: name of the float model.
         data: DATA as it was asked for.
-        data_sha256: digest of the images.
+        data_sha256: digest of the images and what is said of them: labels or boxes.
         device: where the artifact ran.
         pictures: how many images both models saw.
         agreement: share of images for which both models give the same answer.

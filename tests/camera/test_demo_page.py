@@ -165,6 +165,7 @@ def test_a_silent_server_is_not_live(browser, color_model, tmp_path):
         running.process.send_signal(signal.SIGSTOP)
         try:
             browser.wait_for(f"{TEXT.format('state')} === 'reconnecting'")
+            assert "Trying again" in browser.run(TEXT.format("notice"))
         finally:
             running.process.send_signal(signal.SIGCONT)
         browser.wait_for(f"{TEXT.format('state')} === 'live' && document.title.startsWith('red')")

@@ -84,7 +84,7 @@ class Accuracy(WithMetrics):
         trained: what training measured of the float model, e.g. "test_top1_percent".
         against: name of the float model that the artifact was compared with.
         data: DATA of the comparison.
-        data_sha256: digest of its images.
+        data_sha256: digest of its images and their labels or boxes.
         pictures: how many images.
         metrics: figures of merit by name, "top1" for example.
         drop: percentage points of the first metric that the artifact loses.

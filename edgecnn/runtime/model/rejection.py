@@ -32,9 +32,9 @@ class Rejection(Record):
         asked_percent: the false-alarm rate that the threshold was set for.
         measured: the rate on the images that set it, with the interval in which that of other such images lies.
         data: DATA of the images of the classes.
-        data_sha256: digest of these images.
+        data_sha256: digest of these images and their labels.
         others: DATA of the images of other things.
-        others_sha256: digest of these images.
+        others_sha256: digest of these images and their labels.
         extra: what a newer version adds.
     """
 
